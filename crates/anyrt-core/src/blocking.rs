@@ -1,0 +1,22 @@
+//! Code that blocks, on threads of its own.
+
+use crate::task::Spawner;
+
+/// Runs code that blocks or computes for long on threads kept for it.
+///
+/// # For implementors
+/// - At least 512 jobs run at once by default; further ones queue.
+/// - A panic in a job is an `Err(JoinError)` to whoever joins it, and nothing else.
+/// - A job runs even if its handle is dropped. `abort` cancels it while it is queued and has no effect once it
+///   runs.
+/// - When the runtime ends, running jobs are waited for and queued ones are cancelled.
+/// - Jobs see this runtime as the current one and may `block_on`.
+///
+/// [`crate::executor::BlockingPool`] does all of it.
+pub trait Blocking: Spawner {
+    /// Starts `job` on a thread where blocking harms nobody.
+    fn spawn_blocking<F, T>(&self, job: F) -> Self::JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+}

@@ -1,0 +1,273 @@
+//! The errors of anyrt. I/O errors are [`std::io::Error`], with kind and errno as the system gave them.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::task::Id;
+
+/// A task did not end with a value: it was cancelled or it panicked.
+pub struct JoinError {
+    id: Id,
+    // `Mutex` only makes the error `Sync`; nobody ever locks it.
+    panic: Option<Mutex<Box<dyn Any + Send>>>,
+}
+
+impl JoinError {
+    /// For runtime authors: the task was aborted, or its runtime ended first.
+    pub fn cancelled(id: Id) -> Self {
+        Self { id, panic: None }
+    }
+
+    /// For runtime authors: the task panicked with this payload.
+    pub fn panicked(id: Id, payload: Box<dyn Any + Send>) -> Self {
+        Self {
+            id,
+            panic: Some(Mutex::new(payload)),
+        }
+    }
+
+    /// Whether the task was aborted, or dropped because its runtime ended.
+    pub fn is_cancelled(&self) -> bool {
+        self.panic.is_none()
+    }
+
+    /// Whether the task panicked, while it ran or while it was dropped.
+    pub fn is_panic(&self) -> bool {
+        self.panic.is_some()
+    }
+
+    /// The id of the task.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Takes the payload of the panic, ready for [`std::panic::resume_unwind`].
+    ///
+    /// # Panics
+    /// When the task was cancelled; see [`try_into_panic`](Self::try_into_panic).
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        match self.try_into_panic() {
+            Ok(payload) => payload,
+            Err(error) => panic!("into_panic on an error that is no panic: {error}"),
+        }
+    }
+
+    /// Takes the payload of the panic.
+    ///
+    /// # Errors
+    /// The error itself when the task was cancelled.
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
+        match self.panic {
+            Some(payload) => Ok(payload
+                .into_inner()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())),
+            None => Err(self),
+        }
+    }
+
+    fn message(&self) -> Option<String> {
+        let payload = self.panic.as_ref()?;
+        let payload = payload
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.is_cancelled(), self.message()) {
+            (true, _) => write!(f, "task {} was cancelled", self.id),
+            (_, Some(message)) => write!(f, "task {} panicked with message {message:?}", self.id),
+            (_, None) => write!(f, "task {} panicked", self.id),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.is_cancelled(), self.message()) {
+            (true, _) => write!(f, "JoinError::Cancelled({:?})", self.id),
+            (_, Some(message)) => write!(f, "JoinError::Panic({:?}, {message:?}, ...)", self.id),
+            (_, None) => write!(f, "JoinError::Panic({:?}, ...)", self.id),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+impl From<JoinError> for std::io::Error {
+    fn from(error: JoinError) -> Self {
+        Self::other(error)
+    }
+}
+
+/// The deadline passed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("deadline has elapsed")]
+#[non_exhaustive]
+pub struct Elapsed;
+
+impl Elapsed {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+}
+
+impl From<Elapsed> for std::io::Error {
+    fn from(error: Elapsed) -> Self {
+        Self::new(std::io::ErrorKind::TimedOut, error)
+    }
+}
+
+/// No runtime is current on this thread.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no runtime is current on this thread: {hint}")]
+pub struct NoRuntime {
+    hint: String,
+}
+
+impl NoRuntime {
+    /// For runtime authors: `hint` tells the reader what to do about it.
+    pub fn new(hint: impl Into<String>) -> Self {
+        Self { hint: hint.into() }
+    }
+}
+
+/// A runtime could not be built as it was configured.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The backend cannot honour an option, and would not ignore it silently.
+    #[error("the {backend} runtime cannot honour `{option}`: {why}")]
+    Unsupported {
+        /// The backend's name.
+        backend: &'static str,
+        /// The option's name, as on the builder.
+        option: &'static str,
+        /// The reason, and what to do instead.
+        why: &'static str,
+    },
+    /// An option has a value that no backend accepts.
+    #[error("invalid value for `{option}`: {why}")]
+    Invalid {
+        /// The option's name, as on the builder.
+        option: &'static str,
+        /// What is wrong with the value.
+        why: &'static str,
+    },
+    /// No backend of that name is enabled.
+    #[error("unknown backend {name:?}; enabled are: {enabled}")]
+    UnknownBackend {
+        /// The name that was asked for.
+        name: String,
+        /// The names that would do, separated by commas.
+        enabled: String,
+    },
+    /// The system lacks what the backend is built on.
+    #[error("the {backend} runtime is not available here: {why}")]
+    Unavailable {
+        /// The backend's name.
+        backend: &'static str,
+        /// What is missing, and the remedy.
+        why: String,
+    },
+    /// The system refused a thread, a descriptor or memory.
+    #[error("could not start the {backend} runtime: {source}")]
+    Io {
+        /// The backend's name.
+        backend: &'static str,
+        /// The system's error.
+        source: std::io::Error,
+    },
+}
+
+impl From<BuildError> for std::io::Error {
+    fn from(error: BuildError) -> Self {
+        let kind = match &error {
+            BuildError::Unsupported { .. } | BuildError::Unavailable { .. } => {
+                std::io::ErrorKind::Unsupported
+            }
+            BuildError::Invalid { .. } | BuildError::UnknownBackend { .. } => {
+                std::io::ErrorKind::InvalidInput
+            }
+            BuildError::Io { source, .. } => source.kind(),
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// A value could not be sent: the receiver is gone. The value comes back.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("channel closed")]
+pub struct SendError<T>(pub T);
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").finish_non_exhaustive()
+    }
+}
+
+/// A value could not be sent at once. The value comes back.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TrySendError<T> {
+    /// The channel is full.
+    #[error("no available capacity")]
+    Full(T),
+    /// The receiver is gone.
+    #[error("channel closed")]
+    Closed(T),
+}
+
+impl<T> TrySendError<T> {
+    /// The value that was not sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Full(value) | Self::Closed(value) => value,
+        }
+    }
+}
+
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+/// Nothing could be received at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TryRecvError {
+    /// Nothing is queued now.
+    #[error("receiving on an empty channel")]
+    Empty,
+    /// Nothing is queued and every sender is gone.
+    #[error("receiving on a closed channel")]
+    Disconnected,
+}
+
+/// The two halves belong to different streams. They come back.
+#[derive(thiserror::Error)]
+#[error("tried to reunite halves that are not from the same stream")]
+pub struct ReuniteError<R, W>(pub R, pub W);
+
+impl<R, W> fmt::Debug for ReuniteError<R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReuniteError").finish_non_exhaustive()
+    }
+}
+
+/// Shutdown gave up waiting after this long; what was still running goes on in the background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("still running {waited:?} after shutdown began")]
+pub struct ShutdownTimeout {
+    /// How long was waited.
+    pub waited: Duration,
+}

@@ -1,0 +1,21 @@
+//! For runtime authors: what runtimes would otherwise each write anew.
+//!
+//! ```text
+//!   Tasks            tasks with Tokio's semantics (abort, panics, ids, budget), one allocation each,
+//!     |              over any queue of Runnables that the runtime has
+//!     |-- RunQueue       a work-stealing queue for one or more threads
+//!     |-- local          the !Send tasks of a thread that is inside block_on
+//!     `-- BlockingPool   threads for jobs that block
+//! ```
+//!
+//! A runtime that has its own queue (a shard, a simulator) uses [`Tasks`] alone and gives it the function that
+//! puts a [`Runnable`] there.
+
+mod blocking_pool;
+pub mod local;
+mod run_queue;
+mod task;
+
+pub use blocking_pool::BlockingPool;
+pub use run_queue::{Run, RunQueue};
+pub use task::{Runnable, TaskAbortHandle, TaskHandle, Tasks};

@@ -1,0 +1,247 @@
+//! Threads for jobs that block.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Runnable, TaskHandle, Tasks};
+use crate::coop;
+use crate::runtime::{Config, MAX_BLOCKING_THREADS, THREAD_KEEP_ALIVE};
+
+/// A pool of threads that come when there are jobs, go when there are none, and number no more than allowed.
+///
+/// Jobs are tasks of [`Tasks`], so joining, aborting and panics are as for any other task.
+pub struct BlockingPool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    tasks: Arc<Tasks>,
+    config: Config,
+    max_threads: usize,
+    keep_alive: Duration,
+    name: String,
+    state: Mutex<State>,
+    /// A job was queued, or the pool closed.
+    work: Condvar,
+    /// A thread ended.
+    ended: Condvar,
+    /// Runs around the life of each thread, so that jobs see their runtime as the current one.
+    around: Box<dyn Fn(&mut dyn FnMut()) + Send + Sync>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Runnable>,
+    threads: usize,
+    idle: usize,
+    closed: bool,
+}
+
+impl BlockingPool {
+    /// A pool as configured. `around` is given the life of each thread to run, inside the runtime's context.
+    pub fn new(
+        config: &Config,
+        default_name: &str,
+        around: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                tasks: Tasks::new(),
+                max_threads: config
+                    .max_blocking_threads
+                    .map_or(MAX_BLOCKING_THREADS, Into::into),
+                keep_alive: config.thread_keep_alive.unwrap_or(THREAD_KEEP_ALIVE),
+                name: default_name.to_owned(),
+                config: config.clone(),
+                state: Mutex::default(),
+                work: Condvar::new(),
+                ended: Condvar::new(),
+                around: Box::new(around),
+            }),
+        }
+    }
+
+    /// Runs `job` on a thread of the pool.
+    ///
+    /// After [`shutdown`](Self::shutdown) the job is dropped, and the handle gives a cancelled error.
+    pub fn spawn<F, T>(&self, job: F) -> TaskHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.shared
+            .tasks
+            .spawn(
+                // A job may `block_on`, so the budget of one poll must not bind it.
+                async move { coop::with_unconstrained(job) },
+                move |runnable| shared.schedule(runnable),
+            )
+    }
+
+    /// The number of threads, idle ones included.
+    pub fn threads(&self) -> usize {
+        self.shared.lock().threads
+    }
+
+    /// The number of idle threads.
+    pub fn idle_threads(&self) -> usize {
+        self.shared.lock().idle
+    }
+
+    /// The number of jobs that no thread has taken yet.
+    pub fn depth(&self) -> usize {
+        self.shared.lock().queue.len()
+    }
+
+    /// Cancels queued jobs and waits for running ones, no longer than `timeout` (`None`: as long as it takes).
+    ///
+    /// Gives whether all threads have ended.
+    pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
+        let queued = {
+            let mut state = self.shared.lock();
+            state.closed = true;
+            std::mem::take(&mut state.queue)
+        };
+        self.shared.tasks.close();
+        // A dropped runnable is a cancelled job.
+        drop(queued);
+        self.shared.work.notify_all();
+
+        // A time too far away to be one is as good as none.
+        let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
+        let mut state = self.shared.lock();
+        while state.threads > 0 {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
+            state = match left {
+                None => self.shared.wait(&self.shared.ended, state),
+                Some(Duration::ZERO) => return false,
+                Some(left) => self.shared.wait_for(&self.shared.ended, state, left).0,
+            };
+        }
+        true
+    }
+}
+
+impl Shared {
+    fn schedule(self: &Arc<Self>, runnable: Runnable) {
+        let mut state = self.lock();
+        if state.closed {
+            // Outside the lock: a cancelled job drops what it captured.
+            drop(state);
+            drop(runnable);
+            return;
+        }
+        state.queue.push_back(runnable);
+        // An idle thread for each queued job, or else a new one: a job never waits behind a long one by chance.
+        if state.idle >= state.queue.len() {
+            drop(state);
+            self.work.notify_one();
+        } else if state.threads < self.max_threads {
+            state.threads += 1;
+            drop(state);
+            if self.start_thread().is_err() {
+                self.thread_failed();
+            }
+        }
+    }
+
+    fn start_thread(self: &Arc<Self>) -> std::io::Result<()> {
+        let shared = Arc::clone(self);
+        self.config
+            .thread(&self.name)
+            .spawn(move || {
+                (shared.around)(&mut || shared.work());
+                let mut state = shared.lock();
+                state.threads -= 1;
+                drop(state);
+                shared.ended.notify_all();
+            })
+            .map(drop)
+    }
+
+    /// The system gave no thread. Other threads will come to the job; if there are none, it runs here, since
+    /// losing it would be worse than blocking.
+    fn thread_failed(&self) {
+        let job = {
+            let mut state = self.lock();
+            state.threads -= 1;
+            if state.threads == 0 {
+                state.queue.pop_back()
+            } else {
+                None
+            }
+        };
+        self.ended.notify_all();
+        if let Some(job) = job {
+            job.run();
+        }
+    }
+
+    fn work(&self) {
+        let mut state = self.lock();
+        loop {
+            if let Some(runnable) = state.queue.pop_front() {
+                drop(state);
+                runnable.run();
+                state = self.lock();
+                continue;
+            }
+            if state.closed {
+                return;
+            }
+            state.idle += 1;
+            let (woken, timed_out) = self.wait_for(&self.work, state, self.keep_alive);
+            state = woken;
+            state.idle -= 1;
+            if timed_out && state.queue.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(
+        &self,
+        condition: &Condvar,
+        state: MutexGuard<'a, State>,
+    ) -> MutexGuard<'a, State> {
+        condition.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_for<'a>(
+        &self,
+        condition: &Condvar,
+        state: MutexGuard<'a, State>,
+        timeout: Duration,
+    ) -> (MutexGuard<'a, State>, bool) {
+        let (state, result) = condition
+            .wait_timeout(state, timeout)
+            .unwrap_or_else(PoisonError::into_inner);
+        (state, result.timed_out())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real threads are waited for in real time"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+impl fmt::Debug for BlockingPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.shared.lock();
+        f.debug_struct("BlockingPool")
+            .field("threads", &state.threads)
+            .field("idle", &state.idle)
+            .field("queued", &state.queue.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,392 @@
+//! A run queue for one or more threads, with work stealing.
+//!
+//! The design is async-executor's (<https://docs.rs/async-executor>): a queue that all share, a bounded queue
+//! per worker from which others steal half, and at most one worker at a time that is awake without work, which
+//! wakes the next one when it finds some.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::task::{Context, Poll, Waker};
+
+use concurrent_queue::ConcurrentQueue;
+use pin_project_lite::pin_project;
+
+use super::{Runnable, TaskHandle, Tasks};
+
+/// Room in a worker's own queue; what does not fit goes to the shared one.
+const LOCAL_CAPACITY: usize = 512;
+/// Tasks run in a row before the thread's reactor has its turn.
+const TURN: u32 = 128;
+/// Every so many tasks a worker looks into the shared queue first, so that its own cannot starve it. Prime, so
+/// that no rhythm of the tasks meets it.
+const SHARED_FIRST: u32 = 61;
+
+/// Tasks, and the queue of those that are ready to run.
+///
+/// Threads work on it by driving [`run_until`](Self::run_until), in whatever way the runtime drives futures.
+pub struct RunQueue {
+    tasks: Arc<Tasks>,
+    shared: ConcurrentQueue<Runnable>,
+    workers: RwLock<Vec<Arc<ConcurrentQueue<Runnable>>>>,
+    sleepers: Mutex<Sleepers>,
+    /// Whether nobody needs to be woken: a worker is on its way to look for work, or none sleeps.
+    notified: AtomicBool,
+}
+
+thread_local! {
+    /// The queue of the worker that is polling on this thread, and whose it is.
+    static WORKER: RefCell<Option<(usize, Arc<ConcurrentQueue<Runnable>>)>> = const { RefCell::new(None) };
+}
+
+impl RunQueue {
+    /// An empty queue.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            tasks: Tasks::new(),
+            shared: ConcurrentQueue::unbounded(),
+            workers: RwLock::default(),
+            sleepers: Mutex::default(),
+            notified: AtomicBool::new(true),
+        })
+    }
+
+    /// The live tasks.
+    pub fn tasks(&self) -> &Arc<Tasks> {
+        &self.tasks
+    }
+
+    /// The number of runnable tasks that no worker has taken yet.
+    pub fn depth(&self) -> usize {
+        self.shared.len()
+    }
+
+    /// Makes a task of `future`.
+    pub fn spawn<F>(self: &Arc<Self>, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let queue = Arc::clone(self);
+        self.tasks
+            .spawn(future, move |runnable| queue.schedule(runnable))
+    }
+
+    /// A future that works on the queue until `future` is ready. It never blocks; wake it and it goes on.
+    pub fn run_until<F: Future>(self: &Arc<Self>, future: F) -> Run<F> {
+        let local = Arc::new(ConcurrentQueue::bounded(LOCAL_CAPACITY));
+        self.write_workers().push(Arc::clone(&local));
+        Run {
+            future,
+            worker: Worker {
+                queue: Arc::clone(self),
+                local,
+                sleeping: None,
+                ticks: 0,
+                next_victim: 0,
+            },
+        }
+    }
+
+    /// Aborts all tasks and drops their futures, as far as no other thread is polling them.
+    ///
+    /// Call it when no worker is left (a current-thread runtime that ends); workers that still run do the same
+    /// once [`Tasks::close`] was called.
+    pub fn drain(&self) {
+        self.tasks.close();
+        while let Ok(runnable) = self.shared.pop() {
+            runnable.run();
+        }
+    }
+
+    fn schedule(&self, runnable: Runnable) {
+        let rejected = WORKER.with_borrow(|worker| match worker {
+            Some((owner, local)) if *owner == self.address() => {
+                local.push(runnable).err().map(|full| full.into_inner())
+            }
+            _ => Some(runnable),
+        });
+        if let Some(runnable) = rejected {
+            // Never closed and without a limit: it takes everything.
+            let _ = self.shared.push(runnable);
+        }
+        self.notify();
+    }
+
+    #[inline]
+    fn notify(&self) {
+        if !self.notified.load(Ordering::SeqCst)
+            && self
+                .notified
+                .compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+        {
+            let waker = self.lock_sleepers().take_one();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn lock_sleepers(&self) -> MutexGuard<'_, Sleepers> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_workers(
+        &self,
+    ) -> std::sync::RwLockWriteGuard<'_, Vec<Arc<ConcurrentQueue<Runnable>>>> {
+        self.workers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for RunQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunQueue")
+            .field("tasks", &self.tasks)
+            .field("depth", &self.depth())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Workers that found no work.
+#[derive(Default)]
+struct Sleepers {
+    /// How many sleep, or were woken and have not looked yet.
+    count: usize,
+    wakers: Vec<(usize, Waker)>,
+    next_id: usize,
+}
+
+impl Sleepers {
+    fn insert(&mut self, waker: &Waker) -> usize {
+        self.next_id += 1;
+        self.count += 1;
+        self.wakers.push((self.next_id, waker.clone()));
+        self.next_id
+    }
+
+    /// Sleeps on. Gives whether the worker had been woken meanwhile.
+    fn renew(&mut self, id: usize, waker: &Waker) -> bool {
+        match self.wakers.iter_mut().find(|(other, _)| *other == id) {
+            Some((_, old)) => {
+                old.clone_from(waker);
+                false
+            }
+            None => {
+                self.wakers.push((id, waker.clone()));
+                true
+            }
+        }
+    }
+
+    /// Stops sleeping. Gives whether the worker had been woken meanwhile.
+    fn remove(&mut self, id: usize) -> bool {
+        self.count -= 1;
+        match self.wakers.iter().rposition(|(other, _)| *other == id) {
+            Some(at) => {
+                self.wakers.remove(at);
+                false
+            }
+            None => true,
+        }
+    }
+
+    fn is_notified(&self) -> bool {
+        self.count == 0 || self.count > self.wakers.len()
+    }
+
+    fn take_one(&mut self) -> Option<Waker> {
+        if self.wakers.len() == self.count {
+            self.wakers.pop().map(|(_, waker)| waker)
+        } else {
+            None
+        }
+    }
+}
+
+/// One thread's place at the queue.
+struct Worker {
+    queue: Arc<RunQueue>,
+    local: Arc<ConcurrentQueue<Runnable>>,
+    sleeping: Option<usize>,
+    ticks: u32,
+    next_victim: usize,
+}
+
+impl Worker {
+    /// The next task, or `None` after the waker was left with the sleepers.
+    fn next(&mut self, waker: &Waker) -> Option<Runnable> {
+        loop {
+            match self.search() {
+                Some(runnable) => {
+                    self.stop_sleeping();
+                    // Where one task was there may be more: let another worker look.
+                    self.queue.notify();
+                    return Some(runnable);
+                }
+                // Look again after the waker is in place, so that no push falls in between.
+                None if self.sleep(waker) => {}
+                None => return None,
+            }
+        }
+    }
+
+    fn search(&mut self) -> Option<Runnable> {
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(SHARED_FIRST) {
+            if let Ok(runnable) = self.queue.shared.pop() {
+                return Some(runnable);
+            }
+        }
+        if let Ok(runnable) = self.local.pop() {
+            return Some(runnable);
+        }
+        if let Ok(runnable) = self.queue.shared.pop() {
+            steal(&self.queue.shared, &self.local);
+            return Some(runnable);
+        }
+        let workers = self
+            .queue
+            .workers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.next_victim = self.next_victim.wrapping_add(1);
+        let (before, after) = workers.split_at(self.next_victim % workers.len().max(1));
+        for victim in after.iter().chain(before) {
+            if Arc::ptr_eq(victim, &self.local) {
+                continue;
+            }
+            steal(victim, &self.local);
+            if let Ok(runnable) = self.local.pop() {
+                return Some(runnable);
+            }
+        }
+        None
+    }
+
+    /// Leaves the waker. Gives whether to search once more: at the first time, or when woken meanwhile.
+    fn sleep(&mut self, waker: &Waker) -> bool {
+        let mut sleepers = self.queue.lock_sleepers();
+        let again = match self.sleeping {
+            None => {
+                self.sleeping = Some(sleepers.insert(waker));
+                true
+            }
+            Some(id) => sleepers.renew(id, waker),
+        };
+        self.queue
+            .notified
+            .store(sleepers.is_notified(), Ordering::SeqCst);
+        again
+    }
+
+    fn stop_sleeping(&mut self) {
+        if let Some(id) = self.sleeping.take() {
+            let mut sleepers = self.queue.lock_sleepers();
+            sleepers.remove(id);
+            self.queue
+                .notified
+                .store(sleepers.is_notified(), Ordering::SeqCst);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if let Some(id) = self.sleeping.take() {
+            let mut sleepers = self.queue.lock_sleepers();
+            let woken = sleepers.remove(id);
+            self.queue
+                .notified
+                .store(sleepers.is_notified(), Ordering::SeqCst);
+            drop(sleepers);
+            // The wake-up was for work that this worker will not do: pass it on.
+            if woken {
+                self.queue.notify();
+            }
+        }
+        self.queue
+            .write_workers()
+            .retain(|worker| !Arc::ptr_eq(worker, &self.local));
+        while let Ok(runnable) = self.local.pop() {
+            let _ = self.queue.shared.push(runnable);
+        }
+        self.queue.notify();
+    }
+}
+
+/// Moves half of `from`, rounded up, as far as there is room.
+fn steal(from: &ConcurrentQueue<Runnable>, to: &ConcurrentQueue<Runnable>) {
+    let mut count = from.len().div_ceil(2);
+    if let Some(capacity) = to.capacity() {
+        count = count.min(capacity - to.len());
+    }
+    for _ in 0..count {
+        let Ok(runnable) = from.pop() else { return };
+        if let Err(full) = to.push(runnable) {
+            // Only its owner fills a local queue, and that is us; put it back rather than argue.
+            let _ = from.push(full.into_inner());
+            return;
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`RunQueue::run_until`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Run<F> {
+        #[pin]
+        future: F,
+        worker: Worker,
+    }
+}
+
+impl<F: Future> Future for Run<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let worker = this.worker;
+        let _current = CurrentWorker::enter(worker);
+        if let Poll::Ready(value) = this.future.poll(cx) {
+            return Poll::Ready(value);
+        }
+        for _ in 0..TURN {
+            match worker.next(cx.waker()) {
+                Some(runnable) => runnable.run(),
+                None => return Poll::Pending,
+            }
+        }
+        // More to do, but the reactor first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<F> fmt::Debug for Run<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").finish_non_exhaustive()
+    }
+}
+
+/// Marks the thread as this worker's while it polls.
+struct CurrentWorker(Option<(usize, Arc<ConcurrentQueue<Runnable>>)>);
+
+impl CurrentWorker {
+    fn enter(worker: &Worker) -> Self {
+        Self(WORKER.replace(Some((worker.queue.address(), Arc::clone(&worker.local)))))
+    }
+}
+
+impl Drop for CurrentWorker {
+    fn drop(&mut self) {
+        WORKER.replace(self.0.take());
+    }
+}

@@ -1,0 +1,66 @@
+//! The traits of anyrt, and all that is the same on every runtime.
+//!
+//! A *runtime* is a cheap, cloneable value. Generic code takes it as `rt: R` with `R: Runtime`, or with
+//! the one capability that it needs:
+//!
+//! | trait | what it gives | file |
+//! |---|---|---|
+//! | [`Spawner`] | tasks on any thread: `spawn`, and a [`JoinHandle`] that detaches on drop | `task.rs` |
+//! | [`LocalSpawner`] | tasks that stay on this thread, for futures that are not `Send` | `task.rs` |
+//! | [`Blocking`] | a thread for code that blocks | `blocking.rs` |
+//! | [`Timer`] | the clock, `sleep`, `timeout`, `interval` | `time.rs` |
+//! | [`Net`] | TCP, UDP and name resolution | `net.rs` |
+//! | [`Channel`] | multi-producer, single-consumer queues | `channel.rs` |
+//! | [`Runtime`] | all of them | `runtime.rs` |
+//!
+//! What a trait promises is written once, on the trait, and holds on every backend; `anyrt-testkit` checks
+//! each sentence of it.
+//!
+//! ```
+//! use anyrt_core::{Net, Runtime, Spawner, TcpListener};
+//! use futures_util::AsyncWriteExt;
+//!
+//! /// Greets every client; runs on whatever runtime the caller has.
+//! async fn serve<R: Runtime>(rt: R, address: &str) -> std::io::Result<()> {
+//!     let listener = rt.bind_tcp(address).await?;
+//!     loop {
+//!         let (mut stream, _) = listener.accept().await?;
+//!         rt.spawn(async move { stream.write_all(b"hello\n").await });
+//!     }
+//! }
+//! ```
+//!
+//! # For runtime authors
+//! Implement the six traits for your handle and [`runtime::Owner`] for what owns the threads. The modules
+//! [`executor`], [`coop`], [`context`] and [`channel::queue`] hold what runtimes would otherwise each write
+//! anew: tasks with Tokio's semantics over any run queue, a blocking pool, a cooperative budget, the
+//! current-runtime context and channels.
+#![forbid(unsafe_code)]
+
+pub mod blocking;
+pub mod cancel;
+pub mod channel;
+pub mod context;
+pub mod coop;
+pub mod erased;
+pub mod error;
+pub mod executor;
+pub mod join_set;
+pub mod net;
+pub mod runtime;
+pub mod shutdown;
+pub mod task;
+pub mod time;
+pub mod tracker;
+
+pub use blocking::Blocking;
+//pub use cancel::CancellationToken;
+pub use channel::Channel;
+//pub use erased::ErasedRuntime;
+pub use error::{BuildError, Elapsed, JoinError, NoRuntime};
+//pub use join_set::JoinSet;
+pub use net::{Net, TcpListener, TcpStream, UdpSocket};
+pub use runtime::Runtime;
+pub use task::{AbortHandle, JoinHandle, LocalSpawner, Spawner};
+pub use time::Timer;
+//pub use tracker::TaskTracker;

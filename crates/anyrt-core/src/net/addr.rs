@@ -1,0 +1,159 @@
+//! What can be used as an address, and how names are resolved.
+
+use std::io;
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as _,
+};
+
+use crate::blocking::Blocking;
+
+/// An address or a name to resolve, with a port.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// Addresses that need no resolution.
+    Addresses(Vec<SocketAddr>),
+    /// A name and a port.
+    Host(String, u16),
+    /// Text that is no `name:port`; resolving it reports what is wrong with it.
+    Malformed(String),
+}
+
+/// What can be used as an address: what std takes, without its blocking.
+///
+/// Strings are `"127.0.0.1:80"`, `"[::1]:80"` or `"example.com:80"`; tuples are `("example.com", 80)`.
+pub trait ToSocketAddrs {
+    /// The addresses, or the name to resolve.
+    fn target(&self) -> Target;
+}
+
+fn one(address: SocketAddr) -> Target {
+    Target::Addresses(vec![address])
+}
+
+impl ToSocketAddrs for SocketAddr {
+    fn target(&self) -> Target {
+        one(*self)
+    }
+}
+
+impl ToSocketAddrs for SocketAddrV4 {
+    fn target(&self) -> Target {
+        one((*self).into())
+    }
+}
+
+impl ToSocketAddrs for SocketAddrV6 {
+    fn target(&self) -> Target {
+        one((*self).into())
+    }
+}
+
+impl ToSocketAddrs for (IpAddr, u16) {
+    fn target(&self) -> Target {
+        one((*self).into())
+    }
+}
+
+impl ToSocketAddrs for (Ipv4Addr, u16) {
+    fn target(&self) -> Target {
+        one((*self).into())
+    }
+}
+
+impl ToSocketAddrs for (Ipv6Addr, u16) {
+    fn target(&self) -> Target {
+        one((*self).into())
+    }
+}
+
+impl ToSocketAddrs for [SocketAddr] {
+    fn target(&self) -> Target {
+        Target::Addresses(self.to_vec())
+    }
+}
+
+impl ToSocketAddrs for Vec<SocketAddr> {
+    fn target(&self) -> Target {
+        Target::Addresses(self.clone())
+    }
+}
+
+impl ToSocketAddrs for str {
+    fn target(&self) -> Target {
+        if let Ok(address) = self.parse() {
+            return one(address);
+        }
+        match self.rsplit_once(':') {
+            Some((host, port)) => match port.parse() {
+                Ok(port) => (host, port).target(),
+                Err(_) => Target::Malformed(self.to_owned()),
+            },
+            None => Target::Malformed(self.to_owned()),
+        }
+    }
+}
+
+impl ToSocketAddrs for (&str, u16) {
+    fn target(&self) -> Target {
+        let (host, port) = *self;
+        match host.parse::<IpAddr>() {
+            Ok(ip) => one((ip, port).into()),
+            Err(_) => Target::Host(host.to_owned(), port),
+        }
+    }
+}
+
+impl ToSocketAddrs for (String, u16) {
+    fn target(&self) -> Target {
+        (self.0.as_str(), self.1).target()
+    }
+}
+
+impl ToSocketAddrs for String {
+    fn target(&self) -> Target {
+        self.as_str().target()
+    }
+}
+
+impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
+    fn target(&self) -> Target {
+        (**self).target()
+    }
+}
+
+pub(super) async fn resolve<R: Blocking>(
+    rt: &R,
+    target: Target,
+) -> io::Result<std::vec::IntoIter<SocketAddr>> {
+    match target {
+        Target::Addresses(addresses) => Ok(addresses.into_iter()),
+        Target::Host(host, port) => {
+            rt.spawn_blocking(move || (host, port).to_socket_addrs())
+                .await?
+        }
+        // No name is looked up: std only says what is wrong.
+        Target::Malformed(text) => text.to_socket_addrs(),
+    }
+}
+
+/// The first success of `attempt`, or the error of the last one.
+pub(super) fn first_that_works<T>(
+    addresses: impl Iterator<Item = SocketAddr>,
+    attempt: impl Fn(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut last = None;
+    for address in addresses {
+        match attempt(address) {
+            Ok(value) => return Ok(value),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(no_address))
+}
+
+pub(super) fn no_address() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "could not resolve to any address",
+    )
+}

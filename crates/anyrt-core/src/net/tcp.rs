@@ -1,0 +1,109 @@
+//! TCP: what a listener and a stream promise.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+
+use futures_core::Stream;
+use futures_io::{AsyncRead, AsyncWrite};
+
+use crate::error::ReuniteError;
+
+/// Accepts connections.
+pub trait TcpListener: Sized + Send + Sync + fmt::Debug + 'static {
+    /// An accepted connection.
+    type Stream: TcpStream;
+
+    /// Waits for a connection. Several tasks may wait at once.
+    ///
+    /// # Errors
+    /// As the system's `accept`, such as too many open files; the listener can be used on.
+    ///
+    /// # Cancel safety
+    /// A connection that a dropped future would have had goes to the next one.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
+
+    /// The address that it listens on, with the port that the system chose for port 0.
+    ///
+    /// # Errors
+    /// As the system's `getsockname`.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+
+    /// The connections as a stream that never ends.
+    fn incoming(&self) -> impl Stream<Item = io::Result<Self::Stream>> + Send + '_ {
+        futures_util::stream::unfold(self, |listener| async move {
+            let accepted = listener.accept().await;
+            Some((accepted.map(|(stream, _)| stream), listener))
+        })
+    }
+}
+
+/// A connection.
+///
+/// Reads and writes are those of [`futures_io`]: each is one system call, and vectored writes are one, too.
+/// `close` sends what TCP calls FIN: the peer reads to the end, and this side can still read.
+///
+/// # For implementors
+/// - Reading and writing are cancel-safe: bytes are taken or sent only by a poll that returns their number.
+/// - The stream may be polled on a thread of another runtime, and dropped on any thread.
+pub trait TcpStream:
+    AsyncRead + AsyncWrite + Unpin + Sized + Send + Sync + fmt::Debug + 'static
+{
+    /// The reading half of [`into_split`](Self::into_split).
+    type OwnedReadHalf: AsyncRead + Unpin + Send + Sync + fmt::Debug + 'static;
+    /// The writing half of [`into_split`](Self::into_split); dropping it sends FIN.
+    type OwnedWriteHalf: AsyncWrite + Unpin + Send + Sync + fmt::Debug + 'static;
+
+    /// The address of the other side.
+    ///
+    /// # Errors
+    /// As the system's `getpeername`.
+    fn peer_addr(&self) -> io::Result<SocketAddr>;
+
+    /// The address of this side.
+    ///
+    /// # Errors
+    /// As the system's `getsockname`.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+
+    /// Whether small writes leave at once (`TCP_NODELAY`); they do not unless set.
+    ///
+    /// # Errors
+    /// As the system's `getsockopt`.
+    fn nodelay(&self) -> io::Result<bool>;
+
+    /// Makes small writes leave at once.
+    ///
+    /// # Errors
+    /// As the system's `setsockopt`.
+    fn set_nodelay(&self, nodelay: bool) -> io::Result<()>;
+
+    /// Ends one or both directions, at once.
+    ///
+    /// # Errors
+    /// As the system's `shutdown`.
+    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+
+    /// Waits for data and copies it without taking it; gives the number of bytes, 0 at the end.
+    ///
+    /// # Errors
+    /// As the system's `recv`.
+    ///
+    /// # Cancel safety
+    /// Takes nothing, whenever it is dropped.
+    fn peek(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Two halves that can live in two tasks.
+    fn into_split(self) -> (Self::OwnedReadHalf, Self::OwnedWriteHalf);
+
+    /// The stream that the halves came from.
+    ///
+    /// # Errors
+    /// The halves, when they are not of one stream.
+    #[expect(clippy::type_complexity, reason = "the pair that came in")]
+    fn reunite(
+        read: Self::OwnedReadHalf,
+        write: Self::OwnedWriteHalf,
+    ) -> Result<Self, ReuniteError<Self::OwnedReadHalf, Self::OwnedWriteHalf>>;
+}

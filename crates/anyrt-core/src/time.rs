@@ -1,0 +1,280 @@
+//! The clock, and what waits on it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+use crate::coop;
+use crate::error::Elapsed;
+
+/// The runtime's clock and its timers.
+///
+/// # For implementors
+/// - A sleep never ends early; how late it may end is the runtime's precision (Tokio's: up to about 2 ms).
+/// - A sleep that was created on one thread may be polled on any other, and outlives the thread.
+pub trait Timer: Clone + Send + Sync + 'static {
+    /// A timer that fires once.
+    type Sleep: Sleep;
+
+    /// The present, by the clock that the timers follow; a simulated runtime's clock is virtual.
+    fn now(&self) -> Instant;
+
+    /// Waits until `deadline`.
+    ///
+    /// # Cancel safety
+    /// Dropping it ends the timer.
+    fn sleep_until(&self, deadline: Instant) -> Self::Sleep;
+
+    /// Waits until `duration` after this call. [`Duration::MAX`] never ends.
+    ///
+    /// # Cancel safety
+    /// Dropping it ends the timer.
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        self.sleep_until(saturating_add(self.now(), duration))
+    }
+
+    /// Runs `future` for at most `duration`, counted from this call.
+    ///
+    /// `future` is polled first, at the deadline too, so a result that is ready by then is not lost.
+    ///
+    /// # Errors
+    /// [`Elapsed`] when the deadline passes first; `future` is dropped with the timeout.
+    ///
+    /// # Cancel safety
+    /// As safe as `future`: dropping the timeout drops it.
+    fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F, Self::Sleep> {
+        Timeout::new(future, self.sleep(duration))
+    }
+
+    /// Runs `future` until `deadline` at most; see [`timeout`](Self::timeout).
+    ///
+    /// # Errors
+    /// [`Elapsed`] when the deadline passes first.
+    fn timeout_at<F: Future>(&self, deadline: Instant, future: F) -> Timeout<F, Self::Sleep> {
+        Timeout::new(future, self.sleep_until(deadline))
+    }
+
+    /// Ticks every `period`, at once for the first time.
+    ///
+    /// # Panics
+    /// When `period` is zero.
+    fn interval(&self, period: Duration) -> Interval<Self> {
+        self.interval_at(self.now(), period)
+    }
+
+    /// Ticks every `period`, at `start` for the first time.
+    ///
+    /// # Panics
+    /// When `period` is zero.
+    fn interval_at(&self, start: Instant, period: Duration) -> Interval<Self> {
+        assert!(period > Duration::ZERO, "`period` must be non-zero.");
+        Interval {
+            sleep: Box::pin(self.sleep_until(start)),
+            timer: self.clone(),
+            period,
+            missed: MissedTickBehavior::default(),
+        }
+    }
+}
+
+/// A timer that fires once. It is ready from then on, however often it is polled.
+pub trait Sleep: Future<Output = ()> + Send + fmt::Debug + 'static {
+    /// When it fires.
+    fn deadline(&self) -> Instant;
+    /// Whether the deadline has passed.
+    fn is_elapsed(&self) -> bool;
+    /// Moves the deadline, whether the timer is armed, has fired or was never polled.
+    fn reset(self: Pin<&mut Self>, deadline: Instant);
+}
+
+/// `instant + duration`, or a time about 30 years ahead where that would overflow.
+pub fn saturating_add(instant: Instant, duration: Duration) -> Instant {
+    // Tokio's choice: 1000 years is too much for some platforms.
+    const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+    instant
+        .checked_add(duration)
+        .or_else(|| instant.checked_add(FAR))
+        .unwrap_or(instant)
+}
+
+pin_project! {
+    /// The future of [`Timer::timeout`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Timeout<F, S> {
+        #[pin]
+        future: F,
+        #[pin]
+        sleep: S,
+    }
+}
+
+impl<F, S> Timeout<F, S> {
+    /// Runs `future` until `sleep` is over.
+    pub fn new(future: F, sleep: S) -> Self {
+        Self { future, sleep }
+    }
+
+    /// The future inside.
+    pub fn get_ref(&self) -> &F {
+        &self.future
+    }
+
+    /// The future inside, mutable.
+    pub fn get_mut(&mut self) -> &mut F {
+        &mut self.future
+    }
+
+    /// Gives the future back and ends the timer.
+    pub fn into_inner(self) -> F {
+        self.future
+    }
+}
+
+impl<F: Future, S: Future<Output = ()>> Future for Timeout<F, S> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let had_budget = coop::has_budget_remaining();
+        if let Poll::Ready(value) = this.future.poll(cx) {
+            return Poll::Ready(Ok(value));
+        }
+        // A future that used up the budget must not keep its own deadline from firing.
+        let elapsed = if had_budget && !coop::has_budget_remaining() {
+            coop::with_unconstrained(|| this.sleep.poll(cx))
+        } else {
+            this.sleep.poll(cx)
+        };
+        elapsed.map(|()| Err(Elapsed::new()))
+    }
+}
+
+/// What an [`Interval`] does about ticks that were missed because nobody awaited them in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissedTickBehavior {
+    /// Catches up: ticks without waiting until it is on time again.
+    #[default]
+    Burst,
+    /// Starts anew: the next tick comes one period after the late one.
+    Delay,
+    /// Keeps the beat: skips to the next multiple of the period.
+    Skip,
+}
+
+impl MissedTickBehavior {
+    fn next(self, due: Instant, now: Instant, period: Duration) -> Instant {
+        match self {
+            Self::Burst => saturating_add(due, period),
+            Self::Delay => saturating_add(now, period),
+            Self::Skip => {
+                let late = now.saturating_duration_since(due).as_nanos();
+                let into_period = late % period.as_nanos();
+                // Below one period, so it fits where the period did.
+                let rest = period - duration_from_nanos(into_period);
+                saturating_add(now, rest)
+            }
+        }
+    }
+}
+
+fn duration_from_nanos(nanos: u128) -> Duration {
+    const PER_SECOND: u128 = 1_000_000_000;
+    let seconds = u64::try_from(nanos / PER_SECOND).unwrap_or(u64::MAX);
+    let rest = u32::try_from(nanos % PER_SECOND).unwrap_or(0);
+    Duration::new(seconds, rest)
+}
+
+/// Ticks at a steady pace; see [`Timer::interval`].
+pub struct Interval<T: Timer> {
+    timer: T,
+    sleep: Pin<Box<T::Sleep>>,
+    period: Duration,
+    missed: MissedTickBehavior,
+}
+
+/// Later than this, a tick counts as missed; Tokio's number.
+const TOLERANCE: Duration = Duration::from_millis(5);
+
+impl<T: Timer> Interval<T> {
+    /// Waits for the next tick and gives the time at which it was due.
+    ///
+    /// # Cancel safety
+    /// A dropped future has consumed no tick.
+    pub async fn tick(&mut self) -> Instant {
+        std::future::poll_fn(|cx| self.poll_tick(cx)).await
+    }
+
+    /// Polls for the next tick.
+    pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        ready!(self.sleep.as_mut().poll(cx));
+        let due = self.sleep.deadline();
+        let now = self.timer.now();
+        let next = if now > saturating_add(due, TOLERANCE) {
+            self.missed.next(due, now, self.period)
+        } else {
+            saturating_add(due, self.period)
+        };
+        self.sleep.as_mut().reset(next);
+        Poll::Ready(due)
+    }
+
+    /// Starts over: the next tick comes one period from now.
+    pub fn reset(&mut self) {
+        self.reset_at(saturating_add(self.timer.now(), self.period));
+    }
+
+    /// The next tick comes at once.
+    pub fn reset_immediately(&mut self) {
+        self.reset_at(self.timer.now());
+    }
+
+    /// The next tick comes after `after`.
+    pub fn reset_after(&mut self, after: Duration) {
+        self.reset_at(saturating_add(self.timer.now(), after));
+    }
+
+    /// The next tick comes at `deadline`.
+    pub fn reset_at(&mut self, deadline: Instant) {
+        self.sleep.as_mut().reset(deadline);
+    }
+
+    /// What happens to missed ticks.
+    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
+        self.missed
+    }
+
+    /// Sets what happens to missed ticks; [`MissedTickBehavior::Burst`] unless set.
+    pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
+        self.missed = behavior;
+    }
+
+    /// The time between two ticks.
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+}
+
+impl<T: Timer> Unpin for Interval<T> {}
+
+impl<T: Timer> Stream for Interval<T> {
+    type Item = Instant;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+        self.poll_tick(cx).map(Some)
+    }
+}
+
+impl<T: Timer> fmt::Debug for Interval<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interval")
+            .field("period", &self.period)
+            .field("missed_tick_behavior", &self.missed)
+            .finish_non_exhaustive()
+    }
+}

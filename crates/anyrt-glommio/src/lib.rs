@@ -1,0 +1,1 @@
+//! The Glommio backend of anyrt: io_uring, thread per core.

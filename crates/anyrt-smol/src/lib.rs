@@ -1,0 +1,1 @@
+//! The Smol backend of anyrt.

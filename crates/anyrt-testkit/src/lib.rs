@@ -1,0 +1,1 @@
+//! The contract of anyrt as tests, for every backend.

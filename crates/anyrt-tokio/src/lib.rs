@@ -1,0 +1,1 @@
+//! The Tokio backend of anyrt.
