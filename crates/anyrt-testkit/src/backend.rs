@@ -1,0 +1,114 @@
+//! The runtime under test, for cases that build it themselves.
+
+use std::fmt;
+use std::sync::Arc;
+
+use anyrt_core::BuildError;
+use anyrt_core::runtime::{Builder, Config, Owner};
+
+use crate::watchdog;
+
+type Build<O> = dyn Fn(&Config) -> Result<O, BuildError> + Send + Sync;
+
+/// Builds runtimes of the kind and with the options under which the backend is registered.
+pub struct Backend<O> {
+    name: String,
+    config: Config,
+    build: Arc<Build<O>>,
+}
+
+impl<O: Owner> Backend<O> {
+    pub(crate) fn new(
+        name: String,
+        config: Config,
+        build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            config,
+            build: Arc::new(build),
+        }
+    }
+
+    /// The name of the registration: `tokio`, `tokio_current_thread`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The options of the registration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A runtime.
+    ///
+    /// # Panics
+    /// When it cannot be built; the case fails. Where the system lacks what the backend needs
+    /// ([`BuildError::Unavailable`]), the case is skipped with that reason.
+    #[track_caller]
+    pub fn build(&self) -> O {
+        self.build_with(|_| {})
+    }
+
+    /// A runtime with options changed.
+    ///
+    /// # Panics
+    /// As [`build`](Self::build).
+    #[track_caller]
+    pub fn build_with(&self, options: impl FnOnce(&mut Builder<O>)) -> O {
+        match self.try_build(options) {
+            Ok(owner) => owner,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A runtime with options changed, or the reason why there is none.
+    ///
+    /// # Errors
+    /// As [`Owner::build`].
+    ///
+    /// # Panics
+    /// Skips the case on [`BuildError::Unavailable`].
+    pub fn try_build(&self, options: impl FnOnce(&mut Builder<O>)) -> Result<O, BuildError> {
+        let mut builder = Builder::from_config(self.config.clone());
+        options(&mut builder);
+        match (self.build)(builder.config()) {
+            Err(error @ BuildError::Unavailable { .. }) => watchdog::skip(error.to_string()),
+            result => result,
+        }
+    }
+
+    /// Skips the case unless the runtime has at least `count` workers.
+    ///
+    /// # Panics
+    /// To skip; the reason is printed.
+    pub fn needs_workers(&self, count: usize) {
+        let workers = self.config.workers();
+        if workers < count {
+            watchdog::skip(format!(
+                "needs {count} workers, {} has {workers}",
+                self.name
+            ));
+        }
+    }
+}
+
+// By hand: owners need not be `Clone`.
+impl<O> Clone for Backend<O> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            config: self.config.clone(),
+            build: Arc::clone(&self.build),
+        }
+    }
+}
+
+impl<O> fmt::Debug for Backend<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backend")
+            .field("name", &self.name)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! A case and the list of all.
+
+use std::future::Future;
+
+use anyrt_core::runtime::Owner;
+
+use crate::backend::Backend;
+use crate::watchdog;
+
+/// The body of a case, for owners of one type.
+pub(crate) type Body<O> = Box<dyn FnOnce(&Backend<O>) + Send>;
+
+/// The cases of a topic, as `cases!` lists them.
+pub(crate) struct Cases<O> {
+    list: Vec<(String, Body<O>)>,
+}
+
+impl<O: Owner> Cases<O> {
+    pub(crate) fn new() -> Self {
+        Self { list: Vec::new() }
+    }
+
+    /// A case that runs inside `block_on` of a fresh runtime.
+    pub(crate) fn inside<F, C>(&mut self, name: String, case: C)
+    where
+        C: FnOnce(O::Handle) -> F + Send + 'static,
+        F: Future<Output = ()>,
+    {
+        self.outside(name, move |backend| {
+            watchdog::phase("building the runtime");
+            let owner = backend.build();
+            watchdog::phase("inside block_on");
+            owner.block_on(case(owner.handle().clone()));
+            watchdog::phase("dropping the runtime");
+            drop(owner);
+            assert!(
+                anyrt_core::context::current().is_none(),
+                "the runtime is still current on the thread after it has ended"
+            );
+        });
+    }
+
+    /// A case that builds its runtimes itself.
+    pub(crate) fn outside(
+        &mut self,
+        name: String,
+        case: impl FnOnce(&Backend<O>) + Send + 'static,
+    ) {
+        self.list.push((name, Box::new(case)));
+    }
+}
+
+impl<O> IntoIterator for Cases<O> {
+    type Item = (String, Body<O>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
+}
+
+/// `topic::name`, where the topic is the last part of a module's path.
+pub(crate) fn name(module: &str, case: &str) -> String {
+    let topic = module.rsplit("::").next().unwrap_or(module);
+    format!("{topic}::{case}")
+}
+
+/// Lists the cases of a file: `async name;` runs inside `block_on`, `fn name;` builds its runtimes itself.
+///
+/// The functions are private, so one that is missing here is dead code, which `cases.rs` denies.
+macro_rules! cases {
+    ($($kind:tt $name:ident;)*) => {
+        pub(super) fn names() -> Vec<String> {
+            vec![$($crate::case::name(module_path!(), stringify!($name))),*]
+        }
+
+        #[allow(unused_variables, reason = "a file may have no case yet")]
+        pub(super) fn register<O: ::anyrt_core::runtime::Owner>(cases: &mut $crate::case::Cases<O>) {
+            $(
+                let full = $crate::case::name(module_path!(), stringify!($name));
+                $crate::case::cases!(@add cases, full, $kind $name);
+            )*
+        }
+    };
+    (@add $cases:ident, $full:ident, async $name:ident) => {
+        $cases.inside($full, |rt| $name(rt))
+    };
+    (@add $cases:ident, $full:ident, fn $name:ident) => {
+        $cases.outside($full, |backend| $name(backend))
+    };
+}
+pub(crate) use cases;

@@ -1,0 +1,5 @@
+//! Empty so far.
+
+use crate::case::cases;
+
+cases! {}

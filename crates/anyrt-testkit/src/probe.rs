@@ -1,0 +1,193 @@
+//! What cases look with: drops, live futures, panics, single polls, other threads.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread, ThreadId};
+
+use anyrt_core::Runtime;
+use anyrt_core::task::yield_now;
+
+use crate::sync::Gate;
+use crate::watchdog;
+
+/// Tells its [`Dropped`] when it is dropped. Move it into a future, a closure or a value.
+#[derive(Debug)]
+pub struct DropFlag {
+    dropped: Dropped,
+}
+
+/// Knows whether a [`DropFlag`] was dropped, and where.
+#[derive(Debug, Clone, Default)]
+pub struct Dropped {
+    gate: Gate,
+    thread: Arc<OnceLock<ThreadId>>,
+}
+
+impl DropFlag {
+    /// A flag and the one who knows.
+    pub fn new() -> (Self, Dropped) {
+        let dropped = Dropped::default();
+        let flag = Self {
+            dropped: dropped.clone(),
+        };
+        (flag, dropped)
+    }
+}
+
+impl Drop for DropFlag {
+    fn drop(&mut self) {
+        let _ = self.dropped.thread.set(thread::current().id());
+        self.dropped.gate.open();
+    }
+}
+
+impl Dropped {
+    /// Whether it was dropped.
+    pub fn is_dropped(&self) -> bool {
+        self.gate.is_open()
+    }
+
+    /// The thread that dropped it.
+    pub fn thread(&self) -> Option<ThreadId> {
+        self.thread.get().copied()
+    }
+
+    /// Waits in a task until it is dropped.
+    pub async fn wait(&self) {
+        self.gate.wait().await;
+    }
+
+    /// Blocks the thread until it is dropped.
+    pub fn wait_blocking(&self) {
+        self.gate.wait_blocking();
+    }
+}
+
+/// Counts what is alive: each [`token`](Self::token) counts one until it is dropped.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    count: Arc<AtomicUsize>,
+}
+
+/// Counts one in its [`Live`] while it lives.
+#[derive(Debug)]
+pub struct LiveToken {
+    live: Live,
+}
+
+impl Live {
+    /// Nothing is alive.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more, until the token is dropped.
+    pub fn token(&self) -> LiveToken {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        LiveToken { live: self.clone() }
+    }
+
+    /// How many tokens are alive.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for LiveToken {
+    fn drop(&mut self) {
+        self.live.count.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Panics with `payload` without a line on standard error: for panics that a case is about.
+///
+/// # Panics
+/// Always.
+pub fn panic_on_purpose(payload: impl Any + Send) -> ! {
+    resume_unwind(Box::new(payload))
+}
+
+/// Calls `f`, which ought to panic, and gives the message of the panic; nothing is printed.
+///
+/// # Panics
+/// When `f` returns, or panics with something that is no text.
+#[track_caller]
+pub fn panic_message<T>(f: impl FnOnce() -> T) -> String {
+    let caught = watchdog::quietly(|| catch_unwind(AssertUnwindSafe(f)));
+    let Err(payload) = caught else {
+        panic!("it ought to panic, but returned");
+    };
+    match watchdog::text_of(payload.as_ref()) {
+        Some(text) => text,
+        None => panic!("it ought to panic with a text"),
+    }
+}
+
+/// Polls `future` once with the waker of the calling task.
+pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
+}
+
+/// Lets run what can run: everything that was queued before it gets many turns on every worker.
+///
+/// It ends after tasks that were queued later have run, so on one thread it proves that what did not happen by
+/// then is not going to.
+///
+/// # Panics
+/// When a spawned task gives an error.
+pub async fn settle<R: Runtime>(rt: &R) {
+    for _ in 0..50 {
+        let later = rt.spawn(async {
+            for _ in 0..4 {
+                yield_now().await;
+            }
+        });
+        if let Err(error) = later.await {
+            panic!("an empty task failed: {error}");
+        }
+        yield_now().await;
+    }
+}
+
+/// Runs `f` on a plain thread that belongs to no runtime, and waits in a task for its result.
+///
+/// # Panics
+/// When `f` panics.
+pub async fn on_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    let done = Gate::new();
+    let tell = done.clone();
+    let thread = thread::spawn(move || {
+        let result = catch_unwind(AssertUnwindSafe(f));
+        tell.open();
+        result
+    });
+    done.wait().await;
+    match thread.join() {
+        Ok(Ok(value)) => value,
+        Ok(Err(payload)) | Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// Drives `future` on this thread by parking it: an executor without a runtime.
+pub fn park_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}

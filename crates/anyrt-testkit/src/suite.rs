@@ -1,0 +1,122 @@
+//! The suite: which backends are tested, and how the outcome is told.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+
+use anyrt_core::BuildError;
+use anyrt_core::runtime::{Config, Flavor, Owner};
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use crate::backend::Backend;
+use crate::cases;
+use crate::watchdog;
+
+/// All cases, for each backend that is registered.
+///
+/// A registration is a claim to honour the whole contract.
+#[derive(Default)]
+#[must_use = "nothing is tested until `run`"]
+pub struct Suite {
+    trials: Vec<Box<dyn FnOnce(std::time::Duration) -> Vec<Trial>>>,
+}
+
+impl Suite {
+    /// No backend yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Tests `O`, multi-threaded with two workers, under the name of its kind.
+    pub fn backend<O: Owner>(self) -> Self {
+        self.with(&kind_name::<O>(), |_| {}, O::build)
+    }
+
+    /// Tests `O` once more with other options, under the name `<kind>_<suffix>`.
+    pub fn flavor<O: Owner>(self, suffix: &str, options: impl FnOnce(&mut Config)) -> Self {
+        let name = format!("{}_{suffix}", kind_name::<O>());
+        self.with(&name, options, O::build)
+    }
+
+    /// Tests runtimes that `build` makes, under a name of your choice.
+    ///
+    /// For owners that can be built in several ways, such as a facade over many backends.
+    pub fn with<O: Owner>(
+        mut self,
+        name: &str,
+        options: impl FnOnce(&mut Config),
+        build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
+    ) -> Self {
+        let mut config = Config::default();
+        config.worker_threads = NonZeroUsize::new(2);
+        options(&mut config);
+        let backend = Backend::new(name.to_owned(), config, build);
+        self.trials.push(Box::new(move |timeout| {
+            cases::all::<O>()
+                .into_iter()
+                .map(|(case, body)| {
+                    let name = format!("{}::{case}", backend.name());
+                    let backend = backend.clone();
+                    Trial::ignorable_test(name.clone(), move || {
+                        watchdog::run(&name, timeout, move || body(&backend))
+                    })
+                })
+                .collect()
+        }));
+        self
+    }
+
+    /// Reports every case of a backend that cannot run here as ignored, with the reason; never as passed.
+    pub fn skipped(mut self, name: &str, reason: &str) -> Self {
+        let (name, reason) = (name.to_owned(), reason.to_owned());
+        self.trials.push(Box::new(move |_| {
+            cases::names()
+                .into_iter()
+                .map(|case| {
+                    let reason = reason.clone();
+                    Trial::ignorable_test(format!("{name}::{case}"), move || {
+                        Ok(Completion::ignored_with(reason))
+                    })
+                })
+                .collect()
+        }));
+        self
+    }
+
+    /// Runs what the arguments of the process ask for, as `cargo test` would.
+    pub fn run(self) -> ExitCode {
+        let arguments = Arguments::from_args();
+        let timeout = match watchdog::timeout() {
+            Ok(timeout) => timeout,
+            Err(message) => {
+                eprintln!("{message}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let trials = self
+            .trials
+            .into_iter()
+            .flat_map(|trials| trials(timeout))
+            .collect();
+        libtest_mimic::run(&arguments, trials).exit_code()
+    }
+}
+
+impl fmt::Debug for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suite")
+            .field("registrations", &self.trials.len())
+            .finish()
+    }
+}
+
+/// The options of a current-thread runtime, for [`Suite::flavor`].
+pub fn current_thread(config: &mut Config) {
+    config.flavor = Flavor::CurrentThread;
+    config.worker_threads = None;
+}
+
+/// `async-std` is `async_std` in the name of a test, as in paths.
+fn kind_name<O: Owner>() -> String {
+    O::KIND.name().replace('-', "_")
+}

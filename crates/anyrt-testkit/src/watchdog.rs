@@ -1,0 +1,168 @@
+//! Runs one case on a thread of its own, so that a hang or a panic is that case's failure and nothing else.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use libtest_mimic::{Completion, Failed};
+
+/// The environment variable that sets how long a case may take, in seconds.
+const TIMEOUT_VARIABLE: &str = "ANYRT_TESTKIT_TIMEOUT_SECS";
+/// Generous: a shared machine with two cores, and other cases beside.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+thread_local! {
+    /// Panics on this thread are on purpose.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+    /// This thread runs a case.
+    static REPORT: RefCell<Option<Arc<Report>>> = const { RefCell::new(None) };
+}
+
+/// What is known of a case that runs.
+#[derive(Default)]
+struct Report {
+    /// Its first panic, with the place.
+    panic: Mutex<Option<String>>,
+    /// What it was doing last.
+    phase: Mutex<&'static str>,
+}
+
+/// The payload by which a case says that it does not apply.
+struct Skip(String);
+
+/// Ends the case: it is reported as ignored, with the reason.
+pub(crate) fn skip(reason: String) -> ! {
+    std::panic::resume_unwind(Box::new(Skip(reason)))
+}
+
+/// Notes what the case is doing, for the message should it hang.
+pub(crate) fn phase(phase: &'static str) {
+    REPORT.with_borrow(|report| {
+        if let Some(report) = report {
+            *report.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+        }
+    });
+}
+
+/// How long a case may take.
+///
+/// # Errors
+/// The message, when the variable is no number of seconds.
+pub(crate) fn timeout() -> Result<Duration, String> {
+    match std::env::var(TIMEOUT_VARIABLE) {
+        Err(_) => Ok(TIMEOUT),
+        Ok(text) => text
+            .parse()
+            .map(Duration::from_secs)
+            .map_err(|_| format!("{TIMEOUT_VARIABLE}={text:?} is no number of seconds")),
+    }
+}
+
+/// Runs `case` for at most `timeout`. On expiry its thread is left behind.
+pub(crate) fn run(
+    name: &str,
+    timeout: Duration,
+    case: impl FnOnce() + Send + 'static,
+) -> Result<Completion, Failed> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(install_hook);
+
+    let report = Arc::new(Report::default());
+    let (done, result) = mpsc::channel();
+    let reported = Arc::clone(&report);
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            REPORT.set(Some(reported));
+            let outcome = catch_unwind(AssertUnwindSafe(case));
+            // Nobody listens any more if it took too long.
+            let _ = done.send(outcome);
+        })
+        .map_err(|error| format!("no thread for the case: {error}"))?;
+    match result.recv_timeout(timeout) {
+        Ok(Ok(())) => Ok(Completion::Completed),
+        Ok(Err(payload)) => match payload.downcast::<Skip>() {
+            Ok(skip) => Ok(Completion::ignored_with(skip.0)),
+            Err(payload) => Err(report.failure(name, payload.as_ref()).into()),
+        },
+        Err(RecvTimeoutError::Timeout) => Err(report.hang(name, timeout).into()),
+        Err(RecvTimeoutError::Disconnected) => Err(format!("{name}: its thread died").into()),
+    }
+}
+
+impl Report {
+    fn failure(&self, name: &str, payload: &(dyn Any + Send)) -> String {
+        match self.panic() {
+            Some(panic) => format!("{name} {panic}"),
+            // The panic came from another thread (printed there), or was passed on by `resume_unwind`.
+            None => match text_of(payload) {
+                Some(text) => format!("{name} panicked:\n{text}"),
+                None => format!("{name} panicked with something that is no text"),
+            },
+        }
+    }
+
+    fn hang(&self, name: &str, timeout: Duration) -> String {
+        let phase = *self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        let panic = match self.panic() {
+            Some(panic) => format!("; before that it {panic}"),
+            None => String::new(),
+        };
+        format!("{name} hangs: no end after {timeout:?} ({TIMEOUT_VARIABLE}), {phase}{panic}")
+    }
+
+    fn panic(&self) -> Option<String> {
+        self.panic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// Runs `f`; panics on this thread meanwhile are neither printed nor reported.
+pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
+    let outer = QUIET.replace(true);
+    let value = f();
+    QUIET.set(outer);
+    value
+}
+
+/// The text of a panic's payload.
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> Option<String> {
+    match payload.downcast_ref::<&str>() {
+        Some(text) => Some((*text).to_owned()),
+        None => payload.downcast_ref::<String>().cloned(),
+    }
+}
+
+fn install_hook() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        // A thread that is ending has no locals; it has nothing to hide either.
+        if QUIET.try_with(Cell::get).unwrap_or(false) {
+            return;
+        }
+        if !note(info) {
+            print(info);
+        }
+    }));
+}
+
+/// Keeps the panic for the report, if this thread runs a case.
+fn note(info: &PanicHookInfo<'_>) -> bool {
+    let Ok(Some(report)) = REPORT.try_with(|report| report.borrow().clone()) else {
+        return false;
+    };
+    let text = info.payload_as_str().unwrap_or("(no text)");
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    report
+        .panic
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get_or_insert_with(|| format!("panicked at {place}:\n{text}"));
+    true
+}
