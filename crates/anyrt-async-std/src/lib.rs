@@ -1,1 +1,35 @@
-//! The async-std backend of anyrt.
+//! The async-std backend of anyrt: the run queue of `anyrt-core` on threads that are inside
+//! [`async_std::task::block_on`].
+//!
+//! ```
+//! use anyrt_async_std::runtime::{Builder, Runtime};
+//! use anyrt_core::{Spawner, runtime::Owner};
+//!
+//! let runtime: Runtime = Builder::new_multi_thread().worker_threads(2).build()?;
+//! let rt = runtime.handle().clone();
+//! assert_eq!(runtime.block_on(rt.spawn(async { 7 })).unwrap(), 7);
+//! # Ok::<(), anyrt_core::BuildError>(())
+//! ```
+//!
+//! async-std is no longer maintained (RUSTSEC-2025-0052): take this backend for code that still lives on it.
+//!
+//! # What differs from native async-std
+//! | native async-std | here |
+//! |---|---|
+//! | one global executor; `ASYNC_STD_THREAD_COUNT` sets its threads | a value with as many threads as asked for |
+//! | tasks go on after `main` has let go of them | dropping the owner drops every task first |
+//! | joining a task that panicked panics | `Err(JoinError)` with the payload |
+//! | a panic in a destructor during cancellation aborts the process | `Err(JoinError)` |
+//! | closing a `TcpStream` sends no FIN | it does |
+//! | errors have their message rewritten and lose their errno | as the system gave them |
+//! | no budget: a task that is always ready starves timers | a budget of 128 operations per poll |
+//! | nested `block_on` may deadlock | it panics and says why |
+//!
+//! async-std's own functions (`async_std::task::spawn`, `async_std::fs`, …) work beside it.
+#![forbid(unsafe_code)]
+
+pub mod runtime;
+
+pub use anyrt_async_io::{net, time};
+
+pub use runtime::{AsyncStdRuntime, KIND};

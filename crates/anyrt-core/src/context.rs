@@ -4,8 +4,10 @@
 //! of them was entered last, and whether the thread is *driving* a runtime, so that a nested `block_on` can be
 //! refused whatever the two runtimes are.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::marker::PhantomData;
+use std::thread::LocalKey;
 
 /// Names a kind of runtime; each backend has one static of it. Compared by address.
 #[derive(Debug)]
@@ -101,5 +103,82 @@ impl Drop for Entered {
     fn drop(&mut self) {
         CURRENT.set(self.current);
         DRIVING.set(self.driving);
+    }
+}
+
+/// For an owner that is dropped where waiting is not allowed, after it has ended its runtime in the background.
+///
+/// # Panics
+/// Always.
+pub fn panic_cannot_drop_here() -> ! {
+    panic!(
+        "Cannot drop a runtime in a context where blocking is not allowed: this thread is driving asynchronous \
+         tasks. Call `shutdown_background` instead, or drop it inside `spawn_blocking`."
+    )
+}
+
+/// Where a thread keeps its current runtime; each backend has one as a `thread_local!`.
+pub struct Slot<R> {
+    current: RefCell<Option<R>>,
+}
+
+impl<R> Slot<R> {
+    /// No runtime is current.
+    pub const fn new() -> Self {
+        Self {
+            current: RefCell::new(None),
+        }
+    }
+
+    /// Calls `f` with the current runtime, if there is one. Also `None` while the thread is being destroyed.
+    #[inline]
+    pub fn with<T>(key: &'static LocalKey<Self>, f: impl FnOnce(&R) -> T) -> Option<T> {
+        key.try_with(|slot| slot.current.borrow().as_ref().map(f))
+            .ok()
+            .flatten()
+    }
+
+    /// Makes `runtime` current until the guard is dropped; `entered` says so to the other backends.
+    #[must_use = "the runtime is current only while the guard lives"]
+    pub fn enter(key: &'static LocalKey<Self>, runtime: R, entered: Entered) -> SlotGuard<R> {
+        SlotGuard {
+            former: key.with(|slot| slot.current.replace(Some(runtime))),
+            key,
+            _entered: entered,
+        }
+    }
+}
+
+impl<R> Default for Slot<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R> fmt::Debug for Slot<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").finish_non_exhaustive()
+    }
+}
+
+/// Restores the former current runtime when it is dropped.
+pub struct SlotGuard<R: 'static> {
+    key: &'static LocalKey<Slot<R>>,
+    former: Option<R>,
+    _entered: Entered,
+}
+
+impl<R> Drop for SlotGuard<R> {
+    fn drop(&mut self) {
+        let former = self.former.take();
+        // Outside the borrow: dropping a runtime's last handle may look at what is current.
+        let left = self.key.try_with(|slot| slot.current.replace(former));
+        drop(left);
+    }
+}
+
+impl<R> fmt::Debug for SlotGuard<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SlotGuard").finish_non_exhaustive()
     }
 }

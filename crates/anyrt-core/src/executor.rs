@@ -6,16 +6,19 @@
 //!     |-- RunQueue       a work-stealing queue for one or more threads
 //!     |-- local          the !Send tasks of a thread that is inside block_on
 //!     `-- BlockingPool   threads for jobs that block
+//!   Engine           all of these with worker threads: a whole runtime but for its reactor
 //! ```
 //!
 //! A runtime that has its own queue (a shard, a simulator) uses [`Tasks`] alone and gives it the function that
 //! puts a [`Runnable`] there.
 
 mod blocking_pool;
+mod engine;
 pub mod local;
 mod run_queue;
 mod task;
 
 pub use blocking_pool::BlockingPool;
+pub use engine::{Engine, Host, Owned};
 pub use run_queue::{Run, RunQueue};
 pub use task::{Runnable, TaskAbortHandle, TaskHandle, Tasks};

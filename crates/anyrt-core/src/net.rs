@@ -38,8 +38,10 @@ pub trait Net: Blocking {
     ///
     /// # Errors
     /// As the reactor refuses it.
-    fn tcp_listener_from_std(&self, listener: std::net::TcpListener)
-    -> io::Result<Self::TcpListener>;
+    fn tcp_listener_from_std(
+        &self,
+        listener: std::net::TcpListener,
+    ) -> io::Result<Self::TcpListener>;
 
     /// Takes over a connected, non-blocking socket.
     ///

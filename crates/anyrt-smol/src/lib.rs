@@ -1,1 +1,30 @@
-//! The Smol backend of anyrt.
+//! The Smol backend of anyrt: the run queue of `anyrt-core` over the reactor of Smol, `async-io`.
+//!
+//! ```
+//! use anyrt_core::{Spawner, runtime::Owner};
+//! use anyrt_smol::runtime::{Builder, Runtime};
+//!
+//! let runtime: Runtime = Builder::new_multi_thread().worker_threads(2).build()?;
+//! let rt = runtime.handle().clone();
+//! assert_eq!(runtime.block_on(rt.spawn(async { 7 })).unwrap(), 7);
+//! # Ok::<(), anyrt_core::BuildError>(())
+//! ```
+//!
+//! # What differs from native Smol
+//! | native Smol | here |
+//! |---|---|
+//! | one global executor, one thread unless `SMOL_THREADS` is set | a value with as many threads as asked for |
+//! | dropping a `Task` cancels it | dropping the handle detaches the task |
+//! | joining a task that panicked panics | `Err(JoinError)` with the payload |
+//! | a panic in a destructor during cancellation aborts the process | `Err(JoinError)` |
+//! | no budget: a task that is always ready starves timers | a budget of 128 operations per poll |
+//! | nested `block_on` may deadlock | it panics and says why |
+//!
+//! Smol's own functions (`smol::spawn`, `async_io::Timer`, …) work beside it: its reactor is one per process.
+#![forbid(unsafe_code)]
+
+pub mod runtime;
+
+pub use anyrt_async_io::{net, time};
+
+pub use runtime::{KIND, SmolRuntime};

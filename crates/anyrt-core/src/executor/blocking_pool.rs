@@ -28,8 +28,10 @@ struct Shared {
     /// A thread ended.
     ended: Condvar,
     /// Runs around the life of each thread, so that jobs see their runtime as the current one.
-    around: Box<dyn Fn(&mut dyn FnMut()) + Send + Sync>,
+    around: Box<Around>,
 }
+
+type Around = dyn Fn(&mut dyn FnMut()) + Send + Sync;
 
 #[derive(Default)]
 struct State {
@@ -72,13 +74,11 @@ impl BlockingPool {
         T: Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        self.shared
-            .tasks
-            .spawn(
-                // A job may `block_on`, so the budget of one poll must not bind it.
-                async move { coop::with_unconstrained(job) },
-                move |runnable| shared.schedule(runnable),
-            )
+        self.shared.tasks.spawn(
+            // A job may `block_on`, so the budget of one poll must not bind it.
+            async move { coop::with_unconstrained(job) },
+            move |runnable| shared.schedule(runnable),
+        )
     }
 
     /// The number of threads, idle ones included.
@@ -206,12 +206,10 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(
-        &self,
-        condition: &Condvar,
-        state: MutexGuard<'a, State>,
-    ) -> MutexGuard<'a, State> {
-        condition.wait(state).unwrap_or_else(PoisonError::into_inner)
+    fn wait<'a>(&self, condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        condition
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wait_for<'a>(

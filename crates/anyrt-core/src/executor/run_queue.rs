@@ -240,10 +240,10 @@ impl Worker {
 
     fn search(&mut self) -> Option<Runnable> {
         self.ticks = self.ticks.wrapping_add(1);
-        if self.ticks.is_multiple_of(SHARED_FIRST) {
-            if let Ok(runnable) = self.queue.shared.pop() {
-                return Some(runnable);
-            }
+        if self.ticks.is_multiple_of(SHARED_FIRST)
+            && let Ok(runnable) = self.queue.shared.pop()
+        {
+            return Some(runnable);
         }
         if let Ok(runnable) = self.local.pop() {
             return Some(runnable);

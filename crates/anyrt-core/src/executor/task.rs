@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 
+use event_listener::Event;
 use pin_project_lite::pin_project;
 use slab::Slab;
 
@@ -48,6 +49,8 @@ pub struct Tasks {
     live: Mutex<Live>,
     /// [`CLOSED`], plus the number of aborts that no poll has seen yet: zero means "just run it".
     signals: AtomicUsize,
+    /// Tells those who wait in [`drained`](Tasks::drained).
+    drained: Event,
 }
 
 #[derive(Default)]
@@ -81,9 +84,10 @@ impl Tasks {
     {
         self.register(None, |meta| {
             let future = Isolated::new(future, &meta);
-            async_task::Builder::new()
-                .metadata(meta)
-                .spawn(|_| future, move |runnable| schedule(Runnable::new(runnable)))
+            async_task::Builder::new().metadata(meta).spawn(
+                |_| future,
+                move |runnable| schedule(Runnable::new(runnable)),
+            )
         })
     }
 
@@ -97,9 +101,10 @@ impl Tasks {
     {
         self.register(Some(thread::current().id()), |meta| {
             let future = Isolated::new(future, &meta);
-            async_task::Builder::new()
-                .metadata(meta)
-                .spawn_local(|_| future, move |runnable| schedule(Runnable::new(runnable)))
+            async_task::Builder::new().metadata(meta).spawn_local(
+                |_| future,
+                move |runnable| schedule(Runnable::new(runnable)),
+            )
         })
     }
 
@@ -108,8 +113,10 @@ impl Tasks {
         home: Option<ThreadId>,
         build: impl FnOnce(
             Meta,
-        )
-            -> (async_task::Runnable<Meta>, async_task::Task<Outcome<T>, Meta>),
+        ) -> (
+            async_task::Runnable<Meta>,
+            async_task::Task<Outcome<T>, Meta>,
+        ),
     ) -> TaskHandle<T> {
         let id = Id::next();
         let mut live = self.lock();
@@ -142,8 +149,22 @@ impl Tasks {
             let live = self.lock();
             live.entries.iter().map(|(_, e)| e.waker.clone()).collect()
         };
+        if wakers.is_empty() {
+            self.drained.notify(usize::MAX);
+        }
         for waker in wakers {
             waker.wake();
+        }
+    }
+
+    /// Waits until the tasks were closed and all of them have ended.
+    pub async fn drained(&self) {
+        loop {
+            let listener = self.drained.listen();
+            if self.is_closed() && self.is_empty() {
+                return;
+            }
+            listener.await;
         }
     }
 
@@ -193,15 +214,18 @@ impl Tasks {
     }
 
     fn remove(&self, key: usize, id: Id) {
-        let entry = {
+        let (entry, last) = {
             let mut live = self.lock();
             if self.signals.load(Ordering::Acquire) & !CLOSED != 0 && live.aborted.remove(&id) {
                 self.signals.fetch_sub(1, Ordering::SeqCst);
             }
-            live.entries.try_remove(key)
+            (live.entries.try_remove(key), live.entries.is_empty())
         };
         // Outside the lock: a waker's destructor is not ours.
         drop(entry);
+        if last && self.is_closed() {
+            self.drained.notify(usize::MAX);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
@@ -257,10 +281,7 @@ impl Drop for Runnable {
             return;
         };
         let meta = runnable.metadata();
-        if meta
-            .home
-            .is_some_and(|home| home != thread::current().id())
-        {
+        if meta.home.is_some_and(|home| home != thread::current().id()) {
             // Its thread is gone without having run its queue. To leak the task is the only sound thing left.
             std::mem::forget(runnable);
             return;

@@ -36,7 +36,6 @@ pub fn into_split<S: TcpStream>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<
 ///
 /// # Errors
 /// The halves, when they are not of one stream.
-#[expect(clippy::type_complexity, reason = "the pair that came in")]
 pub fn reunite<S: TcpStream>(
     read: OwnedReadHalf<S>,
     mut write: OwnedWriteHalf<S>,

@@ -85,6 +85,17 @@ pub trait TcpStream:
     /// As the system's `shutdown`.
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
 
+    /// For runtime authors: what `poll_close` does. Sends FIN, and is content if the peer has gone already.
+    ///
+    /// # Errors
+    /// As the system's `shutdown`, but for [`io::ErrorKind::NotConnected`].
+    fn close_write(&self) -> io::Result<()> {
+        match self.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        }
+    }
+
     /// Waits for data and copies it without taking it; gives the number of bytes, 0 at the end.
     ///
     /// # Errors
@@ -101,7 +112,6 @@ pub trait TcpStream:
     ///
     /// # Errors
     /// The halves, when they are not of one stream.
-    #[expect(clippy::type_complexity, reason = "the pair that came in")]
     fn reunite(
         read: Self::OwnedReadHalf,
         write: Self::OwnedWriteHalf,

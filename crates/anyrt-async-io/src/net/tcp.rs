@@ -1,0 +1,202 @@
+//! TCP over `async_io::Async`.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use anyrt_core::coop;
+use anyrt_core::error::ReuniteError;
+use anyrt_core::net::{self, OwnedReadHalf, OwnedWriteHalf, TcpStream as _};
+use async_io::Async;
+use futures_io::{AsyncRead, AsyncWrite};
+
+/// Accepts connections.
+#[derive(Debug)]
+pub struct TcpListener {
+    inner: Async<std::net::TcpListener>,
+}
+
+impl TcpListener {
+    pub(super) fn new(inner: Async<std::net::TcpListener>) -> Self {
+        Self { inner }
+    }
+
+    /// The listener inside.
+    pub fn as_inner(&self) -> &Async<std::net::TcpListener> {
+        &self.inner
+    }
+
+    /// Takes the listener out.
+    pub fn into_inner(self) -> Async<std::net::TcpListener> {
+        self.inner
+    }
+}
+
+impl net::TcpListener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = coop::cooperative(self.inner.accept()).await?;
+        Ok((TcpStream::new(stream), peer))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.get_ref().local_addr()
+    }
+}
+
+/// A connection. It can be read and written through `&TcpStream`, too.
+#[derive(Debug)]
+pub struct TcpStream {
+    inner: Async<std::net::TcpStream>,
+}
+
+impl TcpStream {
+    pub(super) fn new(inner: Async<std::net::TcpStream>) -> Self {
+        Self { inner }
+    }
+
+    /// The stream inside.
+    pub fn as_inner(&self) -> &Async<std::net::TcpStream> {
+        &self.inner
+    }
+
+    /// Takes the stream out.
+    pub fn into_inner(self) -> Async<std::net::TcpStream> {
+        self.inner
+    }
+}
+
+impl net::TcpStream for TcpStream {
+    type OwnedReadHalf = OwnedReadHalf<Self>;
+    type OwnedWriteHalf = OwnedWriteHalf<Self>;
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.get_ref().peer_addr()
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.get_ref().local_addr()
+    }
+
+    fn nodelay(&self) -> io::Result<bool> {
+        self.inner.get_ref().nodelay()
+    }
+
+    fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.inner.get_ref().set_nodelay(nodelay)
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.inner.get_ref().shutdown(how)
+    }
+
+    async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        coop::cooperative(self.inner.peek(buf)).await
+    }
+
+    fn into_split(self) -> (Self::OwnedReadHalf, Self::OwnedWriteHalf) {
+        net::into_split(self)
+    }
+
+    fn reunite(
+        read: Self::OwnedReadHalf,
+        write: Self::OwnedWriteHalf,
+    ) -> Result<Self, ReuniteError<Self::OwnedReadHalf, Self::OwnedWriteHalf>> {
+        net::reunite(read, write)
+    }
+}
+
+impl AsyncRead for &TcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        coop::charged(cx, |cx| Pin::new(&mut &self.inner).poll_read(cx, buf))
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        coop::charged(cx, |cx| {
+            Pin::new(&mut &self.inner).poll_read_vectored(cx, bufs)
+        })
+    }
+}
+
+impl AsyncWrite for &TcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        coop::charged(cx, |cx| Pin::new(&mut &self.inner).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        coop::charged(cx, |cx| {
+            Pin::new(&mut &self.inner).poll_write_vectored(cx, bufs)
+        })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A write is a system call; nothing is held back.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.close_write())
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read(cx, buf)
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read_vectored(cx, bufs)
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_close(cx)
+    }
+}

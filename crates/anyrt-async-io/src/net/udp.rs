@@ -1,0 +1,59 @@
+//! UDP over `async_io::Async`.
+
+use std::io;
+use std::net::SocketAddr;
+
+use anyrt_core::{coop, net};
+use async_io::Async;
+
+/// Sends and receives datagrams.
+#[derive(Debug)]
+pub struct UdpSocket {
+    inner: Async<std::net::UdpSocket>,
+}
+
+impl UdpSocket {
+    pub(super) fn new(inner: Async<std::net::UdpSocket>) -> Self {
+        Self { inner }
+    }
+
+    /// The socket inside.
+    pub fn as_inner(&self) -> &Async<std::net::UdpSocket> {
+        &self.inner
+    }
+
+    /// Takes the socket out.
+    pub fn into_inner(self) -> Async<std::net::UdpSocket> {
+        self.inner
+    }
+}
+
+impl net::UdpSocket for UdpSocket {
+    async fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
+        coop::cooperative(self.inner.send_to(buf, target)).await
+    }
+
+    async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        coop::cooperative(self.inner.recv_from(buf)).await
+    }
+
+    async fn connect(&self, peer: SocketAddr) -> io::Result<()> {
+        self.inner.get_ref().connect(peer)
+    }
+
+    async fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        coop::cooperative(self.inner.send(buf)).await
+    }
+
+    async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        coop::cooperative(self.inner.recv(buf)).await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.get_ref().local_addr()
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.get_ref().peer_addr()
+    }
+}

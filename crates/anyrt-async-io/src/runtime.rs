@@ -1,0 +1,132 @@
+//! The handle and the owner of a runtime whose threads wait in this reactor.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyrt_core::channel::{Channel, queue};
+use anyrt_core::context::{Kind, Slot, SlotGuard};
+use anyrt_core::error::BuildError;
+use anyrt_core::executor::{self, Engine, Owned};
+use anyrt_core::runtime::{Config, Owner};
+
+/// What differs between the runtimes that share this reactor.
+pub trait Host: executor::Host<Handle = Handle<Self>> {}
+
+impl<H: executor::Host<Handle = Handle<H>>> Host for H {}
+
+/// A handle to a runtime. It does not keep the runtime alive; its [`Runtime`] does.
+pub struct Handle<H> {
+    engine: Arc<Engine<H>>,
+}
+
+impl<H: Host> Handle<H> {
+    /// The runtime that is current on this thread, if it is one of these.
+    pub fn try_current() -> Option<Self> {
+        Self::with_current(Clone::clone)
+    }
+
+    /// Calls `f` with the current runtime, if it is one of these.
+    #[inline]
+    pub fn with_current<T>(f: impl FnOnce(&Self) -> T) -> Option<T> {
+        Slot::with(H::slot(), f)
+    }
+
+    /// Makes the runtime current on this thread until the guard is dropped.
+    #[must_use = "the runtime is current only while the guard lives"]
+    pub fn enter(&self) -> SlotGuard<Self> {
+        self.engine.enter()
+    }
+
+    /// Runs `future` on this thread until it is ready.
+    ///
+    /// # Panics
+    /// When the thread is driving a runtime already. When `future` panics.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.engine.block_on(future)
+    }
+
+    /// The executor behind it: its queue, its flavor, its blocking pool.
+    pub fn engine(&self) -> &Arc<Engine<H>> {
+        &self.engine
+    }
+}
+
+impl<H> From<Arc<Engine<H>>> for Handle<H> {
+    fn from(engine: Arc<Engine<H>>) -> Self {
+        Self { engine }
+    }
+}
+
+impl<H> Clone for Handle<H> {
+    fn clone(&self) -> Self {
+        Self {
+            engine: Arc::clone(&self.engine),
+        }
+    }
+}
+
+impl<H> fmt::Debug for Handle<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handle").field(&self.engine).finish()
+    }
+}
+
+/// Owns a runtime: its threads and its tasks. Dropping it drops every task first.
+pub struct Runtime<H: Host> {
+    owned: Owned<H>,
+    handle: Handle<H>,
+}
+
+impl<H: Host> fmt::Debug for Runtime<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Runtime").field(&self.owned).finish()
+    }
+}
+
+impl<H: Host> Owner for Runtime<H> {
+    type Handle = Handle<H>;
+
+    const KIND: &'static Kind = H::KIND;
+
+    fn build(config: &Config) -> Result<Self, BuildError> {
+        let owned = Engine::start(config)?;
+        let handle = Arc::clone(owned.engine()).into();
+        Ok(Self { owned, handle })
+    }
+
+    fn handle(&self) -> &Handle<H> {
+        &self.handle
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
+    }
+
+    fn enter<T>(&self, scope: impl FnOnce() -> T) -> T {
+        let _current = self.handle.enter();
+        scope()
+    }
+
+    fn shutdown_timeout(self, timeout: Duration) {
+        self.owned.shutdown_timeout(timeout);
+    }
+}
+
+impl<H: Host> Channel for Handle<H> {
+    type Sender<T: Send + 'static> = queue::Sender<T>;
+    type Receiver<T: Send + 'static> = queue::Receiver<T>;
+    type UnboundedSender<T: Send + 'static> = queue::UnboundedSender<T>;
+    type UnboundedReceiver<T: Send + 'static> = queue::Receiver<T>;
+
+    fn bounded<T: Send + 'static>(&self, capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
+        queue::bounded(capacity)
+    }
+
+    fn unbounded<T: Send + 'static>(
+        &self,
+    ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>) {
+        queue::unbounded()
+    }
+}

@@ -1,0 +1,318 @@
+//! A runtime out of a run queue, worker threads and a blocking pool, for reactors that bring no executor.
+//!
+//! A backend implements [`Host`] (how a thread waits with the reactor turning), wraps `Arc<Engine<H>>` in its
+//! handle and [`Owned`] in its owner, and adds sockets and timers.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle, LocalKey};
+use std::time::{Duration, Instant};
+
+use super::{BlockingPool, RunQueue, TaskHandle, local};
+use crate::context::{self, Entered, Kind, Slot, SlotGuard};
+use crate::error::BuildError;
+use crate::runtime::{Config, Flavor};
+
+/// What differs between two runtimes that share an [`Engine`].
+pub trait Host: Sized + Send + Sync + 'static {
+    /// The kind of runtime.
+    const KIND: &'static Kind;
+
+    /// The backend's handle.
+    type Handle: From<Arc<Engine<Self>>> + 'static;
+
+    /// Where a thread keeps its current runtime; a `thread_local!` of the backend.
+    fn slot() -> &'static LocalKey<Slot<Self::Handle>>;
+
+    /// Runs `future` on this thread; waits in the reactor, or beside a thread that does.
+    fn block_on<F: Future>(future: F) -> F::Output;
+}
+
+/// Runs tasks on worker threads, or on the thread that calls [`block_on`](Self::block_on).
+pub struct Engine<H> {
+    flavor: Flavor,
+    queue: Arc<RunQueue>,
+    pool: BlockingPool,
+    workers: Latch,
+    host: std::marker::PhantomData<fn() -> H>,
+}
+
+impl<H: Host> Engine<H> {
+    /// Starts the threads as configured.
+    ///
+    /// # Errors
+    /// [`BuildError::Invalid`] for a senseless option, [`BuildError::Io`] when a thread cannot be started or
+    /// bound to its core.
+    pub fn start(config: &Config) -> Result<Owned<H>, BuildError> {
+        config.validate()?;
+        let name = format!("anyrt-{}", H::KIND.name());
+        let engine = Arc::new_cyclic(|weak: &std::sync::Weak<Self>| {
+            let weak = weak.clone();
+            let pool = BlockingPool::new(config, &name, move |work| {
+                let engine = weak.upgrade();
+                let _current = engine.as_ref().map(Self::enter);
+                // The engine must not live on in its own threads.
+                drop(engine);
+                work();
+            });
+            Self {
+                flavor: config.flavor,
+                queue: RunQueue::new(),
+                pool,
+                workers: Latch::default(),
+                host: std::marker::PhantomData,
+            }
+        });
+        let mut owned = Owned {
+            engine,
+            threads: Vec::new(),
+        };
+        if config.flavor == Flavor::MultiThread {
+            for index in 0..config.workers() {
+                let thread = owned.start_worker(config, &name, index);
+                owned.threads.push(thread.map_err(|source| BuildError::Io {
+                    backend: H::KIND.name(),
+                    source,
+                })?);
+            }
+        }
+        Ok(owned)
+    }
+
+    /// Makes the runtime current on this thread until the guard is dropped.
+    pub fn enter(self: &Arc<Self>) -> SlotGuard<H::Handle> {
+        self.make_current(context::enter(H::KIND))
+    }
+
+    fn make_current(self: &Arc<Self>, entered: Entered) -> SlotGuard<H::Handle> {
+        Slot::enter(H::slot(), H::Handle::from(Arc::clone(self)), entered)
+    }
+
+    /// Starts a task.
+    pub fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.queue.spawn(future)
+    }
+
+    /// Runs `job` on a thread of the pool.
+    pub fn spawn_blocking<F, T>(&self, job: F) -> TaskHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.pool.spawn(job)
+    }
+
+    /// Where the tasks run.
+    pub fn flavor(&self) -> Flavor {
+        self.flavor
+    }
+
+    /// The tasks and their queue.
+    pub fn queue(&self) -> &Arc<RunQueue> {
+        &self.queue
+    }
+
+    /// The threads for blocking jobs.
+    pub fn blocking_pool(&self) -> &BlockingPool {
+        &self.pool
+    }
+
+    /// Runs `future` on this thread until it is ready, and local tasks beside it; on a current-thread runtime
+    /// the spawned tasks, too.
+    ///
+    /// # Panics
+    /// When the thread is driving a runtime already. When `future` panics.
+    pub fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+        let _current = self.make_current(context::drive(H::KIND));
+        let scope = local::Scope::open();
+        let root = scope.run_until(future);
+        match self.flavor {
+            Flavor::MultiThread => H::block_on(root),
+            Flavor::CurrentThread => H::block_on(self.queue.run_until(root)),
+        }
+    }
+
+    /// Drops all tasks, waits for the threads no longer than `timeout`, then for blocking jobs. Gives whether
+    /// everything has ended.
+    fn shutdown(self: &Arc<Self>, timeout: Option<Duration>) -> bool {
+        // Destructors of tasks see their runtime, on whatever thread they run.
+        let _current = self.enter();
+        let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
+        let left = || deadline.map(|deadline| deadline.saturating_duration_since(now()));
+        self.queue.tasks().close();
+        let tasks_ended = match self.flavor {
+            Flavor::MultiThread => self.workers.wait(left()),
+            Flavor::CurrentThread => self.drain(deadline),
+        };
+        self.pool.shutdown(left()) && tasks_ended
+    }
+
+    /// Drops the tasks of a current-thread runtime; another thread may be inside `block_on` with some of them.
+    fn drain(&self, deadline: Option<Instant>) -> bool {
+        loop {
+            self.queue.drain();
+            if self.queue.tasks().is_empty() {
+                return true;
+            }
+            if deadline.is_some_and(|deadline| now() >= deadline) {
+                return false;
+            }
+            // The other thread's block_on will end the task it is polling, or give back what it had queued.
+            thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+}
+
+impl<H> fmt::Debug for Engine<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("flavor", &self.flavor)
+            .field("queue", &self.queue)
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Owns an engine and its threads; the body of a backend's [`Owner`](crate::runtime::Owner).
+pub struct Owned<H: Host> {
+    engine: Arc<Engine<H>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl<H: Host> Owned<H> {
+    /// The engine.
+    pub fn engine(&self) -> &Arc<Engine<H>> {
+        &self.engine
+    }
+
+    /// Ends the runtime; waits no longer than `timeout` for what cannot be stopped.
+    pub fn shutdown_timeout(mut self, timeout: Duration) {
+        self.engine.shutdown(Some(timeout));
+        // Threads that are still busy go on by themselves.
+        self.threads.clear();
+    }
+
+    fn start_worker(
+        &self,
+        config: &Config,
+        name: &str,
+        index: usize,
+    ) -> std::io::Result<JoinHandle<()>> {
+        let engine = Arc::clone(&self.engine);
+        let running = engine.workers.enter();
+        let pin = config.pin_workers;
+        let (started, ready) = mpsc::sync_channel(1);
+        let thread = config.thread(name).spawn(move || {
+            let _running = running;
+            let _ = started.send(if pin { pin_to_core(index) } else { Ok(()) });
+            let _current = engine.make_current(context::drive(H::KIND));
+            let queue = Arc::clone(&engine.queue);
+            H::block_on(queue.run_until(queue.tasks().drained()));
+        })?;
+        match ready.recv() {
+            Ok(Ok(())) => Ok(thread),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(std::io::Error::other("a worker thread ended as it started")),
+        }
+    }
+}
+
+impl<H: Host> Drop for Owned<H> {
+    fn drop(&mut self) {
+        if context::driving().is_some() {
+            self.engine.shutdown(Some(Duration::ZERO));
+            if !thread::panicking() {
+                context::panic_cannot_drop_here();
+            }
+            return;
+        }
+        self.engine.shutdown(None);
+        for thread in self.threads.drain(..) {
+            // A worker catches the panics of its tasks; should it panic itself, it was reported already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<H: Host> fmt::Debug for Owned<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("engine", &self.engine)
+            .field("workers", &self.threads.len())
+            .finish()
+    }
+}
+
+fn pin_to_core(index: usize) -> std::io::Result<()> {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    let pinned = !cores.is_empty() && core_affinity::set_for_current(cores[index % cores.len()]);
+    if pinned {
+        Ok(())
+    } else {
+        Err(std::io::Error::new(
+            std::io::ErrorKind::Unsupported,
+            "the system did not let a worker thread be bound to a core (`pin_workers`)",
+        ))
+    }
+}
+
+/// Counts threads that are still running.
+#[derive(Default)]
+struct Latch {
+    state: Arc<(Mutex<usize>, Condvar)>,
+}
+
+impl Latch {
+    fn enter(&self) -> Running {
+        *self.state.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Running {
+            state: Arc::clone(&self.state),
+        }
+    }
+
+    /// Waits until all have ended, no longer than `timeout`. Gives whether they have.
+    fn wait(&self, timeout: Option<Duration>) -> bool {
+        let (running, ended) = &*self.state;
+        let guard = running.lock().unwrap_or_else(PoisonError::into_inner);
+        match timeout {
+            None => {
+                drop(
+                    ended
+                        .wait_while(guard, |running| *running > 0)
+                        .unwrap_or_else(PoisonError::into_inner),
+                );
+                true
+            }
+            Some(timeout) => {
+                let (guard, _) = ended
+                    .wait_timeout_while(guard, timeout, |running| *running > 0)
+                    .unwrap_or_else(PoisonError::into_inner);
+                *guard == 0
+            }
+        }
+    }
+}
+
+struct Running {
+    state: Arc<(Mutex<usize>, Condvar)>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        *self.state.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.state.1.notify_all();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real threads are waited for in real time"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
