@@ -1,0 +1,37 @@
+//! Blocking jobs: Tokio's own pool.
+
+use anyrt_core::{Blocking, context};
+
+use crate::runtime::TokioRuntime;
+use crate::task::JoinHandle;
+
+impl Blocking for TokioRuntime {
+    fn spawn_blocking<F, T>(&self, job: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        JoinHandle::new(self.as_inner().spawn_blocking(on_blocking_thread(job)))
+    }
+}
+
+/// Runs `job` on a blocking thread of the current runtime.
+///
+/// # Panics
+/// When no Tokio runtime is current.
+#[track_caller]
+pub fn spawn_blocking<F, T>(job: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    JoinHandle::new(tokio::task::spawn_blocking(on_blocking_thread(job)))
+}
+
+/// Tokio's blocking threads start like its workers, marked as driving the runtime; a job may block.
+fn on_blocking_thread<T>(job: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    move || {
+        let _blocking = context::allow_blocking();
+        job()
+    }
+}

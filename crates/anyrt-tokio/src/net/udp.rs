@@ -1,0 +1,42 @@
+//! UDP sockets.
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::newtype;
+
+/// Sends and receives datagrams.
+#[derive(Debug)]
+pub struct UdpSocket(tokio::net::UdpSocket);
+
+newtype!(UdpSocket, tokio::net::UdpSocket);
+
+impl anyrt_core::UdpSocket for UdpSocket {
+    async fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
+        self.0.send_to(buf, target).await
+    }
+
+    async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.0.recv_from(buf).await
+    }
+
+    async fn connect(&self, peer: SocketAddr) -> io::Result<()> {
+        self.0.connect(peer).await
+    }
+
+    async fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.0.send(buf).await
+    }
+
+    async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.recv(buf).await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+}

@@ -1,0 +1,261 @@
+//! The runtime: the handle, what owns it, and the context of a thread.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use anyrt_core::context::{self, Kind};
+use anyrt_core::error::{BuildError, NoRuntime};
+use anyrt_core::runtime::{Config, Flavor, Owner};
+use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
+
+use crate::task::{self, LocalScope, RunUntil};
+
+/// Names this backend.
+pub static KIND: Kind = Kind::new("tokio");
+
+/// Configures and builds a [`Runtime`].
+pub type Builder = anyrt_core::runtime::Builder<Runtime>;
+
+/// A handle to a Tokio runtime, whoever started it.
+///
+/// It does not keep the runtime alive.
+#[derive(Clone)]
+pub struct TokioRuntime {
+    handle: Handle,
+}
+
+impl TokioRuntime {
+    /// The runtime that is current on this thread; also one that the application started by itself.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn current() -> Self {
+        match Self::try_current() {
+            Some(current) => current,
+            None => panic!(
+                "{}",
+                NoRuntime::new("call it inside `block_on`, a task, or `enter`")
+            ),
+        }
+    }
+
+    /// The runtime that is current on this thread, if there is one; also one that the application started by
+    /// itself.
+    pub fn try_current() -> Option<Self> {
+        Handle::try_current().ok().map(Self::from)
+    }
+
+    /// Calls `f` with the current runtime, if there is one.
+    pub fn with_current<T>(f: impl FnOnce(&Self) -> T) -> Option<T> {
+        Self::try_current().map(|current| f(&current))
+    }
+
+    /// Tokio's handle.
+    pub fn as_inner(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Makes the runtime current on this thread until the guard is dropped.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        EnterGuard {
+            _tokio: self.handle.enter(),
+            _anyrt: context::enter(&KIND),
+        }
+    }
+
+    /// Runs `future` on the current thread until it is ready; the runtime is current meanwhile.
+    ///
+    /// On a current-thread runtime this does not run the spawned tasks, the timers or the sockets: the `block_on`
+    /// of the [`Runtime`] does, on its thread.
+    ///
+    /// # Panics
+    /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.drive(future, |future| self.handle.block_on(future))
+    }
+
+    fn drive<F: Future>(
+        &self,
+        future: F,
+        block_on: impl FnOnce(RunUntil<F>) -> F::Output,
+    ) -> F::Output {
+        // A blocking thread that Tokio gave to a job of its own is marked like a worker, but may block.
+        let _blocking = is_blocking_thread().then(context::allow_blocking);
+        let _driving = context::drive(&KIND);
+        let scope = LocalScope::open(&self.handle);
+        block_on(scope.run_until(future))
+    }
+
+    /// Enters the runtime whenever `future` is polled, so that it may be polled on any thread.
+    pub(crate) fn within<F: Future>(&self, future: F) -> Within<F> {
+        Within {
+            handle: self.handle.clone(),
+            future,
+        }
+    }
+}
+
+/// Whether this is a thread of Tokio's that runs neither tasks nor a `block_on` of ours.
+fn is_blocking_thread() -> bool {
+    context::driving().is_some_and(|kind| kind.is(&KIND))
+        && tokio::runtime::worker_index().is_none()
+        && !task::is_local_scope_open()
+}
+
+impl From<Handle> for TokioRuntime {
+    fn from(handle: Handle) -> Self {
+        Self { handle }
+    }
+}
+
+impl fmt::Debug for TokioRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokioRuntime")
+            .field("id", &self.handle.id())
+            .field("flavor", &self.handle.runtime_flavor())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Restores the former current runtime when it is dropped; see [`TokioRuntime::enter`].
+#[derive(Debug)]
+#[must_use = "the runtime is current only while the guard lives"]
+pub struct EnterGuard<'a> {
+    _tokio: tokio::runtime::EnterGuard<'a>,
+    _anyrt: context::Entered,
+}
+
+pin_project! {
+    /// The future of [`TokioRuntime::within`].
+    pub(crate) struct Within<F> {
+        handle: Handle,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.handle.enter();
+        this.future.poll(cx)
+    }
+}
+
+/// A Tokio runtime that anyrt started.
+pub struct Runtime {
+    // `None` only while it ends.
+    runtime: Option<tokio::runtime::Runtime>,
+    handle: TokioRuntime,
+}
+
+impl Owner for Runtime {
+    type Handle = TokioRuntime;
+
+    const KIND: &'static Kind = &KIND;
+
+    fn build(config: &Config) -> Result<Self, BuildError> {
+        config.validate()?;
+        if config.pin_workers {
+            return Err(BuildError::Unsupported {
+                backend: KIND.name(),
+                option: "pin_workers",
+                why: "its workers move between threads, which `block_in_place` makes them do; bind the whole process \
+                      instead, or choose a backend whose workers stay",
+            });
+        }
+        let mut builder = match config.flavor {
+            Flavor::CurrentThread => tokio::runtime::Builder::new_current_thread(),
+            Flavor::MultiThread => tokio::runtime::Builder::new_multi_thread(),
+        };
+        builder
+            .enable_all()
+            .worker_threads(config.workers())
+            .thread_name(config.name_or("anyrt-tokio"))
+            // For the life of the thread, hence never undone.
+            .on_thread_start(|| std::mem::forget(context::drive(&KIND)));
+        if let Some(threads) = config.max_blocking_threads {
+            builder.max_blocking_threads(threads.get());
+        }
+        if let Some(duration) = config.thread_keep_alive {
+            builder.thread_keep_alive(duration);
+        }
+        if let Some(bytes) = config.thread_stack_size {
+            builder.thread_stack_size(bytes);
+        }
+        let runtime = builder.build().map_err(|source| BuildError::Io {
+            backend: KIND.name(),
+            source,
+        })?;
+        Ok(Self {
+            handle: TokioRuntime::from(runtime.handle().clone()),
+            runtime: Some(runtime),
+        })
+    }
+
+    fn handle(&self) -> &TokioRuntime {
+        &self.handle
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let Some(runtime) = &self.runtime else {
+            unreachable!("the runtime is taken only when its owner ends")
+        };
+        self.handle.drive(future, |future| runtime.block_on(future))
+    }
+
+    fn enter<T>(&self, scope: impl FnOnce() -> T) -> T {
+        let _entered = self.handle.enter();
+        scope()
+    }
+
+    fn shutdown_timeout(mut self, timeout: Duration) {
+        if let Some(runtime) = self.runtime.take() {
+            end(runtime, |runtime| runtime.shutdown_timeout(timeout));
+        }
+    }
+
+    fn shutdown_background(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            end(runtime, drop);
+        }
+    }
+}
+
+/// Ends the runtime as told, or in the background where the thread must not wait, which is then a panic unless
+/// the thread is panicking already.
+fn end(runtime: tokio::runtime::Runtime, how: impl FnOnce(tokio::runtime::Runtime)) {
+    let elsewhere = context::driving().is_some_and(|kind| !kind.is(&KIND));
+    if elsewhere {
+        runtime.shutdown_background();
+    // Tokio knows best whether its own threads may wait; where they may not, it panics, after it has told the
+    // workers to end.
+    } else if catch_unwind(AssertUnwindSafe(|| how(runtime))).is_ok() {
+        return;
+    }
+    if !std::thread::panicking() {
+        context::panic_cannot_drop_here();
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Runtime").field(&self.handle).finish()
+    }
+}

@@ -1,0 +1,287 @@
+//! Tasks: Tokio's own, and a `LocalSet` for each `block_on` that needs one.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use anyrt_core::error::JoinError;
+use anyrt_core::task::{Id, LocalSpawner, Spawner};
+use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
+use tokio::task::LocalSet;
+
+use crate::runtime::TokioRuntime;
+
+impl Spawner for TokioRuntime {
+    type JoinHandle<T: Send + 'static> = JoinHandle<T>;
+
+    #[inline]
+    #[track_caller]
+    fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        JoinHandle::new(self.as_inner().spawn(future))
+    }
+}
+
+impl LocalSpawner for TokioRuntime {
+    type LocalJoinHandle<T: 'static> = JoinHandle<T>;
+
+    #[track_caller]
+    fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        spawn_local(future)
+    }
+}
+
+/// Starts `future` as a task of the current runtime.
+///
+/// # Panics
+/// When no Tokio runtime is current.
+#[inline]
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    JoinHandle::new(tokio::spawn(future))
+}
+
+/// Starts `future` as a task on this thread.
+///
+/// # Panics
+/// When the thread is not inside `block_on`; the message says what to do.
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let set = SCOPE.with_borrow_mut(|scope| match scope {
+        Scope::Closed => panic!(
+            "`spawn_local` needs a thread that is inside `block_on`: a worker thread shares its tasks with others, \
+             so a future that is not `Send` cannot live there. Use `spawn`, or call `spawn_local` from the future \
+             given to `block_on` (or from one of its local tasks)."
+        ),
+        Scope::Open(set) => Rc::clone(set.get_or_insert_default()),
+        // A destructor spawns while its `block_on` ends: this set, and the task with it, ends at once, too.
+        Scope::Closing => Rc::default(),
+    });
+    JoinHandle::new(set.spawn_local(future))
+}
+
+/// Joins a task. One word in size; dropping it detaches the task.
+pub struct JoinHandle<T> {
+    inner: tokio::task::JoinHandle<T>,
+}
+
+impl<T> JoinHandle<T> {
+    #[inline]
+    pub(crate) fn new(inner: tokio::task::JoinHandle<T>) -> Self {
+        Self { inner }
+    }
+
+    /// Tokio's handle.
+    pub fn as_inner(&self) -> &tokio::task::JoinHandle<T> {
+        &self.inner
+    }
+
+    /// Tokio's handle, the task with it.
+    pub fn into_inner(self) -> tokio::task::JoinHandle<T> {
+        self.inner
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.inner)
+            .poll(cx)
+            .map(|result| result.map_err(join_error))
+    }
+}
+
+impl<T> anyrt_core::JoinHandle<T> for JoinHandle<T> {
+    type AbortHandle = AbortHandle;
+
+    fn abort(&self) {
+        self.inner.abort();
+    }
+
+    fn is_finished(&self) -> bool {
+        self.inner.is_finished()
+    }
+
+    fn id(&self) -> Id {
+        id(self.inner.id())
+    }
+
+    fn abort_handle(&self) -> AbortHandle {
+        AbortHandle {
+            inner: self.inner.abort_handle(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("id", &id(self.inner.id()))
+            .field("finished", &self.inner.is_finished())
+            .finish()
+    }
+}
+
+/// Aborts a task from elsewhere.
+#[derive(Clone)]
+pub struct AbortHandle {
+    inner: tokio::task::AbortHandle,
+}
+
+impl anyrt_core::AbortHandle for AbortHandle {
+    fn abort(&self) {
+        self.inner.abort();
+    }
+
+    fn is_finished(&self) -> bool {
+        self.inner.is_finished()
+    }
+
+    fn id(&self) -> Id {
+        id(self.inner.id())
+    }
+}
+
+impl fmt::Debug for AbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortHandle")
+            .field("id", &id(self.inner.id()))
+            .finish_non_exhaustive()
+    }
+}
+
+#[cold]
+fn join_error(error: tokio::task::JoinError) -> JoinError {
+    let id = id(error.id());
+    match error.try_into_panic() {
+        Ok(payload) => JoinError::panicked(id, payload),
+        Err(_) => JoinError::cancelled(id),
+    }
+}
+
+/// The number inside Tokio's id, which Tokio shows to nobody but a hasher.
+fn id(id: tokio::task::Id) -> Id {
+    struct Capture(u64);
+
+    impl Hasher for Capture {
+        fn write(&mut self, bytes: &[u8]) {
+            for &byte in bytes {
+                self.0 = (self.0 << 8) | u64::from(byte);
+            }
+        }
+
+        fn write_u64(&mut self, number: u64) {
+            self.0 = number;
+        }
+
+        fn finish(&self) -> u64 {
+            self.0
+        }
+    }
+
+    let mut capture = Capture(0);
+    id.hash(&mut capture);
+    Id::from_raw(capture.finish())
+}
+
+thread_local! {
+    static SCOPE: RefCell<Scope> = const { RefCell::new(Scope::Closed) };
+}
+
+enum Scope {
+    /// Outside `block_on`.
+    Closed,
+    /// The set comes with the first local task.
+    Open(Option<Rc<LocalSet>>),
+    /// The local tasks are being dropped.
+    Closing,
+}
+
+pub(crate) fn is_local_scope_open() -> bool {
+    SCOPE.with_borrow(|scope| !matches!(scope, Scope::Closed))
+}
+
+/// While it is open, this thread accepts local tasks. Closing it drops what is left of them.
+pub(crate) struct LocalScope<'a> {
+    outer: Scope,
+    runtime: &'a Handle,
+    // It belongs to its thread: `!Send`.
+    thread: PhantomData<*const ()>,
+}
+
+impl<'a> LocalScope<'a> {
+    pub(crate) fn open(runtime: &'a Handle) -> Self {
+        Self {
+            outer: SCOPE.replace(Scope::Open(None)),
+            runtime,
+            thread: PhantomData,
+        }
+    }
+
+    pub(crate) fn run_until<F: Future>(&self, future: F) -> RunUntil<F> {
+        RunUntil { future }
+    }
+}
+
+impl Drop for LocalScope<'_> {
+    fn drop(&mut self) {
+        let set = SCOPE.replace(Scope::Closing);
+        // Destructors see their runtime, as they do when Tokio drops a task.
+        let entered = self.runtime.enter();
+        drop(set);
+        drop(entered);
+        SCOPE.replace(std::mem::replace(&mut self.outer, Scope::Closed));
+    }
+}
+
+pin_project! {
+    /// Polls the future of a `block_on`, and beside it the local tasks.
+    pub(crate) struct RunUntil<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for RunUntil<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        if let Poll::Ready(value) = self.project().future.poll(cx) {
+            return Poll::Ready(value);
+        }
+        let set = SCOPE.with_borrow(|scope| match scope {
+            Scope::Open(set) => set.clone(),
+            Scope::Closed | Scope::Closing => None,
+        });
+        if let Some(set) = set {
+            // Runs a turn of the local tasks, and leaves the waker with them.
+            let turn = set.run_until(std::future::pending::<()>());
+            let _pending = pin!(turn).poll(cx);
+        }
+        Poll::Pending
+    }
+}
