@@ -66,10 +66,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Charge> {
 
 /// Charges one unit when `poll` is ready; the usual way to write a leaf operation.
 #[inline]
-pub fn charged<T>(
-    cx: &mut Context<'_>,
-    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-) -> Poll<T> {
+pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
     let charge = std::task::ready!(poll_proceed(cx));
     let result = poll(cx);
     if result.is_ready() {
@@ -96,10 +93,10 @@ impl Charge {
 impl Drop for Charge {
     #[inline]
     fn drop(&mut self) {
-        if self.unit {
-            if let Some(left) = LEFT.get() {
-                LEFT.set(Some(left + 1));
-            }
+        if self.unit
+            && let Some(left) = LEFT.get()
+        {
+            LEFT.set(Some(left + 1));
         }
     }
 }

@@ -1,1 +1,103 @@
-//! x
+//! A runtime without a type parameter.
+//!
+//! [`ErasedRuntime`] is built from any [`Runtime`] and is one itself, so it goes wherever `R: Runtime` is asked
+//! for, and a library that wants no generics can take it by name. Behaviour is that of the runtime inside; what
+//! it costs is a call through a table, and allocations where a type of unknown size has to be boxed:
+//!
+//! | operation | allocations beyond the runtime's own |
+//! |---|---|
+//! | `clone`, `now`, `reset` of a sleep, reads, writes, `local_addr` and the like | 0 |
+//! | `spawn`, `spawn_local`, `spawn_blocking` | 2: the future (or job) and the handle |
+//! | a task that ends with a value | 1, or 0 when the value has no size, such as `()` |
+//! | `abort_handle` | 1; its clones are free |
+//! | `sleep_until`, `sleep`, `timeout` | 1 |
+//! | `interval` | 1, and 0 for each tick |
+//! | `accept`, `connect_tcp_addr` | 2: the future and the stream |
+//! | `into_split`, `reunite` | 2, 1 |
+//! | `peek`, `connect`, `send` and `recv` of a datagram | 1: the future |
+//! | channels | 0: they are those of [`channel::queue`](crate::channel::queue) |
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::channel::{Channel, queue};
+use crate::runtime::Runtime;
+
+mod net;
+mod task;
+mod time;
+
+pub use net::{
+    ErasedOwnedReadHalf, ErasedOwnedWriteHalf, ErasedTcpListener, ErasedTcpStream, ErasedUdpSocket,
+};
+pub use task::{ErasedAbortHandle, ErasedJoinHandle, ErasedLocalJoinHandle};
+pub use time::ErasedSleep;
+
+/// Any runtime, as one type.
+///
+/// Like every handle it does not keep the runtime alive.
+///
+/// ```
+/// use anyrt_core::{ErasedRuntime, Runtime, Spawner};
+///
+/// /// No type parameter: this can be a method of a trait object, or a field without a bound.
+/// struct Client {
+///     rt: ErasedRuntime,
+/// }
+///
+/// impl Client {
+///     fn new(rt: impl Runtime) -> Self {
+///         Self { rt: ErasedRuntime::new(rt) }
+///     }
+///
+///     fn ping(&self) {
+///         self.rt.spawn(async { /* … */ });
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct ErasedRuntime {
+    inner: Arc<dyn DynRuntime>,
+}
+
+/// All of a runtime that can be called through a table.
+trait DynRuntime: task::DynSpawner + time::DynTimer + net::DynNet + fmt::Debug {}
+
+impl<R: Runtime> DynRuntime for R {}
+
+impl ErasedRuntime {
+    /// Erases the type of `rt`. An erased runtime stays as it is.
+    pub fn new<R: Runtime>(rt: R) -> Self {
+        match (&rt as &dyn Any).downcast_ref::<Self>() {
+            Some(erased) => erased.clone(),
+            None => Self {
+                inner: Arc::new(rt),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for ErasedRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ErasedRuntime").field(&self.inner).finish()
+    }
+}
+
+/// Channels need no runtime, so these are the core's own, whatever the runtime is.
+impl Channel for ErasedRuntime {
+    type Sender<T: Send + 'static> = queue::Sender<T>;
+    type Receiver<T: Send + 'static> = queue::Receiver<T>;
+    type UnboundedSender<T: Send + 'static> = queue::UnboundedSender<T>;
+    type UnboundedReceiver<T: Send + 'static> = queue::Receiver<T>;
+
+    fn bounded<T: Send + 'static>(&self, capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
+        queue::bounded(capacity)
+    }
+
+    fn unbounded<T: Send + 'static>(
+        &self,
+    ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>) {
+        queue::unbounded()
+    }
+}

@@ -1,0 +1,278 @@
+//! Tasks and blocking jobs of an erased runtime.
+//!
+//! The task itself ends with a boxed value, which its handle opens again. So a result is kept, cancelled and
+//! dropped by the runtime, as any other, and a value without a size costs nothing.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt;
+
+use super::ErasedRuntime;
+use crate::blocking::Blocking;
+use crate::error::JoinError;
+use crate::task::{AbortHandle, Id, JoinHandle, LocalSpawner, Spawner};
+
+type Value = Box<dyn Any + Send>;
+type LocalValue = Box<dyn Any>;
+
+type BoxFuture<V> = Pin<Box<dyn Future<Output = V> + Send>>;
+type LocalBoxFuture<V> = Pin<Box<dyn Future<Output = V>>>;
+
+type Handle = Box<dyn DynJoinHandle<Value> + Send + Sync>;
+type LocalHandle = Box<dyn DynJoinHandle<LocalValue>>;
+
+pub(super) trait DynSpawner: Send + Sync {
+    fn dyn_spawn(&self, future: BoxFuture<Value>) -> Handle;
+    fn dyn_spawn_local(&self, future: LocalBoxFuture<LocalValue>) -> LocalHandle;
+    fn dyn_spawn_blocking(&self, job: Box<dyn FnOnce() -> Value + Send>) -> Handle;
+}
+
+impl<R: Spawner + LocalSpawner + Blocking> DynSpawner for R {
+    fn dyn_spawn(&self, future: BoxFuture<Value>) -> Handle {
+        Box::new(self.spawn(future))
+    }
+
+    fn dyn_spawn_local(&self, future: LocalBoxFuture<LocalValue>) -> LocalHandle {
+        Box::new(self.spawn_local(future))
+    }
+
+    fn dyn_spawn_blocking(&self, job: Box<dyn FnOnce() -> Value + Send>) -> Handle {
+        Box::new(self.spawn_blocking(job))
+    }
+}
+
+pub(super) trait DynJoinHandle<V>: fmt::Debug {
+    fn dyn_poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<V, JoinError>>;
+    fn dyn_abort(&self);
+    fn dyn_is_finished(&self) -> bool;
+    fn dyn_id(&self) -> Id;
+    fn dyn_abort_handle(&self) -> ErasedAbortHandle;
+}
+
+impl<V, H: JoinHandle<V>> DynJoinHandle<V> for H {
+    fn dyn_poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<V, JoinError>> {
+        Pin::new(self).poll(cx)
+    }
+
+    fn dyn_abort(&self) {
+        self.abort();
+    }
+
+    fn dyn_is_finished(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn dyn_id(&self) -> Id {
+        self.id()
+    }
+
+    fn dyn_abort_handle(&self) -> ErasedAbortHandle {
+        ErasedAbortHandle {
+            inner: Arc::new(self.abort_handle()),
+        }
+    }
+}
+
+impl Spawner for ErasedRuntime {
+    type JoinHandle<T: Send + 'static> = ErasedJoinHandle<T>;
+
+    fn spawn<F>(&self, future: F) -> ErasedJoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let future = future.map(|value| Box::new(value) as Value);
+        ErasedJoinHandle::new(self.inner.dyn_spawn(Box::pin(future)))
+    }
+}
+
+impl LocalSpawner for ErasedRuntime {
+    type LocalJoinHandle<T: 'static> = ErasedLocalJoinHandle<T>;
+
+    fn spawn_local<F>(&self, future: F) -> ErasedLocalJoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let future = future.map(|value| Box::new(value) as LocalValue);
+        ErasedLocalJoinHandle::new(self.inner.dyn_spawn_local(Box::pin(future)))
+    }
+}
+
+impl Blocking for ErasedRuntime {
+    fn spawn_blocking<F, T>(&self, job: F) -> ErasedJoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let job = || Box::new(job()) as Value;
+        ErasedJoinHandle::new(self.inner.dyn_spawn_blocking(Box::new(job)))
+    }
+}
+
+/// Joins a task of an [`ErasedRuntime`]. Dropping it detaches the task.
+pub struct ErasedJoinHandle<T> {
+    inner: Handle,
+    value: PhantomData<fn() -> T>,
+}
+
+/// Joins a local task of an [`ErasedRuntime`]. Dropping it detaches the task.
+pub struct ErasedLocalJoinHandle<T> {
+    inner: LocalHandle,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> ErasedJoinHandle<T> {
+    fn new(inner: Handle) -> Self {
+        Self {
+            inner,
+            value: PhantomData,
+        }
+    }
+}
+
+impl<T> ErasedLocalJoinHandle<T> {
+    fn new(inner: LocalHandle) -> Self {
+        Self {
+            inner,
+            value: PhantomData,
+        }
+    }
+}
+
+impl<T: 'static> Future for ErasedJoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.inner
+            .dyn_poll(cx)
+            .map_ok(|value| open(value.downcast().ok()))
+    }
+}
+
+impl<T: 'static> Future for ErasedLocalJoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.inner
+            .dyn_poll(cx)
+            .map_ok(|value| open(value.downcast().ok()))
+    }
+}
+
+fn open<T>(value: Option<Box<T>>) -> T {
+    match value {
+        Some(value) => *value,
+        None => unreachable!("the handle was made together with the task, for the same type"),
+    }
+}
+
+impl<T: 'static> JoinHandle<T> for ErasedJoinHandle<T> {
+    type AbortHandle = ErasedAbortHandle;
+
+    fn abort(&self) {
+        self.inner.dyn_abort();
+    }
+
+    fn is_finished(&self) -> bool {
+        self.inner.dyn_is_finished()
+    }
+
+    fn id(&self) -> Id {
+        self.inner.dyn_id()
+    }
+
+    fn abort_handle(&self) -> ErasedAbortHandle {
+        self.inner.dyn_abort_handle()
+    }
+}
+
+impl<T: 'static> JoinHandle<T> for ErasedLocalJoinHandle<T> {
+    type AbortHandle = ErasedAbortHandle;
+
+    fn abort(&self) {
+        self.inner.dyn_abort();
+    }
+
+    fn is_finished(&self) -> bool {
+        self.inner.dyn_is_finished()
+    }
+
+    fn id(&self) -> Id {
+        self.inner.dyn_id()
+    }
+
+    fn abort_handle(&self) -> ErasedAbortHandle {
+        self.inner.dyn_abort_handle()
+    }
+}
+
+impl<T> fmt::Debug for ErasedJoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ErasedJoinHandle")
+            .field(&self.inner)
+            .finish()
+    }
+}
+
+impl<T> fmt::Debug for ErasedLocalJoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ErasedLocalJoinHandle")
+            .field(&self.inner)
+            .finish()
+    }
+}
+
+/// Aborts a task of an [`ErasedRuntime`] from elsewhere.
+#[derive(Clone)]
+pub struct ErasedAbortHandle {
+    inner: Arc<dyn DynAbortHandle>,
+}
+
+trait DynAbortHandle: Send + Sync + fmt::Debug {
+    fn dyn_abort(&self);
+    fn dyn_is_finished(&self) -> bool;
+    fn dyn_id(&self) -> Id;
+}
+
+impl<A: AbortHandle> DynAbortHandle for A {
+    fn dyn_abort(&self) {
+        self.abort();
+    }
+
+    fn dyn_is_finished(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn dyn_id(&self) -> Id {
+        self.id()
+    }
+}
+
+impl AbortHandle for ErasedAbortHandle {
+    fn abort(&self) {
+        self.inner.dyn_abort();
+    }
+
+    fn is_finished(&self) -> bool {
+        self.inner.dyn_is_finished()
+    }
+
+    fn id(&self) -> Id {
+        self.inner.dyn_id()
+    }
+}
+
+impl fmt::Debug for ErasedAbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ErasedAbortHandle")
+            .field(&self.inner)
+            .finish()
+    }
+}
