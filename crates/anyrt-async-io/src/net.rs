@@ -7,7 +7,6 @@ use std::io;
 use std::net::SocketAddr;
 
 use anyrt_core::Net;
-use async_io::Async;
 
 use crate::runtime::{Handle, Host};
 
@@ -20,20 +19,18 @@ impl<H: Host> Net for Handle<H> {
     type UdpSocket = UdpSocket;
 
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        Async::new_nonblocking(listener).map(TcpListener::new)
+        TcpListener::from_std(listener)
     }
 
     fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        Async::new_nonblocking(stream).map(TcpStream::new)
+        TcpStream::from_std(stream)
     }
 
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
-        Async::new_nonblocking(socket).map(UdpSocket::new)
+        UdpSocket::from_std(socket)
     }
 
     async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        Async::<std::net::TcpStream>::connect(address)
-            .await
-            .map(TcpStream::new)
+        TcpStream::connect(address).await
     }
 }

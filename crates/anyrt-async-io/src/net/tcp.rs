@@ -18,8 +18,12 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
-    pub(super) fn new(inner: Async<std::net::TcpListener>) -> Self {
-        Self { inner }
+    /// Takes over a listening, non-blocking socket.
+    ///
+    /// # Errors
+    /// As the reactor refuses it.
+    pub fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
+        Async::new_nonblocking(socket).map(|inner| Self { inner })
     }
 
     /// The listener inside.
@@ -37,8 +41,8 @@ impl net::TcpListener for TcpListener {
     type Stream = TcpStream;
 
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = coop::cooperative(self.inner.accept()).await?;
-        Ok((TcpStream::new(stream), peer))
+        let (inner, peer) = coop::cooperative(self.inner.accept()).await?;
+        Ok((TcpStream { inner }, peer))
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -53,8 +57,21 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    pub(super) fn new(inner: Async<std::net::TcpStream>) -> Self {
-        Self { inner }
+    /// Takes over a connected, non-blocking socket.
+    ///
+    /// # Errors
+    /// As the reactor refuses it.
+    pub fn from_std(socket: std::net::TcpStream) -> io::Result<Self> {
+        Async::new_nonblocking(socket).map(|inner| Self { inner })
+    }
+
+    /// Connects to one address.
+    ///
+    /// # Errors
+    /// As the system's `connect`.
+    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
+        let inner = Async::<std::net::TcpStream>::connect(address).await?;
+        Ok(Self { inner })
     }
 
     /// The stream inside.

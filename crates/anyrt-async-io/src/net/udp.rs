@@ -13,8 +13,12 @@ pub struct UdpSocket {
 }
 
 impl UdpSocket {
-    pub(super) fn new(inner: Async<std::net::UdpSocket>) -> Self {
-        Self { inner }
+    /// Takes over a bound, non-blocking socket.
+    ///
+    /// # Errors
+    /// As the reactor refuses it.
+    pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
+        Async::new_nonblocking(socket).map(|inner| Self { inner })
     }
 
     /// The socket inside.

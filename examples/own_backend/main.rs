@@ -1,0 +1,24 @@
+//! A backend of one's own, proved with the contract suite.
+//!
+//! ```text
+//! cargo run --example own_backend                  # the whole suite
+//! cargo run --example own_backend -- time::        # some of it
+//! cargo run --example own_backend -- --list
+//! ```
+//!
+//! The backend is `toy.rs`. It brings what makes it a runtime of its own, a way to wait and a clock with timers;
+//! tasks, the blocking pool and channels it takes from `anyrt_core::executor`, sockets from a reactor that works
+//! on every thread.
+
+mod toy;
+
+use std::process::ExitCode;
+
+use anyrt_testkit::{Suite, current_thread};
+
+fn main() -> ExitCode {
+    Suite::new()
+        .backend::<toy::Toy>()
+        .flavor::<toy::Toy>("current_thread", current_thread)
+        .run()
+}

@@ -1,0 +1,354 @@
+//! The toy backend: threads that park, and one thread that keeps the time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, LazyLock, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, LocalKey, Thread};
+use std::time::{Duration, Instant};
+
+use anyrt_async_io::net::{self, TcpListener, TcpStream, UdpSocket};
+use anyrt_core::channel::{Channel, queue};
+use anyrt_core::context::{Kind, Slot};
+use anyrt_core::executor::{Engine, Host, Owned, TaskHandle, local};
+use anyrt_core::runtime::{Config, Owner};
+use anyrt_core::{Blocking, BuildError, LocalSpawner, Net, Spawner, Timer, coop};
+
+static KIND: Kind = Kind::new("toy");
+
+// ---- How a thread waits ------------------------------------------------------------------------------------
+
+/// Threads that park until they are woken.
+#[derive(Debug)]
+pub struct Parking;
+
+impl Host for Parking {
+    const KIND: &'static Kind = &KIND;
+
+    type Handle = ToyRuntime;
+
+    fn slot() -> &'static LocalKey<Slot<ToyRuntime>> {
+        thread_local! {
+            static CURRENT: Slot<ToyRuntime> = const { Slot::new() };
+        }
+        &CURRENT
+    }
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        struct Unpark {
+            thread: Thread,
+            woken: AtomicBool,
+        }
+        impl Wake for Unpark {
+            fn wake(self: Arc<Self>) {
+                if !self.woken.swap(true, Ordering::SeqCst) {
+                    self.thread.unpark();
+                }
+            }
+        }
+        let unpark = Arc::new(Unpark {
+            thread: thread::current(),
+            woken: AtomicBool::new(false),
+        });
+        let waker = Waker::from(Arc::clone(&unpark));
+        let mut future = pin!(future);
+        loop {
+            if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return value;
+            }
+            while !unpark.woken.swap(false, Ordering::SeqCst) {
+                thread::park();
+            }
+        }
+    }
+}
+
+// ---- The handle and the owner ------------------------------------------------------------------------------
+
+#[derive(Debug, Clone)]
+pub struct ToyRuntime {
+    engine: Arc<Engine<Parking>>,
+}
+
+impl From<Arc<Engine<Parking>>> for ToyRuntime {
+    fn from(engine: Arc<Engine<Parking>>) -> Self {
+        Self { engine }
+    }
+}
+
+#[derive(Debug)]
+pub struct Toy {
+    owned: Owned<Parking>,
+    handle: ToyRuntime,
+}
+
+impl Owner for Toy {
+    type Handle = ToyRuntime;
+
+    const KIND: &'static Kind = &KIND;
+
+    fn build(config: &Config) -> Result<Self, BuildError> {
+        let owned = Engine::start(config)?;
+        let handle = Arc::clone(owned.engine()).into();
+        Ok(Self { owned, handle })
+    }
+
+    fn handle(&self) -> &ToyRuntime {
+        &self.handle
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.engine.block_on(future)
+    }
+
+    fn enter<T>(&self, scope: impl FnOnce() -> T) -> T {
+        let _current = self.handle.engine.enter();
+        scope()
+    }
+
+    fn shutdown_timeout(self, timeout: Duration) {
+        self.owned.shutdown_timeout(timeout);
+    }
+}
+
+// ---- Tasks and channels: the core's ------------------------------------------------------------------------
+
+impl Spawner for ToyRuntime {
+    type JoinHandle<T: Send + 'static> = TaskHandle<T>;
+
+    fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.engine.spawn(future)
+    }
+}
+
+impl LocalSpawner for ToyRuntime {
+    type LocalJoinHandle<T: 'static> = TaskHandle<T>;
+
+    fn spawn_local<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        local::spawn_local(future)
+    }
+}
+
+impl Blocking for ToyRuntime {
+    fn spawn_blocking<F, T>(&self, job: F) -> TaskHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.engine.spawn_blocking(job)
+    }
+}
+
+impl Channel for ToyRuntime {
+    type Sender<T: Send + 'static> = queue::Sender<T>;
+    type Receiver<T: Send + 'static> = queue::Receiver<T>;
+    type UnboundedSender<T: Send + 'static> = queue::UnboundedSender<T>;
+    type UnboundedReceiver<T: Send + 'static> = queue::Receiver<T>;
+
+    fn bounded<T: Send + 'static>(&self, capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
+        queue::bounded(capacity)
+    }
+
+    fn unbounded<T: Send + 'static>(
+        &self,
+    ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>) {
+        queue::unbounded()
+    }
+}
+
+// ---- Sockets: a reactor's that works on every thread -------------------------------------------------------
+
+impl Net for ToyRuntime {
+    type TcpListener = TcpListener;
+    type TcpStream = TcpStream;
+    type UdpSocket = UdpSocket;
+
+    fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
+        net::TcpListener::from_std(listener)
+    }
+
+    fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {
+        net::TcpStream::from_std(stream)
+    }
+
+    fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
+        net::UdpSocket::from_std(socket)
+    }
+
+    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        net::TcpStream::connect(address).await
+    }
+}
+
+// ---- The clock: one thread that wakes who is due -----------------------------------------------------------
+
+struct Clock {
+    queue: Mutex<BinaryHeap<Reverse<Due>>>,
+    sooner: Condvar,
+}
+
+/// Sorted by time; the alarm only comes along.
+struct Due(Instant, Arc<Alarm>);
+
+/// Shared by a sleep and the clock; a sleep that moves or goes leaves its alarm without a waker.
+#[derive(Debug, Default)]
+struct Alarm {
+    waker: Mutex<Option<Waker>>,
+}
+
+static CLOCK: LazyLock<&'static Clock> = LazyLock::new(|| {
+    let clock: &'static Clock = Box::leak(Box::new(Clock {
+        queue: Mutex::default(),
+        sooner: Condvar::new(),
+    }));
+    thread::spawn(move || clock.run());
+    clock
+});
+
+impl Clock {
+    fn run(&self) {
+        let mut queue = self.queue.lock().expect("nothing panics under the lock");
+        loop {
+            let now = Instant::now();
+            queue = match queue.peek() {
+                Some(Reverse(Due(at, _))) if *at <= now => {
+                    let due = queue.pop();
+                    drop(queue);
+                    // Outside the lock: a waker may come back here.
+                    let alarm = due.map(|Reverse(Due(_, alarm))| alarm);
+                    let waker = alarm.and_then(|alarm| alarm.waker.lock().ok()?.take());
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                    self.queue.lock().expect("nothing panics under the lock")
+                }
+                Some(Reverse(Due(at, _))) => {
+                    let wait = *at - now;
+                    let woken = self.sooner.wait_timeout(queue, wait);
+                    woken.expect("nothing panics under the lock").0
+                }
+                None => {
+                    let woken = self.sooner.wait(queue);
+                    woken.expect("nothing panics under the lock")
+                }
+            };
+        }
+    }
+
+    fn add(&self, due: Due) {
+        let mut queue = self.queue.lock().expect("nothing panics under the lock");
+        queue.push(Reverse(due));
+        drop(queue);
+        self.sooner.notify_one();
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+#[derive(Debug)]
+pub struct Sleep {
+    deadline: Instant,
+    /// The alarm that is set, if it was polled since the deadline was.
+    alarm: Option<Arc<Alarm>>,
+}
+
+impl Timer for ToyRuntime {
+    type Sleep = Sleep;
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Sleep {
+        Sleep {
+            deadline,
+            alarm: None,
+        }
+    }
+}
+
+impl anyrt_core::time::Sleep for Sleep {
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn is_elapsed(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        self.deadline = deadline;
+        self.alarm = None;
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        coop::charged(cx, |cx| {
+            if Instant::now() >= self.deadline {
+                return Poll::Ready(());
+            }
+            let alarm = match &self.alarm {
+                Some(alarm) => Arc::clone(alarm),
+                None => Arc::default(),
+            };
+            // The waker first, then the clock, so that an alarm that rings at once finds it.
+            alarm
+                .waker
+                .lock()
+                .expect("nothing panics under the lock")
+                .replace(cx.waker().clone());
+            if self.alarm.is_none() {
+                CLOCK.add(Due(self.deadline, Arc::clone(&alarm)));
+                self.alarm = Some(alarm);
+            } else if Instant::now() >= self.deadline {
+                // It rang between the first look and the new waker.
+                return Poll::Ready(());
+            }
+            Poll::Pending
+        })
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(alarm) = &self.alarm
+            && let Ok(mut waker) = alarm.waker.lock()
+        {
+            waker.take();
+        }
+    }
+}
