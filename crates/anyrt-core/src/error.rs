@@ -264,10 +264,13 @@ impl<R, W> fmt::Debug for ReuniteError<R, W> {
     }
 }
 
-/// Shutdown gave up waiting after this long; what was still running goes on in the background.
+/// Shutdown gave up waiting; what was still running goes on in the background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("still running {waited:?} after shutdown began")]
+#[error("{tasks} tasks are still running {waited:?} after shutdown began")]
+#[non_exhaustive]
 pub struct ShutdownTimeout {
     /// How long was waited.
     pub waited: Duration,
+    /// The number of tasks that were still running then.
+    pub tasks: usize,
 }

@@ -52,9 +52,10 @@ pub mod shutdown;
 pub mod task;
 pub mod time;
 pub mod tracker;
+mod waiters;
 
 pub use blocking::Blocking;
-//pub use cancel::CancellationToken;
+pub use cancel::CancellationToken;
 pub use channel::Channel;
 pub use erased::ErasedRuntime;
 pub use error::{BuildError, Elapsed, JoinError, NoRuntime};
@@ -63,4 +64,4 @@ pub use net::{Net, TcpListener, TcpStream, UdpSocket};
 pub use runtime::Runtime;
 pub use task::{AbortHandle, JoinHandle, LocalSpawner, Spawner};
 pub use time::Timer;
-//pub use tracker::TaskTracker;
+pub use tracker::TaskTracker;

@@ -17,15 +17,10 @@ use crate::time::Timer;
 /// Everything that a runtime can do: a cheap handle, to be cloned and passed on.
 ///
 /// The handle does not keep the runtime alive; its [`Owner`] does.
-pub trait Runtime:
-    Spawner + LocalSpawner + Blocking + Timer + Net + Channel + fmt::Debug
-{
-}
+pub trait Runtime: Spawner + LocalSpawner + Blocking + Timer + Net + Channel + fmt::Debug {}
 
-impl<R> Runtime for R where
-    R: Spawner + LocalSpawner + Blocking + Timer + Net + Channel + fmt::Debug
-{
-}
+impl<R> Runtime for R where R: Spawner + LocalSpawner + Blocking + Timer + Net + Channel + fmt::Debug
+{}
 
 /// Owns a runtime: its threads, its tasks, its reactor.
 ///

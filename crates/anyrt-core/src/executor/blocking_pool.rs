@@ -1,5 +1,6 @@
 //! Threads for jobs that block.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -39,6 +40,11 @@ struct State {
     threads: usize,
     idle: usize,
     closed: bool,
+}
+
+thread_local! {
+    /// The pool that this thread belongs to, by address.
+    static POOL: Cell<usize> = const { Cell::new(0) };
 }
 
 impl BlockingPool {
@@ -97,6 +103,7 @@ impl BlockingPool {
     }
 
     /// Cancels queued jobs and waits for running ones, no longer than `timeout` (`None`: as long as it takes).
+    /// A job of the pool that calls it does not wait for itself.
     ///
     /// Gives whether all threads have ended.
     pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
@@ -113,7 +120,8 @@ impl BlockingPool {
         // A time too far away to be one is as good as none.
         let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
         let mut state = self.shared.lock();
-        while state.threads > 0 {
+        let own = usize::from(POOL.get() == self.shared.address());
+        while state.threads > own {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
             state = match left {
                 None => self.shared.wait(&self.shared.ended, state),
@@ -153,6 +161,7 @@ impl Shared {
         self.config
             .thread(&self.name)
             .spawn(move || {
+                POOL.set(shared.address());
                 (shared.around)(&mut || shared.work());
                 let mut state = shared.lock();
                 state.threads -= 1;
@@ -200,6 +209,10 @@ impl Shared {
                 return;
             }
         }
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -20,13 +20,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 
-use event_listener::Event;
 use pin_project_lite::pin_project;
 use slab::Slab;
 
 use crate::coop;
 use crate::error::JoinError;
 use crate::task::{AbortHandle, Id, JoinHandle};
+use crate::waiters::Waiters;
 
 /// The live tasks of a runtime.
 ///
@@ -50,7 +50,7 @@ pub struct Tasks {
     /// [`CLOSED`], plus the number of aborts that no poll has seen yet: zero means "just run it".
     signals: AtomicUsize,
     /// Tells those who wait in [`drained`](Tasks::drained).
-    drained: Event,
+    drained: Waiters,
 }
 
 #[derive(Default)]
@@ -150,7 +150,7 @@ impl Tasks {
             live.entries.iter().map(|(_, e)| e.waker.clone()).collect()
         };
         if wakers.is_empty() {
-            self.drained.notify(usize::MAX);
+            self.drained.notify_all();
         }
         for waker in wakers {
             waker.wake();
@@ -160,11 +160,11 @@ impl Tasks {
     /// Waits until the tasks were closed and all of them have ended.
     pub async fn drained(&self) {
         loop {
-            let listener = self.drained.listen();
+            let event = self.drained.wait();
             if self.is_closed() && self.is_empty() {
                 return;
             }
-            listener.await;
+            event.await;
         }
     }
 
@@ -224,7 +224,7 @@ impl Tasks {
         // Outside the lock: a waker's destructor is not ours.
         drop(entry);
         if last && self.is_closed() {
-            self.drained.notify(usize::MAX);
+            self.drained.notify_all();
         }
     }
 

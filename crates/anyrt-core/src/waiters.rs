@@ -1,0 +1,130 @@
+//! Those who wait for an event that concerns all of them.
+//!
+//! Unlike `event-listener`'s it wakes outside its lock, so a waker may run whatever it likes, such as a
+//! destructor that stops waiting for this very event.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use slab::Slab;
+
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How often the event has happened.
+    round: u64,
+    wakers: Slab<Waker>,
+}
+
+/// One who waits. Hand it to [`Waiters::leave`] before it is dropped; [`Wait`] does.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    round: u64,
+    // Means something in `round` only.
+    key: Option<usize>,
+}
+
+impl Waiter {
+    /// Waits for the first event there ever was.
+    pub(crate) const FIRST: Self = Self {
+        round: 0,
+        key: None,
+    };
+}
+
+impl Waiters {
+    /// Waits for the next event; one that happens between this call and the first poll counts.
+    pub(crate) fn wait(&self) -> Wait<'_> {
+        Wait {
+            waiters: self,
+            waiter: Waiter {
+                round: self.lock().round,
+                key: None,
+            },
+        }
+    }
+
+    /// Waits for the first event there ever was.
+    pub(crate) fn wait_first(&self) -> Wait<'_> {
+        Wait {
+            waiters: self,
+            waiter: Waiter::FIRST,
+        }
+    }
+
+    pub(crate) fn poll(&self, waiter: &mut Waiter, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.round != waiter.round {
+            return Poll::Ready(());
+        }
+        let old = match waiter.key.and_then(|key| state.wakers.get_mut(key)) {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            Some(waker) => Some(std::mem::replace(waker, cx.waker().clone())),
+            None => {
+                waiter.key = Some(state.wakers.insert(cx.waker().clone()));
+                None
+            }
+        };
+        drop(state);
+        // Outside the lock: a waker's destructor is not ours.
+        drop(old);
+        Poll::Pending
+    }
+
+    pub(crate) fn leave(&self, waiter: &mut Waiter) {
+        let Some(key) = waiter.key.take() else { return };
+        let mut state = self.lock();
+        let waker = if state.round == waiter.round {
+            state.wakers.try_remove(key)
+        } else {
+            None
+        };
+        drop(state);
+        drop(waker);
+    }
+
+    /// The event happens: everybody who waits is woken.
+    pub(crate) fn notify_all(&self) {
+        let wakers = {
+            let mut state = self.lock();
+            state.round += 1;
+            std::mem::take(&mut state.wakers)
+        };
+        for (_, waker) in wakers {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The future of [`Waiters::wait`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub(crate) struct Wait<'a> {
+    waiters: &'a Waiters,
+    waiter: Waiter,
+}
+
+impl Future for Wait<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        this.waiters.poll(&mut this.waiter, cx)
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.waiters.leave(&mut self.waiter);
+    }
+}
