@@ -12,6 +12,9 @@ mod cancel_safety;
 mod dns;
 mod fairness_io;
 mod halves;
+mod listener;
+mod moving;
+mod peer;
 mod task;
 mod tcp;
 mod udp;
@@ -21,6 +24,8 @@ pub(crate) fn all<O: Owner>() -> Cases<O> {
     let mut cases = Cases::new();
     task::register(&mut cases);
     tcp::register(&mut cases);
+    listener::register(&mut cases);
+    moving::register(&mut cases);
     halves::register(&mut cases);
     udp::register(&mut cases);
     dns::register(&mut cases);
@@ -34,6 +39,8 @@ pub(crate) fn names() -> Vec<String> {
     [
         task::names(),
         tcp::names(),
+        listener::names(),
+        moving::names(),
         halves::names(),
         udp::names(),
         dns::names(),

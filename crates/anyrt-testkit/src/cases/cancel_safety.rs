@@ -1,5 +1,501 @@
-//! Empty so far.
+//! Dropping an operation that waits loses nothing: no connection, no byte, no datagram, no wake-up.
 
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
+
+use anyrt_core::net::{TcpListener, TcpStream, UdpSocket};
+use anyrt_core::runtime::Runtime;
+use anyrt_core::task::{JoinHandle, yield_now};
+use futures_util::future::{Either, select};
+use futures_util::{AsyncReadExt, AsyncWriteExt};
+use socket2::SockRef;
+
+use super::peer::{
+    assert_bytes, bytes, dropped, listen, narrow_pair, read_to_end, reset, start_peer, std_connect,
+    std_listen, std_udp, udp, with_peer,
+};
 use crate::case::cases;
+use crate::{Gate, on_thread, poll_once};
 
-cases! {}
+cases! {
+    async dropped_accepts_lose_no_connection;
+    async accepts_that_time_out_lose_no_connection;
+    async accepts_of_aborted_tasks_lose_no_connection;
+    async a_dropped_accept_passes_its_wake_on;
+    async dropped_reads_lose_no_byte;
+    async reads_that_time_out_lose_no_byte;
+    async dropped_reads_leave_the_buffer_alone;
+    async dropped_peeks_take_nothing;
+    async dropped_writes_send_what_they_reported_and_no_more;
+    async a_dropped_write_keeps_nothing_of_its_buffer;
+    async dropped_connects_are_closed;
+    async a_connect_that_nobody_answers_can_be_given_up;
+    async dropped_receives_lose_no_datagram;
+    async dropped_receives_of_a_connected_socket_lose_no_datagram;
+    async receives_that_time_out_lose_no_datagram;
+    async a_dropped_receive_passes_its_wake_on;
+    async dropped_sends_have_sent_nothing;
+}
+
+/// Polls the operation anew until it is ready, drops each that is not, and lets the runtime work between.
+// A macro because the operation borrows its buffer anew each time, which a closure may not.
+macro_rules! persist {
+    ($operation:expr) => {
+        loop {
+            match dropped($operation).await {
+                Some(output) => break output,
+                None => yield_now().await,
+            }
+        }
+    };
+}
+
+/// The same with a short timeout around each attempt; now and then it is over before the first poll.
+macro_rules! persist_with_timeouts {
+    ($rt:expr, $operation:expr) => {
+        'ready: loop {
+            for micros in [500, 0, 50] {
+                let attempt = $rt.timeout(Duration::from_micros(micros), $operation);
+                if let Ok(output) = attempt.await {
+                    break 'ready output;
+                }
+            }
+        }
+    };
+}
+
+/// Connects `count` clients, one after the other; each must be greeted before the next comes.
+fn greeted_clients(address: std::net::SocketAddr, count: u32) {
+    for number in 0..count {
+        let mut client = std_connect(address);
+        client.write_all(&number.to_be_bytes()).unwrap();
+        assert_eq!(read_to_end(&client), number.to_be_bytes());
+    }
+}
+
+/// Greets a client with its own number.
+async fn greet<S: TcpStream>(mut stream: S, number: u32) {
+    let mut request = [0; 4];
+    stream.read_exact(&mut request).await.unwrap();
+    assert_eq!(u32::from_be_bytes(request), number);
+    stream.write_all(&request).await.unwrap();
+}
+
+async fn dropped_accepts_lose_no_connection<R: Runtime>(rt: R) {
+    let (listener, address) = listen(&rt).await;
+    // Nobody is there yet: this one is dropped for certain.
+    assert!(dropped(listener.accept()).await.is_none());
+    let clients = start_peer(move || greeted_clients(address, 300));
+    for number in 0..300 {
+        let (stream, _) = persist!(listener.accept()).unwrap();
+        greet(stream, number).await;
+    }
+    clients.join().await;
+}
+
+async fn accepts_that_time_out_lose_no_connection<R: Runtime>(rt: R) {
+    let (listener, address) = listen(&rt).await;
+    rt.timeout(Duration::from_millis(1), listener.accept())
+        .await
+        .expect_err("nobody is there yet");
+    let clients = start_peer(move || greeted_clients(address, 300));
+    for number in 0..300 {
+        let accepted = persist_with_timeouts!(rt, listener.accept());
+        greet(accepted.unwrap().0, number).await;
+    }
+    clients.join().await;
+}
+
+async fn accepts_of_aborted_tasks_lose_no_connection<R: Runtime>(rt: R) {
+    let (listener, address) = listen(&rt).await;
+    let listener = Arc::new(listener);
+    for number in 0..50 {
+        let waits = Gate::new();
+        let waiter = rt.spawn({
+            let (listener, waits) = (Arc::clone(&listener), waits.clone());
+            async move {
+                let mut accept = Box::pin(listener.accept());
+                assert!(poll_once(&mut accept).await.is_pending());
+                waits.open();
+                accept.await.unwrap();
+            }
+        });
+        waits.wait().await;
+        assert!(waiter.cancel().await.unwrap_err().is_cancelled());
+        let client = start_peer(move || {
+            let mut client = std_connect(address);
+            client.write_all(&u32::to_be_bytes(number)).unwrap();
+            read_to_end(&client)
+        });
+        greet(listener.accept().await.unwrap().0, number).await;
+        assert_eq!(client.join().await, number.to_be_bytes());
+    }
+}
+
+/// Two wait; when the first is woken it is dropped without having looked. The second must not sleep on.
+async fn a_dropped_accept_passes_its_wake_on<R: Runtime>(rt: R) {
+    let (listener, address) = listen(&rt).await;
+    let listener = Arc::new(listener);
+    for _ in 0..50 {
+        let mut first = Box::pin(listener.accept());
+        let woken = WokenFlag::arm(first.as_mut());
+        let waits = Gate::new();
+        let second = rt.spawn({
+            let (listener, waits) = (Arc::clone(&listener), waits.clone());
+            async move {
+                let mut accept = Box::pin(listener.accept());
+                assert!(poll_once(&mut accept).await.is_pending());
+                waits.open();
+                accept.await.unwrap().1
+            }
+        });
+        waits.wait().await;
+        let client = std_connect(address);
+        let from = match select(second, woken.wait()).await {
+            Either::Left((from, _)) => from,
+            Either::Right(((), second)) => {
+                drop(first);
+                second.await
+            }
+        };
+        assert_eq!(from.unwrap(), client.local_addr().unwrap());
+    }
+}
+
+/// A waker that opens a gate instead of polling anything.
+struct WokenFlag(Gate);
+
+impl WokenFlag {
+    /// Polls `future`, which must be pending, and gives what opens when it is woken.
+    fn arm<F: Future>(future: std::pin::Pin<&mut F>) -> Gate {
+        let gate = Gate::new();
+        let waker = Waker::from(Arc::new(Self(gate.clone())));
+        let poll = future.poll(&mut Context::from_waker(&waker));
+        assert!(poll.is_pending(), "nothing was sent yet");
+        gate
+    }
+}
+
+impl Wake for WokenFlag {
+    fn wake(self: Arc<Self>) {
+        self.0.open();
+    }
+}
+
+/// Writes numbered bytes in pieces, each only after the acknowledgement of the one before, so that reads wait.
+fn paced_writer(mut peer: std::net::TcpStream, total: usize) {
+    const PIECE: usize = 20;
+    for piece in bytes(0, total).chunks(PIECE) {
+        peer.read_exact(&mut [0]).unwrap();
+        peer.write_all(piece).unwrap();
+    }
+}
+
+async fn dropped_reads_lose_no_byte<R: Runtime>(rt: R) {
+    const TOTAL: usize = 20_000;
+    let (mut stream, peer) = with_peer(&rt).await;
+    let peer = start_peer(move || paced_writer(peer, TOTAL));
+    let mut received = Vec::new();
+    while received.len() < TOTAL {
+        if received.len().is_multiple_of(20) {
+            // The peer waits for the next acknowledgement, so this one is dropped for certain.
+            assert!(dropped(stream.read(&mut [0; 7])).await.is_none());
+            stream.write_all(&[1]).await.unwrap();
+        }
+        let mut buffer = [0; 5];
+        let n = persist!(stream.read(&mut buffer)).unwrap();
+        received.extend_from_slice(&buffer[..n]);
+    }
+    assert_bytes(&received, 0);
+    peer.join().await;
+    assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
+}
+
+async fn reads_that_time_out_lose_no_byte<R: Runtime>(rt: R) {
+    const TOTAL: usize = 10_000;
+    let (mut stream, peer) = with_peer(&rt).await;
+    let peer = start_peer(move || paced_writer(peer, TOTAL));
+    let mut received = Vec::new();
+    while received.len() < TOTAL {
+        if received.len().is_multiple_of(20) {
+            let early = rt.timeout(Duration::ZERO, stream.read(&mut [0; 7])).await;
+            early.expect_err("the peer waits for the acknowledgement");
+            stream.write_all(&[1]).await.unwrap();
+        }
+        let mut buffer = [0; 5];
+        let n = persist_with_timeouts!(rt, stream.read(&mut buffer)).unwrap();
+        received.extend_from_slice(&buffer[..n]);
+    }
+    assert_bytes(&received, 0);
+    peer.join().await;
+}
+
+async fn dropped_reads_leave_the_buffer_alone<R: Runtime>(rt: R) {
+    let (mut stream, mut peer) = with_peer(&rt).await;
+    let mut buffer = [7; 16];
+    assert!(dropped(stream.read(&mut buffer)).await.is_none());
+    peer.write_all(b"for the next one").unwrap();
+    let mut next = [0; 16];
+    stream.read_exact(&mut next).await.unwrap();
+    assert_eq!(&next, b"for the next one");
+    assert_eq!(buffer, [7; 16]);
+}
+
+async fn dropped_peeks_take_nothing<R: Runtime>(rt: R) {
+    let (mut stream, mut peer) = with_peer(&rt).await;
+    for round in 0..100 {
+        let mut buffer = [0; 4];
+        assert!(dropped(stream.peek(&mut buffer)).await.is_none());
+        peer.write_all(&bytes(round, 10)).unwrap();
+        let n = persist!(stream.peek(&mut buffer)).unwrap();
+        assert_bytes(&buffer[..n], round);
+        let mut all = [0; 10];
+        stream.read_exact(&mut all).await.unwrap();
+        assert_bytes(&all, round);
+    }
+}
+
+async fn dropped_writes_send_what_they_reported_and_no_more<R: Runtime>(rt: R) {
+    const TOTAL: usize = 1024 * 1024;
+    let (mut stream, peer) = narrow_pair(&rt);
+    let (full, was_full) = (Gate::new(), Gate::new());
+    let peer = start_peer({
+        let full = full.clone();
+        move || {
+            full.wait_blocking();
+            read_to_end(&peer)
+        }
+    });
+    let data = bytes(0, TOTAL);
+    let mut sent = 0;
+    while sent < TOTAL {
+        match dropped(stream.write(&data[sent..])).await {
+            Some(n) => sent += n.unwrap(),
+            None => {
+                yield_now().await;
+                // Pending with a fresh budget: there is no room, and the peer may begin to read.
+                match dropped(stream.write(&data[sent..])).await {
+                    Some(n) => sent += n.unwrap(),
+                    None => {
+                        full.open();
+                        was_full.open();
+                    }
+                }
+            }
+        }
+    }
+    assert!(was_full.is_open(), "no write ever had to wait");
+    drop(stream);
+    let received = peer.join().await;
+    assert_eq!(received.len(), TOTAL);
+    assert_bytes(&received, 0);
+}
+
+async fn a_dropped_write_keeps_nothing_of_its_buffer<R: Runtime>(rt: R) {
+    let (mut stream, peer) = narrow_pair(&rt);
+    let mut sent = 0;
+    // Until there is no room left.
+    let mut pending = 0;
+    while pending < 2 {
+        match dropped(stream.write(&bytes(sent, 4096))).await {
+            Some(n) => (sent, pending) = (sent + n.unwrap(), 0),
+            None => {
+                pending += 1;
+                yield_now().await;
+            }
+        }
+    }
+    for _ in 0..10 {
+        assert!(dropped(stream.write(&[0xff; 4096])).await.is_none());
+    }
+    // Other data than those of the dropped writes: the stream must carry these and not those.
+    let peer = start_peer(move || read_to_end(&peer));
+    stream.write_all(&bytes(sent, 100)).await.unwrap();
+    drop(stream);
+    let received = peer.join().await;
+    assert_eq!(received.len(), sent + 100);
+    assert_bytes(&received, 0);
+}
+
+async fn dropped_connects_are_closed<R: Runtime>(rt: R) {
+    const DROPPED: usize = 50;
+    let (listener, address) = std_listen();
+    for _ in 0..DROPPED {
+        drop(dropped(rt.connect_tcp(address)).await);
+    }
+    // What was given up may or may not have reached the listener; what did has ended. The last one is alive.
+    let mut last = rt.connect_tcp(address).await.unwrap();
+    last.write_all(b"last").await.unwrap();
+    let from = last.local_addr().unwrap();
+    on_thread(move || {
+        for _ in 0..=DROPPED {
+            let (mut peer, client) = listener.accept().unwrap();
+            peer.set_read_timeout(Some(Duration::from_secs(20)))
+                .unwrap();
+            if client == from {
+                let mut word = [0; 4];
+                peer.read_exact(&mut word).unwrap();
+                assert_eq!(&word, b"last");
+                return;
+            }
+            assert_eq!(read_to_end(&peer), b"");
+        }
+        unreachable!("more connections than were opened");
+    })
+    .await;
+    drop(last);
+}
+
+async fn a_connect_that_nobody_answers_can_be_given_up<R: Runtime>(rt: R) {
+    // A listener whose queue is full lets clients wait; how many it takes before that is the system's affair.
+    let (listener, address) = std_listen();
+    SockRef::from(&listener).listen(0).unwrap();
+    let mut taken = Vec::new();
+    let mut given_up = 0;
+    while given_up < 10 {
+        let attempt = rt.timeout(Duration::from_millis(20), rt.connect_tcp(address));
+        match attempt.await {
+            Ok(stream) => taken.push(stream.unwrap()),
+            Err(_) => given_up += 1,
+        }
+        assert!(taken.len() < 1000, "the queue of the listener never fills");
+    }
+    // The runtime still connects elsewhere, and those that were taken are real.
+    drop(with_peer(&rt).await);
+    for mut stream in taken {
+        let (peer, from) = listener.accept().unwrap();
+        assert_eq!(from, stream.local_addr().unwrap());
+        reset(peer);
+        stream.read(&mut [0; 1]).await.unwrap_err();
+    }
+}
+
+/// Sends numbered datagrams, each after the acknowledgement of the one before: a lost one is noticed at once.
+fn acknowledged_datagrams(peer: &std::net::UdpSocket, address: std::net::SocketAddr, count: u32) {
+    for number in 0..count {
+        peer.send_to(&number.to_be_bytes(), address).unwrap();
+        let mut answer = [0; 8];
+        let n = peer.recv(&mut answer).expect("an acknowledgement");
+        assert_eq!(answer[..n], number.to_be_bytes());
+    }
+}
+
+async fn dropped_receives_lose_no_datagram<R: Runtime>(rt: R) {
+    let (socket, address) = udp(&rt).await;
+    let (peer, from) = std_udp();
+    assert!(dropped(socket.recv_from(&mut [0; 8])).await.is_none());
+    let peer = start_peer(move || acknowledged_datagrams(&peer, address, 2000));
+    for number in 0..2000_u32 {
+        let mut buffer = [0; 8];
+        let received = persist!(socket.recv_from(&mut buffer)).unwrap();
+        assert_eq!(received, (4, from));
+        assert_eq!(buffer[..4], number.to_be_bytes());
+        socket.send_to(&buffer[..4], from).await.unwrap();
+    }
+    peer.join().await;
+}
+
+async fn dropped_receives_of_a_connected_socket_lose_no_datagram<R: Runtime>(rt: R) {
+    let (socket, address) = udp(&rt).await;
+    let (peer, from) = std_udp();
+    socket.connect(from).await.unwrap();
+    let peer = start_peer(move || acknowledged_datagrams(&peer, address, 2000));
+    for number in 0..2000_u32 {
+        let mut buffer = [0; 8];
+        let n = persist!(socket.recv(&mut buffer)).unwrap();
+        assert_eq!(buffer[..n], number.to_be_bytes());
+        // The peer has not sent the next one yet: dropped for certain.
+        assert!(dropped(socket.recv(&mut [0; 8])).await.is_none());
+        socket.send(&buffer[..n]).await.unwrap();
+    }
+    peer.join().await;
+}
+
+async fn receives_that_time_out_lose_no_datagram<R: Runtime>(rt: R) {
+    let (socket, address) = udp(&rt).await;
+    let (peer, from) = std_udp();
+    let peer = start_peer(move || acknowledged_datagrams(&peer, address, 500));
+    for number in 0..500_u32 {
+        let mut buffer = [0; 8];
+        let received = persist_with_timeouts!(rt, socket.recv_from(&mut buffer)).unwrap();
+        assert_eq!(received, (4, from));
+        assert_eq!(buffer[..4], number.to_be_bytes());
+        socket.send_to(&buffer[..4], from).await.unwrap();
+    }
+    peer.join().await;
+}
+
+async fn a_dropped_receive_passes_its_wake_on<R: Runtime>(rt: R) {
+    let (socket, address) = udp(&rt).await;
+    let socket = Arc::new(socket);
+    let (peer, _) = std_udp();
+    for round in 0..50 {
+        let mut buffer = [0; 8];
+        let mut first = Box::pin(socket.recv_from(&mut buffer));
+        let woken = WokenFlag::arm(first.as_mut());
+        let waits = Gate::new();
+        let second = rt.spawn({
+            let (socket, waits) = (Arc::clone(&socket), waits.clone());
+            async move {
+                let mut buffer = [0; 8];
+                let mut receive = Box::pin(socket.recv_from(&mut buffer));
+                assert!(poll_once(&mut receive).await.is_pending());
+                waits.open();
+                assert_eq!(receive.await.unwrap().0, 1);
+                buffer[0]
+            }
+        });
+        waits.wait().await;
+        peer.send_to(&[round], address).unwrap();
+        let received = match select(second, woken.wait()).await {
+            Either::Left((received, _)) => received,
+            Either::Right(((), second)) => {
+                drop(first);
+                second.await
+            }
+        };
+        assert_eq!(received.unwrap(), round);
+    }
+}
+
+async fn dropped_sends_have_sent_nothing<R: Runtime>(rt: R) {
+    let (socket, _) = udp(&rt).await;
+    let (peer, address) = std_udp();
+    let (mut sent, mut received) = (BTreeSet::new(), BTreeSet::new());
+    for batch in 0..50_u32 {
+        let first = batch * 20;
+        assert_eq!(
+            socket.send_to(&first.to_be_bytes(), address).await.unwrap(),
+            4
+        );
+        sent.insert(first);
+        for number in first + 1..first + 20 {
+            let datagram = number.to_be_bytes();
+            if let Some(n) = dropped(socket.send_to(&datagram, address)).await {
+                assert_eq!(n.unwrap(), 4);
+                sent.insert(number);
+            }
+        }
+        // The loopback delivers within the call, so all there will ever be is there now. The batches are small
+        // enough for the peer's buffer.
+        peer.set_nonblocking(true).unwrap();
+        let mut buffer = [0; 8];
+        loop {
+            match peer.recv(&mut buffer) {
+                Ok(n) => {
+                    let number = u32::from_be_bytes(buffer[..n].try_into().unwrap());
+                    assert!(received.insert(number), "{number} came twice");
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    break;
+                }
+            }
+        }
+        assert_eq!(received, sent);
+    }
+}

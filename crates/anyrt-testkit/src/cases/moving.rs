@@ -1,0 +1,342 @@
+//! Sockets that are made in one place and used in another: other tasks, plain threads, after the runtime.
+//!
+//! `Send` alone does not show it: a reactor may still wake the wrong place, or keep what was dropped elsewhere.
+
+use std::io::Write;
+use std::sync::Mutex;
+use std::thread;
+
+use anyrt_core::net::{Net, TcpListener, TcpStream, UdpSocket};
+use anyrt_core::runtime::{Owner, Runtime};
+use anyrt_core::task::Spawner;
+use futures_util::{AsyncReadExt, AsyncWriteExt};
+
+use super::peer::{
+    LOOPBACK, assert_bytes, bytes, dropped, listen, read_to_end, start_peer, std_connect, std_echo,
+    std_listen, std_udp, udp, with_peer,
+};
+use crate::case::cases;
+use crate::{Backend, Gate, on_thread, park_on, poll_once};
+
+cases! {
+    async a_stream_made_in_one_task_is_read_in_another_and_written_in_a_third;
+    async a_stream_hops_from_task_to_task_under_a_writer;
+    async a_stream_hops_between_a_task_and_a_plain_thread;
+    async the_last_place_that_waits_is_woken;
+    async accept_read_and_write_work_on_a_plain_thread;
+    async connect_works_on_a_plain_thread;
+    async datagrams_work_on_a_plain_thread;
+    async a_stream_dropped_on_a_plain_thread_sends_the_end;
+    async two_hundred_streams_dropped_on_a_plain_thread_send_the_end;
+    async a_listener_dropped_on_a_plain_thread_refuses_later_clients;
+    async a_stream_of_std_can_be_taken_over;
+    async a_listener_of_std_can_be_taken_over;
+    async a_datagram_socket_of_std_can_be_taken_over;
+    fn peers_see_the_end_when_the_runtime_ends;
+    fn sockets_outlive_the_runtime_without_a_hang_or_a_panic;
+    fn a_stream_of_one_runtime_works_in_another;
+}
+
+async fn a_stream_made_in_one_task_is_read_in_another_and_written_in_a_third<R: Runtime>(rt: R) {
+    let (listener, address) = std_listen();
+    let made = rt.spawn({
+        let rt = rt.clone();
+        async move { rt.connect_tcp(address).await.unwrap() }
+    });
+    let mut stream = made.await.unwrap();
+    let (mut peer, _) = listener.accept().unwrap();
+
+    peer.write_all(b"question").unwrap();
+    let read = rt.spawn(async move {
+        let mut question = [0; 8];
+        stream.read_exact(&mut question).await.unwrap();
+        assert_eq!(&question, b"question");
+        stream
+    });
+    let mut stream = read.await.unwrap();
+    let written = rt.spawn(async move {
+        stream.write_all(b"answer").await.unwrap();
+    });
+    written.await.unwrap();
+    assert_eq!(on_thread(move || read_to_end(&peer)).await, b"answer");
+}
+
+async fn a_stream_hops_from_task_to_task_under_a_writer<R: Runtime>(rt: R) {
+    const HOPS: usize = 500;
+    const STEP: usize = 97;
+    let (mut stream, mut peer) = with_peer(&rt).await;
+    let writer = start_peer(move || {
+        for chunk in bytes(0, HOPS * STEP).chunks(61) {
+            peer.write_all(chunk).unwrap();
+        }
+    });
+    for hop in 0..HOPS {
+        let task = rt.spawn(async move {
+            let mut part = [0; STEP];
+            stream.read_exact(&mut part).await.unwrap();
+            assert_bytes(&part, hop * STEP);
+            stream
+        });
+        stream = task.await.unwrap();
+    }
+    writer.join().await;
+    assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
+}
+
+async fn a_stream_hops_between_a_task_and_a_plain_thread<R: Runtime>(rt: R) {
+    let (mut stream, peer) = with_peer(&rt).await;
+    let peer = start_peer(move || std_echo(&peer));
+    for offset in (0..20_000).step_by(200) {
+        let task = rt.spawn(round_trip(stream, offset));
+        stream = task.await.unwrap();
+        stream = on_thread(move || park_on(round_trip(stream, offset + 100))).await;
+    }
+    drop(stream);
+    peer.join().await;
+}
+
+/// Sends a hundred bytes to an echo and checks what comes back.
+async fn round_trip<S: TcpStream>(mut stream: S, offset: usize) -> S {
+    let sent = bytes(offset, 100);
+    stream.write_all(&sent).await.unwrap();
+    let mut answer = [0; 100];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer[..], sent);
+    stream
+}
+
+async fn the_last_place_that_waits_is_woken<R: Runtime>(rt: R) {
+    let (mut stream, mut peer) = with_peer(&rt).await;
+    for _ in 0..20 {
+        // Given up in a task, then awaited on a plain thread; and the other way round.
+        stream = rt.spawn(give_up_a_read(stream)).await.unwrap();
+        let waits = Gate::new();
+        let elsewhere = start_peer({
+            let waits = waits.clone();
+            move || park_on(read_one(stream, waits))
+        });
+        waits.wait().await;
+        peer.write_all(b"!").unwrap();
+        stream = elsewhere.join().await;
+
+        stream = on_thread(move || park_on(give_up_a_read(stream))).await;
+        let waits = Gate::new();
+        let elsewhere = rt.spawn(read_one(stream, waits.clone()));
+        waits.wait().await;
+        peer.write_all(b"!").unwrap();
+        stream = elsewhere.await.unwrap();
+    }
+}
+
+async fn give_up_a_read<S: TcpStream>(mut stream: S) -> S {
+    assert!(dropped(stream.read(&mut [0; 1])).await.is_none());
+    stream
+}
+
+async fn read_one<S: TcpStream>(mut stream: S, waits: Gate) -> S {
+    let mut byte = [0; 1];
+    let mut read = stream.read(&mut byte);
+    assert!(poll_once(&mut read).await.is_pending());
+    waits.open();
+    assert_eq!(read.await.unwrap(), 1);
+    assert_eq!(&byte, b"!");
+    stream
+}
+
+async fn accept_read_and_write_work_on_a_plain_thread<R: Runtime>(rt: R) {
+    let (listener, address) = listen(&rt).await;
+    let server = start_peer(move || {
+        park_on(async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut question = [0; 8];
+            stream.read_exact(&mut question).await.unwrap();
+            stream.write_all(&question).await.unwrap();
+            stream.close().await.unwrap();
+        });
+    });
+    let client = start_peer(move || {
+        let mut client = std_connect(address);
+        client.write_all(b"question").unwrap();
+        read_to_end(&client)
+    });
+    server.join().await;
+    assert_eq!(client.join().await, b"question");
+}
+
+async fn connect_works_on_a_plain_thread<R: Runtime>(rt: R) {
+    let (listener, address) = std_listen();
+    let peer = start_peer(move || std_echo(&listener.accept().unwrap().0));
+    let there = rt.clone();
+    let stream = on_thread(move || {
+        park_on(async {
+            // By name as well: the resolver is no matter of the calling thread.
+            let name = ("localhost".to_owned(), address.port());
+            there.lookup_host(name).await.unwrap().next().unwrap();
+            there.connect_tcp(address).await.unwrap()
+        })
+    })
+    .await;
+    drop(round_trip(stream, 0).await);
+    peer.join().await;
+}
+
+async fn datagrams_work_on_a_plain_thread<R: Runtime>(rt: R) {
+    let (socket, address) = udp(&rt).await;
+    let (peer, from) = std_udp();
+    let elsewhere = start_peer(move || {
+        park_on(async {
+            let mut buffer = [0; 16];
+            let (n, sender) = socket.recv_from(&mut buffer).await.unwrap();
+            socket.send_to(&buffer[..n], sender).await.unwrap();
+            assert_eq!(sender, from);
+        });
+    });
+    let answer = on_thread(move || {
+        peer.send_to(b"question", address).unwrap();
+        let mut answer = [0; 16];
+        let (n, _) = peer.recv_from(&mut answer).unwrap();
+        answer[..n].to_vec()
+    });
+    assert_eq!(answer.await, b"question");
+    elsewhere.join().await;
+}
+
+async fn a_stream_dropped_on_a_plain_thread_sends_the_end<R: Runtime>(rt: R) {
+    let (mut stream, peer) = with_peer(&rt).await;
+    stream.write_all(b"last words").await.unwrap();
+    let peer = start_peer(move || read_to_end(&peer));
+    on_thread(move || drop(stream)).await;
+    assert_eq!(peer.join().await, b"last words");
+}
+
+async fn two_hundred_streams_dropped_on_a_plain_thread_send_the_end<R: Runtime>(rt: R) {
+    let (mut streams, mut peers) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        let (mut stream, peer) = with_peer(&rt).await;
+        // Known to the reactor, with somebody who waited.
+        assert!(dropped(stream.read(&mut [0; 1])).await.is_none());
+        streams.push(stream);
+        peers.push(peer);
+    }
+    let dropper = start_peer(move || drop(streams));
+    let ends = on_thread(move || peers.iter().map(read_to_end).collect::<Vec<_>>()).await;
+    assert!(ends.iter().all(Vec::is_empty));
+    dropper.join().await;
+}
+
+async fn a_listener_dropped_on_a_plain_thread_refuses_later_clients<R: Runtime>(rt: R) {
+    let (listener, address) = listen(&rt).await;
+    assert!(dropped(listener.accept()).await.is_none());
+    on_thread(move || drop(listener)).await;
+    // The home of the socket may need a turn to close it; a client that slipped in before sees the end.
+    while let Ok(mut stream) = rt.connect_tcp(address).await {
+        let _ = stream.read(&mut [0; 1]).await;
+    }
+}
+
+async fn a_stream_of_std_can_be_taken_over<R: Runtime>(rt: R) {
+    let (listener, address) = std_listen();
+    let native = std::net::TcpStream::connect(address).unwrap();
+    native.set_nonblocking(true).unwrap();
+    let peer = start_peer(move || std_echo(&listener.accept().unwrap().0));
+    let there = rt.clone();
+    let stream = on_thread(move || there.tcp_stream_from_std(native).unwrap()).await;
+    drop(round_trip(stream, 0).await);
+    peer.join().await;
+}
+
+async fn a_listener_of_std_can_be_taken_over<R: Runtime>(rt: R) {
+    let (native, address) = std_listen();
+    native.set_nonblocking(true).unwrap();
+    let there = rt.clone();
+    let listener = on_thread(move || there.tcp_listener_from_std(native).unwrap()).await;
+    assert_eq!(listener.local_addr().unwrap(), address);
+    let mut accept = Box::pin(listener.accept());
+    assert!(poll_once(&mut accept).await.is_pending());
+    let client = std_connect(address);
+    assert_eq!(accept.await.unwrap().1, client.local_addr().unwrap());
+}
+
+async fn a_datagram_socket_of_std_can_be_taken_over<R: Runtime>(rt: R) {
+    let native = std::net::UdpSocket::bind(LOOPBACK).unwrap();
+    native.set_nonblocking(true).unwrap();
+    let address = native.local_addr().unwrap();
+    let there = rt.clone();
+    let socket = on_thread(move || there.udp_socket_from_std(native).unwrap()).await;
+    let mut buffer = [0; 16];
+    let mut receive = Box::pin(socket.recv_from(&mut buffer));
+    assert!(poll_once(&mut receive).await.is_pending());
+    let (peer, from) = std_udp();
+    peer.send_to(b"datagram", address).unwrap();
+    assert_eq!(receive.await.unwrap(), (8, from));
+    assert_eq!(&buffer[..8], b"datagram");
+}
+
+fn peers_see_the_end_when_the_runtime_ends<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let rt = owner.handle().clone();
+    let peers = owner.block_on(async move {
+        let mut peers = Vec::new();
+        for _ in 0..50 {
+            let (stream, peer) = with_peer(&rt).await;
+            let waits = Gate::new();
+            drop(rt.spawn(read_one(stream, waits.clone())));
+            waits.wait().await;
+            peers.push(peer);
+        }
+        peers
+    });
+    drop(owner);
+    assert!(peers.iter().all(|peer| read_to_end(peer).is_empty()));
+}
+
+fn sockets_outlive_the_runtime_without_a_hang_or_a_panic<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let rt = owner.handle().clone();
+    let (mut stream, peer, listener, socket) = owner.block_on(async {
+        let (mut stream, peer) = with_peer(&rt).await;
+        let (listener, _) = listen(&rt).await;
+        let (socket, _) = udp(&rt).await;
+        assert!(dropped(stream.read(&mut [0; 1])).await.is_none());
+        assert!(dropped(listener.accept()).await.is_none());
+        assert!(dropped(socket.recv(&mut [0; 1])).await.is_none());
+        (stream, peer, listener, socket)
+    });
+    drop(owner);
+    // Whether they still work is not promised, only that asking does no harm.
+    park_on(async {
+        dropped(stream.read(&mut [0; 1])).await;
+        dropped(stream.write(b"nobody may be there")).await;
+        dropped(listener.accept()).await;
+        dropped(socket.recv(&mut [0; 1])).await;
+    });
+    drop((stream, listener, socket));
+    read_to_end(&peer);
+}
+
+fn a_stream_of_one_runtime_works_in_another<O: Owner>(backend: &Backend<O>) {
+    let (home, other) = (backend.build(), backend.build());
+    let (listener, address) = std_listen();
+    let (connected, done) = (Gate::new(), Gate::new());
+    let slot = Mutex::new(None);
+    thread::scope(|scope| {
+        scope.spawn(|| std_echo(&listener.accept().unwrap().0));
+        // A current-thread runtime serves its sockets only while it is inside `block_on`.
+        scope.spawn(|| {
+            home.block_on(async {
+                let stream = home.handle().connect_tcp(address).await.unwrap();
+                *slot.lock().unwrap() = Some(stream);
+                connected.open();
+                done.wait().await;
+            });
+        });
+        connected.wait_blocking();
+        let stream = slot.lock().unwrap().take().unwrap();
+        other.block_on(async {
+            let stream = round_trip(stream, 0).await;
+            let task = other.handle().spawn(round_trip(stream, 100));
+            drop(task.await.unwrap());
+        });
+        done.open();
+    });
+}
