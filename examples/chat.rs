@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use anyrt::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use anyrt::net::{TcpListener, TcpStream};
-use anyrt::shutdown::GracefulShutdown;
+use anyrt::runtime::Handle;
+use anyrt::shutdown::{CancellationToken, GracefulShutdown};
 use anyrt::sync::broadcast;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -33,7 +34,7 @@ async fn main() -> Result<()> {
             ctrlc::set_handler(move || token.cancel())?;
             serve(listener, &shutdown).await?;
             println!("waiting for the clients");
-            Ok(shutdown.shutdown(GRACE).await?)
+            Ok(shutdown.shutdown(&Handle::current(), GRACE).await?)
         }
         _ => Err("usage: chat [ADDRESS]".into()),
     }
@@ -52,13 +53,13 @@ async fn serve(listener: TcpListener, shutdown: &GracefulShutdown) -> std::io::R
         let (stream, peer) = accepted?;
         let lines = lines.clone();
         let token = shutdown.token().clone();
-        shutdown.spawn(async move {
+        anyrt::spawn(shutdown.track(async move {
             let heard = lines.subscribe();
             let talking = talk(stream, number, lines, heard, &token);
             if let Err(error) = talking.await {
                 eprintln!("{peer}: {error}");
             }
-        });
+        }));
     }
     Ok(())
 }
@@ -68,7 +69,7 @@ async fn talk(
     number: u64,
     lines: broadcast::Sender<Line>,
     mut heard: broadcast::Receiver<Line>,
-    shutdown: &anyrt::sync::CancellationToken,
+    shutdown: &CancellationToken,
 ) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut said = BufReader::new(reader).lines();
@@ -131,8 +132,9 @@ async fn demo() -> Result<()> {
         }
     }
     server.await??;
-    shutdown.shutdown(GRACE).await?;
-    let name = anyrt::runtime::Handle::current().backend().name();
+    let rt = Handle::current();
+    shutdown.shutdown(&rt, GRACE).await?;
+    let name = rt.backend().name();
     println!("{name}: {CLIENTS} clients heard {} lines each, and the goodbye", CLIENTS - 1);
     Ok(())
 }

@@ -33,12 +33,9 @@ impl<R: Runtime> Server<R> {
     pub fn start(self) -> Serving<R> {
         let shutdown = GracefulShutdown::new();
         let rt = self.rt.clone();
-        shutdown.spawn_on(&rt, {
-            let shutdown = shutdown.clone();
-            async move {
-                let accepting = self.accept(&shutdown);
-                shutdown.token().run_until_cancelled(accepting).await;
-            }
+        let group = shutdown.clone();
+        shutdown.spawn(&rt, |stop| async move {
+            stop.run_until_cancelled(self.accept(&group)).await;
         });
         Serving { rt, shutdown }
     }
@@ -46,10 +43,8 @@ impl<R: Runtime> Server<R> {
     async fn accept(&self, shutdown: &GracefulShutdown) {
         while let Ok((stream, _)) = self.listener.accept().await {
             let rt = self.rt.clone();
-            shutdown.spawn_on(&self.rt, async move {
-                // A client that breaks the connection harms only itself.
-                let _ = serve(rt, stream).await;
-            });
+            // A client that breaks the connection harms only itself, so nobody asks how it ended.
+            shutdown.spawn(&self.rt, |_| serve(rt, stream));
         }
     }
 }

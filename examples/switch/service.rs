@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyrt::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use anyrt::net::{TcpListener, TcpStream};
+use anyrt::runtime::Handle;
 use anyrt::shutdown::GracefulShutdown;
 use anyrt::sync::RwLock;
 use anyrt::time::timeout;
@@ -52,11 +53,13 @@ impl Service {
         let address = listener.local_addr()?;
         let shutdown = GracefulShutdown::new();
         let store = Store::default();
-        let connections = shutdown.clone();
-        shutdown.spawn(async move {
-            let accepting = accept(listener, store, &connections);
-            connections.token().run_until_cancelled(accepting).await;
-        });
+        anyrt::spawn(shutdown.track({
+            let shutdown = shutdown.clone();
+            async move {
+                let accepting = accept(listener, store, &shutdown);
+                shutdown.token().run_until_cancelled(accepting).await;
+            }
+        }));
         Ok(Self { address, shutdown })
     }
 
@@ -67,7 +70,7 @@ impl Service {
     /// Accepts no more, and waits for the connections to end.
     pub async fn stop(self) -> io::Result<()> {
         self.shutdown
-            .shutdown(Duration::from_secs(5))
+            .shutdown(&Handle::current(), Duration::from_secs(5))
             .await
             .map_err(io::Error::other)
     }
@@ -78,11 +81,11 @@ async fn accept(listener: TcpListener, store: Store, connections: &GracefulShutd
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let store = Arc::clone(&store);
-                connections.spawn(async move {
+                anyrt::spawn(connections.track(async move {
                     if let Err(error) = serve(stream, store).await {
                         eprintln!("{peer}: {error}");
                     }
-                });
+                }));
             }
             // Such as too many open files: the listener is fine, others may close theirs.
             Err(error) => {
