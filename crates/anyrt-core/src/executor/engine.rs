@@ -67,6 +67,7 @@ impl<H: Host> Engine<H> {
         let mut owned = Owned {
             engine,
             threads: Vec::new(),
+            ended: false,
         };
         if config.flavor == Flavor::MultiThread {
             for index in 0..config.workers() {
@@ -182,6 +183,8 @@ impl<H> fmt::Debug for Engine<H> {
 pub struct Owned<H: Host> {
     engine: Arc<Engine<H>>,
     threads: Vec<JoinHandle<()>>,
+    /// Whether the runtime was ended already, so that `drop` has nothing to wait for.
+    ended: bool,
 }
 
 impl<H: Host> Owned<H> {
@@ -194,7 +197,7 @@ impl<H: Host> Owned<H> {
     pub fn shutdown_timeout(mut self, timeout: Duration) {
         self.engine.shutdown(Some(timeout));
         // Threads that are still busy go on by themselves.
-        self.threads.clear();
+        self.ended = true;
     }
 
     fn start_worker(
@@ -224,6 +227,9 @@ impl<H: Host> Owned<H> {
 
 impl<H: Host> Drop for Owned<H> {
     fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
         if context::driving().is_some() {
             self.engine.shutdown(Some(Duration::ZERO));
             if !thread::panicking() {
