@@ -1,1 +1,78 @@
-//! The attribute macros of anyrt.
+//! The attribute macros of anyrt. Use them through the crate `anyrt`, as `#[anyrt::main]` and `#[anyrt::test]`.
+#![forbid(unsafe_code)]
+
+use proc_macro::TokenStream;
+use quote::ToTokens;
+
+mod args;
+mod entry;
+
+/// Makes an `async fn main` the `main` of a program.
+///
+/// # Arguments
+/// - `flavor = "multi_thread"` (the default) or `"current_thread"`
+/// - `worker_threads = 4`: how many worker threads; one per core unless set
+/// - `backend = "smol"`: the runtime; unless set, `ANYRT_BACKEND` or the first that is enabled
+/// - `crate = "path::to::anyrt"`: only needed where the crate `anyrt` is not a direct dependency
+///
+/// ```ignore
+/// #[anyrt::main(flavor = "multi_thread", worker_threads = 2)]
+/// async fn main() -> std::io::Result<()> {
+///     anyrt::spawn(async { println!("hello") }).await?;
+///     Ok(())
+/// }
+/// ```
+///
+/// # Panics
+/// The program panics when the runtime cannot be built.
+#[proc_macro_attribute]
+pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand(args, item, entry::main)
+}
+
+/// Makes an `async fn` a test for each backend that is enabled.
+///
+/// A test `answers` becomes `answers::tokio`, `answers::smol`, and so on. Each has a thread and a runtime of its
+/// own, and fails when it takes too long. The function may give `()` or a `Result` of it.
+///
+/// # Arguments
+/// - `backend = "smol"` or `backend = ["tokio", "smol"]`: on these only; one that is not enabled is reported as
+///   ignored
+/// - `timeout_secs = 5`: how long the test may take; 60 seconds unless set
+/// - `flavor = "current_thread"` (the default) or `"multi_thread"`
+/// - `worker_threads = 4`: how many worker threads; needs `flavor = "multi_thread"`
+/// - `crate = "path::to::anyrt"`: only needed where the crate `anyrt` is not a direct dependency
+///
+/// Other attributes, such as `#[ignore]` and `#[should_panic]`, go to every one of the tests.
+///
+/// ```ignore
+/// #[anyrt::test(timeout_secs = 5)]
+/// async fn answers() {
+///     assert_eq!(anyrt::spawn(async { 42 }).await.unwrap(), 42);
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand(args, item, entry::test)
+}
+
+fn expand(
+    args: TokenStream,
+    item: TokenStream,
+    entry: fn(args::Args, syn::ItemFn) -> syn::Result<proc_macro2::TokenStream>,
+) -> TokenStream {
+    let original = item.clone();
+    let expanded = syn::parse::<syn::ItemFn>(item).and_then(|function| {
+        entry::check(&function)?;
+        entry(syn::parse(args)?, function)
+    });
+    match expanded {
+        Ok(tokens) => tokens.into(),
+        // The function stays, so that an editor still knows what is in it and there is one error, not many.
+        Err(error) => {
+            let mut tokens = error.into_compile_error();
+            proc_macro2::TokenStream::from(original).to_tokens(&mut tokens);
+            tokens.into()
+        }
+    }
+}

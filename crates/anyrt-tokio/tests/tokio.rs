@@ -1,5 +1,7 @@
 //! What is particular to Tokio; the contract itself is checked by `tests/conformance.rs` of the workspace.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::future::{pending, poll_fn};

@@ -1,1 +1,53 @@
-//! Async code written once runs on Tokio, Smol, async-std or Glommio; one feature flag decides.
+//! Async code written once runs on Tokio, Smol, async-std or Glommio; one feature decides.
+//!
+//! ```no_run
+//! use anyrt::io::copy;
+//! use anyrt::net::TcpListener;
+//!
+//! #[anyrt::main]
+//! async fn main() -> std::io::Result<()> {
+//!     let listener = TcpListener::bind("127.0.0.1:7000").await?;
+//!     loop {
+//!         let (stream, _) = listener.accept().await?;
+//!         anyrt::spawn(async move {
+//!             let (mut read, mut write) = stream.into_split();
+//!             copy(&mut read, &mut write).await
+//!         });
+//!     }
+//! }
+//! ```
+//!
+//! The names are Tokio's and so is the behaviour, on every backend: dropping a [`task::JoinHandle`] detaches the
+//! task, a panic stays in its task, a nested `block_on` panics, a busy task starves nobody.
+//!
+//! # Features
+//! `tokio`, `smol`, `async-std` and `glommio` each enable a backend. Any set of them works in one program; which
+//! one a runtime is built on then is told in [`runtime`]. With one, there is no choice to make and nothing to
+//! pay; with none, libraries compile and the application's choice decides.
+//!
+//! # For libraries
+//! A library may use this crate without any backend feature, or be generic over the traits of [`anyrt_core`]:
+//! [`runtime::Handle`] implements all of them.
+#![forbid(unsafe_code)]
+
+mod backend;
+mod channel;
+pub mod io;
+pub mod net;
+pub mod runtime;
+pub mod shutdown;
+pub mod sync;
+pub mod task;
+mod testing;
+pub mod time;
+
+pub use anyrt_macros::{main, test};
+pub use runtime::block_on;
+pub use task::spawn;
+#[doc(no_inline)]
+pub use tokio::{join, pin, select, try_join};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::testing::{Options, run_test};
+}

@@ -1,6 +1,6 @@
 //! TCP listeners, streams and their halves.
 
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use anyrt_core::error::ReuniteError;
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
-use tokio::io::ReadBuf;
+use tokio::io::{self, ReadBuf};
 use tokio::net::tcp;
 
 use super::newtype;
@@ -93,14 +93,45 @@ impl anyrt_core::TcpStream for TcpStream {
     }
 }
 
-fn poll_read(
-    reader: Pin<&mut impl tokio::io::AsyncRead>,
-    cx: &mut Context<'_>,
-    buf: &mut [u8],
-) -> Poll<io::Result<usize>> {
-    let mut buf = ReadBuf::new(buf);
-    ready!(reader.poll_read(cx, &mut buf))?;
-    Poll::Ready(Ok(buf.filled().len()))
+impl OwnedReadHalf {
+    /// The address of the other side.
+    ///
+    /// # Errors
+    /// As the system's `getpeername`.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    /// The address of this side.
+    ///
+    /// # Errors
+    /// As the system's `getsockname`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+impl OwnedWriteHalf {
+    /// The address of the other side.
+    ///
+    /// # Errors
+    /// As the system's `getpeername`.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    /// The address of this side.
+    ///
+    /// # Errors
+    /// As the system's `getsockname`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Drops the half without telling the peer; the connection ends with the reading half.
+    pub fn forget(self) {
+        self.0.forget();
+    }
 }
 
 macro_rules! read {
@@ -111,43 +142,78 @@ macro_rules! read {
                 cx: &mut Context<'_>,
                 buf: &mut [u8],
             ) -> Poll<io::Result<usize>> {
-                poll_read(Pin::new(&mut self.0), cx, buf)
+                let mut buf = ReadBuf::new(buf);
+                ready!(io::AsyncRead::poll_read(
+                    Pin::new(&mut self.0),
+                    cx,
+                    &mut buf
+                ))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
+        }
+
+        impl io::AsyncRead for $stream {
+            #[inline]
+            fn poll_read(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.0).poll_read(cx, buf)
             }
         }
     };
 }
 
 macro_rules! write {
-    ($stream:ident) => {
-        impl AsyncWrite for $stream {
+    ($trait:path, $stream:ident, $close:ident $(, { $($more:item)* })?) => {
+        impl $trait for $stream {
+            #[inline]
             fn poll_write(
                 mut self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 buf: &[u8],
             ) -> Poll<io::Result<usize>> {
-                tokio::io::AsyncWrite::poll_write(Pin::new(&mut self.0), cx, buf)
+                io::AsyncWrite::poll_write(Pin::new(&mut self.0), cx, buf)
             }
 
+            #[inline]
             fn poll_write_vectored(
                 mut self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                tokio::io::AsyncWrite::poll_write_vectored(Pin::new(&mut self.0), cx, bufs)
+                io::AsyncWrite::poll_write_vectored(Pin::new(&mut self.0), cx, bufs)
             }
 
+            #[inline]
             fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                tokio::io::AsyncWrite::poll_flush(Pin::new(&mut self.0), cx)
+                io::AsyncWrite::poll_flush(Pin::new(&mut self.0), cx)
             }
 
-            fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                tokio::io::AsyncWrite::poll_shutdown(Pin::new(&mut self.0), cx)
+            #[inline]
+            fn $close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                io::AsyncWrite::poll_shutdown(Pin::new(&mut self.0), cx)
             }
+
+            $($($more)*)?
         }
     };
 }
 
 read!(TcpStream);
 read!(OwnedReadHalf);
-write!(TcpStream);
-write!(OwnedWriteHalf);
+write!(AsyncWrite, TcpStream, poll_close);
+write!(AsyncWrite, OwnedWriteHalf, poll_close);
+write!(io::AsyncWrite, TcpStream, poll_shutdown, {
+    #[inline]
+    fn is_write_vectored(&self) -> bool {
+        io::AsyncWrite::is_write_vectored(&self.0)
+    }
+});
+write!(io::AsyncWrite, OwnedWriteHalf, poll_shutdown, {
+    #[inline]
+    fn is_write_vectored(&self) -> bool {
+        io::AsyncWrite::is_write_vectored(&self.0)
+    }
+});

@@ -1,0 +1,154 @@
+//! The arguments of the attributes.
+
+use proc_macro2::Span;
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{Error, Expr, ExprArray, ExprLit, Lit, LitInt, LitStr, Path, Result, Token};
+
+pub(crate) const BACKENDS: [&str; 4] = ["tokio", "smol", "async-std", "glommio"];
+const KNOWN: &str = "`flavor`, `worker_threads`, `backend`, `timeout_secs` and `crate`";
+
+/// What was said, and where.
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) flavor: Option<(Flavor, Span)>,
+    pub(crate) worker_threads: Option<LitInt>,
+    pub(crate) backends: Option<(Vec<&'static str>, Span)>,
+    pub(crate) timeout_secs: Option<LitInt>,
+    pub(crate) krate: Option<Path>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Flavor {
+    CurrentThread,
+    MultiThread,
+}
+
+impl Parse for Args {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut args = Self::default();
+        while !input.is_empty() {
+            args.parse_one(input)?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(args)
+    }
+}
+
+impl Args {
+    fn parse_one(&mut self, input: ParseStream<'_>) -> Result<()> {
+        if input.peek(Token![crate]) {
+            let name = input.parse::<Token![crate]>()?;
+            input.parse::<Token![=]>()?;
+            let path = if input.peek(LitStr) {
+                input.parse::<LitStr>()?.parse()?
+            } else {
+                input.parse()?
+            };
+            return set(&mut self.krate, path, "crate", name.span());
+        }
+        let path: Path = input.parse()?;
+        let Some(name) = path.get_ident() else {
+            return Err(unknown(&path));
+        };
+        if !input.peek(Token![=]) {
+            return Err(match name.to_string().as_str() {
+                "multi_thread" | "current_thread" => {
+                    Error::new(name.span(), format!("write `flavor = \"{name}\"`"))
+                }
+                _ => unknown(&path),
+            });
+        }
+        let (text, span) = (name.to_string(), name.span());
+        input.parse::<Token![=]>()?;
+        let value: Expr = input.parse()?;
+        match text.as_str() {
+            "flavor" => set(&mut self.flavor, flavor(&value)?, "flavor", span),
+            "worker_threads" => set(
+                &mut self.worker_threads,
+                positive(&value)?,
+                "worker_threads",
+                span,
+            ),
+            "timeout_secs" => set(
+                &mut self.timeout_secs,
+                positive(&value)?,
+                "timeout_secs",
+                span,
+            ),
+            "backend" => set(&mut self.backends, backends(&value)?, "backend", span),
+            "start_paused" | "unhandled_panic" => Err(Error::new(
+                span,
+                format!("`{text}` of Tokio is not supported on every runtime"),
+            )),
+            _ => Err(unknown(&path)),
+        }
+    }
+}
+
+fn set<T>(slot: &mut Option<T>, value: T, name: &str, span: Span) -> Result<()> {
+    if slot.replace(value).is_some() {
+        return Err(Error::new(span, format!("`{name}` is set more than once")));
+    }
+    Ok(())
+}
+
+fn unknown(path: &Path) -> Error {
+    Error::new(
+        path.span(),
+        format!("unknown argument; the arguments are {KNOWN}"),
+    )
+}
+
+fn string(value: &Expr, expected: &str) -> Result<LitStr> {
+    match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Ok(text.clone()),
+        _ => Err(Error::new(value.span(), format!("expected {expected}"))),
+    }
+}
+
+fn flavor(value: &Expr) -> Result<(Flavor, Span)> {
+    const EXPECTED: &str = "\"multi_thread\" or \"current_thread\"";
+    let text = string(value, EXPECTED)?;
+    let flavor = match text.value().as_str() {
+        "multi_thread" => Flavor::MultiThread,
+        "current_thread" => Flavor::CurrentThread,
+        _ => return Err(Error::new(text.span(), format!("expected {EXPECTED}"))),
+    };
+    Ok((flavor, text.span()))
+}
+
+fn positive(value: &Expr) -> Result<LitInt> {
+    const EXPECTED: &str = "expected a whole number of at least 1";
+    match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Int(number),
+            ..
+        }) if number.base10_parse::<u64>().is_ok_and(|n| n > 0) => Ok(number.clone()),
+        _ => Err(Error::new(value.span(), EXPECTED)),
+    }
+}
+
+fn backends(value: &Expr) -> Result<(Vec<&'static str>, Span)> {
+    let expected = format!("the name of a backend: {}", BACKENDS.join(", "));
+    let one = |value: &Expr| {
+        let text = string(value, &expected)?;
+        let known = BACKENDS.into_iter().find(|name| *name == text.value());
+        known.ok_or_else(|| Error::new(text.span(), format!("expected {expected}")))
+    };
+    let names = match value {
+        Expr::Array(ExprArray { elems, .. }) => {
+            elems.iter().map(one).collect::<Result<Vec<_>>>()?
+        }
+        value => vec![one(value)?],
+    };
+    if names.is_empty() {
+        return Err(Error::new(value.span(), format!("expected {expected}")));
+    }
+    Ok((names, value.span()))
+}

@@ -1,0 +1,178 @@
+//! The I/O traits of streams and their halves, Tokio's and those of `futures_io`.
+//!
+//! Tokio comes first and is forwarded as it is; the others are out of line.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use ::tokio::io::ReadBuf;
+
+use super::tcp_stream::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
+use crate::backend::{Each, each};
+
+/// Reads from a stream that wants initialized memory.
+fn read_initialized(
+    reader: &mut (impl futures_io::AsyncRead + Unpin),
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let read = ready!(Pin::new(reader).poll_read(cx, buf.initialize_unfilled()))?;
+    buf.advance(read);
+    Poll::Ready(Ok(()))
+}
+
+macro_rules! async_read {
+    ($($reader:ident)*) => {$(
+        impl ::tokio::io::AsyncRead for $reader {
+            #[inline]
+            fn poll_read(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                if let Each::Tokio(reader) = &mut self.inner {
+                    return ::tokio::io::AsyncRead::poll_read(Pin::new(reader), cx, buf);
+                }
+                self.poll_read_elsewhere(cx, buf)
+            }
+        }
+
+        impl $reader {
+            #[inline(never)]
+            fn poll_read_elsewhere(
+                &mut self,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                each!(&mut self.inner, reader => read_initialized(reader, cx, buf))
+            }
+        }
+
+        impl futures_io::AsyncRead for $reader {
+            fn poll_read(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                each!(&mut self.inner, reader => {
+                    futures_io::AsyncRead::poll_read(Pin::new(reader), cx, buf)
+                })
+            }
+
+            fn poll_read_vectored(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                each!(&mut self.inner, reader => {
+                    futures_io::AsyncRead::poll_read_vectored(Pin::new(reader), cx, bufs)
+                })
+            }
+        }
+    )*};
+}
+
+macro_rules! async_write {
+    ($($writer:ident)*) => {$(
+        impl ::tokio::io::AsyncWrite for $writer {
+            #[inline]
+            fn poll_write(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                if let Each::Tokio(writer) = &mut self.inner {
+                    return ::tokio::io::AsyncWrite::poll_write(Pin::new(writer), cx, buf);
+                }
+                self.poll_write_elsewhere(cx, buf)
+            }
+
+            #[inline]
+            fn poll_write_vectored(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                if let Each::Tokio(writer) = &mut self.inner {
+                    return ::tokio::io::AsyncWrite::poll_write_vectored(
+                        Pin::new(writer),
+                        cx,
+                        bufs,
+                    );
+                }
+                self.poll_write_vectored_elsewhere(cx, bufs)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                // One system call on every backend.
+                true
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                futures_io::AsyncWrite::poll_flush(self, cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                futures_io::AsyncWrite::poll_close(self, cx)
+            }
+        }
+
+        impl $writer {
+            #[inline(never)]
+            fn poll_write_elsewhere(
+                &mut self,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                futures_io::AsyncWrite::poll_write(Pin::new(self), cx, buf)
+            }
+
+            #[inline(never)]
+            fn poll_write_vectored_elsewhere(
+                &mut self,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                futures_io::AsyncWrite::poll_write_vectored(Pin::new(self), cx, bufs)
+            }
+        }
+
+        impl futures_io::AsyncWrite for $writer {
+            fn poll_write(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                each!(&mut self.inner, writer => {
+                    futures_io::AsyncWrite::poll_write(Pin::new(writer), cx, buf)
+                })
+            }
+
+            fn poll_write_vectored(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                each!(&mut self.inner, writer => {
+                    futures_io::AsyncWrite::poll_write_vectored(Pin::new(writer), cx, bufs)
+                })
+            }
+
+            fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                each!(&mut self.inner, writer => {
+                    futures_io::AsyncWrite::poll_flush(Pin::new(writer), cx)
+                })
+            }
+
+            fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                each!(&mut self.inner, writer => {
+                    futures_io::AsyncWrite::poll_close(Pin::new(writer), cx)
+                })
+            }
+        }
+    )*};
+}
+
+async_read!(TcpStream OwnedReadHalf);
+async_write!(TcpStream OwnedWriteHalf);

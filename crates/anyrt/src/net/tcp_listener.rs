@@ -1,0 +1,115 @@
+//! TCP listeners.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use anyrt_core::Net;
+use anyrt_core::TcpListener as _;
+use anyrt_core::net::ToSocketAddrs;
+
+use super::TcpStream;
+use crate::backend::{Each, async_std, each, glommio, smol, tokio};
+use crate::runtime::Handle;
+
+/// Accepts connections.
+///
+/// # Examples
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let listener = anyrt::net::TcpListener::bind("127.0.0.1:7000").await?;
+/// let (stream, peer) = listener.accept().await?;
+/// # Ok(()) }
+/// ```
+pub struct TcpListener {
+    pub(super) inner: Each<
+        tokio::net::TcpListener,
+        smol::net::TcpListener,
+        async_std::net::TcpListener,
+        glommio::net::TcpListener,
+    >,
+}
+
+impl TcpListener {
+    /// Listens on the first of `address`'s addresses that can be bound.
+    ///
+    /// With `SO_REUSEADDR`, so that a restarted server gets its port back at once, and without `SO_REUSEPORT`:
+    /// a port that somebody listens on is [`io::ErrorKind::AddrInUse`].
+    ///
+    /// # Errors
+    /// The error of the last address, or of the resolution; [`io::ErrorKind::InvalidInput`] when there is no
+    /// address at all.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
+        Handle::current().bind_tcp(address).await
+    }
+
+    /// Takes over a listening socket, which must be non-blocking.
+    ///
+    /// # Errors
+    /// As the reactor refuses it.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
+        Handle::current().tcp_listener_from_std(listener)
+    }
+
+    /// Waits for a connection. Several tasks may wait at once.
+    ///
+    /// # Errors
+    /// As the system's `accept`, such as too many open files; the listener can be used on.
+    ///
+    /// # Cancel safety
+    /// A connection that a dropped future would have had goes to the next one.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (inner, peer) = match &self.inner {
+            Each::Tokio(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                (Each::Tokio(stream), peer)
+            }
+            Each::Smol(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                (Each::Smol(stream), peer)
+            }
+            Each::AsyncStd(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                (Each::AsyncStd(stream), peer)
+            }
+            Each::Glommio(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                (Each::Glommio(stream), peer)
+            }
+        };
+        Ok((TcpStream { inner }, peer))
+    }
+
+    /// The address that it listens on, with the port that the system chose for port 0.
+    ///
+    /// # Errors
+    /// As the system's `getsockname`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        each!(&self.inner, listener => listener.local_addr())
+    }
+}
+
+impl anyrt_core::TcpListener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.accept().await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        each!(&self.inner, listener => fmt::Debug::fmt(listener, f))
+    }
+}

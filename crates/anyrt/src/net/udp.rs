@@ -1,0 +1,156 @@
+//! UDP sockets.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use anyrt_core::Net;
+use anyrt_core::UdpSocket as _;
+use anyrt_core::net::ToSocketAddrs;
+
+use super::first_address;
+use crate::backend::{Each, async_std, each, glommio, smol, tokio};
+use crate::runtime::Handle;
+
+/// Sends and receives datagrams. Several tasks may use it at once.
+pub struct UdpSocket {
+    pub(super) inner: Each<
+        tokio::net::UdpSocket,
+        smol::net::UdpSocket,
+        async_std::net::UdpSocket,
+        glommio::net::UdpSocket,
+    >,
+}
+
+impl UdpSocket {
+    /// A datagram socket on the first of `address`'s addresses that can be bound.
+    ///
+    /// # Errors
+    /// The error of the last address, or of the resolution; [`io::ErrorKind::InvalidInput`] when there is no
+    /// address at all.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
+        Handle::current().bind_udp(address).await
+    }
+
+    /// Takes over a bound socket, which must be non-blocking.
+    ///
+    /// # Errors
+    /// As the reactor refuses it.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
+        Handle::current().udp_socket_from_std(socket)
+    }
+
+    /// Sends one datagram to the first of `target`'s addresses; gives the number of bytes, which is always all.
+    ///
+    /// # Errors
+    /// As the system's `sendto`.
+    ///
+    /// # Cancel safety
+    /// A dropped future has sent nothing.
+    pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], target: A) -> io::Result<usize> {
+        let target = first_address(target).await?;
+        each!(&self.inner, socket => socket.send_to(buf, target).await)
+    }
+
+    /// Receives one datagram and its sender; what does not fit into `buf` is cut off.
+    ///
+    /// # Errors
+    /// As the system's `recvfrom`.
+    ///
+    /// # Cancel safety
+    /// A datagram that a dropped future would have had goes to the next one.
+    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        each!(&self.inner, socket => socket.recv_from(buf).await)
+    }
+
+    /// Fixes the peer to the first of `peer`'s addresses: [`send`](Self::send) goes there, and only what comes
+    /// from there is received.
+    ///
+    /// # Errors
+    /// As the system's `connect`.
+    pub async fn connect<A: ToSocketAddrs>(&self, peer: A) -> io::Result<()> {
+        let peer = first_address(peer).await?;
+        each!(&self.inner, socket => socket.connect(peer).await)
+    }
+
+    /// Sends one datagram to the peer.
+    ///
+    /// # Errors
+    /// As the system's `send`; without a peer an error, too.
+    ///
+    /// # Cancel safety
+    /// A dropped future has sent nothing.
+    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        each!(&self.inner, socket => socket.send(buf).await)
+    }
+
+    /// Receives one datagram from the peer; what does not fit into `buf` is cut off.
+    ///
+    /// # Errors
+    /// As the system's `recv`, such as [`io::ErrorKind::ConnectionRefused`] when the peer's port is closed.
+    ///
+    /// # Cancel safety
+    /// A datagram that a dropped future would have had goes to the next one.
+    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        each!(&self.inner, socket => socket.recv(buf).await)
+    }
+
+    /// The address that it is bound to.
+    ///
+    /// # Errors
+    /// As the system's `getsockname`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        each!(&self.inner, socket => socket.local_addr())
+    }
+
+    /// The peer that [`connect`](Self::connect) fixed.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotConnected`] without a peer.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        each!(&self.inner, socket => socket.peer_addr())
+    }
+}
+
+impl anyrt_core::UdpSocket for UdpSocket {
+    async fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
+        each!(&self.inner, socket => socket.send_to(buf, target).await)
+    }
+
+    async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.recv_from(buf).await
+    }
+
+    async fn connect(&self, peer: SocketAddr) -> io::Result<()> {
+        each!(&self.inner, socket => socket.connect(peer).await)
+    }
+
+    async fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.send(buf).await
+    }
+
+    async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.recv(buf).await
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.peer_addr()
+    }
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        each!(&self.inner, socket => fmt::Debug::fmt(socket, f))
+    }
+}

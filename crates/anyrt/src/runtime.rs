@@ -1,0 +1,428 @@
+//! Runtimes: which one, how it is built, and which one is current.
+//!
+//! # Which backend
+//! A runtime is built on the backend that [`Builder::backend`] names; else on the one that the environment
+//! variable `ANYRT_BACKEND` names; else on the first that is enabled, in the order Tokio, Smol, async-std,
+//! Glommio.
+//!
+//! # Which runtime is current
+//! What [`spawn`](crate::spawn), [`sleep`](crate::time::sleep) and the sockets use is decided where they are
+//! called:
+//!
+//! 1. the runtime that anyrt entered last on this thread: inside `block_on`, in tasks and blocking jobs, and
+//!    under [`Handle::enter`];
+//! 2. a Tokio runtime that the application started by itself;
+//! 3. a Glommio executor likewise;
+//! 4. none: [`Handle::try_current`] gives an error that names the options, and `spawn` panics with it. No hidden
+//!    runtime is ever started.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use anyrt_core::context::Kind;
+use anyrt_core::runtime::Owner;
+use anyrt_core::task::{LocalSpawner, Spawner};
+use anyrt_core::{Blocking, BuildError, NoRuntime};
+
+use crate::backend::{self, Each, async_std, each, glommio, map_each, smol, tokio};
+use crate::task::JoinHandle;
+
+pub use crate::backend::Backend;
+pub use anyrt_core::runtime::{Config, Flavor};
+
+/// Runs `future` on a new multi-threaded runtime, on the backend that [the module](self) describes.
+///
+/// For options, and to keep the runtime, use [`Builder`].
+///
+/// # Panics
+/// When the runtime cannot be built: no backend is enabled, `ANYRT_BACKEND` names none that is, or the system
+/// refuses what it needs. When the thread is driving a runtime already. When `future` panics.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    match Runtime::new() {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Configures and builds a [`Runtime`].
+///
+/// No option is ever silently ignored: [`build`](Self::build) fails and names the option and the backend.
+#[derive(Debug)]
+pub struct Builder {
+    options: anyrt_core::runtime::Builder<Runtime>,
+    backend: Option<Backend>,
+}
+
+impl Builder {
+    /// A runtime with worker threads, one per core unless set.
+    pub fn new_multi_thread() -> Self {
+        Self {
+            options: anyrt_core::runtime::Builder::new_multi_thread(),
+            backend: None,
+        }
+    }
+
+    /// A runtime that runs on the thread that calls `block_on`.
+    pub fn new_current_thread() -> Self {
+        Self {
+            options: anyrt_core::runtime::Builder::new_current_thread(),
+            backend: None,
+        }
+    }
+
+    /// Sets the backend, whatever `ANYRT_BACKEND` says.
+    pub fn backend(&mut self, backend: Backend) -> &mut Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// Sets the number of worker threads. 0 is an error of `build`.
+    pub fn worker_threads(&mut self, threads: usize) -> &mut Self {
+        self.options.worker_threads(threads);
+        self
+    }
+
+    /// Sets how many threads there may be for blocking jobs. 0 is an error of `build`.
+    pub fn max_blocking_threads(&mut self, threads: usize) -> &mut Self {
+        self.options.max_blocking_threads(threads);
+        self
+    }
+
+    /// Sets how long an idle thread for blocking jobs is kept.
+    pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
+        self.options.thread_keep_alive(duration);
+        self
+    }
+
+    /// Sets the name of the runtime's threads. A NUL byte in it is an error of `build`.
+    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
+        self.options.thread_name(name);
+        self
+    }
+
+    /// Sets the stack size of the runtime's threads, in bytes.
+    pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
+        self.options.thread_stack_size(bytes);
+        self
+    }
+
+    /// Binds worker thread `i` to core `i`, modulo the number of cores.
+    pub fn pin_workers(&mut self, pin: bool) -> &mut Self {
+        self.options.pin_workers(pin);
+        self
+    }
+
+    /// Does nothing: sockets and timers are always enabled. It is here for code that was written for Tokio.
+    pub fn enable_all(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Does nothing: sockets are always enabled. It is here for code that was written for Tokio.
+    pub fn enable_io(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Does nothing: timers are always enabled. It is here for code that was written for Tokio.
+    pub fn enable_time(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    /// A [`BuildError`] inside an [`io::Error`]: an option that the backend cannot honour, a senseless value, a
+    /// backend that is unknown or not available here, or what the system refused.
+    pub fn build(&mut self) -> io::Result<Runtime> {
+        let backend = match self.backend {
+            Some(backend) => backend,
+            None => Backend::preferred()?,
+        };
+        Ok(Runtime::build_on(backend, self.options.config())?)
+    }
+}
+
+/// Owns a runtime: its threads, its tasks, its reactor.
+///
+/// # Dropping it
+/// Drops the future of every task before `drop` returns, and waits for blocking jobs that are running. Inside a
+/// task, where waiting is not allowed, it panics; use [`shutdown_background`](Self::shutdown_background) there.
+#[derive(Debug)]
+pub struct Runtime {
+    inner: Each<tokio::Runtime, smol::Runtime, async_std::Runtime, glommio::Runtime>,
+    handle: Handle,
+}
+
+impl Runtime {
+    /// A multi-threaded runtime; see [`Builder`] for options.
+    ///
+    /// # Errors
+    /// See [`Builder::build`].
+    pub fn new() -> io::Result<Self> {
+        Builder::new_multi_thread().build()
+    }
+
+    /// A runtime with these options on this backend; what [`Builder::build`] does in the end.
+    ///
+    /// # Errors
+    /// As [`Owner::build`] of the backend; [`BuildError::UnknownBackend`] when it is not enabled.
+    pub fn build_on(backend: Backend, config: &Config) -> Result<Self, BuildError> {
+        // Fails, with the right message, if it is not enabled.
+        let inner = match backend.name().parse()? {
+            Backend::Tokio => Each::Tokio(tokio::Runtime::build(config)?),
+            Backend::Smol => Each::Smol(smol::Runtime::build(config)?),
+            Backend::AsyncStd => Each::AsyncStd(async_std::Runtime::build(config)?),
+            Backend::Glommio => Each::Glommio(glommio::Runtime::build(config)?),
+        };
+        let handle = Handle {
+            inner: map_each!(&inner, runtime => runtime.handle().clone()),
+        };
+        Ok(Self { inner, handle })
+    }
+
+    /// The handle to the runtime.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Starts `future` as a task and returns at once. Dropping the handle detaches the task.
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn(future)
+    }
+
+    /// Starts `job` on a thread where blocking harms nobody.
+    pub fn spawn_blocking<F, T>(&self, job: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.spawn_blocking(job)
+    }
+
+    /// Runs `future` on the current thread until it is ready; the runtime is current meanwhile.
+    ///
+    /// On a current-thread runtime it is this call that runs the spawned tasks, too.
+    ///
+    /// # Panics
+    /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        each!(&self.inner, runtime => runtime.block_on(future))
+    }
+
+    /// Makes the runtime current on this thread until the guard is dropped.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
+    }
+
+    /// Ends the runtime, but waits for running blocking jobs, and for tasks that are inside a poll, no longer
+    /// than `timeout`.
+    ///
+    /// # Panics
+    /// Inside a task, where waiting is not allowed.
+    pub fn shutdown_timeout(self, timeout: Duration) {
+        each!(self.inner, runtime => runtime.shutdown_timeout(timeout));
+    }
+
+    /// Ends the runtime without waiting; may be called anywhere. Futures may be dropped after it has returned.
+    pub fn shutdown_background(self) {
+        each!(self.inner, runtime => runtime.shutdown_background());
+    }
+}
+
+/// What [`Owner`] asks of a single kind; a facade is no runtime of its own and never current as such.
+static KIND: Kind = Kind::new("anyrt");
+
+impl Owner for Runtime {
+    type Handle = Handle;
+
+    const KIND: &'static Kind = &KIND;
+
+    fn build(config: &Config) -> Result<Self, BuildError> {
+        Self::build_on(Backend::preferred()?, config)
+    }
+
+    fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.block_on(future)
+    }
+
+    fn enter<T>(&self, scope: impl FnOnce() -> T) -> T {
+        let _entered = self.enter();
+        scope()
+    }
+
+    fn shutdown_timeout(self, timeout: Duration) {
+        self.shutdown_timeout(timeout);
+    }
+
+    fn shutdown_background(self) {
+        self.shutdown_background();
+    }
+}
+
+/// A handle to a runtime, cheap to clone. It does not keep the runtime alive.
+///
+/// It implements every trait of [`anyrt_core`], so code that is generic over the runtime takes it as well.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) inner: Each<tokio::Handle, smol::Handle, async_std::Handle, glommio::Handle>,
+}
+
+impl Handle {
+    /// The current runtime; see [the module](self) for the rules.
+    ///
+    /// # Panics
+    /// When no runtime is current. The message says what to do.
+    #[track_caller]
+    pub fn current() -> Self {
+        backend::entered(Self::find_current())
+    }
+
+    /// The current runtime; see [the module](self) for the rules.
+    ///
+    /// # Errors
+    /// When no runtime is current. The message says what to do.
+    pub fn try_current() -> Result<Self, NoRuntime> {
+        Self::find_current().ok_or_else(backend::no_runtime)
+    }
+
+    fn find_current() -> Option<Self> {
+        let inner = match Backend::current()? {
+            Backend::Tokio => Each::Tokio(tokio::Handle::try_current()?),
+            Backend::Smol => Each::Smol(smol::Handle::try_current()?),
+            Backend::AsyncStd => Each::AsyncStd(async_std::Handle::try_current()?),
+            Backend::Glommio => Each::Glommio(glommio::Handle::try_current()?),
+        };
+        Some(Self { inner })
+    }
+
+    /// What the runtime is built on.
+    pub fn backend(&self) -> Backend {
+        match self.inner {
+            Each::Tokio(_) => Backend::Tokio,
+            Each::Smol(_) => Backend::Smol,
+            Each::AsyncStd(_) => Backend::AsyncStd,
+            Each::Glommio(_) => Backend::Glommio,
+        }
+    }
+
+    /// Starts `future` as a task and returns at once. Dropping the handle detaches the task.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match &self.inner {
+            Each::Tokio(rt) => JoinHandle::tokio(rt.spawn(future)),
+            Each::Smol(rt) => JoinHandle::core(rt.spawn(future)),
+            Each::AsyncStd(rt) => JoinHandle::core(rt.spawn(future)),
+            Each::Glommio(rt) => JoinHandle::core(rt.spawn(future)),
+        }
+    }
+
+    /// Starts `job` on a thread where blocking harms nobody.
+    #[track_caller]
+    pub fn spawn_blocking<F, T>(&self, job: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match &self.inner {
+            Each::Tokio(rt) => JoinHandle::tokio(rt.spawn_blocking(job)),
+            Each::Smol(rt) => JoinHandle::core(rt.spawn_blocking(job)),
+            Each::AsyncStd(rt) => JoinHandle::core(rt.spawn_blocking(job)),
+            Each::Glommio(rt) => JoinHandle::core(rt.spawn_blocking(job)),
+        }
+    }
+
+    /// Runs `future` on this thread until it is ready; the runtime is current meanwhile.
+    ///
+    /// On a current-thread runtime prefer [`Runtime::block_on`]: not on every backend does this call run the
+    /// spawned tasks, the timers and the sockets.
+    ///
+    /// # Panics
+    /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        each!(&self.inner, rt => rt.block_on(future))
+    }
+
+    /// Makes the runtime current on this thread until the guard is dropped.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        EnterGuard {
+            _inner: map_each!(&self.inner, rt => rt.enter()),
+        }
+    }
+}
+
+impl Spawner for Handle {
+    type JoinHandle<T: Send + 'static> = JoinHandle<T>;
+
+    #[track_caller]
+    fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.spawn(future)
+    }
+}
+
+impl LocalSpawner for Handle {
+    type LocalJoinHandle<T: 'static> = JoinHandle<T>;
+
+    #[track_caller]
+    fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        match &self.inner {
+            Each::Tokio(rt) => JoinHandle::tokio(rt.spawn_local(future)),
+            Each::Smol(rt) => JoinHandle::core(rt.spawn_local(future)),
+            Each::AsyncStd(rt) => JoinHandle::core(rt.spawn_local(future)),
+            Each::Glommio(rt) => JoinHandle::core(rt.spawn_local(future)),
+        }
+    }
+}
+
+impl Blocking for Handle {
+    fn spawn_blocking<F, T>(&self, job: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawn_blocking(job)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        each!(&self.inner, rt => f.debug_tuple("Handle").field(rt).finish())
+    }
+}
+
+/// Restores the former current runtime when it is dropped. Guards end in the reverse order of their start.
+#[must_use = "the runtime is current only while the guard lives"]
+pub struct EnterGuard<'a> {
+    _inner: Each<
+        tokio::EnterGuard<'a>,
+        smol::EnterGuard<'a>,
+        async_std::EnterGuard<'a>,
+        glommio::EnterGuard<'a>,
+    >,
+}
+
+impl fmt::Debug for EnterGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnterGuard").finish_non_exhaustive()
+    }
+}

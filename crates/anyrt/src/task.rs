@@ -1,0 +1,291 @@
+//! Tasks on the current runtime.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use anyrt_core::task::{AbortHandle as _, JoinHandle as _, LocalSpawner, Spawner};
+use anyrt_core::{Blocking, JoinError as Error};
+
+use crate::backend::{Backend, async_std, core_task, entered, glommio, no_runtime, smol, tokio};
+
+mod join_set;
+mod tracker;
+
+pub use anyrt_core::error::JoinError;
+pub use anyrt_core::task::{Cancel, Id, YieldNow, yield_now};
+pub use join_set::JoinSet;
+pub use tracker::TaskTracker;
+
+/// Starts `future` as a task of the current runtime and returns at once.
+///
+/// The task runs whether or not the handle is kept: dropping it detaches the task.
+///
+/// # Panics
+/// When no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Examples
+/// ```no_run
+/// # async fn example() -> Result<(), anyrt::task::JoinError> {
+/// let sum = anyrt::spawn(async { 1 + 2 }).await?;
+/// assert_eq!(sum, 3);
+/// # Ok(()) }
+/// ```
+#[inline]
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    match Backend::current() {
+        Some(Backend::Tokio) => JoinHandle::tokio(tokio::task::spawn(future)),
+        Some(Backend::Smol) => {
+            JoinHandle::core(entered(smol::Handle::with_current(|rt| rt.spawn(future))))
+        }
+        Some(Backend::AsyncStd) => {
+            JoinHandle::core(entered(async_std::Handle::with_current(|rt| {
+                rt.spawn(future)
+            })))
+        }
+        Some(Backend::Glommio) => JoinHandle::core(entered(glommio::Handle::with_current(|rt| {
+            rt.spawn(future)
+        }))),
+        None => panic!("{}", no_runtime()),
+    }
+}
+
+/// Starts `future` as a task that stays on this thread, for futures that are not `Send`.
+///
+/// What is left of such tasks when the `block_on` of this thread returns is dropped there.
+///
+/// # Panics
+/// On a thread that accepts no local tasks: outside `block_on`, or inside a task that [`spawn`] placed on a worker
+/// thread that shares its tasks with others.
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    match Backend::current() {
+        Some(Backend::Tokio) => JoinHandle::tokio(tokio::task::spawn_local(future)),
+        Some(Backend::Smol) => JoinHandle::core(entered(smol::Handle::with_current(|rt| {
+            rt.spawn_local(future)
+        }))),
+        Some(Backend::AsyncStd) => {
+            JoinHandle::core(entered(async_std::Handle::with_current(|rt| {
+                rt.spawn_local(future)
+            })))
+        }
+        Some(Backend::Glommio) => JoinHandle::core(entered(glommio::Handle::with_current(|rt| {
+            rt.spawn_local(future)
+        }))),
+        None => panic!("{}", no_runtime()),
+    }
+}
+
+/// Starts `job` on a thread where blocking harms nobody.
+///
+/// The job runs even if the handle is dropped.
+///
+/// # Panics
+/// When no runtime is current; see [`runtime`](crate::runtime).
+#[track_caller]
+pub fn spawn_blocking<F, T>(job: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match Backend::current() {
+        Some(Backend::Tokio) => JoinHandle::tokio(tokio::blocking::spawn_blocking(job)),
+        Some(Backend::Smol) => JoinHandle::core(entered(smol::Handle::with_current(|rt| {
+            rt.spawn_blocking(job)
+        }))),
+        Some(Backend::AsyncStd) => {
+            JoinHandle::core(entered(async_std::Handle::with_current(|rt| {
+                rt.spawn_blocking(job)
+            })))
+        }
+        Some(Backend::Glommio) => JoinHandle::core(entered(glommio::Handle::with_current(|rt| {
+            rt.spawn_blocking(job)
+        }))),
+        None => panic!("{}", no_runtime()),
+    }
+}
+
+/// Joins a task: a future of its result. Dropping it detaches the task, it does not cancel it.
+///
+/// # Cancel safety
+/// Awaiting `&mut handle` is cancel-safe: the result stays in the task until it is taken.
+pub struct JoinHandle<T> {
+    inner: Join<T>,
+}
+
+enum Join<T> {
+    Tokio(tokio::task::JoinHandle<T>),
+    Core(core_task::JoinHandle<T>),
+}
+
+impl<T> JoinHandle<T> {
+    #[inline]
+    pub(crate) fn tokio(handle: tokio::task::JoinHandle<T>) -> Self {
+        Self {
+            inner: Join::Tokio(handle),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn core(handle: impl Into<core_task::JoinHandle<T>>) -> Self {
+        Self {
+            inner: Join::Core(handle.into()),
+        }
+    }
+
+    /// Asks the task to end; it does so at its next `.await`. Idempotent, from any thread.
+    ///
+    /// The handle then gives [`JoinError::is_cancelled`], after the future was dropped. A task that has finished
+    /// by then keeps its result.
+    pub fn abort(&self) {
+        match &self.inner {
+            Join::Tokio(handle) => handle.abort(),
+            Join::Core(handle) => handle.abort(),
+        }
+    }
+
+    /// Whether the task has really ended; not yet when it is only asked to.
+    pub fn is_finished(&self) -> bool {
+        match &self.inner {
+            Join::Tokio(handle) => handle.is_finished(),
+            Join::Core(handle) => handle.is_finished(),
+        }
+    }
+
+    /// The id of the task, unique among all tasks of the process.
+    pub fn id(&self) -> Id {
+        match &self.inner {
+            Join::Tokio(handle) => handle.id(),
+            Join::Core(handle) => handle.id(),
+        }
+    }
+
+    /// A handle that can abort the task, and no more.
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle {
+            inner: match &self.inner {
+                Join::Tokio(handle) => Abort::Tokio(handle.abort_handle()),
+                Join::Core(handle) => Abort::Core(handle.abort_handle()),
+            },
+        }
+    }
+
+    /// Aborts the task and waits until it has ended.
+    ///
+    /// # Errors
+    /// As awaiting the handle does; `Ok` when the task was faster.
+    pub fn cancel(self) -> Cancel<Self> {
+        anyrt_core::JoinHandle::cancel(self)
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, Error>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.inner {
+            Join::Tokio(handle) => Pin::new(handle).poll(cx),
+            Join::Core(handle) => Pin::new(handle).poll(cx),
+        }
+    }
+}
+
+impl<T> anyrt_core::JoinHandle<T> for JoinHandle<T> {
+    type AbortHandle = AbortHandle;
+
+    fn abort(&self) {
+        self.abort();
+    }
+
+    fn is_finished(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn id(&self) -> Id {
+        self.id()
+    }
+
+    fn abort_handle(&self) -> AbortHandle {
+        self.abort_handle()
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("id", &self.id())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// Permission to abort a task from elsewhere. Dropping it does nothing.
+#[derive(Clone)]
+pub struct AbortHandle {
+    inner: Abort,
+}
+
+#[derive(Clone)]
+enum Abort {
+    Tokio(tokio::task::AbortHandle),
+    Core(core_task::AbortHandle),
+}
+
+impl AbortHandle {
+    /// See [`JoinHandle::abort`].
+    pub fn abort(&self) {
+        match &self.inner {
+            Abort::Tokio(handle) => handle.abort(),
+            Abort::Core(handle) => handle.abort(),
+        }
+    }
+
+    /// See [`JoinHandle::is_finished`].
+    pub fn is_finished(&self) -> bool {
+        match &self.inner {
+            Abort::Tokio(handle) => handle.is_finished(),
+            Abort::Core(handle) => handle.is_finished(),
+        }
+    }
+
+    /// See [`JoinHandle::id`].
+    pub fn id(&self) -> Id {
+        match &self.inner {
+            Abort::Tokio(handle) => handle.id(),
+            Abort::Core(handle) => handle.id(),
+        }
+    }
+}
+
+impl anyrt_core::AbortHandle for AbortHandle {
+    fn abort(&self) {
+        self.abort();
+    }
+
+    fn is_finished(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn id(&self) -> Id {
+        self.id()
+    }
+}
+
+impl fmt::Debug for AbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortHandle")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+//! Tasks that are waited for together.
+
+use std::future::Future;
+use std::ops::Deref;
+
+use super::{JoinHandle, spawn, spawn_blocking, spawn_local};
+use crate::runtime::Handle;
+
+/// Counts tasks, and waits until all have ended. Unlike a [`JoinSet`](super::JoinSet) it keeps no results, and can
+/// be shared: clones are the same tracker.
+///
+/// [`wait`](anyrt_core::TaskTracker::wait) ends once the tracker was
+/// [closed](anyrt_core::TaskTracker::close) and no task is left.
+#[derive(Debug, Clone, Default)]
+pub struct TaskTracker {
+    inner: anyrt_core::TaskTracker,
+}
+
+impl TaskTracker {
+    /// No tasks yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Spawns `future` on the current runtime as a task that counts until it was dropped.
+    ///
+    /// # Panics
+    /// When no runtime is current.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        spawn(self.inner.track_future(future))
+    }
+
+    /// Spawns `future` on that runtime as a task that counts until it was dropped.
+    #[track_caller]
+    pub fn spawn_on<F>(&self, future: F, handle: &Handle) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        handle.spawn(self.inner.track_future(future))
+    }
+
+    /// Spawns `future` as a task of this thread that counts until it was dropped.
+    ///
+    /// # Panics
+    /// On a thread that accepts no local tasks; see [`spawn_local`].
+    #[track_caller]
+    pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        spawn_local(self.inner.track_future(future))
+    }
+
+    /// Starts `job` where blocking harms nobody; it counts until it has ended.
+    ///
+    /// # Panics
+    /// When no runtime is current.
+    #[track_caller]
+    pub fn spawn_blocking<F, T>(&self, job: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let counted = self.inner.token();
+        spawn_blocking(move || {
+            let value = job();
+            drop(counted);
+            value
+        })
+    }
+}
+
+/// What needs no runtime is the core's.
+impl Deref for TaskTracker {
+    type Target = anyrt_core::TaskTracker;
+
+    fn deref(&self) -> &Self::Target {
+        &self.inner
+    }
+}

@@ -1,0 +1,236 @@
+//! The clock of the current runtime, and what waits on it.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use anyrt_core::Timer;
+use anyrt_core::time::{Sleep as _, saturating_add};
+use pin_project_lite::pin_project;
+
+use crate::backend::{Backend, Each, async_std, each, entered, glommio, no_runtime, smol, tokio};
+use crate::runtime::Handle;
+
+pub use anyrt_core::time::MissedTickBehavior;
+pub use std::time::{Duration, Instant};
+
+pub mod error {
+    //! Time errors.
+
+    pub use anyrt_core::error::Elapsed;
+}
+
+/// The future of [`timeout`] and [`timeout_at`].
+pub type Timeout<F> = anyrt_core::time::Timeout<F, Sleep>;
+
+/// Ticks at a steady pace; see [`interval`].
+pub type Interval = anyrt_core::time::Interval<Handle>;
+
+/// Waits until `duration` after this call. [`Duration::MAX`] never ends.
+///
+/// # Panics
+/// When no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Cancel safety
+/// Dropping it ends the timer.
+#[inline]
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    sleep_until(saturating_add(now(), duration))
+}
+
+/// Waits until `deadline`.
+///
+/// # Panics
+/// When no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Cancel safety
+/// Dropping it ends the timer.
+#[inline]
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep {
+        inner: match Backend::current() {
+            Some(Backend::Tokio) => Timers::Tokio {
+                sleep: tokio::time::sleep_until(deadline),
+            },
+            Some(Backend::Smol) => Timers::Smol {
+                sleep: entered(smol::Handle::with_current(|rt| rt.sleep_until(deadline))),
+            },
+            Some(Backend::AsyncStd) => Timers::AsyncStd {
+                sleep: entered(async_std::Handle::with_current(|rt| {
+                    rt.sleep_until(deadline)
+                })),
+            },
+            Some(Backend::Glommio) => Timers::Glommio {
+                sleep: entered(glommio::Handle::with_current(|rt| rt.sleep_until(deadline))),
+            },
+            None => panic!("{}", no_runtime()),
+        },
+    }
+}
+
+#[track_caller]
+fn now() -> Instant {
+    match Backend::current() {
+        Some(Backend::Tokio) => tokio::time::now(),
+        Some(Backend::Smol) => entered(smol::Handle::with_current(Timer::now)),
+        Some(Backend::AsyncStd) => entered(async_std::Handle::with_current(Timer::now)),
+        Some(Backend::Glommio) => entered(glommio::Handle::with_current(Timer::now)),
+        None => panic!("{}", no_runtime()),
+    }
+}
+
+/// Runs `future` for at most `duration`, counted from this call.
+///
+/// `future` is polled first, at the deadline too, so a result that is ready by then is not lost.
+///
+/// # Errors
+/// [`Elapsed`](error::Elapsed) when the deadline passes first; `future` is dropped with the timeout.
+///
+/// # Panics
+/// When no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Cancel safety
+/// As safe as `future`: dropping the timeout drops it.
+#[track_caller]
+pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
+    Timeout::new(future.into_future(), sleep(duration))
+}
+
+/// Runs `future` until `deadline` at most; see [`timeout`].
+///
+/// # Errors
+/// [`Elapsed`](error::Elapsed) when the deadline passes first.
+///
+/// # Panics
+/// When no runtime is current; see [`runtime`](crate::runtime).
+#[track_caller]
+pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
+    Timeout::new(future.into_future(), sleep_until(deadline))
+}
+
+/// Ticks every `period`, at once for the first time.
+///
+/// # Panics
+/// When `period` is zero. When no runtime is current; see [`runtime`](crate::runtime).
+#[track_caller]
+pub fn interval(period: Duration) -> Interval {
+    Handle::current().interval(period)
+}
+
+/// Ticks every `period`, at `start` for the first time.
+///
+/// # Panics
+/// When `period` is zero. When no runtime is current; see [`runtime`](crate::runtime).
+#[track_caller]
+pub fn interval_at(start: Instant, period: Duration) -> Interval {
+    Handle::current().interval_at(start, period)
+}
+
+pin_project! {
+    /// A timer that fires once. It is ready from then on, however often it is polled.
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Sleep {
+        #[pin]
+        inner: Timers,
+    }
+}
+
+// As `Each`, with names, which is what pinning without unsafe asks for.
+pin_project! {
+    #[project = TimersProj]
+    enum Timers {
+        Tokio { #[pin] sleep: tokio::time::Sleep },
+        Smol { #[pin] sleep: smol::time::Sleep },
+        AsyncStd { #[pin] sleep: async_std::time::Sleep },
+        Glommio { #[pin] sleep: glommio::time::Sleep },
+    }
+}
+
+macro_rules! each_timer {
+    ($timers:ident, $value:expr, $sleep:pat => $result:expr) => {
+        match $value {
+            $timers::Tokio { sleep: $sleep } => $result,
+            $timers::Smol { sleep: $sleep } => $result,
+            $timers::AsyncStd { sleep: $sleep } => $result,
+            $timers::Glommio { sleep: $sleep } => $result,
+        }
+    };
+}
+
+impl Sleep {
+    /// When it fires.
+    pub fn deadline(&self) -> Instant {
+        each_timer!(Timers, &self.inner, sleep => sleep.deadline())
+    }
+
+    /// Whether the deadline has passed.
+    pub fn is_elapsed(&self) -> bool {
+        each_timer!(Timers, &self.inner, sleep => sleep.is_elapsed())
+    }
+
+    /// Moves the deadline, whether the timer is armed, has fired or was never polled.
+    pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
+        each_timer!(TimersProj, self.project().inner.project(), sleep => sleep.reset(deadline));
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        each_timer!(TimersProj, self.project().inner.project(), sleep => sleep.poll(cx))
+    }
+}
+
+impl anyrt_core::time::Sleep for Sleep {
+    fn deadline(&self) -> Instant {
+        self.deadline()
+    }
+
+    fn is_elapsed(&self) -> bool {
+        self.is_elapsed()
+    }
+
+    fn reset(self: Pin<&mut Self>, deadline: Instant) {
+        self.reset(deadline);
+    }
+}
+
+impl Timer for Handle {
+    type Sleep = Sleep;
+
+    fn now(&self) -> Instant {
+        each!(&self.inner, rt => rt.now())
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Sleep {
+        Sleep {
+            inner: match &self.inner {
+                Each::Tokio(rt) => Timers::Tokio {
+                    sleep: rt.sleep_until(deadline),
+                },
+                Each::Smol(rt) => Timers::Smol {
+                    sleep: rt.sleep_until(deadline),
+                },
+                Each::AsyncStd(rt) => Timers::AsyncStd {
+                    sleep: rt.sleep_until(deadline),
+                },
+                Each::Glommio(rt) => Timers::Glommio {
+                    sleep: rt.sleep_until(deadline),
+                },
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep")
+            .field("deadline", &self.deadline())
+            .finish_non_exhaustive()
+    }
+}
