@@ -1,0 +1,135 @@
+//! What the kernel must give: io_uring, locked memory, cores. No socket and no task is known here.
+
+use std::io;
+
+use anyrt_core::BuildError;
+use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::time::Duration;
+
+use crate::runtime::{KIND, Ring};
+
+/// Glommio refuses to start below it, whatever it is asked to lock.
+const LEAST_LOCKABLE: u64 = 512 * 1024;
+/// The kernel gives locked memory back some time after a ring was closed; tests that run one after the other
+/// meet it. Together about two seconds.
+const RETRIES: u32 = 40;
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// Whether Glommio can run here, and what to do if it cannot.
+///
+/// # Errors
+/// [`BuildError::Unavailable`] when io_uring is missing, forbidden or has no memory, each with its remedy;
+/// [`BuildError::Io`] for anything else.
+pub fn is_available() -> Result<(), BuildError> {
+    let limit = getrlimit(Resource::Memlock).current;
+    if let Some(limit) = limit.filter(|limit| *limit < LEAST_LOCKABLE) {
+        return Err(unavailable(format!(
+            "RLIMIT_MEMLOCK is {limit} bytes and Glommio wants {LEAST_LOCKABLE}; raise it (`ulimit -l`, \
+             LimitMEMLOCK= of systemd, `--ulimit memlock=` of Docker)"
+        )));
+    }
+    // Rings as small as they come: whether they are allowed is the question.
+    let ring = retry_without_memory(|| io_uring::IoUring::new(4).map(drop));
+    ring.map_err(explain)
+}
+
+/// The executor of one shard, on the thread that will run it.
+pub(crate) fn executor(ring: &Ring) -> Result<LocalExecutor, BuildError> {
+    // Glommio's preempt timer breaks off its loop before it has run anything, and then it may park with runnable
+    // tasks. Nothing here needs that timer (the driver yields by itself), so it is put out of reach.
+    const NEVER: Duration = Duration::from_secs(3600 * 24 * 365);
+    let make = || {
+        LocalExecutorBuilder::new(Placement::Unbound)
+            .io_memory(ring.io_memory)
+            .ring_depth(ring.depth)
+            .preempt_timer(NEVER)
+            .make()
+            .map_err(|error| match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::from(error),
+            })
+    };
+    retry_without_memory(make).map_err(explain)
+}
+
+fn retry_without_memory<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut left = RETRIES;
+    loop {
+        match attempt() {
+            Err(error) if is(&error, Errno::NOMEM) && left > 0 => {
+                left -= 1;
+                pause();
+            }
+            result => return result,
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the kernel frees locked memory late and tells nobody when it does"
+)]
+fn pause() {
+    std::thread::sleep(RETRY_AFTER);
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
+}
+
+fn explain(error: io::Error) -> BuildError {
+    if is(&error, Errno::NOSYS) {
+        unavailable(format!(
+            "this kernel has no io_uring ({error}); Linux 5.8 or newer is needed, built with CONFIG_IO_URING"
+        ))
+    } else if is(&error, Errno::PERM) || is(&error, Errno::ACCESS) {
+        let disabled = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
+        let why = match disabled.as_deref().map(str::trim) {
+            Ok("2") => "kernel.io_uring_disabled is 2; set it to 0",
+            Ok("1") => {
+                "kernel.io_uring_disabled is 1; set it to 0, or run with CAP_SYS_ADMIN or in kernel.io_uring_group"
+            }
+            _ => {
+                "a seccomp filter or security module forbids it; Docker: `--security-opt seccomp=` with a profile \
+                 that allows io_uring_setup, io_uring_enter and io_uring_register"
+            }
+        };
+        unavailable(format!("io_uring is forbidden here ({error}): {why}"))
+    } else if is(&error, Errno::NOMEM) {
+        let limit = getrlimit(Resource::Memlock).current;
+        let limit = limit.map_or_else(|| "unlimited".to_owned(), |bytes| format!("{bytes} bytes"));
+        unavailable(format!(
+            "no memory for the rings ({error}): RLIMIT_MEMLOCK is {limit} per user, each shard locks about three \
+             times `io_memory` and 56 KiB; raise it (`ulimit -l`, LimitMEMLOCK= of systemd, `--ulimit memlock=` \
+             of Docker), or use fewer shards, or a smaller `io_memory` or `ring_depth`"
+        ))
+    } else {
+        BuildError::Io {
+            backend: KIND.name(),
+            source: error,
+        }
+    }
+}
+
+fn unavailable(why: String) -> BuildError {
+    BuildError::Unavailable {
+        backend: KIND.name(),
+        why,
+    }
+}
+
+/// Binds this thread to the `index`th of the cores that it may run on.
+pub(crate) fn pin_to_core(index: usize) -> io::Result<()> {
+    let allowed = sched_getaffinity(None)?;
+    let cores: Vec<usize> = (0..CpuSet::MAX_CPU)
+        .filter(|core| allowed.is_set(*core))
+        .collect();
+    let mut one = CpuSet::new();
+    if let Some(core) = cores.get(index % cores.len().max(1)) {
+        one.set(*core);
+    }
+    sched_setaffinity(None, &one).map_err(Into::into)
+}

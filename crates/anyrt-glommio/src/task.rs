@@ -1,0 +1,51 @@
+//! Spawning: on a shard, on this thread, on a thread for blocking jobs.
+
+use std::future::Future;
+
+use anyrt_core::executor::{TaskHandle, local};
+use anyrt_core::{Blocking, LocalSpawner, Spawner};
+
+use crate::runtime::GlommioRuntime;
+use crate::shard;
+
+/// A task stays on the shard that it was placed on; see the crate's documentation for the rule.
+impl Spawner for GlommioRuntime {
+    type JoinHandle<T: Send + 'static> = TaskHandle<T>;
+
+    fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.place().spawn(future)
+    }
+}
+
+/// On a shard, of whatever Glommio runtime: onto that shard. Inside `block_on`: beside its future.
+impl LocalSpawner for GlommioRuntime {
+    type LocalJoinHandle<T: 'static> = TaskHandle<T>;
+
+    fn spawn_local<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let mut future = Some(future);
+        let on_shard = shard::with_current(|shard| future.take().map(|f| shard.spawn_local(f)));
+        match (on_shard.flatten(), future) {
+            (Some(handle), _) => handle,
+            (None, Some(future)) => local::spawn_local(future),
+            (None, None) => unreachable!("a future that was taken became a task"),
+        }
+    }
+}
+
+impl Blocking for GlommioRuntime {
+    fn spawn_blocking<F, T>(&self, job: F) -> TaskHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.blocking().spawn(job)
+    }
+}
