@@ -1,4 +1,4 @@
-//! The cases. Each file is a topic, named as the file of `anyrt-core` that makes the promises.
+//! The cases. Each file is a topic.
 
 // A case that is not listed would never run.
 #![deny(dead_code)]
@@ -8,44 +8,49 @@ use anyrt_core::runtime::Owner;
 
 use crate::case::Cases;
 
+mod abort;
+mod blocking;
+mod build;
 mod cancel_safety;
+mod channel;
+mod context;
 mod dns;
+mod fairness;
 mod fairness_io;
 mod halves;
+mod interval;
 mod listener;
+mod local;
 mod moving;
+mod nesting;
+mod panic;
 mod peer;
+mod shutdown;
 mod task;
 mod tcp;
+mod time;
+mod timeout;
 mod udp;
+mod waker;
 
-/// All cases, for owners of one type.
-pub(crate) fn all<O: Owner>() -> Cases<O> {
-    let mut cases = Cases::new();
-    task::register(&mut cases);
-    tcp::register(&mut cases);
-    listener::register(&mut cases);
-    moving::register(&mut cases);
-    halves::register(&mut cases);
-    udp::register(&mut cases);
-    dns::register(&mut cases);
-    cancel_safety::register(&mut cases);
-    fairness_io::register(&mut cases);
-    cases
+/// A topic for each: the cases of owners of one type, and the names of all cases.
+macro_rules! topics {
+    ($($topic:ident)*) => {
+        pub(crate) fn all<O: Owner>() -> Cases<O> {
+            let mut cases = Cases::new();
+            $($topic::register(&mut cases);)*
+            cases
+        }
+
+        pub(crate) fn names() -> Vec<String> {
+            [$($topic::names()),*].concat()
+        }
+    };
 }
 
-/// The names of all cases.
-pub(crate) fn names() -> Vec<String> {
-    [
-        task::names(),
-        tcp::names(),
-        listener::names(),
-        moving::names(),
-        halves::names(),
-        udp::names(),
-        dns::names(),
-        cancel_safety::names(),
-        fairness_io::names(),
-    ]
-    .concat()
+topics! {
+    task abort panic waker local
+    nesting shutdown context build blocking
+    time interval timeout fairness channel
+    tcp listener halves udp dns moving cancel_safety fairness_io
 }

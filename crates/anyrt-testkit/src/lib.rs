@@ -16,6 +16,7 @@
 //! Suite::new()
 //!     .backend::<MyRuntime>()
 //!     .flavor::<MyRuntime>("current_thread", current_thread)
+//!     .erased::<MyRuntime>()
 //!     .run()
 //! # }
 //! ```
@@ -57,6 +58,7 @@
 mod backend;
 mod case;
 mod cases;
+mod erased;
 mod probe;
 mod suite;
 mod sync;

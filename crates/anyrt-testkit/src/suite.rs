@@ -10,6 +10,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 
 use crate::backend::Backend;
 use crate::cases;
+use crate::erased::Erased;
 use crate::watchdog;
 
 /// All cases, for each backend that is registered.
@@ -36,6 +37,12 @@ impl Suite {
     pub fn flavor<O: Owner>(self, suffix: &str, options: impl FnOnce(&mut Config)) -> Self {
         let name = format!("{}_{suffix}", kind_name::<O>());
         self.with(&name, options, O::build)
+    }
+
+    /// Tests `O` once more through `ErasedRuntime`, under the name `<kind>_erased`.
+    pub fn erased<O: Owner>(self) -> Self {
+        let name = format!("{}_erased", kind_name::<O>());
+        self.with(&name, |_| {}, Erased::<O>::build)
     }
 
     /// Tests runtimes that `build` makes, under a name of your choice.

@@ -112,6 +112,11 @@ impl Report {
             Some(panic) => format!("; before that it {panic}"),
             None => String::new(),
         };
+        let phase = if phase.is_empty() {
+            "inside the case"
+        } else {
+            phase
+        };
         format!("{name} hangs: no end after {timeout:?} ({TIMEOUT_VARIABLE}), {phase}{panic}")
     }
 

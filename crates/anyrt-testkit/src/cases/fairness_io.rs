@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -100,7 +101,7 @@ impl<S: AsyncWriteExt + Unpin + Send + 'static> Greedy for Writes<S> {
 /// Sends datagrams to a socket that nobody reads, which takes them all.
 struct Sends<U> {
     socket: U,
-    to: std::net::SocketAddr,
+    to: SocketAddr,
 }
 
 impl<U: UdpSocket> Greedy for Sends<U> {
@@ -109,12 +110,17 @@ impl<U: UdpSocket> Greedy for Sends<U> {
     }
 }
 
-/// Receives datagrams that a peer never stops sending.
-struct Receives<U>(U);
+/// Receives datagrams that are there already.
+struct Receives<U> {
+    socket: U,
+    peer: std::net::UdpSocket,
+    to: SocketAddr,
+}
 
 impl<U: UdpSocket> Greedy for Receives<U> {
     async fn work(&mut self) {
-        assert_eq!(self.0.recv(&mut [0; 1]).await.unwrap(), 1);
+        self.peer.send_to(&[1], self.to).unwrap();
+        assert_eq!(self.socket.recv(&mut [0; 1]).await.unwrap(), 1);
     }
 }
 
@@ -151,7 +157,7 @@ async fn writers<R: Runtime>(rt: &R) -> (Vec<Writes<R::TcpStream>>, Vec<Peer<()>
     (greedy, peers)
 }
 
-async fn senders<R: Runtime>(rt: &R, to: std::net::SocketAddr) -> Vec<Sends<R::UdpSocket>> {
+async fn senders<R: Runtime>(rt: &R, to: SocketAddr) -> Vec<Sends<R::UdpSocket>> {
     let mut greedy = Vec::new();
     for _ in 0..GREEDY {
         let (socket, _) = udp(rt).await;
@@ -247,27 +253,13 @@ async fn endless_sending_of_datagrams_does_not_starve_another_task<R: Runtime>(r
 }
 
 async fn endless_receiving_of_datagrams_does_not_starve_a_timer<R: Runtime>(rt: R) {
-    let (mut greedy, mut addresses) = (Vec::new(), Vec::new());
+    let mut greedy = Vec::new();
     for _ in 0..GREEDY {
-        let (socket, address) = udp(&rt).await;
-        greedy.push(Receives(socket));
-        addresses.push(address);
-    }
-    let stop = Arc::new(AtomicBool::new(false));
-    let flood = start_peer({
-        let stop = Arc::clone(&stop);
+        let (socket, to) = udp(&rt).await;
         let (peer, _) = std_udp();
-        move || {
-            while !stop.load(Ordering::SeqCst) {
-                for address in &addresses {
-                    peer.send_to(&[1], address).unwrap();
-                }
-            }
-        }
-    });
+        greedy.push(Receives { socket, peer, to });
+    }
     beside(&rt, greedy, sleeps(rt.clone())).await;
-    stop.store(true, Ordering::SeqCst);
-    flood.join().await;
 }
 
 async fn busy_echoes_let_a_new_client_in<R: Runtime>(rt: R) {

@@ -1,8 +1,10 @@
 //! Binding, accepting, and connecting: which address, which options, which error.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use anyrt_core::channel::{Receiver, Sender};
 use anyrt_core::net::{TcpListener, TcpStream};
@@ -12,7 +14,8 @@ use futures_util::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use socket2::{Domain, Socket, Type};
 
 use super::peer::{
-    LOOPBACK, bytes, dead_tcp, listen, read_to_end, start_peer, std_connect, std_echo, std_listen,
+    LOOPBACK, assert_at_rest, bytes, counted, dead_tcp, listen, read_to_end, start_peer,
+    std_connect, std_echo, std_listen,
 };
 use crate::case::cases;
 use crate::{on_thread, poll_once};
@@ -32,6 +35,7 @@ cases! {
     async accept_gives_the_address_of_the_peer;
     async a_waiting_accept_is_woken_by_a_connection;
     async several_tasks_accept_at_once;
+    async tasks_that_wait_for_clients_do_not_wake_each_other;
     async five_hundred_connections_at_once_are_all_served;
     async what_a_client_sent_before_the_accept_is_there;
     async incoming_gives_each_connection;
@@ -225,6 +229,21 @@ async fn several_tasks_accept_at_once<R: Runtime>(rt: R) {
     for task in tasks {
         task.await.unwrap();
     }
+}
+
+async fn tasks_that_wait_for_clients_do_not_wake_each_other<R: Runtime>(rt: R) {
+    let (listener, address) = listen(&rt).await;
+    let listener = Arc::new(listener);
+    let polls = Arc::new(AtomicUsize::new(0));
+    let tasks = [(); 3].map(|()| {
+        let (listener, polls) = (Arc::clone(&listener), Arc::clone(&polls));
+        rt.spawn(async move { counted(listener.accept(), polls).await.unwrap().1 })
+    });
+    assert_at_rest(&rt, &polls).await;
+    let clients = [(); 3].map(|()| std_connect(address));
+    let served = join_all(tasks).await.into_iter().map(Result::unwrap);
+    let expected = clients.iter().map(|client| client.local_addr().unwrap());
+    assert_eq!(served.collect::<BTreeSet<_>>(), expected.collect());
 }
 
 async fn five_hundred_connections_at_once_are_all_served<R: Runtime>(rt: R) {

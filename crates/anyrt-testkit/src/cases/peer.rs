@@ -1,17 +1,22 @@
 //! The other side of the network cases: `std::net` sockets and plain threads, which owe nothing to the runtime
 //! under test.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyrt_core::channel::{Receiver as _, queue};
 use anyrt_core::net::{Net, TcpListener};
+use anyrt_core::runtime::Runtime;
 use futures_util::future::poll_immediate;
 use socket2::{Domain, SockRef, Socket, Type};
+
+use crate::settle;
 
 /// Any port of the IPv4 loopback.
 pub(super) const LOOPBACK: SocketAddr =
@@ -171,6 +176,26 @@ impl<T: Send + 'static> Peer<T> {
             None => unreachable!("a thread sends its result before it ends"),
         }
     }
+}
+
+/// Awaits `future` and counts how often it is polled.
+pub(super) async fn counted<F: Future>(future: F, polls: Arc<AtomicUsize>) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        polls.fetch_add(1, Ordering::SeqCst);
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// Panics if what waits on a socket where nothing happens is polled over and over.
+pub(super) async fn assert_at_rest<R: Runtime>(rt: &R, polls: &AtomicUsize) {
+    settle(rt).await;
+    let before = polls.load(Ordering::SeqCst);
+    settle(rt).await;
+    let in_vain = polls.load(Ordering::SeqCst) - before;
+    // A stray wake-up is allowed, waking each other in a circle is not: that is thousands.
+    assert!(in_vain < 10, "polled {in_vain} times in vain");
 }
 
 /// Polls `future` once and drops it: the harshest cancellation there is.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use anyrt_core::channel::{Receiver, Sender};
 use anyrt_core::net::UdpSocket;
@@ -9,7 +10,9 @@ use anyrt_core::runtime::Runtime;
 use futures_util::future::join;
 use socket2::SockRef;
 
-use super::peer::{LOOPBACK, assert_bytes, bytes, start_peer, std_udp, udp};
+use super::peer::{
+    LOOPBACK, assert_at_rest, assert_bytes, bytes, counted, start_peer, std_udp, udp,
+};
 use crate::case::cases;
 use crate::{on_thread, poll_once};
 
@@ -28,6 +31,7 @@ cases! {
     async sending_without_a_peer_is_an_error;
     async without_a_peer_there_is_no_peer_addr;
     async several_tasks_receive_on_one_socket;
+    async tasks_that_wait_for_datagrams_do_not_wake_each_other;
     async one_task_sends_while_another_waits_to_receive;
     async a_second_bind_of_a_datagram_port_is_refused;
     async bind_tries_each_address_for_datagrams;
@@ -286,6 +290,24 @@ async fn several_tasks_receive_on_one_socket<R: Runtime>(rt: R) {
     }
     received.sort_unstable();
     assert_eq!(received, [0, 1, 2, 3, 4, 5, 6, 7]);
+}
+
+async fn tasks_that_wait_for_datagrams_do_not_wake_each_other<R: Runtime>(rt: R) {
+    let (socket, address) = udp(&rt).await;
+    let socket = Arc::new(socket);
+    let polls = Arc::new(AtomicUsize::new(0));
+    let tasks = [(); 3].map(|()| {
+        let (socket, polls) = (Arc::clone(&socket), Arc::clone(&polls));
+        rt.spawn(async move { counted(socket.recv_from(&mut [0; 1]), polls).await.unwrap() })
+    });
+    assert_at_rest(&rt, &polls).await;
+    let (peer, from) = std_udp();
+    for _ in &tasks {
+        peer.send_to(&[1], address).unwrap();
+    }
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), (1, from));
+    }
 }
 
 async fn one_task_sends_while_another_waits_to_receive<R: Runtime>(rt: R) {

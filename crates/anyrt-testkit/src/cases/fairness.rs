@@ -1,0 +1,295 @@
+//! Fairness: a task that is always ready starves nobody. (That of sockets is in `fairness_io.rs`.)
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyrt_core::Runtime;
+use anyrt_core::channel::{Receiver, Sender, UnboundedSender};
+use anyrt_core::task::yield_now;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::case::cases;
+use crate::{Gate, on_thread};
+
+cases! {
+    async tasks_busy_on_channels_do_not_starve_timers;
+    async tasks_busy_on_yields_do_not_starve_timers;
+    async tasks_busy_on_joins_do_not_starve_timers;
+    async tasks_busy_on_unbounded_channels_do_not_starve_timers;
+    async tasks_busy_on_sleeps_of_zero_do_not_starve_timers;
+    async tasks_busy_on_channels_do_not_starve_other_tasks;
+    async tasks_busy_on_yields_do_not_starve_other_tasks;
+    async tasks_busy_on_joins_do_not_starve_other_tasks;
+    async tasks_busy_on_channels_hear_of_wakes_from_a_plain_thread;
+    async tasks_busy_on_yields_hear_of_wakes_from_a_plain_thread;
+    async a_busy_block_on_does_not_starve_tasks;
+    async a_busy_block_on_does_not_starve_local_tasks;
+    async a_busy_local_task_does_not_starve_tasks_and_timers;
+    async a_busy_task_can_be_aborted;
+    async two_busy_tasks_that_wake_each_other_starve_nobody;
+    async spawning_without_end_does_not_starve_timers;
+}
+
+/// More than the workers, so that each has one to be busy with.
+const HOGS: usize = 4;
+
+/// Tasks that are always ready, until this is dropped.
+struct Hogs {
+    stop: Arc<AtomicBool>,
+}
+
+impl Hogs {
+    fn start<R: Runtime, S>(rt: &R, step: impl Fn(R) -> S + Send + Sync + 'static) -> Self
+    where
+        S: FnMut() -> BoxFuture<'static, ()> + Send + 'static,
+    {
+        let stop = Arc::new(AtomicBool::new(false));
+        for _ in 0..HOGS {
+            let (stop, mut step) = (Arc::clone(&stop), step(rt.clone()));
+            drop(rt.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    step().await;
+                }
+            }));
+        }
+        Self { stop }
+    }
+
+    /// Busy on a channel that always has room, or a value.
+    fn on_channels<R: Runtime>(rt: &R) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        for _ in 0..HOGS {
+            let stop = Arc::clone(&stop);
+            let (sender, mut receiver) = rt.bounded(1);
+            drop(rt.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    sender.send(()).await.unwrap();
+                    receiver.recv().await.unwrap();
+                }
+            }));
+        }
+        Self { stop }
+    }
+
+    fn on_yields<R: Runtime>(rt: &R) -> Self {
+        Self::start(rt, |_| || yield_now().boxed())
+    }
+
+    fn on_joins<R: Runtime>(rt: &R) -> Self {
+        Self::start(rt, |rt| {
+            move || rt.spawn(async {}).map(Result::unwrap).boxed()
+        })
+    }
+}
+
+impl Drop for Hogs {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn timers_go_on<R: Runtime>(rt: &R) {
+    let timer = rt.clone();
+    let task = rt.spawn(async move {
+        for _ in 0..5 {
+            timer.sleep(Duration::from_millis(2)).await;
+        }
+    });
+    for _ in 0..5 {
+        rt.sleep(Duration::from_millis(2)).await;
+    }
+    task.await.unwrap();
+}
+
+async fn tasks_go_on<R: Runtime>(rt: &R) {
+    for _ in 0..20 {
+        let inner = rt.clone();
+        let task = rt.spawn(async move {
+            yield_now().await;
+            inner.spawn(yield_now()).await.unwrap();
+        });
+        task.await.unwrap();
+    }
+}
+
+async fn wakes_arrive<R: Runtime>(rt: &R) {
+    for _ in 0..10 {
+        let gate = Gate::new();
+        let task = rt.spawn(gate.wait());
+        on_thread(move || gate.open()).await;
+        task.await.unwrap();
+    }
+}
+
+async fn tasks_busy_on_channels_do_not_starve_timers<R: Runtime>(rt: R) {
+    let _hogs = Hogs::on_channels(&rt);
+    timers_go_on(&rt).await;
+}
+
+async fn tasks_busy_on_yields_do_not_starve_timers<R: Runtime>(rt: R) {
+    let _hogs = Hogs::on_yields(&rt);
+    timers_go_on(&rt).await;
+}
+
+async fn tasks_busy_on_joins_do_not_starve_timers<R: Runtime>(rt: R) {
+    let _hogs = Hogs::on_joins(&rt);
+    timers_go_on(&rt).await;
+}
+
+async fn tasks_busy_on_unbounded_channels_do_not_starve_timers<R: Runtime>(rt: R) {
+    let stop = Arc::new(AtomicBool::new(false));
+    for _ in 0..HOGS {
+        let stop = Arc::clone(&stop);
+        let (sender, mut receiver) = rt.unbounded();
+        drop(rt.spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                sender.send(()).unwrap();
+                receiver.recv().await.unwrap();
+            }
+        }));
+    }
+    let _hogs = Hogs { stop };
+    timers_go_on(&rt).await;
+}
+
+async fn tasks_busy_on_sleeps_of_zero_do_not_starve_timers<R: Runtime>(rt: R) {
+    let _hogs = Hogs::start(&rt, |rt| move || rt.sleep(Duration::ZERO).boxed());
+    timers_go_on(&rt).await;
+}
+
+async fn tasks_busy_on_channels_do_not_starve_other_tasks<R: Runtime>(rt: R) {
+    let _hogs = Hogs::on_channels(&rt);
+    tasks_go_on(&rt).await;
+}
+
+async fn tasks_busy_on_yields_do_not_starve_other_tasks<R: Runtime>(rt: R) {
+    let _hogs = Hogs::on_yields(&rt);
+    tasks_go_on(&rt).await;
+}
+
+async fn tasks_busy_on_joins_do_not_starve_other_tasks<R: Runtime>(rt: R) {
+    let _hogs = Hogs::on_joins(&rt);
+    tasks_go_on(&rt).await;
+}
+
+async fn tasks_busy_on_channels_hear_of_wakes_from_a_plain_thread<R: Runtime>(rt: R) {
+    let _hogs = Hogs::on_channels(&rt);
+    wakes_arrive(&rt).await;
+}
+
+async fn tasks_busy_on_yields_hear_of_wakes_from_a_plain_thread<R: Runtime>(rt: R) {
+    let _hogs = Hogs::on_yields(&rt);
+    wakes_arrive(&rt).await;
+}
+
+async fn a_busy_block_on_does_not_starve_tasks<R: Runtime>(rt: R) {
+    let done = Gate::new();
+    let (timer, tell) = (rt.clone(), done.clone());
+    drop(rt.spawn(async move {
+        timer.sleep(Duration::from_millis(5)).await;
+        tell.open();
+    }));
+    let (sender, mut receiver) = rt.bounded(1);
+    while !done.is_open() {
+        sender.send(()).await.unwrap();
+        receiver.recv().await.unwrap();
+    }
+}
+
+async fn a_busy_block_on_does_not_starve_local_tasks<R: Runtime>(rt: R) {
+    let done = Gate::new();
+    let (timer, tell) = (rt.clone(), done.clone());
+    drop(rt.spawn_local(async move {
+        timer.sleep(Duration::from_millis(5)).await;
+        tell.open();
+    }));
+    let (sender, mut receiver) = rt.bounded(1);
+    while !done.is_open() {
+        sender.send(()).await.unwrap();
+        receiver.recv().await.unwrap();
+    }
+}
+
+async fn a_busy_local_task_does_not_starve_tasks_and_timers<R: Runtime>(rt: R) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let hogs = Hogs {
+        stop: Arc::clone(&stop),
+    };
+    let (sender, mut receiver) = rt.bounded(1);
+    let busy = rt.spawn_local(async move {
+        while !stop.load(Ordering::Relaxed) {
+            sender.send(()).await.unwrap();
+            receiver.recv().await.unwrap();
+        }
+    });
+    timers_go_on(&rt).await;
+    tasks_go_on(&rt).await;
+    drop(hogs);
+    busy.await.unwrap();
+}
+
+async fn a_busy_task_can_be_aborted<R: Runtime>(rt: R) {
+    use anyrt_core::JoinHandle;
+    let (sender, mut receiver) = rt.bounded(1);
+    let started = Gate::new();
+    let tell = started.clone();
+    let busy = rt.spawn(async move {
+        tell.open();
+        loop {
+            sender.send(()).await.unwrap();
+            receiver.recv().await.unwrap();
+        }
+    });
+    started.wait().await;
+    let joined: Result<(), _> = busy.cancel().await;
+    assert!(joined.unwrap_err().is_cancelled());
+}
+
+async fn two_busy_tasks_that_wake_each_other_starve_nobody<R: Runtime>(rt: R) {
+    // The next-task slot of a scheduler goes back and forth between the two.
+    let (there, mut from_here) = rt.bounded(1);
+    let (back, mut from_there) = rt.bounded(1);
+    let stop = Arc::new(AtomicBool::new(false));
+    let hogs = Hogs {
+        stop: Arc::clone(&stop),
+    };
+    let echo = rt.spawn(async move {
+        while let Some(()) = from_here.recv().await {
+            if back.send(()).await.is_err() {
+                return;
+            }
+        }
+    });
+    let player = rt.spawn(async move {
+        while !stop.load(Ordering::Relaxed) {
+            there.send(()).await.unwrap();
+            from_there.recv().await.unwrap();
+        }
+    });
+    timers_go_on(&rt).await;
+    tasks_go_on(&rt).await;
+    drop(hogs);
+    player.await.unwrap();
+    echo.await.unwrap();
+}
+
+async fn spawning_without_end_does_not_starve_timers<R: Runtime>(rt: R) {
+    fn again<R: Runtime>(rt: R, stop: Arc<AtomicBool>) -> BoxFuture<'static, ()> {
+        async move {
+            if !stop.load(Ordering::Relaxed) {
+                drop(rt.spawn(again(rt.clone(), stop)));
+            }
+        }
+        .boxed()
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let _hogs = Hogs {
+        stop: Arc::clone(&stop),
+    };
+    for _ in 0..HOGS {
+        drop(rt.spawn(again(rt.clone(), Arc::clone(&stop))));
+    }
+    timers_go_on(&rt).await;
+}
