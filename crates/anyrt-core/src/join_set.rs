@@ -1,14 +1,15 @@
 //! A set of tasks that are joined in the order in which they end.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::panic;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use futures_core::Stream;
-use futures_util::stream::FuturesUnordered;
+use futures_util::task::{ArcWake, waker_ref};
+use slab::Slab;
 
 use crate::blocking::Blocking;
 use crate::coop;
@@ -43,28 +44,27 @@ use crate::task::{AbortHandle, Id, JoinHandle, LocalSpawner, Spawner};
 /// ```
 #[must_use = "dropping the set aborts its tasks"]
 pub struct JoinSet<T, H: JoinHandle<T>> {
-    tasks: FuturesUnordered<Member<T, H>>,
-    /// Who polled last; looking at the set without waiting must not take the wake-up from them.
-    waker: Option<Waker>,
+    members: Slab<Member<T, H>>,
+    ready: Arc<Ready>,
 }
 
 impl<T, H: JoinHandle<T>> JoinSet<T, H> {
     /// An empty set.
     pub fn new() -> Self {
         Self {
-            tasks: FuturesUnordered::new(),
-            waker: None,
+            members: Slab::new(),
+            ready: Arc::default(),
         }
     }
 
     /// The number of tasks in the set: those that run, and those that ended but were not joined.
     pub fn len(&self) -> usize {
-        self.tasks.len()
+        self.members.len()
     }
 
     /// Whether there is no task in the set.
     pub fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
+        self.members.is_empty()
     }
 
     /// Spawns `future` on `rt` as a member of the set.
@@ -106,11 +106,22 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
     pub fn insert(&mut self, handle: H) -> H::AbortHandle {
         let abort = handle.abort_handle();
         let id = abort.id();
-        self.tasks.push(Member {
-            handle,
+        let entry = self.members.vacant_entry();
+        let signal = Arc::new(Signal {
+            key: entry.key(),
             id,
-            value: PhantomData,
+            ready: Arc::clone(&self.ready),
         });
+        let member = entry.insert(Member {
+            state: State::Running(handle),
+            signal,
+        });
+        // From now on the task signals its end, so tasks are joined in the order in which they end, even if nobody
+        // looks at the set meanwhile.
+        if let Poll::Ready(result) = coop::with_unconstrained(|| member.poll()) {
+            member.state = State::Ended(Box::new(Mutex::new(result)));
+            ArcWake::wake_by_ref(&member.signal);
+        }
         abort
     }
 
@@ -149,13 +160,18 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
     /// # Errors
     /// The [`JoinError`] of a task that panicked or was aborted.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
-        let waker = self.waker.as_ref().unwrap_or(Waker::noop());
-        let mut cx = Context::from_waker(waker);
-        // Nobody can be made to wait here, so there is no budget to keep to.
-        match coop::with_unconstrained(|| Pin::new(&mut self.tasks).poll_next(&mut cx)) {
-            Poll::Ready(next) => next,
-            Poll::Pending => None,
+        // Nobody can be made to wait here, so there is no budget to keep to; and whoever is polling the set is still
+        // the one who is woken. Not more often than there are signals now: a task may signal without having ended.
+        let signals = self.ready.lock().signals.len();
+        for _ in 0..signals {
+            let (key, id) = self.ready.lock().signals.pop_front()?;
+            if let Some(Poll::Ready(result)) =
+                coop::with_unconstrained(|| self.poll_member(key, id))
+            {
+                return Some(result);
+            }
         }
+        None
     }
 
     /// Polls for a task that has ended; the caller who polled last is woken.
@@ -171,23 +187,54 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(Id, T), JoinError>>> {
-        match &mut self.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => self.waker = Some(cx.waker().clone()),
+        loop {
+            let mut ready = self.ready.lock();
+            let Some((key, id)) = ready.signals.pop_front() else {
+                if self.members.is_empty() {
+                    return Poll::Ready(None);
+                }
+                let former = ready.waker.replace(cx.waker().clone());
+                drop(ready);
+                // Outside the lock: a waker's destructor is not ours.
+                drop(former);
+                return Poll::Pending;
+            };
+            drop(ready);
+            match self.poll_member(key, id) {
+                Some(Poll::Ready(result)) => return Poll::Ready(Some(result)),
+                // A task that signals without having ended has met the end of the budget, and will signal again.
+                Some(Poll::Pending) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                // A late signal of a task that was joined already.
+                None => {}
+            }
         }
-        Pin::new(&mut self.tasks).poll_next(cx)
+    }
+
+    /// Polls a member that has signalled and takes it out if it has ended; `None` if it is not there any more.
+    fn poll_member(&mut self, key: usize, id: Id) -> Option<Poll<Result<(Id, T), JoinError>>> {
+        let member = self.members.get_mut(key).filter(|m| m.signal.id == id)?;
+        let polled = member.poll();
+        if polled.is_ready() {
+            self.members.remove(key);
+        }
+        Some(polled.map(|result| result.map(|value| (id, value))))
     }
 
     /// Aborts all tasks in the set. They stay in it until they are joined.
     pub fn abort_all(&mut self) {
-        for member in &self.tasks {
-            member.handle.abort();
+        for (_, member) in &self.members {
+            if let State::Running(handle) = &member.state {
+                handle.abort();
+            }
         }
     }
 
     /// Empties the set; its tasks go on, and nobody hears of their results.
     pub fn detach_all(&mut self) {
-        self.tasks.clear();
+        self.members.clear();
     }
 
     /// Aborts all tasks and waits until they have ended. Their results are dropped, panics too.
@@ -255,18 +302,68 @@ impl<T, H: JoinHandle<T>> fmt::Debug for JoinSet<T, H> {
     }
 }
 
-/// Joins one task and tells its id.
 struct Member<T, H> {
-    handle: H,
-    id: Id,
-    value: PhantomData<fn() -> T>,
+    state: State<T, H>,
+    signal: Arc<Signal>,
 }
 
-impl<T, H: JoinHandle<T>> Future for Member<T, H> {
-    type Output = Result<(Id, T), JoinError>;
+enum State<T, H> {
+    Running(H),
+    /// Ended before it became a member. Boxed since that is rare; `Mutex` only makes it `Sync`.
+    Ended(Box<Mutex<Result<T, JoinError>>>),
+    Joined,
+}
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = ready!(Pin::new(&mut self.handle).poll(cx));
-        Poll::Ready(result.map(|value| (self.id, value)))
+impl<T, H: JoinHandle<T>> Member<T, H> {
+    fn poll(&mut self) -> Poll<Result<T, JoinError>> {
+        match &mut self.state {
+            State::Running(handle) => {
+                let waker = waker_ref(&self.signal);
+                Pin::new(handle).poll(&mut Context::from_waker(&waker))
+            }
+            _ => match std::mem::replace(&mut self.state, State::Joined) {
+                State::Ended(result) => {
+                    Poll::Ready(result.into_inner().unwrap_or_else(PoisonError::into_inner))
+                }
+                _ => unreachable!("a member leaves the set when it is joined"),
+            },
+        }
+    }
+}
+
+/// The members that have ended, and who wants to know.
+#[derive(Default)]
+struct Ready {
+    state: Mutex<Signals>,
+}
+
+#[derive(Default)]
+struct Signals {
+    signals: VecDeque<(usize, Id)>,
+    waker: Option<Waker>,
+}
+
+impl Ready {
+    fn lock(&self) -> MutexGuard<'_, Signals> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes the set when a member has ended; one allocation per member.
+struct Signal {
+    key: usize,
+    id: Id,
+    ready: Arc<Ready>,
+}
+
+impl ArcWake for Signal {
+    fn wake_by_ref(this: &Arc<Self>) {
+        let mut ready = this.ready.lock();
+        ready.signals.push_back((this.key, this.id));
+        let waker = ready.waker.take();
+        drop(ready);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }

@@ -162,11 +162,8 @@ impl Shared {
             .thread(&self.name)
             .spawn(move || {
                 POOL.set(shared.address());
-                (shared.around)(&mut || shared.work());
-                let mut state = shared.lock();
-                state.threads -= 1;
-                drop(state);
-                shared.ended.notify_all();
+                let member = Member(shared);
+                (member.0.around)(&mut || member.0.work());
             })
             .map(drop)
     }
@@ -174,19 +171,18 @@ impl Shared {
     /// The system gave no thread. Other threads will come to the job; if there are none, it runs here, since
     /// losing it would be worse than blocking.
     fn thread_failed(&self) {
-        let job = {
-            let mut state = self.lock();
-            state.threads -= 1;
-            if state.threads == 0 {
-                state.queue.pop_back()
-            } else {
-                None
-            }
-        };
-        self.ended.notify_all();
-        if let Some(job) = job {
+        let mut state = self.lock();
+        state.threads -= 1;
+        // All that is queued: others may have left their jobs to the thread that did not come.
+        while state.threads == 0
+            && let Some(job) = state.queue.pop_front()
+        {
+            drop(state);
             job.run();
+            state = self.lock();
         }
+        drop(state);
+        self.ended.notify_all();
     }
 
     fn work(&self) {
@@ -235,6 +231,16 @@ impl Shared {
             .wait_timeout(state, timeout)
             .unwrap_or_else(PoisonError::into_inner);
         (state, result.timed_out())
+    }
+}
+
+/// Counts as a thread of the pool until it is dropped, also when what runs around the jobs panics.
+struct Member(Arc<Shared>);
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.0.lock().threads -= 1;
+        self.0.ended.notify_all();
     }
 }
 

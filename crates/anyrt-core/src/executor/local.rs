@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::thread;
 
 use concurrent_queue::ConcurrentQueue;
 use futures_util::task::AtomicWaker;
@@ -120,8 +121,13 @@ impl Drop for Scope {
         let current = || SCOPE.with_borrow(|scope| scope.clone().flatten());
         if let Some(local) = current() {
             local.tasks.close();
-            // Tasks that are spawned by destructors meanwhile end at once, so this is finite.
-            while local.run() {}
+            // Tasks that are spawned by destructors meanwhile end at once, so this is finite. A task that is not
+            // in the queue yet was woken by another thread, which is about to put it there.
+            while !local.tasks.is_empty() {
+                if !local.run() {
+                    thread::yield_now();
+                }
+            }
             drop(local);
         }
         SCOPE.replace(self.outer.take());

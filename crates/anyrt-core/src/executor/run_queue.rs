@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
 
-use concurrent_queue::ConcurrentQueue;
+use concurrent_queue::{ConcurrentQueue, PushError};
 use pin_project_lite::pin_project;
 
 use super::{Runnable, TaskHandle, Tasks};
@@ -103,11 +103,15 @@ impl RunQueue {
     }
 
     fn schedule(&self, runnable: Runnable) {
-        let rejected = WORKER.with_borrow(|worker| match worker {
-            Some((owner, local)) if *owner == self.address() => {
-                local.push(runnable).err().map(|full| full.into_inner())
+        let mut rejected = Some(runnable);
+        // A thread that is ending, and wakes somebody by a destructor, has no place at a queue any more.
+        let _ = WORKER.try_with(|worker| {
+            if let Some((owner, local)) = &*worker.borrow()
+                && *owner == self.address()
+                && let Some(runnable) = rejected.take()
+            {
+                rejected = local.push(runnable).err().map(PushError::into_inner);
             }
-            _ => Some(runnable),
         });
         if let Some(runnable) = rejected {
             // Never closed and without a limit: it takes everything.

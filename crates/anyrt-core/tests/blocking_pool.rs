@@ -1,0 +1,296 @@
+//! The blocking pool: threads come, are reused, and go; no job is lost to another one.
+
+mod common;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use anyrt_core::JoinHandle;
+use anyrt_core::executor::BlockingPool;
+use anyrt_core::runtime::{Builder, Config};
+use common::{CountDrops, block_on, message, within_a_minute};
+
+const LONG: Duration = Duration::from_secs(3600);
+
+fn pool(max_threads: usize, keep_alive: Duration) -> BlockingPool {
+    let mut builder = Builder::<()>::new_multi_thread();
+    builder
+        .max_blocking_threads(max_threads)
+        .thread_keep_alive(keep_alive);
+    BlockingPool::new(builder.config(), "test", |work| work())
+}
+
+/// Jobs wait at it until it is opened.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn wait(&self) {
+        let (open, opened) = &*self.0;
+        let open = open.lock().expect("nobody panics under the lock");
+        drop(opened.wait_while(open, |open| !*open));
+    }
+
+    fn open(&self) {
+        *self.0.0.lock().expect("nobody panics under the lock") = true;
+        self.0.1.notify_all();
+    }
+}
+
+#[test]
+fn a_panic_is_the_result_of_its_job_alone() {
+    within_a_minute(|| {
+        let pool = pool(1, LONG);
+        let bad = pool.spawn(|| panic!("in the job"));
+        let good = pool.spawn(|| 7);
+        assert_eq!(message(block_on(bad).unwrap_err()), "in the job");
+        assert_eq!(block_on(good).unwrap(), 7);
+        assert_eq!(pool.threads(), 1, "the thread lives on");
+    });
+}
+
+#[test]
+fn a_job_runs_even_if_its_handle_is_dropped() {
+    within_a_minute(|| {
+        let pool = pool(1, LONG);
+        let (done, finished) = mpsc::channel();
+        let gate = Gate::default();
+        let wait = gate.clone();
+        drop(pool.spawn(move || wait.wait()));
+        // Queued behind the first one when its handle goes.
+        drop(pool.spawn(move || done.send(7)));
+        gate.open();
+        assert_eq!(finished.recv(), Ok(7));
+    });
+}
+
+#[test]
+fn a_queued_job_can_be_aborted_and_a_running_one_cannot() {
+    within_a_minute(|| {
+        let pool = pool(1, LONG);
+        let (started, has_started) = mpsc::channel();
+        let gate = Gate::default();
+        let wait = gate.clone();
+        let running = pool.spawn(move || {
+            started.send(()).unwrap();
+            wait.wait();
+            7
+        });
+        let drops = CountDrops::new();
+        let guard = drops.guard();
+        let queued = pool.spawn(move || {
+            drop(guard);
+            panic!("it does not run");
+        });
+        has_started.recv().unwrap();
+        assert_eq!(pool.depth(), 1);
+        running.abort();
+        queued.abort();
+        gate.open();
+        assert!(block_on(queued).unwrap_err().is_cancelled());
+        assert_eq!(drops.get(), 1);
+        assert_eq!(block_on(running).unwrap(), 7);
+    });
+}
+
+#[test]
+fn there_are_never_more_threads_than_allowed() {
+    within_a_minute(|| {
+        const MAX: usize = 4;
+        let pool = pool(MAX, LONG);
+        let now = Arc::new(AtomicUsize::new(0));
+        let most = Arc::new(AtomicUsize::new(0));
+        let gate = Gate::default();
+        let jobs: Vec<_> = (0..200)
+            .map(|_| {
+                let (now, most, gate) = (Arc::clone(&now), Arc::clone(&most), gate.clone());
+                pool.spawn(move || {
+                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    gate.wait();
+                    now.fetch_sub(1, Ordering::SeqCst);
+                })
+            })
+            .collect();
+        assert_eq!(pool.threads(), MAX);
+        gate.open();
+        for job in jobs {
+            block_on(job).unwrap();
+        }
+        assert!(most.load(Ordering::SeqCst) <= MAX);
+        assert_eq!(pool.threads(), MAX);
+    });
+}
+
+#[test]
+fn as_many_jobs_run_at_once_as_there_may_be_threads() {
+    within_a_minute(|| {
+        const JOBS: usize = 32;
+        let pool = pool(JOBS, LONG);
+        // Nobody gets past the barrier unless all jobs run at the same time.
+        let barrier = Arc::new(std::sync::Barrier::new(JOBS));
+        let jobs: Vec<_> = (0..JOBS)
+            .map(|_| {
+                let barrier = Arc::clone(&barrier);
+                pool.spawn(move || barrier.wait().is_leader())
+            })
+            .collect();
+        let leaders = jobs.into_iter().map(block_on);
+        assert_eq!(
+            leaders.filter(|leader| *leader.as_ref().unwrap()).count(),
+            1
+        );
+    });
+}
+
+#[test]
+fn idle_threads_are_reused() {
+    within_a_minute(|| {
+        let pool = pool(8, LONG);
+        for _ in 0..100 {
+            block_on(pool.spawn(|| ())).unwrap();
+            // The job's result comes a moment before its thread is idle again.
+            while pool.idle_threads() == 0 {
+                thread::yield_now();
+            }
+        }
+        assert_eq!(pool.threads(), 1);
+    });
+}
+
+#[test]
+fn idle_threads_go_after_a_while() {
+    within_a_minute(|| {
+        let pool = pool(8, Duration::from_millis(1));
+        block_on(pool.spawn(|| ())).unwrap();
+        while pool.threads() > 0 {
+            thread::yield_now();
+        }
+        // And come again.
+        assert_eq!(block_on(pool.spawn(|| 7)).unwrap(), 7);
+    });
+}
+
+#[test]
+fn no_job_is_lost_when_threads_come_and_go() {
+    within_a_minute(|| {
+        // Threads give up at about the time at which the next job arrives.
+        let pool = pool(2, Duration::from_micros(20));
+        for i in 0..5_000 {
+            assert_eq!(block_on(pool.spawn(move || i)).unwrap(), i);
+        }
+    });
+}
+
+#[test]
+fn shutdown_waits_for_running_jobs_and_cancels_queued_ones() {
+    within_a_minute(|| {
+        let pool = Arc::new(pool(1, LONG));
+        let gate = Gate::default();
+        let (started, has_started) = mpsc::channel();
+        let wait = gate.clone();
+        let running = pool.spawn(move || {
+            started.send(()).unwrap();
+            wait.wait();
+            7
+        });
+        let drops = CountDrops::new();
+        let guard = drops.guard();
+        let queued = pool.spawn(move || drop(guard));
+        has_started.recv().unwrap();
+        assert!(
+            !pool.shutdown(Some(Duration::ZERO)),
+            "one job is still running"
+        );
+        assert_eq!(drops.get(), 1);
+        assert!(block_on(queued).unwrap_err().is_cancelled());
+
+        let waiting = Arc::clone(&pool);
+        let shutdown = thread::spawn(move || waiting.shutdown(None));
+        gate.open();
+        assert!(shutdown.join().unwrap());
+        assert_eq!(pool.threads(), 0);
+        assert_eq!(block_on(running).unwrap(), 7);
+
+        let late = pool.spawn(|| ());
+        assert!(block_on(late).unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn shutdown_gives_up_after_its_timeout() {
+    within_a_minute(|| {
+        let pool = pool(1, LONG);
+        let gate = Gate::default();
+        let wait = gate.clone();
+        let (started, has_started) = mpsc::channel();
+        let job = pool.spawn(move || {
+            started.send(()).unwrap();
+            wait.wait();
+        });
+        has_started.recv().unwrap();
+        assert!(!pool.shutdown(Some(Duration::from_millis(1))));
+        gate.open();
+        assert!(pool.shutdown(Some(LONG)));
+        block_on(job).unwrap();
+    });
+}
+
+#[test]
+fn a_job_may_block_on_a_future_without_a_budget() {
+    within_a_minute(|| {
+        let pool = pool(1, LONG);
+        let job = pool.spawn(|| {
+            // Far more ready operations than a poll of a task may have.
+            block_on(async {
+                for _ in 0..1_000 {
+                    anyrt_core::coop::cooperative(std::future::ready(())).await;
+                }
+                7
+            })
+        });
+        assert_eq!(block_on(job).unwrap(), 7);
+    });
+}
+
+#[test]
+fn jobs_run_inside_what_the_pool_was_given() {
+    thread_local! {
+        static INSIDE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    within_a_minute(|| {
+        let pool = BlockingPool::new(&Config::default(), "test", |work| {
+            INSIDE.set(true);
+            work();
+        });
+        assert!(block_on(pool.spawn(|| INSIDE.get())).unwrap());
+    });
+}
+
+#[test]
+fn a_thread_that_panics_outside_its_jobs_is_not_waited_for() {
+    within_a_minute(|| {
+        let pool = BlockingPool::new(&Config::default(), "test", |work| {
+            work();
+            panic!("after the last job");
+        });
+        assert_eq!(block_on(pool.spawn(|| 7)).unwrap(), 7);
+        assert!(pool.shutdown(None));
+        assert_eq!(pool.threads(), 0);
+    });
+}
+
+#[test]
+fn without_a_thread_the_job_runs_where_it_was_spawned() {
+    within_a_minute(|| {
+        let mut builder = Builder::<()>::new_multi_thread();
+        // More than there is memory for, so that the system refuses the thread.
+        builder.thread_stack_size(1 << 60);
+        let pool = BlockingPool::new(builder.config(), "test", |work| work());
+        let job = pool.spawn(|| thread::current().id());
+        assert!(job.is_finished());
+        assert_eq!(block_on(job).unwrap(), thread::current().id());
+        assert_eq!((pool.threads(), pool.depth()), (0, 0));
+    });
+}

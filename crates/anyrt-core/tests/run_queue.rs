@@ -1,0 +1,307 @@
+//! The run queue with real threads: they share the work, find it and are woken for it.
+
+mod common;
+
+use std::cell::RefCell;
+use std::future::{pending, poll_fn};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::task::{Poll, Waker};
+use std::thread::{self, ThreadId};
+
+use anyrt_core::executor::{RunQueue, local};
+use anyrt_core::task::yield_now;
+use anyrt_core::{CancellationToken, JoinHandle};
+use common::{CountDrops, block_on, within_a_minute};
+
+/// Threads that work on a queue until they are told to stop.
+struct Workers {
+    queue: Arc<RunQueue>,
+    stop: CancellationToken,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Workers {
+    fn start(count: usize) -> Self {
+        let (queue, stop) = (RunQueue::new(), CancellationToken::new());
+        let threads = (0..count)
+            .map(|_| {
+                let (queue, stop) = (Arc::clone(&queue), stop.clone());
+                thread::spawn(move || block_on(queue.run_until(stop.cancelled())))
+            })
+            .collect();
+        Self {
+            queue,
+            stop,
+            threads,
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        for thread in self.threads.drain(..) {
+            thread.join().expect("a worker does not panic");
+        }
+        self.queue.drain();
+    }
+}
+
+#[test]
+fn two_threads_work_at_the_same_time() {
+    within_a_minute(|| {
+        let workers = Workers::start(2);
+        // Neither gets past the barrier alone.
+        let barrier = Arc::new(Barrier::new(2));
+        let tasks: Vec<_> = (0..2)
+            .map(|_| {
+                let barrier = Arc::clone(&barrier);
+                workers.queue.spawn(async move {
+                    barrier.wait();
+                    thread::current().id()
+                })
+            })
+            .collect();
+        let ids: Vec<ThreadId> = tasks.into_iter().map(|t| block_on(t).unwrap()).collect();
+        assert_ne!(ids[0], ids[1]);
+    });
+}
+
+#[test]
+fn a_thread_without_work_steals_from_one_that_is_busy() {
+    within_a_minute(|| {
+        let workers = Workers::start(2);
+        let queue = Arc::clone(&workers.queue);
+        let (done, finished) = mpsc::channel();
+        let task = workers.queue.spawn(async move {
+            // These lie in the queue of this very thread, which then blocks until another one has run them.
+            for _ in 0..100 {
+                let done = done.clone();
+                queue.spawn(async move { done.send(thread::current().id()) });
+            }
+            let me = thread::current().id();
+            (0..100).all(|_| finished.recv().unwrap() != me)
+        });
+        assert!(block_on(task).unwrap());
+    });
+}
+
+#[test]
+fn a_sleeping_worker_is_woken_from_outside() {
+    within_a_minute(|| {
+        let workers = Workers::start(1);
+        // Each time the worker may be asleep or about to be; no wake-up may be lost.
+        for i in 0..10_000 {
+            assert_eq!(block_on(workers.queue.spawn(async move { i })).unwrap(), i);
+        }
+    });
+}
+
+#[test]
+fn no_wake_up_is_lost_between_two_workers() {
+    within_a_minute(|| {
+        let workers = Workers::start(2);
+        let (ping, mut pings) = anyrt_core::channel::queue::bounded(1);
+        let (pong, mut pongs) = anyrt_core::channel::queue::bounded(1);
+        use anyrt_core::channel::{Receiver, Sender};
+        workers.queue.spawn(async move {
+            while let Some(n) = pings.recv().await {
+                pong.send(n).await.unwrap();
+            }
+        });
+        let task = workers.queue.spawn(async move {
+            for n in 0..20_000 {
+                ping.send(n).await.unwrap();
+                assert_eq!(pongs.recv().await, Some(n));
+            }
+        });
+        block_on(task).unwrap();
+    });
+}
+
+#[test]
+fn tasks_that_are_always_ready_let_the_main_future_run() {
+    within_a_minute(|| {
+        let queue = RunQueue::new();
+        for _ in 0..3 {
+            queue.spawn(async {
+                loop {
+                    yield_now().await;
+                }
+            });
+        }
+        block_on(queue.run_until(async {
+            for _ in 0..100 {
+                yield_now().await;
+            }
+        }));
+        queue.drain();
+        assert!(queue.tasks().is_empty());
+    });
+}
+
+#[test]
+fn own_work_does_not_starve_the_shared_queue() {
+    within_a_minute(|| {
+        let workers = Workers::start(1);
+        let (started, has_started) = mpsc::channel();
+        workers.queue.spawn(async move {
+            started.send(()).unwrap();
+            loop {
+                yield_now().await;
+            }
+        });
+        has_started.recv().unwrap();
+        // Comes from outside, so by the shared queue, while the worker's own is never empty.
+        block_on(workers.queue.spawn(async {})).unwrap();
+        workers.queue.tasks().close();
+    });
+}
+
+#[test]
+fn more_tasks_than_a_worker_has_room_for_all_run() {
+    within_a_minute(|| {
+        let queue = RunQueue::new();
+        let count = Arc::new(AtomicUsize::new(0));
+        let (inner, counter) = (Arc::clone(&queue), Arc::clone(&count));
+        block_on(queue.run_until(async move {
+            let tasks: Vec<_> = (0..5_000)
+                .map(|_| {
+                    let counter = Arc::clone(&counter);
+                    inner.spawn(async move { counter.fetch_add(1, Ordering::SeqCst) })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        }));
+        assert_eq!(count.load(Ordering::SeqCst), 5_000);
+    });
+}
+
+#[test]
+fn what_a_worker_leaves_goes_to_the_next_one() {
+    within_a_minute(|| {
+        let queue = RunQueue::new();
+        let inner = Arc::clone(&queue);
+        // The future is ready before the worker has looked at what it spawned.
+        let spawn = poll_fn(move |_| Poll::Ready(inner.spawn(async { 7 })));
+        let task = block_on(queue.run_until(spawn));
+        assert!(!task.is_finished());
+        assert_eq!(block_on(queue.run_until(task)).unwrap(), 7);
+    });
+}
+
+#[test]
+fn drain_drops_all_futures() {
+    let queue = RunQueue::new();
+    let drops = CountDrops::new();
+    let spawn = |wait: bool| {
+        let guard = drops.guard();
+        queue.spawn(async move {
+            let _guard = guard;
+            if wait {
+                pending::<()>().await;
+            }
+        })
+    };
+    let waiting = spawn(true);
+    block_on(queue.run_until(yield_now()));
+    let queued = spawn(false);
+    assert_eq!(drops.get(), 0);
+    queue.drain();
+    assert_eq!(drops.get(), 2);
+    for task in [waiting, queued] {
+        assert!(block_on(task).unwrap_err().is_cancelled());
+    }
+    assert_eq!(Arc::strong_count(&queue), 1, "no task keeps the queue");
+}
+
+#[test]
+fn a_task_woken_while_a_thread_ends_is_scheduled() {
+    thread_local! {
+        static AT_EXIT: RefCell<Option<WakeOnDrop>> = const { RefCell::new(None) };
+    }
+    struct WakeOnDrop(Waker);
+    impl Drop for WakeOnDrop {
+        fn drop(&mut self) {
+            self.0.wake_by_ref();
+        }
+    }
+    within_a_minute(|| {
+        let queue = RunQueue::new();
+        let mut polls = 0;
+        let slot = Arc::new(Mutex::new(None));
+        let waker = Arc::clone(&slot);
+        let task = queue.spawn(poll_fn(move |cx| {
+            *waker.lock().unwrap() = Some(cx.waker().clone());
+            polls += 1;
+            if polls == 1 {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        }));
+        block_on(queue.run_until(yield_now()));
+        let waker = slot.lock().unwrap().take().unwrap();
+        let other = RunQueue::new();
+        thread::spawn(move || {
+            AT_EXIT.set(Some(WakeOnDrop(waker)));
+            // Initialised later, so destroyed earlier: the thread's place at a queue is gone when it wakes.
+            block_on(other.run_until(yield_now()));
+        })
+        .join()
+        .unwrap();
+        block_on(queue.run_until(task)).unwrap();
+    });
+}
+
+#[test]
+fn local_tasks_woken_at_the_end_of_their_scope_end_with_it() {
+    within_a_minute(|| {
+        let slot = Arc::new(Mutex::new(None::<Waker>));
+        let stop = CancellationToken::new();
+        let waking: Vec<_> = (0..2)
+            .map(|_| {
+                let (wakers, stopped) = (Arc::clone(&slot), stop.clone());
+                thread::spawn(move || {
+                    while !stopped.is_cancelled() {
+                        let waker = wakers.lock().unwrap().clone();
+                        if let Some(waker) = waker {
+                            waker.wake();
+                        }
+                    }
+                })
+            })
+            .collect();
+        let drops = CountDrops::new();
+        for round in 1..=500 {
+            let scope = local::Scope::open();
+            let (guard, slot) = (drops.guard(), Arc::clone(&slot));
+            block_on(scope.run_until(async move {
+                local::spawn_local(async move {
+                    let _guard = guard;
+                    poll_fn(|cx| {
+                        *slot.lock().unwrap() = Some(cx.waker().clone());
+                        Poll::<()>::Pending
+                    })
+                    .await;
+                });
+                yield_now().await;
+            }));
+            drop(scope);
+            assert_eq!(drops.get(), round);
+        }
+        stop.cancel();
+        for thread in waking {
+            thread.join().unwrap();
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "`spawn_local` needs a thread that is inside `block_on`")]
+fn spawn_local_outside_a_scope_says_what_to_do() {
+    local::spawn_local(async {});
+}
