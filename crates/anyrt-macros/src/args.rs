@@ -152,3 +152,57 @@ fn backends(value: &Expr) -> Result<(Vec<&'static str>, Span)> {
     }
     Ok((names, value.span()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+
+    fn error(arguments: &str) -> String {
+        match syn::parse_str::<Args>(arguments) {
+            Ok(_) => panic!("`{arguments}` should be an error"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn arguments_are_understood() {
+        let args: Args = syn::parse_str(
+            "flavor = \"multi_thread\", worker_threads = 4, backend = [\"tokio\", \"async-std\"], \
+             timeout_secs = 5, crate = \"a::b\",",
+        )
+        .unwrap();
+        assert!(args.flavor.is_some() && args.krate.is_some());
+        assert_eq!(args.backends.unwrap().0, ["tokio", "async-std"]);
+        assert!(syn::parse_str::<Args>("").unwrap().flavor.is_none());
+        assert!(
+            syn::parse_str::<Args>("crate = a::b")
+                .unwrap()
+                .krate
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn mistakes_are_told_with_the_remedy() {
+        for (arguments, remedy) in [
+            ("flavour = \"multi_thread\"", "the arguments are"),
+            ("multi_thread", "write `flavor = \"multi_thread\"`"),
+            ("flavor = \"threads\"", "expected \"multi_thread\""),
+            ("flavor = 4", "expected \"multi_thread\""),
+            ("worker_threads = 0", "at least 1"),
+            ("worker_threads = \"4\"", "at least 1"),
+            ("timeout_secs = -1", "at least 1"),
+            (
+                "backend = \"tokyo\"",
+                "expected the name of a backend: tokio",
+            ),
+            ("backend = []", "expected the name of a backend"),
+            ("backend = [\"smol\", 1]", "expected the name of a backend"),
+            ("start_paused = true", "not supported"),
+            ("timeout_secs = 1, timeout_secs = 2", "more than once"),
+        ] {
+            let error = error(arguments);
+            assert!(error.contains(remedy), "{arguments}: {error}");
+        }
+    }
+}

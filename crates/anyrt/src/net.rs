@@ -75,6 +75,7 @@ impl Net for Handle {
 /// The first of the addresses of `target`; only a name needs a runtime.
 async fn first_address<A: ToSocketAddrs>(target: A) -> io::Result<SocketAddr> {
     let first = match target.target() {
+        Target::Address(address) => Some(address),
         Target::Addresses(addresses) => addresses.first().copied(),
         _ => Handle::current().lookup_host(target).await?.next(),
     };

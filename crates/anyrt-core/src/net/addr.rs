@@ -10,6 +10,8 @@ use crate::blocking::Blocking;
 /// An address or a name to resolve, with a port.
 #[derive(Debug, Clone)]
 pub enum Target {
+    /// One address. Unlike a list it takes no memory of its own, so that sending a datagram takes none.
+    Address(SocketAddr),
     /// Addresses that need no resolution.
     Addresses(Vec<SocketAddr>),
     /// A name and a port.
@@ -27,7 +29,7 @@ pub trait ToSocketAddrs {
 }
 
 fn one(address: SocketAddr) -> Target {
-    Target::Addresses(vec![address])
+    Target::Address(address)
 }
 
 impl ToSocketAddrs for SocketAddr {
@@ -126,6 +128,7 @@ pub(super) async fn resolve<R: Blocking>(
     target: Target,
 ) -> io::Result<std::vec::IntoIter<SocketAddr>> {
     match target {
+        Target::Address(address) => Ok(vec![address].into_iter()),
         Target::Addresses(addresses) => Ok(addresses.into_iter()),
         Target::Host(host, port) => {
             rt.spawn_blocking(move || (host, port).to_socket_addrs())

@@ -1,0 +1,106 @@
+//! What `#[anyrt::test]` and `#[anyrt::main]` make of a function.
+
+use std::future::pending;
+use std::io;
+use std::sync::Mutex;
+use std::thread;
+
+use anyrt::runtime::{Backend, Handle};
+
+#[anyrt::test]
+async fn each_backend_has_a_test_of_its_name() {
+    let thread = thread::current()
+        .name()
+        .map(str::to_owned)
+        .unwrap_or_default();
+    let backend = Handle::current().backend();
+    let expected = format!("each_backend_has_a_test_of_its_name on {backend}");
+    assert!(thread.ends_with(&expected), "{thread}");
+}
+
+#[anyrt::test]
+async fn a_test_may_give_a_result() -> io::Result<()> {
+    anyrt::spawn(async {}).await?;
+    Ok(())
+}
+
+#[anyrt::test]
+#[should_panic(expected = "the reason")]
+async fn an_error_is_a_failure() -> Result<(), Box<dyn std::error::Error>> {
+    Err("the reason".into())
+}
+
+#[anyrt::test]
+#[should_panic(expected = "on purpose")]
+async fn a_panic_is_a_failure_with_its_message() {
+    panic!("on purpose");
+}
+
+#[anyrt::test(timeout_secs = 1)]
+#[should_panic(expected = "has not ended after 1s")]
+async fn what_never_ends_is_a_failure() {
+    pending::<()>().await;
+}
+
+#[anyrt::test(timeout_secs = 1)]
+#[should_panic(expected = "has not ended after 1s")]
+async fn what_blocks_its_thread_is_a_failure() {
+    thread::park();
+}
+
+#[anyrt::test]
+#[ignore = "to show that it can be"]
+async fn attributes_reach_the_tests() {
+    panic!("it is ignored");
+}
+
+#[anyrt::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worker_threads_are_given() {
+    let here = thread::current().id();
+    let there = anyrt::spawn(async { thread::current().id() }).await;
+    assert_ne!(there.ok(), Some(here));
+}
+
+#[anyrt::test(flavor = "current_thread")]
+async fn on_the_current_thread_tasks_run_here() {
+    // A Glommio shard is a thread of its own; elsewhere there is no other.
+    if Handle::current().backend() != Backend::Glommio {
+        let here = thread::current().id();
+        let there = anyrt::spawn(async { thread::current().id() }).await;
+        assert_eq!(there.ok(), Some(here));
+    }
+}
+
+#[anyrt::test(backend = ["smol", "async-std"])]
+async fn backends_can_be_chosen() {
+    let backend = Handle::current().backend();
+    assert!(matches!(backend, Backend::Smol | Backend::AsyncStd));
+}
+
+#[anyrt::test(crate = "anyrt")]
+async fn the_crate_can_be_named() {}
+
+static RAN: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+
+#[anyrt::main]
+async fn entered() -> u32 {
+    RAN.lock().unwrap().push("entered");
+    anyrt::spawn(async { 7 }).await.unwrap()
+}
+
+#[anyrt::main(flavor = "current_thread")]
+async fn entered_on_this_thread() -> Result<(), String> {
+    RAN.lock().unwrap().push("entered_on_this_thread");
+    anyrt::task::yield_now().await;
+    Err("an error".to_owned())
+}
+
+#[test]
+fn a_main_function_runs_and_gives_what_it_gives() {
+    if Backend::enabled().is_empty() {
+        return;
+    }
+    assert_eq!(entered(), 7);
+    assert_eq!(entered_on_this_thread(), Err("an error".to_owned()));
+    assert_eq!(*RAN.lock().unwrap(), ["entered", "entered_on_this_thread"]);
+}

@@ -1,0 +1,124 @@
+//! Sizes and auto traits of the public types.
+
+use std::fmt::Debug;
+
+use anyrt::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use anyrt::net::{TcpListener, TcpStream, UdpSocket};
+use anyrt::runtime::{Backend, Builder, Handle, Runtime};
+use anyrt::task::{AbortHandle, JoinError, JoinHandle, JoinSet, TaskTracker};
+use anyrt::time::{Interval, Sleep, Timeout};
+
+const WORD: usize = size_of::<usize>();
+
+#[test]
+fn handles_are_small() {
+    let kinds = usize::from(Backend::Tokio.is_enabled())
+        + usize::from(Backend::enabled().iter().any(|b| *b != Backend::Tokio));
+    let words = match kinds {
+        0 => 0,
+        1 => 1,
+        _ => 2,
+    };
+    assert_eq!(size_of::<JoinHandle<[u64; 9]>>(), words * WORD);
+    if Backend::enabled().len() == 1 {
+        assert!(size_of::<Option<JoinHandle<()>>>() == WORD, "it has no tag");
+    }
+}
+
+#[test]
+fn streams_and_timers_are_no_larger_than_the_largest_backend_and_a_tag() {
+    assert!(size_of::<TcpStream>() <= 5 * WORD);
+    assert!(size_of::<Sleep>() <= 17 * WORD);
+    if Backend::enabled() == [Backend::Tokio] {
+        assert_eq!(size_of::<TcpStream>(), size_of::<tokio::net::TcpStream>());
+        assert_eq!(size_of::<UdpSocket>(), size_of::<tokio::net::UdpSocket>());
+        assert_eq!(
+            size_of::<OwnedReadHalf>(),
+            size_of::<tokio::net::tcp::OwnedReadHalf>()
+        );
+    }
+}
+
+/// Whether the type is `Send`, `Sync` and `Unpin`.
+macro_rules! auto_traits {
+    ($($type:ty: $($trait:ident)*;)*) => {$({
+        fn has<T: ?Sized $(+ $trait)*>() {}
+        has::<$type>();
+    })*};
+}
+
+/// Fails to compile if the type implements the trait.
+macro_rules! not {
+    ($($type:ty: $trait:ident;)*) => {$({
+        trait Ambiguous<A> {
+            fn some_item() {}
+        }
+        impl<T: ?Sized> Ambiguous<()> for T {}
+        struct Implements;
+        impl<T: ?Sized + $trait> Ambiguous<Implements> for T {}
+        <$type as Ambiguous<_>>::some_item();
+    })*};
+}
+
+type Local = std::rc::Rc<()>;
+
+#[test]
+fn auto_traits_are_as_promised() {
+    auto_traits! {
+        Backend: Send Sync Unpin Copy Debug;
+        Builder: Send Sync Unpin Debug;
+        Runtime: Send Sync Unpin Debug;
+        Handle: Send Sync Unpin Clone Debug;
+        JoinHandle<()>: Send Sync Unpin Debug;
+        JoinHandle<std::cell::Cell<u8>>: Send Sync Unpin;
+        JoinHandle<Local>: Unpin Debug;
+        AbortHandle: Send Sync Unpin Clone Debug;
+        JoinError: Send Sync Unpin Debug;
+        JoinSet<()>: Send Sync Unpin Debug;
+        TaskTracker: Send Sync Unpin Clone Debug;
+        TcpListener: Send Sync Unpin Debug;
+        TcpStream: Send Sync Unpin Debug;
+        OwnedReadHalf: Send Sync Unpin Debug;
+        OwnedWriteHalf: Send Sync Unpin Debug;
+        UdpSocket: Send Sync Unpin Debug;
+        Sleep: Send Sync Debug;
+        Timeout<std::future::Ready<()>>: Send Sync Debug;
+        Interval: Send Sync Unpin Debug;
+        anyrt::shutdown::GracefulShutdown: Send Sync Unpin Clone Debug;
+        anyrt::sync::CancellationToken: Send Sync Unpin Clone Debug;
+    }
+    not! {
+        JoinHandle<Local>: Send;
+        anyrt::runtime::EnterGuard<'static>: Send;
+    }
+    if Backend::Tokio.is_enabled() {
+        // Tokio's own is pinned into its timer wheel.
+    }
+}
+
+fn is_send<T: Send>(_: T) {}
+
+/// Never called: it compiles, or it does not.
+#[expect(dead_code, reason = "it is checked by compiling it")]
+fn futures_are_send(listener: &TcpListener, stream: &TcpStream, socket: &UdpSocket) {
+    is_send(anyrt::time::sleep(std::time::Duration::ZERO));
+    is_send(anyrt::task::yield_now());
+    is_send(TcpListener::bind("127.0.0.1:0"));
+    is_send(TcpStream::connect(("localhost", 1)));
+    is_send(UdpSocket::bind("127.0.0.1:0"));
+    is_send(anyrt::net::lookup_host("localhost:1"));
+    is_send(listener.accept());
+    is_send(stream.peek(&mut []));
+    is_send(socket.send_to(&[], "127.0.0.1:1"));
+    is_send(socket.recv_from(&mut []));
+    is_send(socket.connect("127.0.0.1:1"));
+    is_send(JoinSet::<()>::new().join_next());
+}
+
+#[test]
+fn a_handle_is_a_runtime_for_generic_code() {
+    fn is_runtime<R: anyrt_core::Runtime>() {}
+    fn is_owner<O: anyrt_core::runtime::Owner>() {}
+    is_runtime::<Handle>();
+    is_owner::<Runtime>();
+}
