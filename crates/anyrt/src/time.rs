@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -68,6 +69,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
             },
             None => panic!("{}", no_runtime()),
         },
+        pinned: PhantomPinned,
     }
 }
 
@@ -135,6 +137,9 @@ pin_project! {
     pub struct Sleep {
         #[pin]
         inner: Timers,
+        // As Tokio's, whatever the backend, so that code that works with one works with all.
+        #[pin]
+        pinned: PhantomPinned,
     }
 }
 
@@ -223,6 +228,7 @@ impl Timer for Handle {
                     sleep: rt.sleep_until(deadline),
                 },
             },
+            pinned: PhantomPinned,
         }
     }
 }

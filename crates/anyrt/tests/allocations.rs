@@ -4,6 +4,10 @@
 //! fall out.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "natively there is no other clock"
+)]
 
 use std::future::Future;
 use std::time::{Duration, Instant};

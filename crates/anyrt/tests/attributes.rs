@@ -1,5 +1,7 @@
 //! What `#[anyrt::test]` and `#[anyrt::main]` make of a function.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::future::pending;
 use std::io;
 use std::sync::Mutex;

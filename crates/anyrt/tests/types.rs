@@ -89,10 +89,9 @@ fn auto_traits_are_as_promised() {
     }
     not! {
         JoinHandle<Local>: Send;
+        JoinHandle<Local>: Sync;
+        Sleep: Unpin;
         anyrt::runtime::EnterGuard<'static>: Send;
-    }
-    if Backend::Tokio.is_enabled() {
-        // Tokio's own is pinned into its timer wheel.
     }
 }
 

@@ -10,10 +10,12 @@ pub(crate) const ENABLED: bool = false;
 
 pub(crate) use runtime::{EnterGuard, Handle, Runtime};
 
-/// Types that nothing is ever a value of.
+/// Types that nothing is ever a value of; they are `Send`, `Sync` and `Unpin` as those that they stand in for.
 macro_rules! absent {
     ($($name:ident $(<$T:ident>)?)*) => {$(
-        pub(crate) struct $name $(<$T>)? (super::Infallible $(, std::marker::PhantomData<fn() -> $T>)?);
+        pub(crate) struct $name $(<$T>)? (super::Infallible $(, std::marker::PhantomData<std::sync::Mutex<$T>>)?);
+
+        impl $(<$T>)? Unpin for $name $(<$T>)? {}
 
         impl $(<$T>)? Clone for $name $(<$T>)? {
             fn clone(&self) -> Self {
@@ -48,7 +50,7 @@ pub(crate) mod runtime {
     absent!(Handle Runtime);
 
     #[derive(Debug)]
-    pub(crate) struct EnterGuard<'a>(Infallible, PhantomData<&'a ()>);
+    pub(crate) struct EnterGuard<'a>(Infallible, PhantomData<*const &'a ()>);
 
     impl Handle {
         pub(crate) fn try_current() -> Option<Self> {
