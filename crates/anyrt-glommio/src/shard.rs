@@ -278,8 +278,11 @@ impl Shard {
         // call each.
         if let Some(at) = wanted.filter(|at| driver.alarm.is_none_or(|set| *at < set)) {
             let delay = at.saturating_duration_since(time::now());
-            stay |= delay.is_zero() || self.reactor.set_alarm(delay).is_err();
-            driver.alarm = Some(at);
+            if !delay.is_zero() && self.reactor.set_alarm(delay).is_ok() {
+                driver.alarm = Some(at);
+            } else {
+                stay = true;
+            }
         }
         if stay {
             self.asleep.store(false, Ordering::SeqCst);
