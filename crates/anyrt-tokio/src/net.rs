@@ -22,7 +22,8 @@ impl Net for TokioRuntime {
 
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
         let _entered = self.as_inner().enter();
-        tokio::net::TcpListener::from_std(listener).map(TcpListener::from)
+        let inner = tokio::net::TcpListener::from_std(listener)?;
+        Ok(TcpListener::new(inner, self.clone()))
     }
 
     fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {

@@ -12,10 +12,15 @@ use tokio::io::{self, ReadBuf};
 use tokio::net::tcp;
 
 use super::newtype;
+use crate::runtime::TokioRuntime;
 
 /// Accepts connections.
 #[derive(Debug)]
-pub struct TcpListener(tokio::net::TcpListener);
+pub struct TcpListener {
+    inner: tokio::net::TcpListener,
+    // Tokio gives a connection to the runtime of the thread that polls, and panics where there is none.
+    home: TokioRuntime,
+}
 
 /// A connection.
 #[derive(Debug)]
@@ -29,21 +34,37 @@ pub struct OwnedReadHalf(tcp::OwnedReadHalf);
 #[derive(Debug)]
 pub struct OwnedWriteHalf(tcp::OwnedWriteHalf);
 
-newtype!(TcpListener, tokio::net::TcpListener);
 newtype!(TcpStream, tokio::net::TcpStream);
 newtype!(OwnedReadHalf, tcp::OwnedReadHalf);
 newtype!(OwnedWriteHalf, tcp::OwnedWriteHalf);
+
+impl TcpListener {
+    /// Takes over a listener of Tokio's. The connections that it accepts belong to `home`, wherever it is polled.
+    pub fn new(inner: tokio::net::TcpListener, home: TokioRuntime) -> Self {
+        Self { inner, home }
+    }
+
+    /// Tokio's own.
+    pub fn as_inner(&self) -> &tokio::net::TcpListener {
+        &self.inner
+    }
+
+    /// Tokio's own, alone.
+    pub fn into_inner(self) -> tokio::net::TcpListener {
+        self.inner
+    }
+}
 
 impl anyrt_core::TcpListener for TcpListener {
     type Stream = TcpStream;
 
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.0.accept().await?;
+        let (stream, peer) = self.home.within(self.inner.accept()).await?;
         Ok((TcpStream(stream), peer))
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.inner.local_addr()
     }
 }
 
