@@ -4,6 +4,7 @@ mod common;
 
 use std::future::pending;
 use std::hint::black_box;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Waker};
@@ -18,6 +19,7 @@ use anyrt_core::{
     TaskTracker, TcpListener, TcpStream, Timer, UdpSocket,
 };
 use common::Rt;
+use futures_io::{AsyncRead, AsyncWrite};
 
 /// The number of allocations of `operation`; now and then a queue or a list grows, which is not counted.
 fn allocations<T>(mut operation: impl FnMut() -> T) -> u64 {
@@ -144,6 +146,10 @@ fn an_erased_runtime_allocates_what_its_documentation_says() {
     assert_eq!(allocations(|| erased.timeout(second, async {})), 1);
     let native = allocations(|| rt.interval(second));
     assert_eq!(allocations(|| erased.interval(second)), native + 1);
+    let mut interval = erased.interval_at(erased.now(), Duration::from_nanos(1));
+    rt.clock.advance(second);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_eq!(allocations(|| interval.poll_tick(&mut cx).is_ready()), 0);
     let mut sleep = erased.sleep(second);
     let later = erased.now() + second;
     assert_eq!(allocations(|| Pin::new(&mut sleep).reset(later)), 0);
@@ -198,7 +204,16 @@ fn erased_sockets_allocate_what_the_documentation_says() {
     });
     assert_eq!(accept, 2);
 
-    let stream = connected.pop().unwrap();
+    let mut stream = connected.pop().unwrap();
+    let talk = allocations(|| {
+        poll(&mut |cx| {
+            let slices = [IoSlice::new(b"x"), IoSlice::new(b"y")];
+            let _ = Pin::new(&mut stream).poll_write_vectored(cx, &slices);
+            let _ = Pin::new(&mut stream).poll_write(cx, b"x");
+            let _ = Pin::new(&mut stream).poll_read(cx, &mut [0]);
+        });
+    });
+    assert_eq!(talk, 0);
     assert_eq!(allocations(|| stream.local_addr()), 0);
     let peek = allocations(|| {
         poll(&mut |cx| {

@@ -9,9 +9,11 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
 
-use anyrt_core::executor::{RunQueue, local};
+use anyrt_core::channel::queue::{bounded, unbounded};
+use anyrt_core::channel::{Receiver, Sender, UnboundedSender};
+use anyrt_core::executor::{RunQueue, TaskAbortHandle, local};
 use anyrt_core::task::yield_now;
-use anyrt_core::{CancellationToken, JoinHandle};
+use anyrt_core::{AbortHandle, CancellationToken, JoinHandle};
 use common::{CountDrops, block_on, within_a_minute};
 
 /// Threads that work on a queue until they are told to stop.
@@ -102,9 +104,8 @@ fn a_sleeping_worker_is_woken_from_outside() {
 fn no_wake_up_is_lost_between_two_workers() {
     within_a_minute(|| {
         let workers = Workers::start(2);
-        let (ping, mut pings) = anyrt_core::channel::queue::bounded(1);
-        let (pong, mut pongs) = anyrt_core::channel::queue::bounded(1);
-        use anyrt_core::channel::{Receiver, Sender};
+        let (ping, mut pings) = bounded(1);
+        let (pong, mut pongs) = bounded(1);
         workers.queue.spawn(async move {
             while let Some(n) = pings.recv().await {
                 pong.send(n).await.unwrap();
@@ -216,6 +217,103 @@ fn drain_drops_all_futures() {
         assert!(block_on(task).unwrap_err().is_cancelled());
     }
     assert_eq!(Arc::strong_count(&queue), 1, "no task keeps the queue");
+}
+
+#[test]
+fn aborts_from_other_threads_lose_no_task() {
+    within_a_minute(|| {
+        const TASKS: usize = 5_000;
+        let workers = Workers::start(2);
+        let drops = CountDrops::new();
+        let (aborting, to_abort) = mpsc::channel::<TaskAbortHandle>();
+        let aborter = thread::spawn(move || {
+            for abort in to_abort {
+                abort.abort();
+            }
+        });
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|i| {
+                let guard = drops.guard();
+                let task = workers.queue.spawn(async move {
+                    let _guard = guard;
+                    for _ in 0..i % 5 {
+                        yield_now().await;
+                    }
+                    if i % 3 == 0 {
+                        pending::<()>().await;
+                    }
+                    i
+                });
+                // Some of them twice, and many at the very moment at which they end.
+                if i % 3 == 0 || i % 2 == 0 {
+                    aborting.send(task.abort_handle()).unwrap();
+                }
+                task
+            })
+            .collect();
+        drop(aborting);
+        for (i, task) in tasks.into_iter().enumerate() {
+            match block_on(task) {
+                Ok(value) => assert_eq!(value, i),
+                Err(error) => assert!(error.is_cancelled() && (i % 3 == 0 || i % 2 == 0)),
+            }
+        }
+        aborter.join().unwrap();
+        assert_eq!(drops.get(), TASKS);
+        assert!(workers.queue.tasks().is_empty());
+    });
+}
+
+#[test]
+fn tasks_that_come_or_are_woken_at_the_end_are_dropped_as_well() {
+    within_a_minute(|| {
+        for _ in 0..50 {
+            let queue = RunQueue::new();
+            let drops = CountDrops::new();
+            let spawned = Arc::new(AtomicUsize::new(0));
+            let workers: Vec<_> = (0..2)
+                .map(|_| {
+                    let queue = Arc::clone(&queue);
+                    thread::spawn(move || block_on(queue.run_until(queue.tasks().drained())))
+                })
+                .collect();
+            let spawners: Vec<_> = (0..2)
+                .map(|_| {
+                    let (queue, drops, spawned) =
+                        (Arc::clone(&queue), drops.clone(), Arc::clone(&spawned));
+                    thread::spawn(move || {
+                        let (sender, mut receiver) = unbounded();
+                        while !queue.tasks().is_closed() {
+                            let guard = drops.guard();
+                            spawned.fetch_add(1, Ordering::SeqCst);
+                            let sender = sender.clone();
+                            queue.spawn(async move {
+                                let _guard = guard;
+                                poll_fn(|cx| {
+                                    // Woken by the spawning thread, perhaps while the queue closes.
+                                    let _ = sender.send(cx.waker().clone());
+                                    Poll::<()>::Pending
+                                })
+                                .await;
+                            });
+                            while let Ok(waker) = receiver.try_recv() {
+                                waker.wake();
+                            }
+                        }
+                    })
+                })
+                .collect();
+            while spawned.load(Ordering::SeqCst) < 20 {
+                thread::yield_now();
+            }
+            queue.tasks().close();
+            for thread in workers.into_iter().chain(spawners) {
+                thread.join().unwrap();
+            }
+            assert_eq!(drops.get(), spawned.load(Ordering::SeqCst));
+            assert_eq!(Arc::strong_count(&queue), 1, "no task keeps the queue");
+        }
+    });
 }
 
 #[test]

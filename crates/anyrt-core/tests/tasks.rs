@@ -310,21 +310,47 @@ fn a_destructor_that_panics_during_abort_gives_its_panic() {
     assert_eq!(message(joined(handle).unwrap_err()), "in the destructor");
 }
 
+/// Panics when it is polled, and is dropped only after that.
+struct PanicInPoll<T>(T);
+
+impl<T> Future for PanicInPoll<T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        panic!("in the poll");
+    }
+}
+
 #[test]
 fn of_two_panics_the_first_one_is_reported() {
-    /// Panics when it is polled, and once more when it is dropped.
-    struct Twice(#[expect(dead_code, reason = "for its destructor")] PanicOnDrop);
-    impl Future for Twice {
-        type Output = ();
-        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-            panic!("in the poll");
-        }
-    }
     let tasks = ByHand::new();
-    let handle = tasks.spawn(Twice(PanicOnDrop("in the destructor")));
+    let handle = tasks.spawn(PanicInPoll(PanicOnDrop("in the destructor")));
     tasks.run();
     assert!(tasks.tasks.is_empty());
     assert_eq!(message(joined(handle).unwrap_err()), "in the poll");
+}
+
+#[test]
+fn a_panic_whose_payload_panics_when_dropped_harms_nobody() {
+    /// Panics with a payload that panics when it is dropped.
+    struct Nested;
+    impl Drop for Nested {
+        fn drop(&mut self) {
+            std::panic::panic_any(PanicOnDrop("in the payload"));
+        }
+    }
+    let tasks = ByHand::new();
+    // In the destructor of a future that has panicked already.
+    let handle = tasks.spawn(PanicInPoll(Nested));
+    let panicking = handle.abort_handle();
+    tasks.run();
+    assert!(panicking.is_finished());
+    assert_eq!(message(joined(handle).unwrap_err()), "in the poll");
+    // In a result that nobody joins.
+    drop(tasks.spawn(async { Nested }));
+    drop(tasks.spawn(async { std::panic::panic_any(PanicOnDrop("in the payload")) }));
+    tasks.run();
+    assert!(tasks.tasks.is_empty());
 }
 
 #[test]

@@ -313,7 +313,7 @@ pin_project! {
             let mut this = this.project();
             if this.future.is_some() {
                 // Never polled to its end; who joins hears of the cancellation, not of the destructor.
-                let _ = catch(|| this.future.set(None));
+                drop_quietly(|| this.future.set(None));
                 this.tasks.remove(*this.key, *this.id);
             }
         }
@@ -358,7 +358,7 @@ impl<F: Future> Future for Isolated<F> {
                 Ok(Poll::Ready(value)) => Ok(value),
                 Err(payload) => {
                     // The panic that came first is the one to report.
-                    let _ = catch(|| this.future.set(None));
+                    drop_quietly(|| this.future.set(None));
                     Err(JoinError::panicked(id, payload))
                 }
             }
@@ -373,13 +373,23 @@ fn catch<T>(f: impl FnOnce() -> T) -> thread::Result<T> {
     catch_unwind(AssertUnwindSafe(f))
 }
 
+/// Runs a destructor whose panic nobody will hear of.
+fn drop_quietly(destructor: impl FnOnce()) {
+    if let Err(payload) = catch(destructor)
+        && let Err(payload) = catch(|| drop(payload))
+    {
+        // A payload that panics as it is dropped, with one that may do so, too. To leak it ends that.
+        std::mem::forget(payload);
+    }
+}
+
 /// A task's result, on its way to whoever joins. If nobody does, its destructor must not unwind either.
 struct Outcome<T>(Option<Result<T, JoinError>>);
 
 impl<T> Drop for Outcome<T> {
     fn drop(&mut self) {
         if let Some(result) = self.0.take() {
-            let _ = catch(|| drop(result));
+            drop_quietly(|| drop(result));
         }
     }
 }
