@@ -124,3 +124,28 @@ impl<F: Future> Future for Cooperative<F> {
         charged(cx, |cx| future.poll(cx))
     }
 }
+
+pin_project_lite::pin_project! {
+    /// Gives a future the budget of a task.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Budgeted<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+/// Gives `future` the budget of a task in each poll, for a runtime whose tasks have another budget than this one.
+pub fn budgeted<F: Future>(future: F) -> Budgeted<F> {
+    Budgeted { future }
+}
+
+impl<F: Future> Future for Budgeted<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let future = self.project().future;
+        with_budget(|| future.poll(cx))
+    }
+}

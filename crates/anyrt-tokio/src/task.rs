@@ -9,6 +9,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use anyrt_core::coop;
 use anyrt_core::error::JoinError;
 use anyrt_core::task::{Id, LocalSpawner, Spawner};
 use pin_project_lite::pin_project;
@@ -270,7 +271,9 @@ impl<F: Future> Future for RunUntil<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        if let Poll::Ready(value) = self.project().future.poll(cx) {
+        let future = self.project().future;
+        // Beside Tokio's own budget, for the operations that charge the core's.
+        if let Poll::Ready(value) = coop::with_budget(|| future.poll(cx)) {
             return Poll::Ready(value);
         }
         let set = SCOPE.with_borrow(|scope| match scope {

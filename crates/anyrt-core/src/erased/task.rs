@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 
 use super::ErasedRuntime;
 use crate::blocking::Blocking;
+use crate::coop;
 use crate::error::JoinError;
 use crate::task::{AbortHandle, Id, JoinHandle, LocalSpawner, Spawner};
 
@@ -87,7 +88,7 @@ impl Spawner for ErasedRuntime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let future = future.map(|value| Box::new(value) as Value);
+        let future = coop::budgeted(future).map(|value| Box::new(value) as Value);
         ErasedJoinHandle::new(self.inner.dyn_spawn(Box::pin(future)))
     }
 }
@@ -100,7 +101,7 @@ impl LocalSpawner for ErasedRuntime {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let future = future.map(|value| Box::new(value) as LocalValue);
+        let future = coop::budgeted(future).map(|value| Box::new(value) as LocalValue);
         ErasedLocalJoinHandle::new(self.inner.dyn_spawn_local(Box::pin(future)))
     }
 }
