@@ -234,6 +234,11 @@ impl Shard {
                 let dry = local.queue.borrow().is_empty();
                 let over = now >= slice_end;
                 if over && !dry {
+                    // A turn may take longer than a slice, so the sockets must have theirs here, too.
+                    if self.reactor.collect(&mut driver.scratch, false) {
+                        driver.alarm = None;
+                    }
+                    driver.scratch.wake_all();
                     self.reactor.ring_doorbell();
                     return true;
                 }
