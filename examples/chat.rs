@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyrt::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use anyrt::net::{TcpListener, TcpStream};
 use anyrt::runtime::Handle;
-use anyrt::shutdown::{CancellationToken, GracefulShutdown};
-use anyrt::sync::broadcast;
+use anyrt::shutdown::GracefulShutdown;
+use anyrt::sync::{CancellationToken, broadcast};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -34,7 +34,7 @@ async fn main() -> Result<()> {
             ctrlc::set_handler(move || token.cancel())?;
             serve(listener, &shutdown).await?;
             println!("waiting for the clients");
-            Ok(shutdown.shutdown(&Handle::current(), GRACE).await?)
+            Ok(shutdown.shutdown(GRACE).await?)
         }
         _ => Err("usage: chat [ADDRESS]".into()),
     }
@@ -47,19 +47,23 @@ type Line = (u64, Arc<str>);
 async fn serve(listener: TcpListener, shutdown: &GracefulShutdown) -> std::io::Result<()> {
     let (lines, _) = broadcast::channel::<Line>(BACKLOG);
     for number in 1.. {
-        let Some(accepted) = shutdown.token().run_until_cancelled(listener.accept()).await else {
+        let Some(accepted) = shutdown
+            .token()
+            .run_until_cancelled(listener.accept())
+            .await
+        else {
             break;
         };
         let (stream, peer) = accepted?;
         let lines = lines.clone();
         let token = shutdown.token().clone();
-        anyrt::spawn(shutdown.track(async move {
+        shutdown.spawn(async move {
             let heard = lines.subscribe();
             let talking = talk(stream, number, lines, heard, &token);
             if let Err(error) = talking.await {
                 eprintln!("{peer}: {error}");
             }
-        }));
+        });
     }
     Ok(())
 }
@@ -73,7 +77,9 @@ async fn talk(
 ) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut said = BufReader::new(reader).lines();
-    writer.write_all(format!("* you are {number}\n").as_bytes()).await?;
+    writer
+        .write_all(format!("* you are {number}\n").as_bytes())
+        .await?;
     loop {
         // Each of the three may be dropped half-way without losing anything.
         anyrt::select! {
@@ -116,7 +122,9 @@ async fn demo() -> Result<()> {
         clients.push((lines, writer));
     }
     for (number, (_, writer)) in clients.iter_mut().enumerate() {
-        writer.write_all(format!("line {number}\n").as_bytes()).await?;
+        writer
+            .write_all(format!("line {number}\n").as_bytes())
+            .await?;
     }
     for (lines, _) in &mut clients {
         for _ in 0..CLIENTS - 1 {
@@ -132,9 +140,11 @@ async fn demo() -> Result<()> {
         }
     }
     server.await??;
-    let rt = Handle::current();
-    shutdown.shutdown(&rt, GRACE).await?;
-    let name = rt.backend().name();
-    println!("{name}: {CLIENTS} clients heard {} lines each, and the goodbye", CLIENTS - 1);
+    shutdown.shutdown(GRACE).await?;
+    let name = Handle::current().backend().name();
+    println!(
+        "{name}: {CLIENTS} clients heard {} lines each, and the goodbye",
+        CLIENTS - 1
+    );
     Ok(())
 }

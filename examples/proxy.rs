@@ -88,6 +88,10 @@ async fn demo() -> Result<()> {
         return Err("the answer is not what the server sent".into());
     }
     let name = anyrt::runtime::Handle::current().backend().name();
-    println!("{name}: {} bytes up, FIN, {} bytes down", question.len(), answer.len());
+    println!(
+        "{name}: {} bytes up, FIN, {} bytes down",
+        question.len(),
+        answer.len()
+    );
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyrt_core::error::ShutdownTimeout;
 use anyrt_core::net::ToSocketAddrs;
 use anyrt_core::shutdown::GracefulShutdown;
-use anyrt_core::{Net, Runtime, TcpListener, Timer};
+use anyrt_core::{JoinHandle, Net, Runtime, TcpListener};
 use futures_util::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
 /// A client that says nothing for so long is disconnected.
@@ -34,9 +34,10 @@ impl<R: Runtime> Server<R> {
         let shutdown = GracefulShutdown::new();
         let rt = self.rt.clone();
         let group = shutdown.clone();
-        shutdown.spawn(&rt, |stop| async move {
+        let accepting = shutdown.spawn(&rt, |stop| async move {
             stop.run_until_cancelled(self.accept(&group)).await;
         });
+        accepting.detach();
         Serving { rt, shutdown }
     }
 
@@ -44,7 +45,7 @@ impl<R: Runtime> Server<R> {
         while let Ok((stream, _)) = self.listener.accept().await {
             let rt = self.rt.clone();
             // A client that breaks the connection harms only itself, so nobody asks how it ended.
-            shutdown.spawn(&self.rt, |_| serve(rt, stream));
+            shutdown.spawn(&self.rt, |_| serve(rt, stream)).detach();
         }
     }
 }
@@ -60,10 +61,7 @@ impl<R: Runtime> Serving<R> {
     }
 }
 
-async fn serve<R: Runtime>(
-    rt: R,
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-) -> io::Result<()> {
+async fn serve<R: Runtime>(rt: R, stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
     loop {

@@ -31,11 +31,11 @@ impl Options {
         };
         let mut args = std::env::args().skip(1);
         while let Some(name) = args.next() {
-            let value = args
-                .next()
-                .ok_or_else(|| format!("{name} needs a value"))?;
+            let value = args.next().ok_or_else(|| format!("{name} needs a value"))?;
             match name.as_str() {
-                "--seconds" => options.seconds = value.parse().map_err(|e| format!("{name}: {e}"))?,
+                "--seconds" => {
+                    options.seconds = value.parse().map_err(|e| format!("{name}: {e}"))?
+                }
                 "--connections" => {
                     options.connections = value.parse().map_err(|e| format!("{name}: {e}"))?;
                 }
@@ -61,9 +61,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<u64, Box<dyn std::error::Error>> {
-    let options = Options::parse().map_err(|error| {
-        format!("{error}\nusage: switch [--seconds S] [--connections N]")
-    })?;
+    let options = Options::parse()
+        .map_err(|error| format!("{error}\nusage: switch [--seconds S] [--connections N]"))?;
     let backends = match Backend::from_env()? {
         Some(backend) => vec![backend],
         None => Backend::enabled().to_vec(),

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use anyrt::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use anyrt::net::{TcpListener, TcpStream};
-use anyrt::runtime::Handle;
 use anyrt::shutdown::GracefulShutdown;
 use anyrt::sync::RwLock;
 use anyrt::time::timeout;
@@ -53,13 +52,13 @@ impl Service {
         let address = listener.local_addr()?;
         let shutdown = GracefulShutdown::new();
         let store = Store::default();
-        anyrt::spawn(shutdown.track({
+        shutdown.spawn({
             let shutdown = shutdown.clone();
             async move {
                 let accepting = accept(listener, store, &shutdown);
                 shutdown.token().run_until_cancelled(accepting).await;
             }
-        }));
+        });
         Ok(Self { address, shutdown })
     }
 
@@ -70,7 +69,7 @@ impl Service {
     /// Accepts no more, and waits for the connections to end.
     pub async fn stop(self) -> io::Result<()> {
         self.shutdown
-            .shutdown(&Handle::current(), Duration::from_secs(5))
+            .shutdown(Duration::from_secs(5))
             .await
             .map_err(io::Error::other)
     }
@@ -81,11 +80,11 @@ async fn accept(listener: TcpListener, store: Store, connections: &GracefulShutd
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let store = Arc::clone(&store);
-                anyrt::spawn(connections.track(async move {
+                connections.spawn(async move {
                     if let Err(error) = serve(stream, store).await {
                         eprintln!("{peer}: {error}");
                     }
-                }));
+                });
             }
             // Such as too many open files: the listener is fine, others may close theirs.
             Err(error) => {

@@ -17,7 +17,7 @@
 //! each sentence of it.
 //!
 //! ```
-//! use anyrt_core::{Net, Runtime, Spawner, TcpListener};
+//! use anyrt_core::{JoinHandle, Net, Runtime, Spawner, TcpListener};
 //! use futures_util::AsyncWriteExt;
 //!
 //! /// Greets every client; runs on whatever runtime the caller has.
@@ -25,7 +25,7 @@
 //!     let listener = rt.bind_tcp(address).await?;
 //!     loop {
 //!         let (mut stream, _) = listener.accept().await?;
-//!         rt.spawn(async move { stream.write_all(b"hello\n").await });
+//!         rt.spawn(async move { stream.write_all(b"hello\n").await }).detach();
 //!     }
 //! }
 //! ```

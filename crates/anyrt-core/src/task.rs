@@ -78,6 +78,13 @@ pub trait JoinHandle<T>: Future<Output = Result<T, JoinError>> + Unpin + fmt::De
     /// A handle that can abort the task, and no more.
     fn abort_handle(&self) -> Self::AbortHandle;
 
+    /// Lets the task go on by itself. It is what dropping the handle does, said aloud.
+    fn detach(self)
+    where
+        Self: Sized,
+    {
+    }
+
     /// Aborts the task and waits until it has ended.
     ///
     /// # Errors
