@@ -23,7 +23,7 @@ use crate::waiters::{Wait, Waiter, Waiters};
 ///
 /// # Examples
 /// ```
-/// use anyrt_core::{CancellationToken, Runtime};
+/// use anyrt_core::{CancellationToken, JoinHandle, Runtime};
 ///
 /// async fn serve<R: Runtime>(rt: R) {
 ///     let server = CancellationToken::new();
@@ -31,7 +31,8 @@ use crate::waiters::{Wait, Waiter, Waiters};
 ///     let connection = server.child_token();
 ///     rt.spawn(async move {
 ///         connection.run_until_cancelled(async { /* requests */ }).await;
-///     });
+///     })
+///     .detach();
 ///     server.cancel();
 /// }
 /// ```

@@ -16,36 +16,27 @@ use crate::tracker::{TaskTracker, TrackedFuture};
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use anyrt_core::{Runtime, TcpListener, error::ShutdownTimeout, shutdown::GracefulShutdown};
+/// use anyrt_core::channel::Receiver;
+/// use anyrt_core::shutdown::GracefulShutdown;
+/// use anyrt_core::{CancellationToken, JoinHandle, Runtime, error::ShutdownTimeout};
 ///
-/// /// Serves until `ctrl_c` is ready, then lets the clients finish, for ten seconds at most.
+/// /// Works until `ctrl_c` is ready, then lets what has begun end, for ten seconds at most.
 /// async fn run<R: Runtime>(
 ///     rt: R,
-///     listener: R::TcpListener,
+///     jobs: R::Receiver<String>,
 ///     ctrl_c: impl Future<Output = ()>,
 /// ) -> Result<(), ShutdownTimeout> {
 ///     let shutdown = GracefulShutdown::new();
-///     shutdown.spawn(&rt, |stop| accept(rt.clone(), listener, shutdown.clone(), stop));
+///     shutdown.spawn(&rt, |stop| work(jobs, stop)).detach();
 ///
 ///     ctrl_c.await;
 ///     shutdown.shutdown(&rt, Duration::from_secs(10)).await
 /// }
 ///
-/// # use anyrt_core::CancellationToken;
-/// async fn accept<R: Runtime>(
-///     rt: R,
-///     listener: R::TcpListener,
-///     shutdown: GracefulShutdown,
-///     stop: CancellationToken,
-/// ) {
-///     // Stops accepting as soon as it is asked to.
-///     while let Some(Ok((stream, _))) = stop.run_until_cancelled(listener.accept()).await {
-///         // Looks at `stop` between two requests, so that none is cut off.
-///         shutdown.spawn(&rt, |stop| async move {
-///             while !stop.is_cancelled() { /* a request of `stream` */
-/// #               drop(stream); return;
-///             }
-///         });
+/// /// Stops between two jobs, never within one.
+/// async fn work(mut jobs: impl Receiver<String>, stop: CancellationToken) {
+///     while let Some(Some(job)) = stop.run_until_cancelled(jobs.recv()).await {
+///         println!("{job}");
 ///     }
 /// }
 /// ```

@@ -25,12 +25,12 @@ use crate::waiters::{self, Waiters};
 ///
 /// # Examples
 /// ```
-/// use anyrt_core::{Runtime, TaskTracker};
+/// use anyrt_core::{JoinHandle, Runtime, TaskTracker};
 ///
 /// async fn run_all<R: Runtime>(rt: R) {
 ///     let tracker = TaskTracker::new();
 ///     for i in 0..10 {
-///         tracker.spawn_on(&rt, async move { println!("task {i}") });
+///         tracker.spawn_on(&rt, async move { println!("task {i}") }).detach();
 ///     }
 ///     tracker.close();
 ///     tracker.wait().await;
