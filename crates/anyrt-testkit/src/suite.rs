@@ -42,7 +42,7 @@ impl Suite {
     /// Tests `O` once more through `ErasedRuntime`, under the name `<kind>_erased`.
     pub fn erased<O: Owner>(self) -> Self {
         let name = format!("{}_erased", kind_name::<O>());
-        self.with(&name, |_| {}, Erased::<O>::build)
+        self.with(&name, |_| {}, |config| O::build(config).map(Erased::new))
     }
 
     /// Tests runtimes that `build` makes, under a name of your choice.
