@@ -26,6 +26,9 @@ const BUFFER: usize = 4096;
 /// Requests per second, and microseconds of the server's CPU per request.
 type Figures = (f64, f64);
 
+/// Serves while the client runs with that many connections.
+type Server = fn(usize) -> Figures;
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [role, address, connections, requests] = &args[..] {
@@ -38,7 +41,7 @@ fn main() {
     }
     let rounds: usize = args.first().map_or(5, |rounds| rounds.parse().unwrap());
     let only = args.get(1);
-    let servers: [(&str, fn(usize) -> Figures); 3] = [
+    let servers: [(&str, Server); 3] = [
         ("native glommio", native_glommio),
         ("anyrt glommio", anyrt_glommio),
         ("anyrt tokio", anyrt_tokio),

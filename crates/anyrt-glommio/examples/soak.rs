@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyrt_core::channel::{Receiver as _, Sender as _, queue};
-use anyrt_core::error::JoinError;
+use anyrt_core::executor::TaskHandle;
 use anyrt_core::runtime::Owner;
 use anyrt_core::task::yield_now;
 use anyrt_core::{Blocking, JoinHandle, LocalSpawner, Net, Spawner, TcpListener, Timer, UdpSocket};
@@ -366,8 +366,8 @@ fn panics(rt: &GlommioRuntime, pulse: &Pulse) {
     let (rt2, pulse) = (rt.clone(), pulse.clone());
     go(rt, 0, async move {
         loop {
-            let task = rt2.spawn(async { panic!("soak: on purpose") });
-            let error: JoinError = task.await.map(|()| ()).unwrap_err();
+            let task: TaskHandle<()> = rt2.spawn(async { panic!("soak: on purpose") });
+            let error = task.await.unwrap_err();
             assert!(error.is_panic());
             let task = rt2.spawn(async {
                 let _bomb = PanicsInDrop;

@@ -231,18 +231,9 @@ impl Shard {
                 let now = time::now();
                 self.timers.fire(now, &mut driver.scratch.wakers);
                 driver.scratch.wake_all();
-                let dry = local.queue.borrow().is_empty();
                 let over = now >= slice_end;
-                if over && !dry {
-                    // A turn may take longer than a slice, so the sockets must have theirs here, too.
-                    if self.reactor.collect(&mut driver.scratch, false) {
-                        driver.alarm = None;
-                    }
-                    driver.scratch.wake_all();
-                    self.reactor.ring_doorbell();
-                    return true;
-                }
                 let wait_here = driver.busy && !over;
+                let dry = local.queue.borrow().is_empty();
                 let asleep = dry && self.fall_asleep(driver, wait_here.then_some(slice_end));
                 if asleep && !wait_here {
                     return true;
@@ -252,6 +243,10 @@ impl Shard {
                 }
                 self.asleep.store(false, Ordering::SeqCst);
                 driver.scratch.wake_all();
+                if over {
+                    self.reactor.ring_doorbell();
+                    return true;
+                }
             }
         })
     }

@@ -136,7 +136,7 @@ fn two_tasks_compute_on_two_shards_at_once() {
     let task = rt.spawn(async move {
         let tasks = [0, 1].map(|_| {
             let meet = Arc::clone(&meet);
-            rt2.spawn(async move { drop(meet.wait()) })
+            rt2.spawn(async move { meet.wait().is_leader() })
         });
         for task in tasks {
             task.await.unwrap();
@@ -238,7 +238,7 @@ fn a_local_task_woken_from_elsewhere_runs_at_home() {
 }
 
 fn block_on_any_quickly<F: Future<Output: std::fmt::Debug>>(future: F) {
-    use std::task::{Context, Poll, Wake, Waker};
+    use std::task::{Context, Wake, Waker};
     struct Unpark(thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -247,7 +247,8 @@ fn block_on_any_quickly<F: Future<Output: std::fmt::Debug>>(future: F) {
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut future = std::pin::pin!(future);
-    while let Poll::Pending = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+    let mut cx = Context::from_waker(&waker);
+    while future.as_mut().poll(&mut cx).is_pending() {
         thread::park();
     }
 }

@@ -24,6 +24,9 @@ crate::tests! {
     a_sleep_that_outlives_the_runtime_panics_instead_of_hanging,
 }
 
+/// Not a future, so that nobody thinks that awaiting it was forgotten.
+struct Armed(Pin<Box<Sleep>>);
+
 async fn arm(sleep: &mut Pin<Box<Sleep>>) {
     poll_fn(|cx| {
         assert!(sleep.as_mut().poll(cx).is_pending());
@@ -39,9 +42,9 @@ fn a_sleep_armed_on_one_shard_ends_on_another() {
         let deadline = sleep.deadline();
         let armed = rt.spawn_on(0, async move {
             arm(&mut sleep).await;
-            sleep
+            Armed(sleep)
         });
-        let sleep = armed.await.unwrap();
+        let Armed(sleep) = armed.await.unwrap();
         rt.spawn_on(1, sleep).await.unwrap();
         assert!(rt.now() >= deadline);
     });
@@ -54,9 +57,9 @@ fn a_sleep_armed_on_a_shard_ends_on_a_plain_thread() {
         let deadline = sleep.deadline();
         let armed = rt.spawn(async move {
             arm(&mut sleep).await;
-            sleep
+            Armed(sleep)
         });
-        armed.await.unwrap().await;
+        armed.await.unwrap().0.await;
         assert!(rt.now() >= deadline);
     });
 }
@@ -126,7 +129,7 @@ fn armed_sleeps_can_be_dropped_on_another_thread() {
             let arming = async move {
                 arm(&mut sleep).await;
                 drop(alive);
-                sleep
+                Armed(sleep)
             };
             armed.push(rt.spawn_on(n % 2, arming).await.unwrap());
         }
