@@ -605,10 +605,11 @@ impl<T: AsFd, R, F: FnMut(&T) -> io::Result<R>> Future for Run<'_, T, F> {
             &mut this.operation,
             |_| false,
             |waker| {
+                let mut waker = waker.clone();
                 let mut waiting = fd.source.lock_waiting();
                 let place = id.and_then(|id| waiting.wakers.iter_mut().find(|w| w.0 == id));
                 match place {
-                    Some((_, _, former)) => former.clone_from(waker),
+                    Some((_, _, former)) => std::mem::swap(former, &mut waker),
                     None => {
                         waiting.next_id += 1;
                         *id = Some(waiting.next_id);
@@ -617,6 +618,9 @@ impl<T: AsFd, R, F: FnMut(&T) -> io::Result<R>> Future for Run<'_, T, F> {
                     }
                 }
                 fd.source.has_waiting.store(true, Ordering::SeqCst);
+                // The former waker goes outside the lock: its destructor may do anything.
+                drop(waiting);
+                drop(waker);
             },
         )
     }

@@ -35,6 +35,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use anyrt_core::executor::{Runnable, TaskHandle, Tasks};
+use anyrt_core::time::saturating_add;
 use concurrent_queue::ConcurrentQueue;
 use glommio::LocalExecutor;
 use glommio::io::PollableFd;
@@ -221,7 +222,7 @@ impl Shard {
     /// waiting for afterwards. `false` when the shard is to end.
     fn work(&self, driver: &mut Driver) -> bool {
         self.asleep.store(false, Ordering::SeqCst);
-        let slice_end = time::now() + self.slice;
+        let slice_end = saturating_add(time::now(), self.slice);
         LOCAL.with(|local| {
             loop {
                 self.run_tasks(local);

@@ -133,3 +133,56 @@ pub(crate) fn pin_to_core(index: usize) -> io::Result<()> {
     }
     sched_setaffinity(None, &one).map_err(Into::into)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(errno: Errno) -> String {
+        explain(errno.into()).to_string()
+    }
+
+    #[test]
+    fn each_refusal_names_its_cause_and_remedy() {
+        let missing = text(Errno::NOSYS);
+        assert!(
+            missing.contains("no io_uring") && missing.contains("Linux 5.8"),
+            "{missing}"
+        );
+        let forbidden = text(Errno::PERM);
+        assert!(forbidden.contains("forbidden here"), "{forbidden}");
+        assert!(
+            forbidden.contains("io_uring_disabled") || forbidden.contains("seccomp"),
+            "{forbidden}"
+        );
+        let memory = text(Errno::NOMEM);
+        for part in ["RLIMIT_MEMLOCK", "ulimit -l", "fewer shards"] {
+            assert!(memory.contains(part), "{memory}");
+        }
+        assert!(matches!(
+            explain(Errno::MFILE.into()),
+            BuildError::Io { .. }
+        ));
+    }
+
+    #[test]
+    fn memory_that_comes_late_is_waited_for_and_nothing_else_is() {
+        let mut attempts = 0;
+        let late = retry_without_memory(|| {
+            attempts += 1;
+            if attempts < 3 {
+                Err(Errno::NOMEM.into())
+            } else {
+                Ok(attempts)
+            }
+        });
+        assert_eq!(late.expect("the third attempt succeeds"), 3);
+        let mut attempts = 0;
+        let forbidden: io::Result<()> = retry_without_memory(|| {
+            attempts += 1;
+            Err(Errno::PERM.into())
+        });
+        assert!(forbidden.is_err());
+        assert_eq!(attempts, 1);
+    }
+}
