@@ -11,9 +11,9 @@ use std::time::Duration;
 use anyrt_core::channel::{Receiver as _, Sender as _, queue};
 use anyrt_core::runtime::Owner;
 use anyrt_core::{Net, Spawner, TcpListener as _, TcpStream as _, Timer, UdpSocket as _};
+use anyrt_glommio::GlommioRuntime;
 use anyrt_glommio::net::{TcpListener, TcpStream};
 use anyrt_glommio::reactor::{AsyncFd, Interest};
-use anyrt_glommio::{GlommioRuntime, runtime};
 use futures_util::future::{Either, select};
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWriteExt, FutureExt};
 
@@ -415,17 +415,27 @@ fn any_descriptor_that_can_be_polled_can_be_awaited() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&reader, true).unwrap();
     let reader = AsyncFd::new(&rt, reader).unwrap();
+    let (more, wanted) = mpsc::channel();
     let reading = rt.spawn(async move {
-        let mut byte = [0];
+        let ready = reader.ready(Interest::Read).await.unwrap();
+        // A stale claim that it is not: the byte is there, but nobody has looked.
+        let _looked = reader.ready(Interest::Read).await.unwrap();
+        reader.clear_ready(ready);
+        let mut pending = pin!(reader.ready(Interest::Read));
+        assert!(pending.as_mut().now_or_never().is_none());
+        more.send(()).unwrap();
+        pending.await.unwrap();
+        let mut byte = [0; 2];
         let read = |mut pipe: &std::io::PipeReader| pipe.read(&mut byte);
         let n = reader.run(Interest::Read, read).await.unwrap();
         (n, byte)
     });
     writer.write_all(b"x").unwrap();
-    assert_eq!(runtime.block_on(reading).unwrap(), (1, *b"x"));
+    wanted.recv().unwrap();
+    writer.write_all(b"y").unwrap();
+    assert_eq!(runtime.block_on(reading).unwrap(), (2, *b"xy"));
 
     let file = std::fs::File::open("/proc/self/exe").unwrap();
     let error = AsyncFd::new(&rt, file).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
-    let _: &runtime::Runtime = &runtime;
 }
