@@ -1,6 +1,6 @@
 //! Tasks: Tokio's own, and a `LocalSet` for each `block_on` that needs one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
@@ -75,7 +75,10 @@ where
              so a future that is not `Send` cannot live there. Use `spawn`, or call `spawn_local` from the future \
              given to `block_on` (or from one of its local tasks)."
         ),
-        Scope::Open(set) => Rc::clone(set.get_or_insert_default()),
+        Scope::Open(set) => {
+            ANY.set(true);
+            Rc::clone(set.get_or_insert_default())
+        }
         // A destructor spawns while its `block_on` ends: this set, and the task with it, ends at once, too.
         Scope::Closing => Rc::default(),
     });
@@ -210,6 +213,8 @@ fn id(id: tokio::task::Id) -> Id {
 
 thread_local! {
     static SCOPE: RefCell<Scope> = const { RefCell::new(Scope::Closed) };
+    /// Whether a set was ever made on this thread: all that a `block_on` without local tasks looks at.
+    static ANY: Cell<bool> = const { Cell::new(false) };
 }
 
 enum Scope {
@@ -276,15 +281,22 @@ impl<F: Future> Future for RunUntil<F> {
         if let Poll::Ready(value) = coop::with_budget(|| future.poll(cx)) {
             return Poll::Ready(value);
         }
-        let set = SCOPE.with_borrow(|scope| match scope {
-            Scope::Open(set) => set.clone(),
-            Scope::Closed | Scope::Closing => None,
-        });
-        if let Some(set) = set {
-            // Runs a turn of the local tasks, and leaves the waker with them.
-            let turn = set.run_until(std::future::pending::<()>());
-            let _pending = pin!(turn).poll(cx);
+        if ANY.get() {
+            run_local_tasks(cx);
         }
         Poll::Pending
+    }
+}
+
+/// Runs a turn of the local tasks, and leaves the waker with them.
+#[cold]
+fn run_local_tasks(cx: &mut Context<'_>) {
+    let set = SCOPE.with_borrow(|scope| match scope {
+        Scope::Open(set) => set.clone(),
+        Scope::Closed | Scope::Closing => None,
+    });
+    if let Some(set) = set {
+        let turn = set.run_until(std::future::pending::<()>());
+        let _pending = pin!(turn).poll(cx);
     }
 }

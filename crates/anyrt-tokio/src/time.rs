@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyrt_core::Timer;
 use pin_project_lite::pin_project;
@@ -23,11 +23,29 @@ impl Timer for TokioRuntime {
         let _entered = self.as_inner().enter();
         sleep_until(deadline)
     }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let _entered = self.as_inner().enter();
+        sleep(duration)
+    }
 }
 
 /// The present, by Tokio's clock.
 pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// Waits for `duration` on the current runtime. [`Duration::MAX`] never ends.
+///
+/// # Panics
+/// When no Tokio runtime is current, or when it was built without timers.
+#[inline]
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep {
+        inner: tokio::time::sleep(duration),
+        fired: false,
+    }
 }
 
 /// Waits until `deadline` on the current runtime.
@@ -58,15 +76,25 @@ impl Future for Sleep {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
+        let deadline = this.inner.deadline();
+        let mut polled = this.inner.poll(cx);
         // A future that used up the budget must not keep its timeout from firing, so the first completion is
         // free; a timer that is polled on and on after it has fired pays, or it would never let others run.
-        let polled = if coop::has_budget_remaining() || *this.fired {
-            this.inner.poll(cx)
-        } else {
-            Pin::new(&mut coop::unconstrained(this.inner)).poll(cx)
-        };
+        if polled.is_pending() && !*this.fired && !coop::has_budget_remaining() {
+            polled = past(deadline);
+        }
         *this.fired |= polled.is_ready();
         polled
+    }
+}
+
+#[cold]
+fn past(deadline: tokio::time::Instant) -> Poll<()> {
+    if tokio::time::Instant::now() >= deadline {
+        Poll::Ready(())
+    } else {
+        // Whoever finds the budget used up is woken at once.
+        Poll::Pending
     }
 }
 

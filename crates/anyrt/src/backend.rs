@@ -84,7 +84,7 @@ pub(crate) enum Each<T, S, A, G> {
     Glommio(G),
 }
 
-/// The one match: evaluates the expression with the value of whichever backend it is.
+/// The match: evaluates the expression with the value of whichever backend it is.
 macro_rules! each {
     ($value:expr, $backend:pat => $result:expr) => {
         match $value {
@@ -108,7 +108,19 @@ macro_rules! map_each {
     };
 }
 
-pub(crate) use {each, map_each};
+/// As [`each!`], after Tokio was dealt with.
+macro_rules! each_but_tokio {
+    ($value:expr, $backend:pat => $result:expr) => {
+        match $value {
+            $crate::backend::Each::Tokio(_) => unreachable!("Tokio comes first"),
+            $crate::backend::Each::Smol($backend) => $result,
+            $crate::backend::Each::AsyncStd($backend) => $result,
+            $crate::backend::Each::Glommio($backend) => $result,
+        }
+    };
+}
+
+pub(crate) use {each, each_but_tokio, map_each};
 
 /// One of the runtimes that anyrt knows; each is a feature of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

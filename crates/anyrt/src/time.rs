@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use anyrt_core::Timer;
-use anyrt_core::time::{Sleep as _, saturating_add};
+use anyrt_core::time::Sleep as _;
 use pin_project_lite::pin_project;
 
 use crate::backend::{Backend, Each, async_std, each, entered, glommio, no_runtime, smol, tokio};
@@ -38,7 +38,13 @@ pub type Interval = anyrt_core::time::Interval<Handle>;
 #[inline]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    sleep_until(saturating_add(now(), duration))
+    Sleep::new(match Backend::current() {
+        Some(Backend::Tokio) => Timers::Tokio {
+            sleep: tokio::time::sleep(duration),
+        },
+        Some(other) => elsewhere(other, duration, Timer::sleep, Timer::sleep, Timer::sleep),
+        None => panic!("{}", no_runtime()),
+    })
 }
 
 /// Waits until `deadline`.
@@ -51,36 +57,41 @@ pub fn sleep(duration: Duration) -> Sleep {
 #[inline]
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep {
-        inner: match Backend::current() {
-            Some(Backend::Tokio) => Timers::Tokio {
-                sleep: tokio::time::sleep_until(deadline),
-            },
-            Some(Backend::Smol) => Timers::Smol {
-                sleep: entered(smol::Handle::with_current(|rt| rt.sleep_until(deadline))),
-            },
-            Some(Backend::AsyncStd) => Timers::AsyncStd {
-                sleep: entered(async_std::Handle::with_current(|rt| {
-                    rt.sleep_until(deadline)
-                })),
-            },
-            Some(Backend::Glommio) => Timers::Glommio {
-                sleep: entered(glommio::Handle::with_current(|rt| rt.sleep_until(deadline))),
-            },
-            None => panic!("{}", no_runtime()),
+    Sleep::new(match Backend::current() {
+        Some(Backend::Tokio) => Timers::Tokio {
+            sleep: tokio::time::sleep_until(deadline),
         },
-        pinned: PhantomPinned,
-    }
+        Some(other) => elsewhere(
+            other,
+            deadline,
+            Timer::sleep_until,
+            Timer::sleep_until,
+            Timer::sleep_until,
+        ),
+        None => panic!("{}", no_runtime()),
+    })
 }
 
-#[track_caller]
-fn now() -> Instant {
-    match Backend::current() {
-        Some(Backend::Tokio) => tokio::time::now(),
-        Some(Backend::Smol) => entered(smol::Handle::with_current(Timer::now)),
-        Some(Backend::AsyncStd) => entered(async_std::Handle::with_current(Timer::now)),
-        Some(Backend::Glommio) => entered(glommio::Handle::with_current(Timer::now)),
-        None => panic!("{}", no_runtime()),
+/// A timer of the current runtime, which is not Tokio.
+#[inline(never)]
+fn elsewhere<T>(
+    backend: Backend,
+    when: T,
+    on_smol: fn(&smol::Handle, T) -> smol::time::Sleep,
+    on_async_std: fn(&async_std::Handle, T) -> async_std::time::Sleep,
+    on_glommio: fn(&glommio::Handle, T) -> glommio::time::Sleep,
+) -> Timers {
+    match backend {
+        Backend::Smol => Timers::Smol {
+            sleep: entered(smol::Handle::with_current(|rt| on_smol(rt, when))),
+        },
+        Backend::AsyncStd => Timers::AsyncStd {
+            sleep: entered(async_std::Handle::with_current(|rt| on_async_std(rt, when))),
+        },
+        Backend::Glommio => Timers::Glommio {
+            sleep: entered(glommio::Handle::with_current(|rt| on_glommio(rt, when))),
+        },
+        Backend::Tokio => unreachable!("it comes first"),
     }
 }
 
@@ -166,6 +177,14 @@ macro_rules! each_timer {
 }
 
 impl Sleep {
+    #[inline]
+    fn new(inner: Timers) -> Self {
+        Self {
+            inner,
+            pinned: PhantomPinned,
+        }
+    }
+
     /// When it fires.
     pub fn deadline(&self) -> Instant {
         each_timer!(Timers, &self.inner, sleep => sleep.deadline())
@@ -213,23 +232,20 @@ impl Timer for Handle {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
-        Sleep {
-            inner: match &self.inner {
-                Each::Tokio(rt) => Timers::Tokio {
-                    sleep: rt.sleep_until(deadline),
-                },
-                Each::Smol(rt) => Timers::Smol {
-                    sleep: rt.sleep_until(deadline),
-                },
-                Each::AsyncStd(rt) => Timers::AsyncStd {
-                    sleep: rt.sleep_until(deadline),
-                },
-                Each::Glommio(rt) => Timers::Glommio {
-                    sleep: rt.sleep_until(deadline),
-                },
+        Sleep::new(match &self.inner {
+            Each::Tokio(rt) => Timers::Tokio {
+                sleep: rt.sleep_until(deadline),
             },
-            pinned: PhantomPinned,
-        }
+            Each::Smol(rt) => Timers::Smol {
+                sleep: rt.sleep_until(deadline),
+            },
+            Each::AsyncStd(rt) => Timers::AsyncStd {
+                sleep: rt.sleep_until(deadline),
+            },
+            Each::Glommio(rt) => Timers::Glommio {
+                sleep: rt.sleep_until(deadline),
+            },
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use ::tokio::io::ReadBuf;
 
 use super::tcp_stream::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
-use crate::backend::{Each, each};
+use crate::backend::{Each, each, each_but_tokio};
 
 /// Reads from a stream that wants initialized memory.
 fn read_initialized(
@@ -45,7 +45,7 @@ macro_rules! async_read {
                 cx: &mut Context<'_>,
                 buf: &mut ReadBuf<'_>,
             ) -> Poll<io::Result<()>> {
-                each!(&mut self.inner, reader => read_initialized(reader, cx, buf))
+                each_but_tokio!(&mut self.inner, reader => read_initialized(reader, cx, buf))
             }
         }
 
@@ -125,7 +125,9 @@ macro_rules! async_write {
                 cx: &mut Context<'_>,
                 buf: &[u8],
             ) -> Poll<io::Result<usize>> {
-                futures_io::AsyncWrite::poll_write(Pin::new(self), cx, buf)
+                each_but_tokio!(&mut self.inner, writer => {
+                    futures_io::AsyncWrite::poll_write(Pin::new(writer), cx, buf)
+                })
             }
 
             #[inline(never)]
@@ -134,7 +136,9 @@ macro_rules! async_write {
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                futures_io::AsyncWrite::poll_write_vectored(Pin::new(self), cx, bufs)
+                each_but_tokio!(&mut self.inner, writer => {
+                    futures_io::AsyncWrite::poll_write_vectored(Pin::new(writer), cx, bufs)
+                })
             }
         }
 
