@@ -82,8 +82,9 @@ async fn destructors_of_aborted_tasks_see_the_runtime<R: Runtime>(rt: R) {
         }
     }
     let (tell, saw) = std::sync::mpsc::channel();
+    let looks = Looks(tell);
     let task = rt.spawn(async move {
-        let _looks = Looks(tell);
+        let _looks = looks;
         std::future::pending::<()>().await;
     });
     crate::settle(&rt).await;
