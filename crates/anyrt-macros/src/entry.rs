@@ -2,9 +2,9 @@
 
 use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Ident, ItemFn, Path, Result, ReturnType};
+use syn::{Attribute, Error, Ident, ItemFn, Path, Result};
 
 use crate::args::{Args, BACKENDS, Flavor};
 
@@ -34,7 +34,7 @@ pub(crate) fn check(function: &ItemFn) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn main(args: Args, mut function: ItemFn) -> Result<TokenStream> {
+pub(crate) fn main(args: Args, function: ItemFn) -> Result<TokenStream> {
     if let Some(timeout) = &args.timeout_secs {
         return Err(Error::new(
             timeout.span(),
@@ -63,31 +63,23 @@ pub(crate) fn main(args: Args, mut function: ItemFn) -> Result<TokenStream> {
             _ => return Err(Error::new(*span, "a program has one backend")),
         },
     };
-    function.sig.asyncness = None;
     let ItemFn {
         attrs,
         vis,
-        sig,
+        sig: body,
         block,
     } = function;
-    let output = match &sig.output {
-        ReturnType::Default => quote!(()),
-        ReturnType::Type(_, output) => quote!(#output),
-    };
-    // At the end of the body, where a wrong type is best reported.
-    let body = quote_spanned! {block.span()=>
-        let body = async #block;
-    };
+    let mut sig = body.clone();
+    sig.asyncness = None;
+    let name = &sig.ident;
     Ok(quote! {
         #(#attrs)*
         #vis #sig {
-            #body
-            // Gives the body its type, and its errors a place.
-            async fn typed<F: ::core::future::Future<Output = #output>>(body: F) -> #output {
-                body.await
-            }
+            // A function of its own, so that what is wrong in it is reported there.
+            #body #block
+
             match #anyrt::runtime::Builder::#new() #worker_threads #backend .build() {
-                ::core::result::Result::Ok(runtime) => runtime.block_on(typed(body)),
+                ::core::result::Result::Ok(runtime) => runtime.block_on(#name()),
                 ::core::result::Result::Err(error) => {
                     ::core::panic!("could not start the runtime: {error}")
                 }
