@@ -9,7 +9,8 @@ use crate::task::Spawner;
 /// - A panic in a job is an `Err(JoinError)` to whoever joins it, and nothing else.
 /// - A job runs even if its handle is dropped. `abort` cancels it while it is queued and has no effect once it
 ///   runs.
-/// - When the runtime ends, running jobs are waited for and queued ones are cancelled.
+/// - When the runtime ends, running jobs are waited for. Queued ones are cancelled, or run if a thread comes to
+///   them first (Tokio's do when all threads are busy); either way they are settled when the owner's `drop` returns.
 /// - Jobs see this runtime as the current one and may `block_on`.
 ///
 /// [`crate::executor::BlockingPool`] does all of it.

@@ -54,3 +54,15 @@ topics! {
     time interval timeout fairness channel
     tcp listener halves udp dns moving cancel_safety fairness_io
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_cases_have_the_same_name() {
+        let names = super::names();
+        let unique: BTreeSet<_> = names.iter().collect();
+        assert_eq!(names.len(), unique.len());
+    }
+}

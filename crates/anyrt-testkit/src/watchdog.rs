@@ -171,3 +171,85 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
         .get_or_insert_with(|| format!("panicked at {place}:\n{text}"));
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Gate, panic_message, panic_on_purpose};
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn message(result: Result<Completion, Failed>) -> String {
+        match result {
+            Err(failed) => failed.message().unwrap_or_default().to_owned(),
+            Ok(_) => panic!("it ought to have failed"),
+        }
+    }
+
+    #[test]
+    fn a_case_that_returns_has_passed() {
+        assert!(matches!(
+            run("fine", LONG, || {}),
+            Ok(Completion::Completed)
+        ));
+    }
+
+    #[test]
+    fn a_case_that_hangs_fails_by_name_and_tells_what_it_was_doing() {
+        let never = Gate::new();
+        let result = run("x::hangs", Duration::from_millis(20), move || {
+            phase("dropping the runtime");
+            never.wait_blocking();
+        });
+        let message = message(result);
+        for part in ["x::hangs", "dropping the runtime", TIMEOUT_VARIABLE] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_panic_is_told_with_its_place_and_the_first_one_counts() {
+        let result = run("x::panics", LONG, || {
+            struct Second;
+            impl Drop for Second {
+                fn drop(&mut self) {
+                    let _ = catch_unwind(|| panic!("the second"));
+                }
+            }
+            let _second = Second;
+            panic!("the first");
+        });
+        let message = message(result);
+        for part in ["x::panics", file!(), "the first"] {
+            assert!(message.contains(part), "{message}");
+        }
+        assert!(!message.contains("the second"), "{message}");
+    }
+
+    #[test]
+    fn a_panic_passed_on_from_another_thread_is_told_with_its_text() {
+        let result = run("x::passes_on", LONG, || panic_on_purpose("from elsewhere"));
+        assert!(message(result).contains("from elsewhere"));
+    }
+
+    #[test]
+    fn a_panic_that_was_expected_is_not_the_reason_of_a_later_one() {
+        let result = run("x::later", LONG, || {
+            assert_eq!(panic_message(|| panic!("expected")), "expected");
+            panic!("the reason");
+        });
+        let message = message(result);
+        assert!(message.contains("the reason") && !message.contains("expected"));
+    }
+
+    #[test]
+    fn a_case_that_does_not_apply_is_ignored_with_its_reason() {
+        let result = run("x::skips", LONG, || skip("needs wings".to_owned()));
+        match result {
+            Ok(Completion::Ignored { reason }) => {
+                assert_eq!(reason.as_deref(), Some("needs wings"))
+            }
+            _ => panic!("it ought to be ignored"),
+        }
+    }
+}

@@ -229,21 +229,32 @@ fn a_handle_spawns_from_a_thread_that_is_in_no_runtime<O: Owner>(backend: &Backe
 }
 
 async fn spawning_in_a_spawned_task_a_hundred_thousand_deep_does_not_recurse<R: Runtime>(rt: R) {
+    thread_local! {
+        static DEPTH: Cell<usize> = const { Cell::new(0) };
+    }
     fn deeper<R: Runtime>(
         rt: R,
         left: usize,
         end: Gate,
+        deepest: Arc<AtomicUsize>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            match left {
-                0 => end.open(),
-                _ => drop(rt.spawn(deeper(rt.clone(), left - 1, end))),
+            let depth = DEPTH.get();
+            deepest.fetch_max(depth, Ordering::SeqCst);
+            // Ends early when it recurses: the stack would overflow, and take all other cases with it.
+            if left == 0 || depth > 10 {
+                return end.open();
             }
+            DEPTH.set(depth + 1);
+            drop(rt.spawn(deeper(rt.clone(), left - 1, end, deepest)));
+            DEPTH.set(depth);
         })
     }
-    let end = Gate::new();
-    drop(rt.spawn(deeper(rt.clone(), 100_000, end.clone())));
+    let (end, deepest) = (Gate::new(), Arc::default());
+    let first = deeper(rt.clone(), 100_000, end.clone(), Arc::clone(&deepest));
+    drop(rt.spawn(first));
     end.wait().await;
+    assert_eq!(deepest.load(Ordering::SeqCst), 0, "spawn polls the task");
 }
 
 async fn ten_thousand_tasks_all_run<R: Runtime>(rt: R) {
