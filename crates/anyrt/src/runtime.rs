@@ -268,6 +268,18 @@ impl Owner for Runtime {
     }
 }
 
+/// The handle of a task started through a handle.
+macro_rules! task_of {
+    ($handle:expr, $rt:ident => $task:expr) => {
+        match &$handle.inner {
+            Each::Tokio($rt) => JoinHandle::tokio($task),
+            Each::Smol($rt) => JoinHandle::core($task),
+            Each::AsyncStd($rt) => JoinHandle::core($task),
+            Each::Glommio($rt) => JoinHandle::core($task),
+        }
+    };
+}
+
 /// A handle to a runtime, cheap to clone. It does not keep the runtime alive.
 ///
 /// It implements every trait of [`anyrt_core`], so code that is generic over the runtime takes it as well.
@@ -321,12 +333,7 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        match &self.inner {
-            Each::Tokio(rt) => JoinHandle::tokio(rt.spawn(future)),
-            Each::Smol(rt) => JoinHandle::core(rt.spawn(future)),
-            Each::AsyncStd(rt) => JoinHandle::core(rt.spawn(future)),
-            Each::Glommio(rt) => JoinHandle::core(rt.spawn(future)),
-        }
+        task_of!(self, rt => rt.spawn(future))
     }
 
     /// Starts `job` on a thread where blocking harms nobody.
@@ -336,12 +343,7 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        match &self.inner {
-            Each::Tokio(rt) => JoinHandle::tokio(rt.spawn_blocking(job)),
-            Each::Smol(rt) => JoinHandle::core(rt.spawn_blocking(job)),
-            Each::AsyncStd(rt) => JoinHandle::core(rt.spawn_blocking(job)),
-            Each::Glommio(rt) => JoinHandle::core(rt.spawn_blocking(job)),
-        }
+        task_of!(self, rt => rt.spawn_blocking(job))
     }
 
     /// Runs `future` on this thread until it is ready; the runtime is current meanwhile.
@@ -385,12 +387,7 @@ impl LocalSpawner for Handle {
         F: Future + 'static,
         F::Output: 'static,
     {
-        match &self.inner {
-            Each::Tokio(rt) => JoinHandle::tokio(rt.spawn_local(future)),
-            Each::Smol(rt) => JoinHandle::core(rt.spawn_local(future)),
-            Each::AsyncStd(rt) => JoinHandle::core(rt.spawn_local(future)),
-            Each::Glommio(rt) => JoinHandle::core(rt.spawn_local(future)),
-        }
+        task_of!(self, rt => rt.spawn_local(future))
     }
 }
 

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use anyrt_core::Blocking;
 use anyrt_core::task::{AbortHandle as _, JoinHandle as _, LocalSpawner, Spawner};
-use anyrt_core::{Blocking, JoinError as Error};
 
 use crate::backend::{Backend, async_std, core_task, entered, glommio, no_runtime, smol, tokio};
 
@@ -17,6 +17,25 @@ pub use anyrt_core::error::JoinError;
 pub use anyrt_core::task::{Cancel, Id, YieldNow, yield_now};
 pub use join_set::JoinSet;
 pub use tracker::TaskTracker;
+
+/// The handle of a task started on the current runtime: on Tokio by a function, elsewhere through its handle.
+macro_rules! on_current {
+    ($on_tokio:expr, $rt:ident => $elsewhere:expr) => {
+        match Backend::current() {
+            Some(Backend::Tokio) => JoinHandle::tokio($on_tokio),
+            Some(Backend::Smol) => {
+                JoinHandle::core(entered(smol::Handle::with_current(|$rt| $elsewhere)))
+            }
+            Some(Backend::AsyncStd) => {
+                JoinHandle::core(entered(async_std::Handle::with_current(|$rt| $elsewhere)))
+            }
+            Some(Backend::Glommio) => {
+                JoinHandle::core(entered(glommio::Handle::with_current(|$rt| $elsewhere)))
+            }
+            None => panic!("{}", no_runtime()),
+        }
+    };
+}
 
 /// Starts `future` as a task of the current runtime and returns at once.
 ///
@@ -39,21 +58,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    match Backend::current() {
-        Some(Backend::Tokio) => JoinHandle::tokio(tokio::task::spawn(future)),
-        Some(Backend::Smol) => {
-            JoinHandle::core(entered(smol::Handle::with_current(|rt| rt.spawn(future))))
-        }
-        Some(Backend::AsyncStd) => {
-            JoinHandle::core(entered(async_std::Handle::with_current(|rt| {
-                rt.spawn(future)
-            })))
-        }
-        Some(Backend::Glommio) => JoinHandle::core(entered(glommio::Handle::with_current(|rt| {
-            rt.spawn(future)
-        }))),
-        None => panic!("{}", no_runtime()),
-    }
+    on_current!(tokio::task::spawn(future), rt => rt.spawn(future))
 }
 
 /// Starts `future` as a task that stays on this thread, for futures that are not `Send`.
@@ -69,21 +74,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    match Backend::current() {
-        Some(Backend::Tokio) => JoinHandle::tokio(tokio::task::spawn_local(future)),
-        Some(Backend::Smol) => JoinHandle::core(entered(smol::Handle::with_current(|rt| {
-            rt.spawn_local(future)
-        }))),
-        Some(Backend::AsyncStd) => {
-            JoinHandle::core(entered(async_std::Handle::with_current(|rt| {
-                rt.spawn_local(future)
-            })))
-        }
-        Some(Backend::Glommio) => JoinHandle::core(entered(glommio::Handle::with_current(|rt| {
-            rt.spawn_local(future)
-        }))),
-        None => panic!("{}", no_runtime()),
-    }
+    on_current!(tokio::task::spawn_local(future), rt => rt.spawn_local(future))
 }
 
 /// Starts `job` on a thread where blocking harms nobody.
@@ -98,21 +89,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    match Backend::current() {
-        Some(Backend::Tokio) => JoinHandle::tokio(tokio::blocking::spawn_blocking(job)),
-        Some(Backend::Smol) => JoinHandle::core(entered(smol::Handle::with_current(|rt| {
-            rt.spawn_blocking(job)
-        }))),
-        Some(Backend::AsyncStd) => {
-            JoinHandle::core(entered(async_std::Handle::with_current(|rt| {
-                rt.spawn_blocking(job)
-            })))
-        }
-        Some(Backend::Glommio) => JoinHandle::core(entered(glommio::Handle::with_current(|rt| {
-            rt.spawn_blocking(job)
-        }))),
-        None => panic!("{}", no_runtime()),
-    }
+    on_current!(tokio::blocking::spawn_blocking(job), rt => rt.spawn_blocking(job))
 }
 
 /// Joins a task: a future of its result. Dropping it detaches the task, it does not cancel it.
@@ -190,7 +167,7 @@ impl<T> JoinHandle<T> {
 }
 
 impl<T> Future for JoinHandle<T> {
-    type Output = Result<T, Error>;
+    type Output = Result<T, JoinError>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -28,6 +28,25 @@ pub type Timeout<F> = anyrt_core::time::Timeout<F, Sleep>;
 /// Ticks at a steady pace; see [`interval`].
 pub type Interval = anyrt_core::time::Interval<Handle>;
 
+/// A timer of the current runtime, after Tokio was dealt with.
+macro_rules! elsewhere {
+    ($backend:expr, $rt:ident => $sleep:expr) => {
+        Sleep::new(match $backend {
+            Some(Backend::Tokio) => unreachable!("Tokio comes first"),
+            Some(Backend::Smol) => Timers::Smol {
+                sleep: entered(smol::Handle::with_current(|$rt| $sleep)),
+            },
+            Some(Backend::AsyncStd) => Timers::AsyncStd {
+                sleep: entered(async_std::Handle::with_current(|$rt| $sleep)),
+            },
+            Some(Backend::Glommio) => Timers::Glommio {
+                sleep: entered(glommio::Handle::with_current(|$rt| $sleep)),
+            },
+            None => panic!("{}", no_runtime()),
+        })
+    };
+}
+
 /// Waits until `duration` after this call. [`Duration::MAX`] never ends.
 ///
 /// # Panics
@@ -38,13 +57,17 @@ pub type Interval = anyrt_core::time::Interval<Handle>;
 #[inline]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep::new(match Backend::current() {
-        Some(Backend::Tokio) => Timers::Tokio {
+    #[inline(never)]
+    #[track_caller]
+    fn elsewhere(backend: Option<Backend>, duration: Duration) -> Sleep {
+        elsewhere!(backend, rt => rt.sleep(duration))
+    }
+    match Backend::current() {
+        Some(Backend::Tokio) => Sleep::new(Timers::Tokio {
             sleep: tokio::time::sleep(duration),
-        },
-        Some(other) => elsewhere(other, duration, Timer::sleep, Timer::sleep, Timer::sleep),
-        None => panic!("{}", no_runtime()),
-    })
+        }),
+        backend => elsewhere(backend, duration),
+    }
 }
 
 /// Waits until `deadline`.
@@ -57,41 +80,16 @@ pub fn sleep(duration: Duration) -> Sleep {
 #[inline]
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep::new(match Backend::current() {
-        Some(Backend::Tokio) => Timers::Tokio {
+    #[inline(never)]
+    #[track_caller]
+    fn elsewhere(backend: Option<Backend>, deadline: Instant) -> Sleep {
+        elsewhere!(backend, rt => rt.sleep_until(deadline))
+    }
+    match Backend::current() {
+        Some(Backend::Tokio) => Sleep::new(Timers::Tokio {
             sleep: tokio::time::sleep_until(deadline),
-        },
-        Some(other) => elsewhere(
-            other,
-            deadline,
-            Timer::sleep_until,
-            Timer::sleep_until,
-            Timer::sleep_until,
-        ),
-        None => panic!("{}", no_runtime()),
-    })
-}
-
-/// A timer of the current runtime, which is not Tokio.
-#[inline(never)]
-fn elsewhere<T>(
-    backend: Backend,
-    when: T,
-    on_smol: fn(&smol::Handle, T) -> smol::time::Sleep,
-    on_async_std: fn(&async_std::Handle, T) -> async_std::time::Sleep,
-    on_glommio: fn(&glommio::Handle, T) -> glommio::time::Sleep,
-) -> Timers {
-    match backend {
-        Backend::Smol => Timers::Smol {
-            sleep: entered(smol::Handle::with_current(|rt| on_smol(rt, when))),
-        },
-        Backend::AsyncStd => Timers::AsyncStd {
-            sleep: entered(async_std::Handle::with_current(|rt| on_async_std(rt, when))),
-        },
-        Backend::Glommio => Timers::Glommio {
-            sleep: entered(glommio::Handle::with_current(|rt| on_glommio(rt, when))),
-        },
-        Backend::Tokio => unreachable!("it comes first"),
+        }),
+        backend => elsewhere(backend, deadline),
     }
 }
 
