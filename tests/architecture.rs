@@ -8,7 +8,13 @@ use serde_json::Value;
 /// The direct dependencies of each package of the workspace, but for those of tests.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");
@@ -45,7 +51,14 @@ fn the_core_knows_no_runtime() {
     let all = dependencies();
     for name in &all["anyrt-core"] {
         assert!(!name.starts_with("anyrt"), "anyrt-core depends on {name}");
-        for runtime in ["tokio", "smol", "async-std", "async-io", "async-executor", "glommio-ng"] {
+        for runtime in [
+            "tokio",
+            "smol",
+            "async-std",
+            "async-io",
+            "async-executor",
+            "glommio-ng",
+        ] {
             assert_ne!(name, runtime, "anyrt-core depends on a runtime");
         }
     }

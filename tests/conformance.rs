@@ -1,51 +1,57 @@
-//! Who passes the contract: one line for each backend and flavour.
+//! Who passes the contract: one line for each backend and flavour, and for the facade on each backend.
 //!
 //! `cargo test --test conformance [filter]`; what is tested is in `anyrt-testkit`.
 
 use std::process::ExitCode;
 
 use anyrt::runtime::{Backend, Runtime};
+use anyrt_core::runtime::Owner;
 use anyrt_testkit::{Suite, current_thread};
 
 fn main() -> ExitCode {
-    let suite = Suite::new()
-        .backend::<anyrt_tokio::runtime::Runtime>()
-        .flavor::<anyrt_tokio::runtime::Runtime>("current_thread", current_thread)
-        .erased::<anyrt_tokio::runtime::Runtime>()
-        .with(
-            "facade_tokio",
-            |_| {},
-            |config| Runtime::build_on(Backend::Tokio, config),
-        )
-        .backend::<anyrt_smol::runtime::Runtime>()
-        .flavor::<anyrt_smol::runtime::Runtime>("current_thread", current_thread)
-        .erased::<anyrt_smol::runtime::Runtime>()
-        .with(
-            "facade_smol",
-            |_| {},
-            |config| Runtime::build_on(Backend::Smol, config),
-        )
-        .backend::<anyrt_async_std::runtime::Runtime>()
-        .flavor::<anyrt_async_std::runtime::Runtime>("current_thread", current_thread)
-        .erased::<anyrt_async_std::runtime::Runtime>()
-        .with(
-            "facade_async_std",
-            |_| {},
-            |config| Runtime::build_on(Backend::AsyncStd, config),
-        );
-
-    #[cfg(target_os = "linux")]
-    let suite = suite
-        .backend::<anyrt_glommio::runtime::Runtime>()
-        .flavor::<anyrt_glommio::runtime::Runtime>("current_thread", current_thread)
-        .erased::<anyrt_glommio::runtime::Runtime>()
-        .with(
-            "facade_glommio",
-            |_| {},
-            |config| Runtime::build_on(Backend::Glommio, config),
-        );
-    #[cfg(not(target_os = "linux"))]
-    let suite = suite.skipped("glommio", "io_uring is Linux's");
-
+    let mut suite = Suite::new();
+    #[cfg(feature = "tokio")]
+    {
+        suite = backend::<anyrt_tokio::runtime::Runtime>(suite, Backend::Tokio);
+    }
+    #[cfg(feature = "smol")]
+    {
+        suite = backend::<anyrt_smol::runtime::Runtime>(suite, Backend::Smol);
+    }
+    #[cfg(feature = "async-std")]
+    {
+        suite = backend::<anyrt_async_std::runtime::Runtime>(suite, Backend::AsyncStd);
+    }
+    #[cfg(feature = "glommio")]
+    {
+        suite = match anyrt_glommio::is_available() {
+            Ok(()) => backend::<anyrt_glommio::runtime::Runtime>(suite, Backend::Glommio),
+            Err(reason) => {
+                let reason = reason.to_string();
+                ["glommio", "glommio_current_thread", "glommio_erased", "facade_glommio"]
+                    .iter()
+                    .fold(suite, |suite, name| suite.skipped(name, &reason))
+            }
+        };
+    }
     suite.run()
+}
+
+/// The traits, multi-threaded, on one thread and erased; and the facade, which is what applications call.
+#[cfg_attr(
+    not(any(
+        feature = "tokio",
+        feature = "smol",
+        feature = "async-std",
+        feature = "glommio"
+    )),
+    expect(dead_code, reason = "no backend is enabled")
+)]
+fn backend<O: Owner>(suite: Suite, backend: Backend) -> Suite {
+    let facade = format!("facade_{}", backend.name().replace('-', "_"));
+    suite
+        .backend::<O>()
+        .flavor::<O>("current_thread", current_thread)
+        .erased::<O>()
+        .with(&facade, |_| {}, move |config| Runtime::build_on(backend, config))
 }
