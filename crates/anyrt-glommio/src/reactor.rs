@@ -317,6 +317,14 @@ impl Source {
         }
     }
 
+    fn wake_everybody(&self) {
+        let mut wakers = Vec::new();
+        self.set_ready(READ | WRITE, &mut wakers);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
     /// Clears `bits`, unless an event came after `seen`.
     fn clear(&self, seen: u32, bits: u32) {
         let _ = self

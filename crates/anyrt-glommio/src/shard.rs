@@ -21,9 +21,14 @@
 //! # Why it cannot park with work
 //! Glommio's `run` parks with a runnable task if its latency ring holds a completion that wakes nobody at the moment
 //! between "poll the rings" and "run the tasks"; that is its preempt timer when the thread was held up that long,
-//! which is why a short one hangs it. Here that timer is a year away, the driver arms nothing on the latency ring,
-//! and the poll of the epoll completes on the main ring, where consuming it counts as progress: Glommio then does
-//! not park before it has run the driver.
+//! which is why a short one hangs it (`examples/soak.rs` stands still within a second with 100 µs and within a minute
+//! with 1 ms). Here that timer is a year away, the driver arms nothing on the latency ring, and the poll of the epoll
+//! completes on the main ring, where consuming it counts as progress: Glommio then does not park before it has run
+//! the driver.
+//!
+//! What a task does with Glommio itself may put completions on the latency ring: its sockets do, and its blocking
+//! calls through a notification. Timers that expire and plain reads and writes of files wake somebody. Who builds on
+//! more of Glommio must look at this again.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

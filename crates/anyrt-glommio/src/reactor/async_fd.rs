@@ -272,7 +272,15 @@ impl<T: AsFd> AsyncFd<T> {
             former.reactor().remove(self.get_ref().as_fd(), key);
             self.source.home_id.store(0, Ordering::Release);
         }
-        let key = shard.reactor().add(self.get_ref().as_fd(), &self.source)?;
+        let key = match shard.reactor().add(self.get_ref().as_fd(), &self.source) {
+            Ok(key) => key,
+            Err(error) => {
+                drop(home);
+                // Nobody watches for those who wait in the other direction; they shall see for themselves.
+                self.source.wake_everybody();
+                return Err(error);
+            }
+        };
         self.source.home_id.store(shard.id(), Ordering::Release);
         *home = Some((shard, key));
         Ok(true)
