@@ -68,7 +68,9 @@ async fn a_hundred_jobs_run_at_the_same_time<R: Runtime>(rt: R) {
         .map(|_| {
             let all_here = Arc::clone(&all_here);
             // Each blocks until a hundred are there.
-            rt.spawn_blocking(move || drop(all_here.wait()))
+            rt.spawn_blocking(move || {
+                all_here.wait();
+            })
         })
         .collect();
     for joined in join_all(jobs).await {

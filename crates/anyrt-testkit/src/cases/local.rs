@@ -254,7 +254,9 @@ fn local_tasks_are_dropped_on_their_thread_when_block_on_returns<O: Owner>(backe
 fn the_handle_of_a_local_task_that_was_left_behind_gives_cancelled<O: Owner>(backend: &Backend<O>) {
     let owner = backend.build();
     let rt = owner.handle().clone();
-    let task = owner.block_on(async { rt.spawn_local(std::future::pending::<()>()) });
+    let mut task = None;
+    owner.block_on(async { task = Some(rt.spawn_local(std::future::pending::<()>())) });
+    let task = task.unwrap();
     assert!(task.is_finished());
     assert!(owner.block_on(task).unwrap_err().is_cancelled());
 }

@@ -147,8 +147,9 @@ async fn into_inner_gives_the_future_back<R: Runtime>(rt: R) {
     let gate = Gate::new();
     let mut timeout = rt.timeout(Duration::ZERO, gate.wait());
     gate.open();
-    let _: &crate::GateWait = timeout.get_ref();
-    let _: &mut crate::GateWait = timeout.get_mut();
+    fn is_the_future(_: &crate::GateWait) {}
+    is_the_future(timeout.get_ref());
+    is_the_future(timeout.get_mut());
     timeout.into_inner().await;
 }
 

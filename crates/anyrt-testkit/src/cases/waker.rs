@@ -77,7 +77,8 @@ async fn a_task_may_wake_itself_inside_its_poll<R: Runtime>(rt: R) {
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
-        cx.waker().clone().wake();
+        let by_value = cx.waker().clone();
+        by_value.wake();
         Poll::Pending
     }));
     task.await.unwrap();
@@ -142,7 +143,8 @@ async fn forty_thousand_wakes_from_a_plain_thread_are_fine<R: Runtime>(rt: R) {
         std::thread::spawn(move || {
             for _ in 0..40_000 {
                 waker.wake_by_ref();
-                waker.clone().wake();
+                let by_value = waker.clone();
+                by_value.wake();
             }
         })
         .join()
@@ -158,7 +160,8 @@ async fn a_waker_outlives_its_task<R: Runtime>(rt: R) {
     task.await.unwrap();
     let waker = taken(&slot).await;
     waker.wake_by_ref();
-    waker.clone().wake();
+    let by_value = waker.clone();
+    by_value.wake();
     on_thread(move || waker.wake()).await;
     settle(&rt).await;
 }
