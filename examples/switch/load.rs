@@ -131,8 +131,8 @@ fn client(
     let mut payload = vec![0; PAYLOAD];
     let mut round = 0;
     while !shared.stop.load(Ordering::Relaxed) {
-        let key = index << 32 | round % 64;
-        fill(&mut payload, index << 32 | round);
+        let key = (index << 32) | (round % 64);
+        fill(&mut payload, (index << 32) | round);
         let mut ask = |operation, body: &[u8], expected: &[u8]| -> io::Result<()> {
             let start = Instant::now();
             let reply = call(&mut stream, operation, key, body)?;

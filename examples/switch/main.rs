@@ -51,7 +51,7 @@ impl Options {
 
 fn main() -> ExitCode {
     match run() {
-        Ok(errors) if errors == 0 => ExitCode::SUCCESS,
+        Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("switch: {error}");
