@@ -28,9 +28,14 @@ fn main() -> ExitCode {
             Ok(()) => backend::<anyrt_glommio::runtime::Runtime>(suite, Backend::Glommio),
             Err(reason) => {
                 let reason = reason.to_string();
-                ["glommio", "glommio_current_thread", "glommio_erased", "facade_glommio"]
-                    .iter()
-                    .fold(suite, |suite, name| suite.skipped(name, &reason))
+                [
+                    "glommio",
+                    "glommio_current_thread",
+                    "glommio_erased",
+                    "facade_glommio",
+                ]
+                .iter()
+                .fold(suite, |suite, name| suite.skipped(name, &reason))
             }
         };
     }
@@ -53,5 +58,9 @@ fn backend<O: Owner>(suite: Suite, backend: Backend) -> Suite {
         .backend::<O>()
         .flavor::<O>("current_thread", current_thread)
         .erased::<O>()
-        .with(&facade, |_| {}, move |config| Runtime::build_on(backend, config))
+        .with(
+            &facade,
+            |_| {},
+            move |config| Runtime::build_on(backend, config),
+        )
 }
