@@ -15,6 +15,7 @@ mod cancel_safety;
 mod channel;
 mod context;
 mod dns;
+mod ended;
 mod fairness;
 mod fairness_io;
 mod halves;
@@ -50,7 +51,7 @@ macro_rules! topics {
 
 topics! {
     task abort panic waker local
-    nesting shutdown context build blocking
+    nesting shutdown ended context build blocking
     time interval timeout fairness channel
     tcp listener halves udp dns moving cancel_safety fairness_io
 }

@@ -1,0 +1,106 @@
+//! Handles of a runtime that has ended: they tell so, and nobody is left waiting.
+
+use std::thread;
+
+use anyrt_core::runtime::Owner;
+use anyrt_core::task::{AbortHandle, JoinHandle, yield_now};
+use anyrt_core::{Blocking, Spawner};
+
+use super::shutdown::start;
+use crate::case::cases;
+use crate::{Backend, DropFlag, Gate, park_on};
+
+cases! {
+    fn spawn_after_the_end_gives_cancelled;
+    fn spawn_blocking_after_the_end_gives_cancelled;
+    fn a_handle_joined_after_the_end_gives_cancelled;
+    fn a_value_is_still_joined_after_the_end;
+    fn an_abort_after_the_end_does_nothing;
+    fn a_waker_used_after_the_end_does_nothing;
+    fn a_joiner_on_another_thread_is_woken_at_the_end;
+}
+
+fn spawn_after_the_end_gives_cancelled<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let rt = owner.handle().clone();
+    drop(owner);
+    let (flag, dropped) = DropFlag::new();
+    let task = rt.spawn(async move {
+        let _flag = flag;
+    });
+    assert!(dropped.is_dropped(), "nobody else will drop it");
+    assert!(park_on(task).unwrap_err().is_cancelled());
+}
+
+fn spawn_blocking_after_the_end_gives_cancelled<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let rt = owner.handle().clone();
+    drop(owner);
+    let (flag, dropped) = DropFlag::new();
+    let job = rt.spawn_blocking(move || drop(flag));
+    assert!(dropped.is_dropped(), "nobody else will drop it");
+    assert!(park_on(job).unwrap_err().is_cancelled());
+}
+
+fn a_handle_joined_after_the_end_gives_cancelled<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let (_, tasks) = start(&owner, 10, |_| std::future::pending());
+    drop(owner);
+    for task in tasks {
+        assert!(task.is_finished());
+        assert!(park_on(task).unwrap_err().is_cancelled());
+    }
+}
+
+fn a_value_is_still_joined_after_the_end<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let task = owner.handle().spawn(async { 7 });
+    owner.block_on(async {
+        while !task.is_finished() {
+            yield_now().await;
+        }
+    });
+    drop(owner);
+    assert_eq!(park_on(task).unwrap(), 7);
+}
+
+fn an_abort_after_the_end_does_nothing<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let (_, mut tasks) = start(&owner, 1, |_| std::future::pending());
+    drop(owner);
+    let task = tasks.remove(0);
+    let abort = task.abort_handle();
+    abort.abort();
+    task.abort();
+    assert!(abort.is_finished() && task.is_finished());
+    assert!(park_on(task).unwrap_err().is_cancelled());
+}
+
+fn a_waker_used_after_the_end_does_nothing<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let gate = Gate::new();
+    // The gate keeps the waker of the task.
+    let (live, _tasks) = start(&owner, 10, |_| gate.wait());
+    drop(owner);
+    assert_eq!(live.count(), 0);
+    gate.open();
+}
+
+fn a_joiner_on_another_thread_is_woken_at_the_end<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let (_, mut tasks) = start(&owner, 1, |_| std::future::pending());
+    let task = tasks.remove(0);
+    let waits = Gate::new();
+    let tell = waits.clone();
+    let joiner = thread::spawn(move || {
+        let mut task = task;
+        park_on(async {
+            assert!(crate::poll_once(&mut task).await.is_pending());
+            tell.open();
+            task.await
+        })
+    });
+    waits.wait_blocking();
+    drop(owner);
+    assert!(joiner.join().unwrap().unwrap_err().is_cancelled());
+}
