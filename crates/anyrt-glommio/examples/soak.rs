@@ -94,16 +94,16 @@ impl Monitor {
         Pulse(activity)
     }
 
-    /// Watches until `end`. Gives the longest time that any activity stood still.
-    fn watch(&self, end: Instant) -> Duration {
+    /// Watches until `end`. Gives the longest time that any activity stood still, and which one it was.
+    fn watch(&self, end: Instant) -> String {
         let mut seen = vec![(0, Instant::now()); self.activities.len()];
-        let (mut longest, mut printed) = (Duration::ZERO, Instant::now());
+        let (mut longest, mut printed) = ((Duration::ZERO, ""), Instant::now());
         while Instant::now() < end {
             std::thread::sleep(Duration::from_millis(20));
             for (activity, (count, since)) in self.activities.iter().zip(&mut seen) {
                 let now = activity.count.load(Relaxed);
                 let still = since.elapsed();
-                longest = longest.max(still);
+                longest = longest.max((still, activity.name));
                 assert!(
                     still < STALL,
                     "{} stands still since {still:?}",
@@ -115,10 +115,11 @@ impl Monitor {
             }
             if printed.elapsed() > Duration::from_secs(5) {
                 printed = Instant::now();
-                println!("{}longest pause {longest:?}", self.figures());
+                let (pause, name) = longest;
+                println!("{}longest pause {pause:?} ({name})", self.figures());
             }
         }
-        longest
+        format!("{:?} ({})", longest.0, longest.1)
     }
 
     fn figures(&self) -> String {
@@ -157,7 +158,7 @@ fn run(preempt: Duration, duration: Duration) {
     let ended = ended.elapsed();
     assert!(ended < STALL, "shutdown took {ended:?}");
     println!(
-        "preempt timer {preempt:?}: {}longest pause {longest:?}, sleeps at most {:?} late, shutdown {ended:?}",
+        "preempt timer {preempt:?}: {}longest pause {longest}, sleeps at most {:?} late, shutdown {ended:?}",
         monitor.figures(),
         Duration::from_nanos(late.load(Relaxed)),
     );
