@@ -48,7 +48,11 @@ macro_rules! persist {
         loop {
             match dropped($operation).await {
                 Some(output) => break output,
-                None => yield_now().await,
+                None => {
+                    yield_now().await;
+                    // The peer is a thread: a busy machine must not think that this one alone is in a hurry.
+                    std::thread::yield_now();
+                }
             }
         }
     };

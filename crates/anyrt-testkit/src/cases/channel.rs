@@ -208,7 +208,11 @@ async fn dropping_recv_loses_no_value<R: Runtime>(rt: R) {
                 next += 1;
             }
             std::task::Poll::Ready(None) => break,
-            std::task::Poll::Pending => yield_now().await,
+            std::task::Poll::Pending => {
+                yield_now().await;
+                // The producer may be on another thread, which needs a core.
+                std::thread::yield_now();
+            }
         }
     }
     assert_eq!(next, 300);
