@@ -200,7 +200,7 @@ fn paced_writer(mut peer: std::net::TcpStream, total: usize) {
 }
 
 async fn dropped_reads_lose_no_byte<R: Runtime>(rt: R) {
-    const TOTAL: usize = 20_000;
+    const TOTAL: usize = 8_000;
     let (mut stream, peer) = with_peer(&rt).await;
     let peer = start_peer(move || paced_writer(peer, TOTAL));
     let mut received = Vec::new();
@@ -392,8 +392,8 @@ async fn dropped_receives_lose_no_datagram<R: Runtime>(rt: R) {
     let (socket, address) = udp(&rt).await;
     let (peer, from) = std_udp();
     assert!(dropped(socket.recv_from(&mut [0; 8])).await.is_none());
-    let peer = start_peer(move || acknowledged_datagrams(&peer, address, 2000));
-    for number in 0..2000_u32 {
+    let peer = start_peer(move || acknowledged_datagrams(&peer, address, 500));
+    for number in 0..500_u32 {
         let mut buffer = [0; 8];
         let received = persist!(socket.recv_from(&mut buffer)).unwrap();
         assert_eq!(received, (4, from));
@@ -407,8 +407,8 @@ async fn dropped_receives_of_a_connected_socket_lose_no_datagram<R: Runtime>(rt:
     let (socket, address) = udp(&rt).await;
     let (peer, from) = std_udp();
     socket.connect(from).await.unwrap();
-    let peer = start_peer(move || acknowledged_datagrams(&peer, address, 2000));
-    for number in 0..2000_u32 {
+    let peer = start_peer(move || acknowledged_datagrams(&peer, address, 500));
+    for number in 0..500_u32 {
         let mut buffer = [0; 8];
         let n = persist!(socket.recv(&mut buffer)).unwrap();
         assert_eq!(buffer[..n], number.to_be_bytes());
