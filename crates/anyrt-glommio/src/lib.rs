@@ -54,10 +54,10 @@
 //! Measured on Linux 6.18 with `cargo run --release -p anyrt-glommio --example footprint`.
 //!
 //! # Why sockets do not go through the ring
-//! Measured with `cargo run --release -p anyrt-glommio --example echo_bench` (1 KB, one server thread, busy machine with
-//! two cores): native Glommio streams, which poll in the ring and then call `recv`, take 6.1 µs of CPU per request with
-//! one connection and 2.1 µs with 64; epoll with direct system calls takes 3.0 µs and 1.8 µs, at 1.4 to 2.5 and 1.1 to
-//! 1.9 times the rate. The ring carries what it is good at: files, and the long waits.
+//! Measured with `cargo run --release -p anyrt-glommio --example echo_bench` (1 KB, one server thread, a quiet virtual
+//! machine with two cores, medians of five rounds): native Glommio streams, which poll in the ring and then call `recv`,
+//! take 38.3 µs of CPU per request with one connection and 4.7 µs with 64; epoll with direct system calls takes 21.7 µs
+//! and 3.3 µs, at 1.24 and 1.34 times the rate. The ring carries what it is good at: files, and the long waits.
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]
