@@ -101,6 +101,8 @@ pub struct Config {
     pub thread_stack_size: Option<usize>,
     /// Whether worker thread `i` runs on core `i` only (modulo the number of cores).
     pub pin_workers: bool,
+    /// Whether the clock is virtual and stands still at first; only on a current-thread runtime.
+    pub start_paused: bool,
     // What only says that a value was unacceptable, so that `build` reports it and no setter panics.
     invalid: Option<(&'static str, &'static str)>,
 }
@@ -166,6 +168,7 @@ impl fmt::Debug for Config {
             .field("thread_name", &self.thread_name)
             .field("thread_stack_size", &self.thread_stack_size)
             .field("pin_workers", &self.pin_workers)
+            .field("start_paused", &self.start_paused)
             .finish()
     }
 }
@@ -243,6 +246,14 @@ impl<B> Builder<B> {
     /// Binds worker thread `i` to core `i`, modulo the number of cores.
     pub fn pin_workers(&mut self, pin: bool) -> &mut Self {
         self.config.pin_workers = pin;
+        self
+    }
+
+    /// Starts with the clock paused: time passes only when the runtime has nothing else to do, and then at once.
+    ///
+    /// Needs a current-thread runtime.
+    pub fn start_paused(&mut self, paused: bool) -> &mut Self {
+        self.config.start_paused = paused;
         self
     }
 

@@ -114,6 +114,15 @@ impl Builder {
         self
     }
 
+    /// Starts with the clock paused: time passes only when the runtime has nothing else to do, and then at once.
+    ///
+    /// Needs a current-thread runtime.
+    #[cfg(feature = "test-util")]
+    pub fn start_paused(&mut self, paused: bool) -> &mut Self {
+        self.options.start_paused(paused);
+        self
+    }
+
     /// Does nothing: sockets and timers are always enabled. It is here for code that was written for Tokio.
     pub fn enable_all(&mut self) -> &mut Self {
         self
