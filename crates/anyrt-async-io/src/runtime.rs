@@ -47,6 +47,11 @@ impl<H: Host> Handle<H> {
         self.engine.block_on(future)
     }
 
+    /// The name that the runtime was given.
+    pub fn name(&self) -> Option<&str> {
+        self.engine.name()
+    }
+
     /// The executor behind it: its queue, its flavor, its blocking pool.
     pub fn engine(&self) -> &Arc<Engine<H>> {
         &self.engine

@@ -89,6 +89,8 @@ pub enum Flavor {
 pub struct Config {
     /// Where the tasks run.
     pub flavor: Flavor,
+    /// What the runtime itself is called; its threads have [their own](Self::thread_name).
+    pub name: Option<String>,
     /// Number of worker threads; the number of cores if unset.
     pub worker_threads: Option<NonZeroUsize>,
     /// Most threads for blocking jobs; 512 if unset.
@@ -162,6 +164,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("flavor", &self.flavor)
+            .field("name", &self.name)
             .field("worker_threads", &self.worker_threads)
             .field("max_blocking_threads", &self.max_blocking_threads)
             .field("thread_keep_alive", &self.thread_keep_alive)
@@ -207,6 +210,12 @@ impl<B> Builder<B> {
     /// The options so far.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Names the runtime, which is not the name of its threads.
+    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
+        self.config.name = Some(name.into());
+        self
     }
 
     /// Sets the number of worker threads. 0 is an error of `build`.

@@ -36,6 +36,7 @@ pub struct GlommioRuntime {
 }
 
 pub(crate) struct Inner {
+    name: Option<String>,
     shards: Box<[Arc<Shard>]>,
     /// The ids of `shards` are consecutive from here.
     first_id: u64,
@@ -73,6 +74,11 @@ impl GlommioRuntime {
         let _current = self.make_current(context::drive(&KIND));
         let scope = local::Scope::open();
         park_until_ready(scope.run_until(future))
+    }
+
+    /// The name that the runtime was given.
+    pub fn name(&self) -> Option<&str> {
+        self.inner.name.as_deref()
     }
 
     /// The number of shards.
@@ -305,6 +311,7 @@ impl Runtime {
                 work();
             });
             Inner {
+                name: config.name.clone(),
                 first_id: shards[0].id(),
                 shards,
                 next: AtomicUsize::new(0),

@@ -3,16 +3,19 @@
 use proc_macro2::Span;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, ExprArray, ExprLit, Lit, LitInt, LitStr, Path, Result, Token};
+use syn::{Error, Expr, ExprArray, ExprLit, Lit, LitBool, LitInt, LitStr, Path, Result, Token};
 
 pub(crate) const BACKENDS: [&str; 4] = ["tokio", "smol", "async-std", "glommio"];
-const KNOWN: &str = "`flavor`, `worker_threads`, `backend`, `timeout_secs` and `crate`";
+const KNOWN: &str =
+    "`flavor`, `worker_threads`, `start_paused`, `name`, `backend`, `timeout_secs` and `crate`";
 
 /// What was said, and where.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) flavor: Option<(Flavor, Span)>,
     pub(crate) worker_threads: Option<LitInt>,
+    pub(crate) start_paused: Option<LitBool>,
+    pub(crate) name: Option<LitStr>,
     pub(crate) backends: Option<(Vec<&'static str>, Span)>,
     pub(crate) timeout_secs: Option<LitInt>,
     pub(crate) krate: Option<Path>,
@@ -22,6 +25,7 @@ pub(crate) struct Args {
 pub(crate) enum Flavor {
     CurrentThread,
     MultiThread,
+    Local,
 }
 
 impl Parse for Args {
@@ -55,9 +59,14 @@ impl Args {
         };
         if !input.peek(Token![=]) {
             return Err(match name.to_string().as_str() {
-                "multi_thread" | "current_thread" => {
+                "multi_thread" | "current_thread" | "local" => {
                     Error::new(name.span(), format!("write `flavor = \"{name}\"`"))
                 }
+                "flavor" | "worker_threads" | "start_paused" | "name" | "backend"
+                | "timeout_secs" => Error::new(
+                    name.span(),
+                    format!("`{name}` needs a value: `{name} = ...`"),
+                ),
                 _ => unknown(&path),
             });
         }
@@ -79,9 +88,24 @@ impl Args {
                 span,
             ),
             "backend" => set(&mut self.backends, backends(&value)?, "backend", span),
-            "start_paused" | "unhandled_panic" => Err(Error::new(
+            "start_paused" => set(
+                &mut self.start_paused,
+                boolean(&value)?,
+                "start_paused",
                 span,
-                format!("`{text}` of Tokio is not supported on every runtime"),
+            ),
+            "name" => {
+                let name = string(&value, "the name of the runtime")?;
+                set(&mut self.name, name, "name", span)
+            }
+            "unhandled_panic" => Err(Error::new(
+                span,
+                "`unhandled_panic` is unstable in Tokio, and not every runtime can shut down on a panic; await the \
+                 task's handle and look at its `JoinError`",
+            )),
+            "core_threads" => Err(Error::new(
+                span,
+                "`core_threads` is called `worker_threads`",
             )),
             _ => Err(unknown(&path)),
         }
@@ -113,14 +137,25 @@ fn string(value: &Expr, expected: &str) -> Result<LitStr> {
 }
 
 fn flavor(value: &Expr) -> Result<(Flavor, Span)> {
-    const EXPECTED: &str = "\"multi_thread\" or \"current_thread\"";
+    const EXPECTED: &str = "\"multi_thread\", \"current_thread\" or \"local\"";
     let text = string(value, EXPECTED)?;
     let flavor = match text.value().as_str() {
         "multi_thread" => Flavor::MultiThread,
         "current_thread" => Flavor::CurrentThread,
+        "local" => Flavor::Local,
         _ => return Err(Error::new(text.span(), format!("expected {EXPECTED}"))),
     };
     Ok((flavor, text.span()))
+}
+
+fn boolean(value: &Expr) -> Result<LitBool> {
+    match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Bool(value),
+            ..
+        }) => Ok(value.clone()),
+        _ => Err(Error::new(value.span(), "expected `true` or `false`")),
+    }
 }
 
 fn positive(value: &Expr) -> Result<LitInt> {
@@ -168,7 +203,7 @@ mod tests {
     fn arguments_are_understood() {
         let args: Args = syn::parse_str(
             "flavor = \"multi_thread\", worker_threads = 4, backend = [\"tokio\", \"async-std\"], \
-             timeout_secs = 5, crate = \"a::b\",",
+             timeout_secs = 5, crate = \"a::b\", start_paused = true, name = \"n\",",
         )
         .unwrap();
         assert!(args.flavor.is_some() && args.krate.is_some());
@@ -198,7 +233,11 @@ mod tests {
             ),
             ("backend = []", "expected the name of a backend"),
             ("backend = [\"smol\", 1]", "expected the name of a backend"),
-            ("start_paused = true", "not supported"),
+            ("start_paused = 1", "expected `true`"),
+            ("start_paused", "needs a value"),
+            ("name = 7", "expected the name"),
+            ("unhandled_panic = \"ignore\"", "unstable in Tokio"),
+            ("core_threads = 4", "is called `worker_threads`"),
             ("timeout_secs = 1, timeout_secs = 2", "more than once"),
         ] {
             let error = error(arguments);

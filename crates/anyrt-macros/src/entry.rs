@@ -2,39 +2,37 @@
 
 use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Ident, ItemFn, Path, Result};
+use syn::visit::Visit;
+use syn::{
+    Attribute, Error, Ident, ItemFn, LitBool, Path, Result, ReturnType, Type, TypeImplTrait,
+};
 
 use crate::args::{Args, BACKENDS, Flavor};
 
 const TIMEOUT_SECS: u64 = 60;
 
 /// What both attributes ask of the function.
-pub(crate) fn check(function: &ItemFn) -> Result<()> {
-    let signature = &function.sig;
-    if signature.asyncness.is_none() {
+fn check(function: &ItemFn) -> Result<()> {
+    if function.sig.asyncness.is_none() {
         return Err(Error::new(
-            signature.fn_token.span,
-            "the function must be `async`",
-        ));
-    }
-    if !signature.inputs.is_empty() {
-        return Err(Error::new(
-            signature.inputs.span(),
-            "the function cannot take arguments",
-        ));
-    }
-    if !signature.generics.params.is_empty() {
-        return Err(Error::new(
-            signature.generics.span(),
-            "the function cannot be generic",
+            function.sig.fn_token.span,
+            "the `async` keyword is missing from the function declaration",
         ));
     }
     Ok(())
 }
 
 pub(crate) fn main(args: Args, function: ItemFn) -> Result<TokenStream> {
+    check(&function)?;
+    let inputs = &function.sig.inputs;
+    if function.sig.ident == "main" && !inputs.is_empty() {
+        return Err(Error::new(
+            inputs.span(),
+            "the main function cannot accept arguments",
+        ));
+    }
     if let Some(timeout) = &args.timeout_secs {
         return Err(Error::new(
             timeout.span(),
@@ -44,21 +42,28 @@ pub(crate) fn main(args: Args, function: ItemFn) -> Result<TokenStream> {
     let anyrt = anyrt(&args);
     let flavor = args
         .flavor
-        .unwrap_or((Flavor::MultiThread, Span::call_site()));
-    let new = match flavor.0 {
-        Flavor::CurrentThread => format_ident!("new_current_thread"),
-        Flavor::MultiThread => format_ident!("new_multi_thread"),
+        .map_or(Flavor::MultiThread, |(flavor, _)| flavor);
+    let (new, build) = match flavor {
+        Flavor::CurrentThread => (quote!(new_current_thread), quote!(build())),
+        Flavor::MultiThread => (quote!(new_multi_thread), quote!(build())),
+        Flavor::Local => (
+            quote!(new_current_thread),
+            quote!(build_local(::core::default::Default::default())),
+        ),
     };
-    let worker_threads = worker_threads(&args, flavor.0)?;
-    let worker_threads = worker_threads.map(|number| quote!(.worker_threads(#number)));
+    let worker_threads =
+        worker_threads(&args, flavor)?.map(|number| quote!(builder.worker_threads(#number);));
+    let start_paused = start_paused(&args, flavor)?
+        .map(|paused| quote_spanned!(paused.span()=> #anyrt::__start_paused!(builder, #paused);));
+    let name = args.name.map(|name| quote!(builder.name(#name);));
     let backend = match &args.backends {
         None => None,
         Some((names, span)) => match names[..] {
             [name] => Some(quote! {
-                .backend(match <#anyrt::runtime::Backend as ::core::str::FromStr>::from_str(#name) {
+                builder.backend(match <#anyrt::runtime::Backend as ::core::str::FromStr>::from_str(#name) {
                     ::core::result::Result::Ok(backend) => backend,
                     ::core::result::Result::Err(error) => ::core::panic!("{error}"),
-                })
+                });
             }),
             _ => return Err(Error::new(*span, "a program has one backend")),
         },
@@ -66,38 +71,111 @@ pub(crate) fn main(args: Args, function: ItemFn) -> Result<TokenStream> {
     let ItemFn {
         attrs,
         vis,
-        sig: body,
+        mut sig,
         block,
     } = function;
-    let mut sig = body.clone();
     sig.asyncness = None;
-    let name = &sig.ident;
-    Ok(quote! {
-        #(#attrs)*
-        #vis #sig {
-            // A function of its own, so that what is wrong in it is reported there.
-            #body #block
-
-            match #anyrt::runtime::Builder::#new() #worker_threads #backend .build() {
-                ::core::result::Result::Ok(runtime) => runtime.block_on(#name()),
+    // Where the compiler reports that the last expression has not the type that is returned.
+    let end = block.stmts.last().map_or(Span::call_site(), Spanned::span);
+    let typed = match &sig.output {
+        ReturnType::Default => Some(quote!(())),
+        ReturnType::Type(_, output) if can_be_named(output) => Some(quote!(#output)),
+        ReturnType::Type(..) => None,
+    };
+    // Never run: it makes the compiler compare the types in the body, where the mistake is.
+    let typed = typed.map(|output| {
+        quote! {
+            if false {
+                let _: &dyn ::core::future::Future<Output = #output> = &body;
+            }
+        }
+    });
+    let run = quote_spanned! {end=>
+        #[allow(
+            unreachable_code,
+            clippy::needless_return,
+            clippy::diverging_sub_expression,
+            reason = "of every function"
+        )]
+        {
+            return match runtime {
+                ::core::result::Result::Ok(runtime) => runtime.block_on(body),
                 ::core::result::Result::Err(error) => {
                     ::core::panic!("could not start the runtime: {error}")
                 }
-            }
+            };
+        }
+    };
+    Ok(quote! {
+        #(#attrs)*
+        #vis #sig {
+            let body = async #block;
+            #typed
+            let runtime = {
+                #[allow(unused_mut, reason = "only where it has options")]
+                let mut builder = #anyrt::runtime::Builder::#new();
+                #worker_threads
+                #start_paused
+                #name
+                #backend
+                builder.enable_all().#build
+            };
+            #run
         }
     })
 }
 
+/// Whether a `let` may say the type: neither `!` nor anything with `impl Trait` in it.
+fn can_be_named(output: &Type) -> bool {
+    struct Unnamed(bool);
+
+    impl<'a> Visit<'a> for Unnamed {
+        fn visit_type_impl_trait(&mut self, _: &'a TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+
+    let mut unnamed = Unnamed(matches!(output, Type::Never(_)));
+    unnamed.visit_type(output);
+    !unnamed.0
+}
+
 pub(crate) fn test(args: Args, function: ItemFn) -> Result<TokenStream> {
+    check(&function)?;
+    let signature = &function.sig;
+    if !signature.inputs.is_empty() {
+        return Err(Error::new(
+            signature.inputs.span(),
+            "the test function cannot accept arguments",
+        ));
+    }
+    if !signature.generics.params.is_empty() {
+        return Err(Error::new(
+            signature.generics.span(),
+            "the test function cannot be generic",
+        ));
+    }
+    if let Some(second) = function.attrs.iter().find(|attr| is_test(attr)) {
+        return Err(Error::new(
+            second.span(),
+            "second test attribute is supplied, consider removing or changing the order of your test attributes",
+        ));
+    }
     let anyrt = anyrt(&args);
     let flavor = args
         .flavor
         .map_or(Flavor::CurrentThread, |(flavor, _)| flavor);
-    let worker_threads = match worker_threads(&args, flavor)? {
-        Some(number) => quote!(::core::option::Option::Some(#number)),
-        None => quote!(::core::option::Option::None),
+    let worker_threads =
+        worker_threads(&args, flavor)?.map(|number| quote!(builder.worker_threads(#number);));
+    let paused = start_paused(&args, flavor)?;
+    let start_paused = paused
+        .map(|paused| quote_spanned!(paused.span()=> #anyrt::__start_paused!(builder, #paused);));
+    let runtime_name = args.name.as_ref().map(|name| quote!(builder.name(#name);));
+    let flavor = match flavor {
+        Flavor::CurrentThread => quote!(CurrentThread),
+        Flavor::MultiThread => quote!(MultiThread),
+        Flavor::Local => quote!(Local),
     };
-    let multi_thread = flavor == Flavor::MultiThread;
     let timeout_secs = match &args.timeout_secs {
         Some(number) => quote!(#number),
         None => quote!(#TIMEOUT_SECS),
@@ -123,9 +201,14 @@ pub(crate) fn test(args: Args, function: ItemFn) -> Result<TokenStream> {
                     #anyrt::__private::Options {
                         name: ::core::module_path!(),
                         backend: #backend,
-                        multi_thread: #multi_thread,
-                        worker_threads: #worker_threads,
+                        flavor: #anyrt::__private::Flavor::#flavor,
                         timeout_secs: #timeout_secs,
+                    },
+                    #[allow(unused_variables, reason = "only where the runtime has options")]
+                    |builder: &mut #anyrt::runtime::Builder| {
+                        #worker_threads
+                        #start_paused
+                        #runtime_name
                     },
                     super::#name,
                 )
@@ -176,6 +259,16 @@ fn is_of_test(attr: &Attribute) -> bool {
     attr.path().is_ident("ignore") || attr.path().is_ident("should_panic")
 }
 
+/// Whether it is `#[test]`, under whatever path.
+fn is_test(attr: &Attribute) -> bool {
+    attr.meta.require_path_only().is_ok_and(|path| {
+        path.is_ident("test")
+            || path.segments.len() == 4
+                && path.segments[1].ident == "prelude"
+                && path.segments[3].ident == "test"
+    })
+}
+
 fn if_enabled(backend: &str) -> Ident {
     format_ident!("__if_{}", backend.replace('-', "_"))
 }
@@ -186,12 +279,22 @@ fn ident(backend: &str, span: Span) -> Ident {
 
 fn worker_threads(args: &Args, flavor: Flavor) -> Result<Option<usize>> {
     match &args.worker_threads {
-        Some(number) if flavor == Flavor::CurrentThread => Err(Error::new(
+        Some(number) if flavor != Flavor::MultiThread => Err(Error::new(
             number.span(),
             "`worker_threads` needs `flavor = \"multi_thread\"`",
         )),
         Some(number) => number.base10_parse().map(Some),
         None => Ok(None),
+    }
+}
+
+fn start_paused(args: &Args, flavor: Flavor) -> Result<Option<&LitBool>> {
+    match &args.start_paused {
+        Some(paused) if flavor == Flavor::MultiThread => Err(Error::new(
+            paused.span(),
+            "`start_paused` needs `flavor = \"current_thread\"`",
+        )),
+        paused => Ok(paused.as_ref()),
     }
 }
 

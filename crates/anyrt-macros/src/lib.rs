@@ -7,11 +7,15 @@ use quote::ToTokens;
 mod args;
 mod entry;
 
-/// Makes an `async fn main` the `main` of a program.
+/// Makes an `async fn main` the `main` of a program, and any other `async fn` one that starts a runtime for itself.
+///
+/// The function gives what it gave; unless it is `main`, it takes what it took.
 ///
 /// # Arguments
-/// - `flavor = "multi_thread"` (the default) or `"current_thread"`
+/// - `flavor = "multi_thread"` (the default), `"current_thread"`, or `"local"` for a `LocalRuntime`
 /// - `worker_threads = 4`: how many worker threads; one per core unless set
+/// - `start_paused = true`: the clock stands still at first; needs another flavor and the feature `test-util`
+/// - `name = "ingest"`: what `Handle::name` tells
 /// - `backend = "smol"`: the runtime; unless set, `ANYRT_BACKEND` or the first that is enabled
 /// - `crate = "path::to::anyrt"`: only needed where the crate `anyrt` is not a direct dependency
 ///
@@ -39,8 +43,10 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - `backend = "smol"` or `backend = ["tokio", "smol"]`: on these only; one that is not enabled is reported as
 ///   ignored
 /// - `timeout_secs = 5`: how long the test may take; 60 seconds unless set
-/// - `flavor = "current_thread"` (the default) or `"multi_thread"`
+/// - `flavor = "current_thread"` (the default), `"multi_thread"`, or `"local"` for a `LocalRuntime`
 /// - `worker_threads = 4`: how many worker threads; needs `flavor = "multi_thread"`
+/// - `start_paused = true`: the clock stands still at first; needs another flavor and the feature `test-util`
+/// - `name = "ingest"`: what `Handle::name` tells
 /// - `crate = "path::to::anyrt"`: only needed where the crate `anyrt` is not a direct dependency
 ///
 /// Other attributes, such as `#[ignore]` and `#[should_panic]`, go to every one of the tests.
@@ -62,10 +68,8 @@ fn expand(
     entry: fn(args::Args, syn::ItemFn) -> syn::Result<proc_macro2::TokenStream>,
 ) -> TokenStream {
     let original = item.clone();
-    let expanded = syn::parse::<syn::ItemFn>(item).and_then(|function| {
-        entry::check(&function)?;
-        entry(syn::parse(args)?, function)
-    });
+    let expanded =
+        syn::parse::<syn::ItemFn>(item).and_then(|function| entry(syn::parse(args)?, function));
     match expanded {
         Ok(tokens) => tokens.into(),
         // The function stays, so that an editor still knows what is in it and there is one error, not many.

@@ -61,6 +61,11 @@ impl TokioRuntime {
         &self.handle
     }
 
+    /// The name that the runtime was given.
+    pub fn name(&self) -> Option<&str> {
+        self.handle.name()
+    }
+
     /// Makes the runtime current on this thread until the guard is dropped.
     pub fn enter(&self) -> EnterGuard<'_> {
         EnterGuard {
@@ -182,6 +187,9 @@ impl Owner for Runtime {
             .thread_name(config.name_or("anyrt-tokio"))
             // For the life of the thread, hence never undone.
             .on_thread_start(|| std::mem::forget(context::drive(&KIND)));
+        if let Some(name) = &config.name {
+            builder.name(name);
+        }
         if let Some(threads) = config.max_blocking_threads {
             builder.max_blocking_threads(threads.get());
         }

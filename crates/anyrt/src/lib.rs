@@ -49,5 +49,5 @@ pub use tokio::{join, pin, select, try_join};
 
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::testing::{Options, run_test};
+    pub use crate::testing::{Flavor, Options, run_test};
 }

@@ -29,8 +29,11 @@ use anyrt_core::{Blocking, BuildError, NoRuntime};
 use crate::backend::{self, Each, async_std, each, glommio, map_each, smol, tokio};
 use crate::task::JoinHandle;
 
+mod local;
+
 pub use crate::backend::Backend;
 pub use anyrt_core::runtime::{Config, Flavor};
+pub use local::{LocalOptions, LocalRuntime};
 
 /// Runs `future` on a new multi-threaded runtime, on the backend that [the module](self) describes.
 ///
@@ -75,6 +78,12 @@ impl Builder {
     /// Sets the backend, whatever `ANYRT_BACKEND` says.
     pub fn backend(&mut self, backend: Backend) -> &mut Self {
         self.backend = Some(backend);
+        self
+    }
+
+    /// Names the runtime: what [`Handle::name`] tells. The threads are named by [`thread_name`](Self::thread_name).
+    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
+        self.options.name(name);
         self
     }
 
@@ -150,6 +159,39 @@ impl Builder {
         };
         Ok(Runtime::build_on(backend, self.options.config())?)
     }
+
+    /// Starts a runtime whose tasks need not be `Send`.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build) does.
+    ///
+    /// # Panics
+    /// When it is a multi-threaded one.
+    #[track_caller]
+    pub fn build_local(&mut self, _options: LocalOptions) -> io::Result<LocalRuntime> {
+        if self.options.config().flavor == Flavor::MultiThread {
+            panic!("multi_thread is not supported for LocalRuntime");
+        }
+        self.build().map(LocalRuntime::from_runtime)
+    }
+}
+
+/// Adds the option, or says which feature it needs; the attributes ask through it.
+#[cfg(feature = "test-util")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __start_paused {
+    ($builder:ident, $paused:expr) => {
+        $builder.start_paused($paused)
+    };
+}
+#[cfg(not(feature = "test-util"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __start_paused {
+    ($builder:ident, $paused:expr) => {
+        ::core::compile_error!("`start_paused` needs the feature `test-util`")
+    };
 }
 
 /// Owns a runtime: its threads, its tasks, its reactor.
@@ -323,6 +365,11 @@ impl Handle {
             Backend::Glommio => Each::Glommio(glommio::Handle::try_current()?),
         };
         Some(Self { inner })
+    }
+
+    /// The name that [`Builder::name`] gave to the runtime.
+    pub fn name(&self) -> Option<&str> {
+        each!(&self.inner, rt => rt.name())
     }
 
     /// What the runtime is built on.

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::runtime::Builder;
+use crate::runtime::{Builder, LocalOptions, LocalRuntime, Runtime};
 
 /// The arguments of the attribute.
 #[derive(Debug, Clone, Copy)]
@@ -17,12 +17,21 @@ pub struct Options {
     pub name: &'static str,
     /// The backend to run on.
     pub backend: &'static str,
-    /// Whether there are worker threads.
-    pub multi_thread: bool,
-    /// How many.
-    pub worker_threads: Option<usize>,
+    /// The kind of runtime.
+    pub flavor: Flavor,
     /// How long the test may take.
     pub timeout_secs: u64,
+}
+
+/// The kinds of runtime that a test may ask for.
+#[derive(Debug, Clone, Copy)]
+pub enum Flavor {
+    /// On the thread of the test.
+    CurrentThread,
+    /// On worker threads.
+    MultiThread,
+    /// On the thread of the test, with local tasks.
+    Local,
 }
 
 /// What a test may give.
@@ -46,15 +55,18 @@ impl<T: Outcome, E: fmt::Debug> Outcome for Result<T, E> {
     }
 }
 
-/// Runs the test `make()` as the options say.
+/// Runs the test `make()` as the options say, on a runtime that `configure` has the last word about.
 ///
 /// It has a thread of its own, so that also a test that blocks it, or a runtime that does not end, is reported.
 ///
 /// # Panics
 /// When the test panics, gives an error or takes too long, and when its runtime cannot be built.
 #[track_caller]
-pub fn run_test<F>(options: Options, make: impl FnOnce() -> F + Send + 'static)
-where
+pub fn run_test<F>(
+    options: Options,
+    configure: impl FnOnce(&mut Builder) + Send + 'static,
+    make: impl FnOnce() -> F + Send + 'static,
+) where
     F: Future,
     F::Output: Outcome,
 {
@@ -63,7 +75,7 @@ where
     let thread = thread::Builder::new()
         .name(format!("{name} on {backend}"))
         .spawn(move || {
-            let failure = run(options, make);
+            let failure = run(options, configure, make);
             let _ = done.send(());
             failure
         });
@@ -82,25 +94,38 @@ where
     }
 }
 
-fn run<F>(options: Options, make: impl FnOnce() -> F) -> Option<String>
+fn run<F>(
+    options: Options,
+    configure: impl FnOnce(&mut Builder),
+    make: impl FnOnce() -> F,
+) -> Option<String>
 where
     F: Future,
     F::Output: Outcome,
 {
-    let runtime = if options.multi_thread {
-        Builder::new_multi_thread()
-    } else {
-        Builder::new_current_thread()
-    };
-    match build(runtime, options) {
-        Ok(runtime) => runtime.block_on(make()).failure(),
+    match start(options, configure) {
+        Ok(Started::Shared(runtime)) => runtime.block_on(make()).failure(),
+        Ok(Started::Local(runtime)) => runtime.block_on(make()).failure(),
         Err(error) => Some(format!("{}: {error}", options.backend)),
     }
 }
 
-fn build(mut builder: Builder, options: Options) -> io::Result<crate::runtime::Runtime> {
-    if let Some(threads) = options.worker_threads {
-        builder.worker_threads(threads);
+enum Started {
+    Shared(Runtime),
+    Local(LocalRuntime),
+}
+
+fn start(options: Options, configure: impl FnOnce(&mut Builder)) -> io::Result<Started> {
+    let mut builder = match options.flavor {
+        Flavor::MultiThread => Builder::new_multi_thread(),
+        Flavor::CurrentThread | Flavor::Local => Builder::new_current_thread(),
+    };
+    configure(&mut builder);
+    builder.enable_all().backend(options.backend.parse()?);
+    match options.flavor {
+        Flavor::Local => builder
+            .build_local(LocalOptions::default())
+            .map(Started::Local),
+        Flavor::MultiThread | Flavor::CurrentThread => builder.build().map(Started::Shared),
     }
-    builder.backend(options.backend.parse()?).build()
 }

@@ -32,6 +32,7 @@ pub trait Host: Sized + Send + Sync + 'static {
 /// Runs tasks on worker threads, or on the thread that calls [`block_on`](Self::block_on).
 pub struct Engine<H> {
     flavor: Flavor,
+    name: Option<String>,
     queue: Arc<RunQueue>,
     pool: BlockingPool,
     workers: Latch,
@@ -58,6 +59,7 @@ impl<H: Host> Engine<H> {
             });
             Self {
                 flavor: config.flavor,
+                name: config.name.clone(),
                 queue: RunQueue::new(),
                 pool,
                 workers: Latch::default(),
@@ -106,6 +108,11 @@ impl<H: Host> Engine<H> {
         T: Send + 'static,
     {
         self.pool.spawn(job)
+    }
+
+    /// The name that the runtime was given.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// Where the tasks run.
