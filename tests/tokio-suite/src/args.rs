@@ -1,0 +1,84 @@
+//! The command line.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::source::{self, Tests};
+use crate::{AREAS, Result};
+
+/// What to run.
+pub struct Args {
+    /// On which backends; `reference` is Tokio itself.
+    pub backends: Vec<&'static str>,
+    /// Which files of Tokio's tests.
+    pub files: BTreeSet<String>,
+    /// Tests whose name has one of these in it; all when empty.
+    pub filters: Vec<String>,
+    /// How long one test may take.
+    pub timeout: Duration,
+    /// How many run at once.
+    pub jobs: usize,
+    /// Whether to print all that a failed test printed.
+    pub verbose: bool,
+}
+
+const BACKENDS: [&str; 5] = ["tokio", "smol", "async-std", "glommio", "reference"];
+
+impl Args {
+    pub fn parse(tests: &Tests) -> Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut args = Self {
+            backends: Vec::new(),
+            files: BTreeSet::new(),
+            filters: Vec::new(),
+            timeout: Duration::from_secs(20),
+            jobs: cores * 2,
+            verbose: false,
+        };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("{word} needs a value"));
+            let number = |text: String| text.parse().map_err(|_| format!("{text}: not a number"));
+            match word.as_str() {
+                "--backend" => {
+                    let name = value()?;
+                    let known = BACKENDS.into_iter().find(|known| *known == name);
+                    args.backends
+                        .push(known.ok_or(format!("{name}: no such backend"))?);
+                }
+                "--reference" => args.backends.push("reference"),
+                "--timeout" => args.timeout = Duration::from_secs(number(value()?)?),
+                "--jobs" => args.jobs = usize::try_from(number(value()?)?).unwrap_or(1).max(1),
+                "--verbose" => args.verbose = true,
+                option if option.starts_with('-') => return Err(format!("{option}: unknown")),
+                area if AREAS.contains(&area) => {
+                    let of_area = tests
+                        .files()
+                        .filter(|file| source::area(file) == Some(area));
+                    args.files.extend(of_area.map(str::to_owned));
+                }
+                name => {
+                    let file = name.trim_end_matches(".rs");
+                    if tests.files().any(|known| known == file) {
+                        args.files.insert(file.to_owned());
+                    } else {
+                        args.filters.push(name.to_owned());
+                    }
+                }
+            }
+        }
+        if args.files.is_empty() {
+            args.files = tests.files().map(str::to_owned).collect();
+        }
+        if args.backends.is_empty() {
+            let here = if cfg!(target_os = "linux") { 4 } else { 3 };
+            args.backends = BACKENDS[..here].to_vec();
+        }
+        Ok(args)
+    }
+
+    /// Whether a test of that name, without its backend, was asked for.
+    pub fn wants(&self, name: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
+    }
+}
