@@ -40,6 +40,12 @@ fn with<T>(budget: Option<u8>, poll: impl FnOnce() -> T) -> T {
     poll()
 }
 
+/// Whether there is a limit: inside a task, unless it was lifted.
+#[inline]
+pub fn is_limited() -> bool {
+    LEFT.get().is_some()
+}
+
 /// Whether the next operation may go on.
 pub fn has_budget_remaining() -> bool {
     LEFT.get() != Some(0)

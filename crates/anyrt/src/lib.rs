@@ -45,7 +45,7 @@ pub use anyrt_macros::{main, test};
 pub use runtime::block_on;
 pub use task::spawn;
 #[doc(no_inline)]
-pub use tokio::{join, pin, select, try_join};
+pub use tokio::{join, pin, select, task_local, try_join};
 
 #[doc(hidden)]
 pub mod __private {

@@ -28,8 +28,21 @@ use anyrt_core::{Blocking, BuildError, NoRuntime};
 
 use crate::backend::{self, Each, async_std, each, glommio, map_each, smol, tokio};
 use crate::task::JoinHandle;
+use crate::task::coop::budgeted;
 
 mod local;
+
+/// Runs the future on whichever it is.
+macro_rules! run_on {
+    ($runtime:expr, $future:expr) => {
+        match $runtime {
+            Each::Tokio(runtime) => runtime.block_on($future),
+            Each::Smol(runtime) => runtime.block_on(budgeted($future)),
+            Each::AsyncStd(runtime) => runtime.block_on(budgeted($future)),
+            Each::Glommio(runtime) => runtime.block_on(budgeted($future)),
+        }
+    };
+}
 
 pub use crate::backend::Backend;
 pub use anyrt_core::runtime::{Config, Flavor};
@@ -262,7 +275,7 @@ impl Runtime {
     /// # Panics
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        each!(&self.inner, runtime => runtime.block_on(future))
+        run_on!(&self.inner, future)
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
@@ -319,14 +332,14 @@ impl Owner for Runtime {
     }
 }
 
-/// The handle of a task started through a handle.
+/// The handle of a task started through a handle: on Tokio in one way, elsewhere in another.
 macro_rules! task_of {
-    ($handle:expr, $rt:ident => $task:expr) => {
+    ($handle:expr, $rt:ident => $on_tokio:expr, $elsewhere:expr) => {
         match &$handle.inner {
-            Each::Tokio($rt) => JoinHandle::tokio($task),
-            Each::Smol($rt) => JoinHandle::core($task),
-            Each::AsyncStd($rt) => JoinHandle::core($task),
-            Each::Glommio($rt) => JoinHandle::core($task),
+            Each::Tokio($rt) => JoinHandle::tokio($on_tokio),
+            Each::Smol($rt) => JoinHandle::core($elsewhere),
+            Each::AsyncStd($rt) => JoinHandle::core($elsewhere),
+            Each::Glommio($rt) => JoinHandle::core($elsewhere),
         }
     };
 }
@@ -389,7 +402,7 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        task_of!(self, rt => rt.spawn(future))
+        task_of!(self, rt => rt.spawn(future), rt.spawn(budgeted(future)))
     }
 
     /// Starts `job` on a thread where blocking harms nobody.
@@ -399,7 +412,7 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        task_of!(self, rt => rt.spawn_blocking(job))
+        task_of!(self, rt => rt.spawn_blocking(job), rt.spawn_blocking(job))
     }
 
     /// Runs `future` on this thread until it is ready; the runtime is current meanwhile.
@@ -410,7 +423,7 @@ impl Handle {
     /// # Panics
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        each!(&self.inner, rt => rt.block_on(future))
+        run_on!(&self.inner, future)
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
@@ -443,7 +456,7 @@ impl LocalSpawner for Handle {
         F: Future + 'static,
         F::Output: 'static,
     {
-        task_of!(self, rt => rt.spawn_local(future))
+        task_of!(self, rt => rt.spawn_local(future), rt.spawn_local(budgeted(future)))
     }
 }
 

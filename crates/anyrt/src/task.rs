@@ -8,15 +8,26 @@ use std::task::{Context, Poll};
 use anyrt_core::Blocking;
 use anyrt_core::task::{AbortHandle as _, JoinHandle as _, LocalSpawner, Spawner};
 
+use self::coop::budgeted;
 use crate::backend::{Backend, async_std, core_task, entered, glommio, no_runtime, smol, tokio};
 
+pub mod coop;
 mod join_set;
 mod tracker;
 
+#[doc(no_inline)]
+pub use ::tokio::task::LocalKey;
 pub use anyrt_core::error::JoinError;
 pub use anyrt_core::task::{Cancel, Id, YieldNow, yield_now};
+pub use coop::{Unconstrained, consume_budget, unconstrained};
 pub use join_set::JoinSet;
 pub use tracker::TaskTracker;
+
+/// Futures that some functions of this module give.
+pub mod futures {
+    #[doc(no_inline)]
+    pub use ::tokio::task::futures::TaskLocalFuture;
+}
 
 /// The handle of a task started on the current runtime: on Tokio by a function, elsewhere through its handle.
 macro_rules! on_current {
@@ -58,7 +69,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    on_current!(tokio::task::spawn(future), rt => rt.spawn(future))
+    on_current!(tokio::task::spawn(future), rt => rt.spawn(budgeted(future)))
 }
 
 /// Starts `future` as a task that stays on this thread, for futures that are not `Send`.
@@ -74,7 +85,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    on_current!(tokio::task::spawn_local(future), rt => rt.spawn_local(future))
+    on_current!(tokio::task::spawn_local(future), rt => rt.spawn_local(budgeted(future)))
 }
 
 /// Starts `job` on a thread where blocking harms nobody.

@@ -1,0 +1,222 @@
+//! The cooperative budget: a task that is always ready lets others run.
+//!
+//! Each poll of a task starts with 128 units. Every operation that is ready takes one; when none is left, the next
+//! one wakes its task and gives `Pending`, so that the task goes to the back of the queue and the timers and sockets
+//! have their turn. It holds for the sockets and timers of this crate as well as for the channels and locks of
+//! [`sync`](crate::sync), on every backend.
+//!
+//! # Two accounts
+//! The types of [`sync`](crate::sync) are Tokio's own and charge Tokio's account, which Tokio fills on its own
+//! runtime alone. Elsewhere each poll of a task fills it, too, with 127 units, and restores it afterwards; the
+//! backends' operations charge the account of [`anyrt_core::coop`]. A task that does both yields when either is
+//! empty. What is offered here charges whichever binds the task and lifts both.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::mpsc;
+use std::task::{Context, Poll, Waker, ready};
+
+use anyrt_core::coop as core;
+use pin_project_lite::pin_project;
+use tokio::task::LocalSet;
+use tokio::task::coop as tokio_coop;
+
+/// Whether the next operation of this task may go on.
+#[inline]
+pub fn has_budget_remaining() -> bool {
+    core::has_budget_remaining() && tokio_coop::has_budget_remaining()
+}
+
+/// Takes one unit and goes on, or wakes the task and gives `Pending` when none is left.
+///
+/// Call it first in a leaf operation. The unit is given back when what it gives is dropped, unless
+/// [`RestoreOnPending::made_progress`] was called.
+#[inline]
+pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
+    let unit = if core::is_limited() {
+        Unit::Core(Cell::new(Some(ready!(core::poll_proceed(cx)))))
+    } else {
+        Unit::Tokio(ready!(tokio_coop::poll_proceed(cx)))
+    };
+    Poll::Ready(RestoreOnPending { unit })
+}
+
+/// Gives the unit of [`poll_proceed`] back when it is dropped, for an operation that was not ready.
+#[must_use = "dropping it gives the unit back"]
+pub struct RestoreOnPending {
+    unit: Unit,
+}
+
+enum Unit {
+    Core(Cell<Option<core::Charge>>),
+    Tokio(tokio_coop::RestoreOnPending),
+}
+
+impl RestoreOnPending {
+    /// The operation was ready: the unit is spent.
+    #[inline]
+    pub fn made_progress(&self) {
+        match &self.unit {
+            Unit::Core(charge) => {
+                if let Some(charge) = charge.take() {
+                    charge.made_progress();
+                }
+            }
+            Unit::Tokio(unit) => unit.made_progress(),
+        }
+    }
+}
+
+impl fmt::Debug for RestoreOnPending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestoreOnPending").finish_non_exhaustive()
+    }
+}
+
+/// Takes one unit of the budget, and yields when none is left: for a loop that does not await anything else.
+///
+/// # Cancel safety
+/// Holds nothing; dropping it loses nothing.
+pub async fn consume_budget() {
+    std::future::poll_fn(|cx| {
+        let unit = ready!(poll_proceed(cx));
+        unit.made_progress();
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// Charges the budget for a future whose own operations do not: one unit when it is ready.
+pub fn cooperative<F: Future>(future: F) -> Coop<F> {
+    Coop { future }
+}
+
+pin_project! {
+    /// The future of [`cooperative`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Coop<F: Future> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Coop<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let unit = ready!(poll_proceed(cx));
+        let value = ready!(self.project().future.poll(cx));
+        unit.made_progress();
+        Poll::Ready(value)
+    }
+}
+
+/// Frees `future` from the budget: it is never made to yield.
+pub fn unconstrained<F>(future: F) -> Unconstrained<F> {
+    Unconstrained {
+        future: tokio_coop::unconstrained(future),
+    }
+}
+
+pin_project! {
+    /// The future of [`unconstrained`].
+    #[must_use = "Unconstrained does nothing unless polled"]
+    pub struct Unconstrained<F> {
+        #[pin]
+        future: tokio_coop::Unconstrained<F>,
+    }
+}
+
+impl<F: Future> Future for Unconstrained<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let future = self.project().future;
+        core::with_unconstrained(|| future.poll(cx))
+    }
+}
+
+impl<F> fmt::Debug for Unconstrained<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unconstrained").finish_non_exhaustive()
+    }
+}
+
+/// Fills Tokio's account in each poll of `future`, for a task of a runtime that is not Tokio's.
+#[inline]
+pub(crate) fn budgeted<F: Future>(future: F) -> Budgeted<F> {
+    Budgeted { future }
+}
+
+pin_project! {
+    /// The future of [`budgeted`].
+    pub(crate) struct Budgeted<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Budgeted<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let future = self.project().future;
+        // What it is at first is restored afterwards: who polls on this thread next may have no budget at all.
+        pin!(tokio_coop::unconstrained(Filled { future })).poll(cx)
+    }
+}
+
+struct Filled<'a, F> {
+    future: Pin<&'a mut F>,
+}
+
+impl<F: Future> Future for Filled<'_, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        fill(cx);
+        self.future.as_mut().poll(cx)
+    }
+}
+
+thread_local! {
+    /// Remembers a full account. Tokio lets nobody set its account, but a unit that is given back restores the
+    /// account to what it was when the unit was taken: this one was taken from a full one.
+    static FULL: Cell<Option<tokio_coop::RestoreOnPending>> = const { Cell::new(None) };
+}
+
+#[inline]
+fn fill(cx: &mut Context<'_>) {
+    // Nothing to be done on a thread that ends.
+    let _ = FULL.try_with(|full| {
+        drop(full.take().or_else(first_of_thread));
+        // The account is full now: remember it for the next time.
+        if let Poll::Ready(unit) = tokio_coop::poll_proceed(cx) {
+            full.set(Some(unit));
+        }
+    });
+}
+
+/// A unit out of a full account, from the one place outside a runtime where Tokio fills it: a task of a `LocalSet`.
+#[cold]
+fn first_of_thread() -> Option<tokio_coop::RestoreOnPending> {
+    let ending =
+        tokio::runtime::Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed());
+    if ending {
+        return None;
+    }
+    let (sender, unit) = mpsc::channel();
+    let set = LocalSet::new();
+    let _task = set.spawn_local(std::future::poll_fn(move |cx| {
+        tokio_coop::poll_proceed(cx).map(|unit| {
+            let _ = sender.send(unit);
+        })
+    }));
+    let _ = pin!(set).poll(&mut Context::from_waker(Waker::noop()));
+    unit.try_recv().ok()
+}

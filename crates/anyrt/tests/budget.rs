@@ -1,0 +1,202 @@
+//! A task that is always ready lets others run, whatever it is that is always ready.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use anyrt::sync::{Mutex, RwLock, Semaphore, broadcast, mpsc, oneshot, watch};
+use anyrt::task::coop::{cooperative, has_budget_remaining, poll_proceed, unconstrained};
+use anyrt::task::{self, consume_budget};
+use anyrt::time::{Duration, sleep};
+
+/// Ready operations in one poll of a task before it must yield.
+const BUDGET: usize = 128;
+
+/// A flag that a timer sets, if it has its turn.
+fn timer() -> Arc<AtomicBool> {
+    let rang = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&rang);
+    anyrt::spawn(async move {
+        sleep(Duration::from_millis(2)).await;
+        flag.store(true, Ordering::SeqCst);
+    });
+    rang
+}
+
+/// Repeats what is always ready until the timer has rung: as a task, as a local task and in `block_on` itself.
+macro_rules! starves_nobody {
+    ($name:ident, $(let $state:pat = $init:expr;)* $ready:expr) => {
+        #[anyrt::test]
+        async fn $name() {
+            let rang = timer();
+            anyrt::spawn(async move {
+                $(let $state = $init;)*
+                while !rang.load(Ordering::SeqCst) {
+                    $ready;
+                }
+            }).await.unwrap();
+            let rang = timer();
+            task::spawn_local(async move {
+                $(let $state = $init;)*
+                while !rang.load(Ordering::SeqCst) {
+                    $ready;
+                }
+            }).await.unwrap();
+            let rang = timer();
+            $(let $state = $init;)*
+            while !rang.load(Ordering::SeqCst) {
+                $ready;
+            }
+        }
+    };
+}
+
+starves_nobody!(a_bounded_channel, let (sender, mut receiver) = mpsc::channel(1); {
+    sender.send(1).await.unwrap();
+    receiver.recv().await.unwrap();
+});
+starves_nobody!(an_unbounded_channel, let (sender, mut receiver) = mpsc::unbounded_channel(); {
+    sender.send(1).unwrap();
+    receiver.recv().await.unwrap();
+});
+starves_nobody!(a_broadcast, let (sender, mut receiver) = broadcast::channel(1); {
+    sender.send(1).unwrap();
+    receiver.recv().await.unwrap();
+});
+starves_nobody!(a_watch, let (sender, mut receiver) = watch::channel(0); {
+    sender.send(1).unwrap();
+    receiver.changed().await.unwrap();
+});
+starves_nobody!(oneshots, {
+    let (sender, receiver) = oneshot::channel();
+    sender.send(1).unwrap();
+    receiver.await.unwrap();
+});
+starves_nobody!(a_semaphore, let semaphore = Semaphore::new(1); drop(semaphore.acquire().await.unwrap()));
+starves_nobody!(a_mutex, let mutex = Mutex::new(()); drop(mutex.lock().await));
+starves_nobody!(a_lock, let lock = RwLock::new(()); {
+    drop(lock.read().await);
+    drop(lock.write().await);
+});
+starves_nobody!(joined_tasks, task::spawn_blocking(|| ()).await.unwrap());
+starves_nobody!(nothing_but_its_budget, consume_budget().await);
+starves_nobody!(a_cooperative_future, cooperative(async {}).await);
+starves_nobody!(a_selection, let (sender, mut receiver) = mpsc::unbounded_channel(); {
+    sender.send(1).unwrap();
+    anyrt::select! {
+        value = receiver.recv() => { value.unwrap(); }
+        () = std::future::pending() => unreachable!(),
+    }
+});
+
+#[anyrt::test]
+async fn a_budget_is_128_units() {
+    task::yield_now().await;
+    for _ in 0..BUDGET {
+        assert!(has_budget_remaining());
+        consume_budget().await;
+    }
+    assert!(!has_budget_remaining());
+    task::yield_now().await;
+    assert!(has_budget_remaining());
+}
+
+#[anyrt::test]
+async fn channels_yield_after_the_budget_as_on_tokio() {
+    let count = anyrt::spawn(async {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        for _ in 0..10 * BUDGET {
+            sender.send(()).unwrap();
+        }
+        let mut receive = pin!(async { while receiver.recv().await.is_some() {} });
+        let mut polls = 0;
+        poll_fn(|cx| {
+            polls += 1;
+            assert!(receive.as_mut().poll(cx).is_pending());
+            if has_budget_remaining() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        polls
+    })
+    .await
+    .unwrap();
+    // One unit goes into the making of the next budget where Tokio does not make it.
+    assert!((10..=12).contains(&count), "{count}");
+}
+
+#[anyrt::test]
+async fn a_unit_comes_back_unless_there_was_progress() {
+    task::yield_now().await;
+    poll_fn(|cx| {
+        for _ in 0..10 * BUDGET {
+            assert!(poll_proceed(cx).is_ready());
+        }
+        for _ in 0..BUDGET {
+            let Poll::Ready(unit) = poll_proceed(cx) else {
+                panic!("the units came back");
+            };
+            unit.made_progress();
+        }
+        assert!(poll_proceed(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[anyrt::test]
+async fn who_is_unconstrained_never_yields() {
+    anyrt::spawn(async {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        for _ in 0..10 * BUDGET {
+            sender.send(()).unwrap();
+        }
+        let mut receive = pin!(unconstrained(async {
+            for _ in 0..10 * BUDGET {
+                receiver.recv().await;
+                consume_budget().await;
+            }
+        }));
+        poll_fn(|cx| {
+            assert!(receive.as_mut().poll(cx).is_ready());
+            Poll::Ready(())
+        })
+        .await;
+        assert!(has_budget_remaining());
+    })
+    .await
+    .unwrap();
+}
+
+#[anyrt::test]
+async fn outside_a_task_there_is_no_budget() {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    for _ in 0..10 * BUDGET {
+        sender.send(()).unwrap();
+    }
+    // A thread that has polled tasks, and now polls by itself.
+    task::spawn_blocking(move || {
+        let handle = anyrt::runtime::Handle::current();
+        handle.block_on(async {
+            for _ in 0..BUDGET / 2 {
+                receiver.recv().await;
+            }
+        });
+        let mut receive = pin!(async {
+            for _ in 0..9 * BUDGET {
+                receiver.recv().await;
+            }
+        });
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(receive.as_mut().poll(&mut cx).is_ready());
+    })
+    .await
+    .unwrap();
+}
