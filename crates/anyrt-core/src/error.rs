@@ -110,12 +110,18 @@ impl From<JoinError> for std::io::Error {
 /// The deadline passed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("deadline has elapsed")]
-#[non_exhaustive]
-pub struct Elapsed;
+pub struct Elapsed(());
 
 impl Elapsed {
-    pub(crate) fn new() -> Self {
-        Self
+    /// For runtime authors: a deadline passed.
+    pub fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Default for Elapsed {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

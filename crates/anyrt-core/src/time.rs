@@ -1,5 +1,7 @@
 //! The clock, and what waits on it.
 
+pub mod clock;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -90,6 +92,36 @@ pub trait Sleep: Future<Output = ()> + Send + fmt::Debug + 'static {
     fn is_elapsed(&self) -> bool;
     /// Moves the deadline, whether the timer is armed, has fired or was never polled.
     fn reset(self: Pin<&mut Self>, deadline: Instant);
+
+    /// Whether the budget that `poll` charges has something left.
+    ///
+    /// For implementors: override it, and [`poll_unconstrained`](Self::poll_unconstrained), where the runtime
+    /// has a budget of its own.
+    fn has_budget_remaining(&self) -> bool {
+        coop::has_budget_remaining()
+    }
+
+    /// As `poll`, whatever is left of the budget.
+    fn poll_unconstrained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        coop::with_unconstrained(|| self.poll(cx))
+    }
+}
+
+/// Polls the timer that limits a future which was just polled; `had_budget` is whether something was left of the
+/// budget before that.
+///
+/// A future that used up the budget must not keep its own deadline from being noticed.
+pub fn poll_limit<S: Sleep>(
+    sleep: Pin<&mut S>,
+    had_budget: bool,
+    cx: &mut Context<'_>,
+) -> Poll<Elapsed> {
+    let elapsed = if had_budget && !sleep.has_budget_remaining() {
+        sleep.poll_unconstrained(cx)
+    } else {
+        sleep.poll(cx)
+    };
+    elapsed.map(|()| Elapsed::new())
 }
 
 /// `instant + duration`, or a time about 30 years ahead where that would overflow.
@@ -136,22 +168,16 @@ impl<F, S> Timeout<F, S> {
     }
 }
 
-impl<F: Future, S: Future<Output = ()>> Future for Timeout<F, S> {
+impl<F: Future, S: Sleep> Future for Timeout<F, S> {
     type Output = Result<F::Output, Elapsed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let had_budget = coop::has_budget_remaining();
+        let had_budget = this.sleep.has_budget_remaining();
         if let Poll::Ready(value) = this.future.poll(cx) {
             return Poll::Ready(Ok(value));
         }
-        // A future that used up the budget must not keep its own deadline from firing.
-        let elapsed = if had_budget && !coop::has_budget_remaining() {
-            coop::with_unconstrained(|| this.sleep.poll(cx))
-        } else {
-            this.sleep.poll(cx)
-        };
-        elapsed.map(|()| Err(Elapsed::new()))
+        poll_limit(this.sleep, had_budget, cx).map(Err)
     }
 }
 

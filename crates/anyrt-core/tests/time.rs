@@ -244,6 +244,17 @@ fn a_future_that_eats_the_budget_cannot_outlive_its_timeout() {
             coop::charged(cx, |cx| Pin::new(&mut self.0).poll(cx))
         }
     }
+    impl Sleep for Charging {
+        fn deadline(&self) -> Instant {
+            self.0.deadline()
+        }
+        fn is_elapsed(&self) -> bool {
+            self.0.is_elapsed()
+        }
+        fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+            Pin::new(&mut self.0).reset(deadline);
+        }
+    }
     let clock = Clock::new();
     let greedy = async {
         loop {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,6 @@ pub fn now() -> Instant {
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep {
         inner: tokio::time::sleep(duration),
-        fired: false,
     }
 }
 
@@ -57,7 +56,6 @@ pub fn sleep(duration: Duration) -> Sleep {
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep {
         inner: tokio::time::sleep_until(deadline.into()),
-        fired: false,
     }
 }
 
@@ -66,7 +64,6 @@ pin_project! {
     pub struct Sleep {
         #[pin]
         inner: tokio::time::Sleep,
-        fired: bool,
     }
 }
 
@@ -75,26 +72,7 @@ impl Future for Sleep {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        let deadline = this.inner.deadline();
-        let mut polled = this.inner.poll(cx);
-        // A future that used up the budget must not keep its timeout from firing, so the first completion is
-        // free; a timer that is polled on and on after it has fired pays, or it would never let others run.
-        if polled.is_pending() && !*this.fired && !coop::has_budget_remaining() {
-            polled = past(deadline);
-        }
-        *this.fired |= polled.is_ready();
-        polled
-    }
-}
-
-#[cold]
-fn past(deadline: tokio::time::Instant) -> Poll<()> {
-    if tokio::time::Instant::now() >= deadline {
-        Poll::Ready(())
-    } else {
-        // Whoever finds the budget used up is woken at once.
-        Poll::Pending
+        self.project().inner.poll(cx)
     }
 }
 
@@ -108,9 +86,15 @@ impl anyrt_core::time::Sleep for Sleep {
     }
 
     fn reset(self: Pin<&mut Self>, deadline: Instant) {
-        let this = self.project();
-        *this.fired = false;
-        this.inner.reset(deadline.into());
+        self.project().inner.reset(deadline.into());
+    }
+
+    fn has_budget_remaining(&self) -> bool {
+        coop::has_budget_remaining()
+    }
+
+    fn poll_unconstrained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        pin!(coop::unconstrained(self.project().inner)).poll(cx)
     }
 }
 

@@ -6,10 +6,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Instant;
 
-use anyrt_core::BuildError;
 use anyrt_core::context::{self, Kind};
 use anyrt_core::error::NoRuntime;
+use anyrt_core::time::clock;
+use anyrt_core::{BuildError, Timer};
 
 #[cfg(not(all(
     feature = "tokio",
@@ -239,6 +241,28 @@ impl Backend {
         } else {
             None
         }
+    }
+}
+
+/// The present, by the clock of the current runtime.
+#[inline]
+pub(crate) fn now() -> Instant {
+    if clock::was_any_paused()
+        && let Some(now) = virtual_now()
+    {
+        return now;
+    }
+    // Tokio remembers by itself whether one of its clocks was paused.
+    tokio::time::now()
+}
+
+#[cold]
+fn virtual_now() -> Option<Instant> {
+    match Backend::current()? {
+        Backend::Tokio => None,
+        Backend::Smol => smol::Handle::with_current(Timer::now),
+        Backend::AsyncStd => async_std::Handle::with_current(Timer::now),
+        Backend::Glommio => glommio::Handle::with_current(Timer::now),
     }
 }
 

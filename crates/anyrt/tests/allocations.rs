@@ -159,7 +159,7 @@ fn sleep_until_the_past() {
     let ours = |backend| {
         on_anyrt(backend, async |operations| {
             for _ in 0..operations {
-                anyrt::time::sleep_until(Instant::now()).await;
+                anyrt::time::sleep_until(Instant::now().into()).await;
             }
         })
     };

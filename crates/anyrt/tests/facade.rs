@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyrt::io::{
     AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, copy, copy_bidirectional,
@@ -25,7 +25,7 @@ use anyrt::runtime::{Backend, Builder, Handle};
 use anyrt::shutdown::GracefulShutdown;
 use anyrt::sync::{CancellationToken, mpsc, oneshot};
 use anyrt::task::{JoinSet, TaskTracker, spawn_blocking, spawn_local, yield_now};
-use anyrt::time::{interval, sleep, timeout};
+use anyrt::time::{Instant, interval, sleep, timeout};
 use anyrt_core::channel::{Receiver as _, Sender as _};
 use anyrt_core::{Channel, error::TrySendError};
 

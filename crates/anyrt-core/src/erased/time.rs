@@ -76,4 +76,12 @@ impl Sleep for ErasedSleep {
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         self.inner.as_mut().reset(deadline);
     }
+
+    fn has_budget_remaining(&self) -> bool {
+        self.inner.has_budget_remaining()
+    }
+
+    fn poll_unconstrained(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.inner.as_mut().poll_unconstrained(cx)
+    }
 }

@@ -1,0 +1,101 @@
+//! A limit to how long a future may take.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use anyrt_core::time::{Sleep as _, poll_limit};
+use pin_project_lite::pin_project;
+
+use super::error::Elapsed;
+use super::{Duration, Instant, Sleep, sleep_until};
+
+/// Runs `future` for at most `duration`, counted from this call. [`Duration::MAX`] is no limit.
+///
+/// `future` is polled first, at the deadline too, so a result that is ready by then is not lost. A `future` that
+/// used up the budget of its task does not keep the deadline from being noticed.
+///
+/// # Errors
+/// [`Elapsed`] when the deadline passes first; `future` is dropped with the timeout.
+///
+/// # Panics
+/// When no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Cancel safety
+/// As safe as `future`: dropping the timeout drops it.
+#[inline]
+#[track_caller]
+pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
+    let deadline = Instant::now().checked_add(duration);
+    Timeout {
+        value: future.into_future(),
+        // Not `map`: a closure has no caller to track.
+        delay: match deadline {
+            Some(deadline) => Some(sleep_until(deadline)),
+            None => None,
+        },
+    }
+}
+
+/// Runs `future` until `deadline` at most; see [`timeout`].
+///
+/// # Errors
+/// [`Elapsed`] when the deadline passes first.
+///
+/// # Panics
+/// When no runtime is current; see [`runtime`](crate::runtime).
+#[inline]
+#[track_caller]
+pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
+    Timeout {
+        value: future.into_future(),
+        delay: Some(sleep_until(deadline)),
+    }
+}
+
+pin_project! {
+    /// The future of [`timeout`] and [`timeout_at`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct Timeout<T> {
+        #[pin]
+        value: T,
+        // None where the deadline is beyond what the clock can count.
+        #[pin]
+        delay: Option<Sleep>,
+    }
+}
+
+impl<T> Timeout<T> {
+    /// The future inside.
+    pub fn get_ref(&self) -> &T {
+        &self.value
+    }
+
+    /// The future inside, mutable.
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+
+    /// Gives the future back and ends the timer.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T: Future> Future for Timeout<T> {
+    type Output = Result<T::Output, Elapsed>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(delay) = this.delay.as_pin_mut() else {
+            return this.value.poll(cx).map(Ok);
+        };
+        let had_budget = delay.has_budget_remaining();
+        if let Poll::Ready(value) = this.value.poll(cx) {
+            return Poll::Ready(Ok(value));
+        }
+        poll_limit(delay, had_budget, cx).map(Err)
+    }
+}
