@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 pub mod net;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub mod readiness;
 pub mod runtime;
 pub mod task;
 pub mod time;

@@ -30,6 +30,6 @@
 
 pub mod runtime;
 
-pub use anyrt_async_io::{net, time};
+pub use anyrt_async_io::{net, readiness, time};
 
 pub use runtime::{AsyncStdRuntime, KIND};

@@ -47,6 +47,7 @@ pub mod error;
 pub mod executor;
 pub mod join_set;
 pub mod net;
+pub mod readiness;
 pub mod runtime;
 pub mod shutdown;
 pub mod task;

@@ -14,10 +14,7 @@
 //! on two shards do not pull it back and forth, nor do listeners and datagram sockets, which many may wait for.
 //!
 //! # Why no readiness is lost
-//! - `ready` holds two bits and a tick that each event advances. Who finds a descriptor not ready clears the bit
-//!   only if the tick is still the one that he saw *before* the system call; an event in between keeps the bit.
-//! - Who waits leaves the waker first and looks at `ready` again afterwards; the shard sets `ready` first and
-//!   takes the wakers afterwards. Both are sequentially consistent, so one of the two sees the other.
+//! - It is kept in a [`readiness::Source`], which says the rest.
 //! - Moving to another epoll may drop an edge of the old one, but `EPOLL_CTL_ADD` reports what is ready then,
 //!   and the one who moved tries the system call once more.
 
@@ -26,12 +23,12 @@ mod async_fd;
 use std::fmt;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use futures_util::task::AtomicWaker;
+use anyrt_core::readiness::{self, Interest, Ready, gone};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
@@ -40,34 +37,8 @@ use slab::Slab;
 
 use crate::shard::Shard;
 
-pub use async_fd::{AsyncFd, Ready};
-
-/// What a caller waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interest {
-    /// Data, a connection, the end of the stream, an error.
-    Read,
-    /// Room to write, the end of connecting, an error.
-    Write,
-}
-
-const READ: u32 = 1;
-const WRITE: u32 = 2;
-/// The other side will send no more; stays set although a read took less than it had room for.
-const READ_CLOSED: u32 = 4;
-const WRITE_CLOSED: u32 = 8;
-/// The shard has ended: nobody will ever report readiness again.
-const GONE: u32 = 16;
-const TICK: u32 = 256;
-
-impl Interest {
-    fn bits(self) -> u32 {
-        match self {
-            Self::Read => READ | READ_CLOSED,
-            Self::Write => WRITE | WRITE_CLOSED,
-        }
-    }
-}
+pub use async_fd::AsyncFd;
+pub(crate) use async_fd::{READ, WRITE};
 
 /// The epoll of one shard.
 pub(crate) struct Reactor {
@@ -183,7 +154,9 @@ impl Reactor {
                         // is then tried in vain once.
                         let source = usize::try_from(key).ok().and_then(|k| sources.live.get(k));
                         if let Some(source) = source {
-                            source.set_ready(bits_of(event.flags), &mut scratch.wakers);
+                            let flags = event.flags;
+                            let ready = Ready::from_epoll(flags.bits());
+                            source.io.set(ready, &mut scratch.wakers);
                         }
                     }
                 }
@@ -202,22 +175,24 @@ impl Reactor {
             let mut sources = self.lock();
             sources.closed = true;
             for (_, source) in &sources.live {
-                source.set_ready(GONE | READ | WRITE, &mut scratch.wakers);
+                source.io.end(&mut scratch.wakers);
             }
         }
         scratch.wake_all();
     }
 
-    fn add(&self, fd: BorrowedFd<'_>, source: &Arc<Source>) -> io::Result<usize> {
+    fn add(
+        &self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        source: &Arc<Source>,
+    ) -> io::Result<usize> {
         let mut sources = self.lock();
         if sources.closed {
             return Err(gone());
         }
         let key = sources.live.insert(Arc::clone(source));
-        let flags = epoll::EventFlags::IN
-            | epoll::EventFlags::OUT
-            | epoll::EventFlags::RDHUP
-            | epoll::EventFlags::ET;
+        let flags = epoll::EventFlags::from_bits_retain(interest.epoll_flags());
         let added = epoll::add(
             &self.epoll,
             fd,
@@ -251,89 +226,29 @@ impl fmt::Debug for Reactor {
     }
 }
 
-fn bits_of(flags: epoll::EventFlags) -> u32 {
-    use epoll::EventFlags as E;
-    let mut bits = 0;
-    if flags.intersects(E::IN | E::PRI | E::RDHUP | E::HUP | E::ERR) {
-        bits |= READ;
-    }
-    if flags.intersects(E::OUT | E::HUP | E::ERR) {
-        bits |= WRITE;
-    }
-    if flags.intersects(E::RDHUP | E::HUP) {
-        bits |= READ_CLOSED;
-    }
-    if flags.intersects(E::HUP | E::ERR) {
-        bits |= WRITE_CLOSED;
-    }
-    bits
-}
-
-fn gone() -> io::Error {
-    io::Error::other("the Glommio runtime that this descriptor waits in has ended")
-}
-
 /// What a descriptor's handle and its shard share.
-#[derive(Default)]
 struct Source {
-    ready: AtomicU32,
-    /// One per direction for the `poll_*` functions: who polled last.
-    reader: AtomicWaker,
-    writer: AtomicWaker,
-    /// The futures of operations through `&self`, of which any number may wait.
-    waiting: Mutex<Waiting>,
-    has_waiting: AtomicBool,
+    io: readiness::Source,
     /// The id of the shard in `home`, zero while unbound.
     home_id: AtomicU64,
     home: Mutex<Option<(Arc<Shard>, usize)>>,
 }
 
-#[derive(Default)]
-struct Waiting {
-    next_id: u64,
-    wakers: Vec<(u64, Interest, Waker)>,
-}
-
 impl Source {
-    fn set_ready(&self, bits: u32, wakers: &mut Vec<Waker>) {
-        let update = |old: u32| Some(old.wrapping_add(TICK) | bits);
-        let _ = self
-            .ready
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, update);
-        if bits & Interest::Read.bits() != 0 {
-            wakers.extend(self.reader.take());
-        }
-        if bits & Interest::Write.bits() != 0 {
-            wakers.extend(self.writer.take());
-        }
-        if self.has_waiting.load(Ordering::SeqCst) {
-            let mut waiting = self.lock_waiting();
-            let woken = waiting
-                .wakers
-                .extract_if(.., |(_, interest, _)| bits & interest.bits() != 0);
-            wakers.extend(woken.map(|(_, _, waker)| waker));
-            self.has_waiting
-                .store(!waiting.wakers.is_empty(), Ordering::SeqCst);
+    fn new(ready: Ready) -> Self {
+        Self {
+            io: readiness::Source::new(ready),
+            home_id: AtomicU64::new(0),
+            home: Mutex::default(),
         }
     }
 
     fn wake_everybody(&self) {
         let mut wakers = Vec::new();
-        self.set_ready(READ | WRITE, &mut wakers);
+        self.io.set(Ready::READABLE | Ready::WRITABLE, &mut wakers);
         for waker in wakers {
             waker.wake();
         }
-    }
-
-    /// Clears `bits`, unless an event came after `seen`.
-    fn clear(&self, seen: u32, bits: u32) {
-        let _ = self
-            .ready
-            .compare_exchange(seen, seen & !bits, Ordering::SeqCst, Ordering::SeqCst);
-    }
-
-    fn lock_waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_home(&self) -> MutexGuard<'_, Option<(Arc<Shard>, usize)>> {

@@ -25,6 +25,6 @@
 
 pub mod runtime;
 
-pub use anyrt_async_io::{net, time};
+pub use anyrt_async_io::{net, readiness, time};
 
 pub use runtime::{KIND, SmolRuntime};

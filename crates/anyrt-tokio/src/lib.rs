@@ -33,6 +33,7 @@
 pub mod blocking;
 pub mod channel;
 pub mod net;
+pub mod readiness;
 pub mod runtime;
 pub mod task;
 pub mod time;

@@ -30,7 +30,7 @@ pub(crate) mod absent;
 pub(crate) mod tokio {
     pub(crate) use anyrt_tokio::runtime::{EnterGuard, Runtime};
     pub(crate) use anyrt_tokio::{
-        KIND, TokioRuntime as Handle, blocking, channel, net, task, time,
+        KIND, TokioRuntime as Handle, blocking, channel, net, readiness, task, time,
     };
     pub(crate) const ENABLED: bool = true;
 }
@@ -40,7 +40,7 @@ pub(crate) use absent as tokio;
 #[cfg(feature = "smol")]
 pub(crate) mod smol {
     pub(crate) use anyrt_smol::runtime::Runtime;
-    pub(crate) use anyrt_smol::{KIND, SmolRuntime as Handle, net, time};
+    pub(crate) use anyrt_smol::{KIND, SmolRuntime as Handle, net, readiness, time};
     pub(crate) const ENABLED: bool = true;
     pub(crate) type EnterGuard<'a> = anyrt_core::context::SlotGuard<Handle>;
 }
@@ -50,7 +50,7 @@ pub(crate) use absent as smol;
 #[cfg(feature = "async-std")]
 pub(crate) mod async_std {
     pub(crate) use anyrt_async_std::runtime::Runtime;
-    pub(crate) use anyrt_async_std::{AsyncStdRuntime as Handle, KIND, net, time};
+    pub(crate) use anyrt_async_std::{AsyncStdRuntime as Handle, KIND, net, readiness, time};
     pub(crate) const ENABLED: bool = true;
     pub(crate) type EnterGuard<'a> = anyrt_core::context::SlotGuard<Handle>;
 }
@@ -59,6 +59,7 @@ pub(crate) use absent as async_std;
 
 #[cfg(feature = "glommio")]
 pub(crate) mod glommio {
+    pub(crate) use anyrt_glommio::reactor as readiness;
     pub(crate) use anyrt_glommio::runtime::Runtime;
     pub(crate) use anyrt_glommio::{GlommioRuntime as Handle, KIND, net, time};
     pub(crate) const ENABLED: bool = true;

@@ -2,6 +2,10 @@
 //!
 //! The streams of [`net`](crate::net) implement these traits and those of `futures_io`.
 
+#[cfg(unix)]
+pub mod unix;
+
+pub use anyrt_core::readiness::{Interest, Ready};
 #[doc(no_inline)]
 pub use std::io::{Error, ErrorKind, Result, SeekFrom};
 #[doc(no_inline)]

@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 
 use anyrt_core::error::ReuniteError;
 use anyrt_core::net::{self, OwnedReadHalf, OwnedWriteHalf, TcpStream as _};
+use anyrt_core::readiness::Direction;
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::reactor::{AsyncFd, Interest};
+use crate::reactor::{AsyncFd, READ, WRITE};
 use crate::runtime::GlommioRuntime;
 
 /// Accepts connections. Each belongs to no shard until it is polled for the first time.
@@ -49,7 +50,7 @@ impl net::TcpListener for TcpListener {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
             Ok(acceptfrom_with(listener, flags)?)
         };
-        let (fd, peer) = self.io.run(Interest::Read, accept).await?;
+        let (fd, peer) = self.io.run(READ, accept).await?;
         let stream = std::net::TcpStream::from(fd);
         let peer = match peer.map(SocketAddr::try_from) {
             Some(Ok(peer)) => peer,
@@ -86,7 +87,7 @@ impl TcpStream {
             _ => {}
         }
         let stream = Self::new(runtime, socket.into());
-        stream.io.run(Interest::Write, connected).await?;
+        stream.io.run(WRITE, connected).await?;
         Ok(stream)
     }
 
@@ -139,7 +140,7 @@ impl net::TcpStream for TcpStream {
     }
 
     async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io.run(Interest::Read, |stream| stream.peek(buf)).await
+        self.io.run(READ, |stream| stream.peek(buf)).await
     }
 
     fn into_split(self) -> (Self::OwnedReadHalf, Self::OwnedWriteHalf) {
@@ -163,7 +164,7 @@ impl AsyncRead for &TcpStream {
     ) -> Poll<io::Result<usize>> {
         let len = buf.len();
         let read = |mut stream: &std::net::TcpStream| stream.read(buf);
-        self.io.poll_bytes(cx, Interest::Read, len, read)
+        self.io.poll_bytes(cx, Direction::Read, len, read)
     }
 
     fn poll_read_vectored(
@@ -173,7 +174,7 @@ impl AsyncRead for &TcpStream {
     ) -> Poll<io::Result<usize>> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
         let read = |mut stream: &std::net::TcpStream| stream.read_vectored(bufs);
-        self.io.poll_bytes(cx, Interest::Read, len, read)
+        self.io.poll_bytes(cx, Direction::Read, len, read)
     }
 }
 
@@ -185,7 +186,7 @@ impl AsyncWrite for &TcpStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let write = |mut stream: &std::net::TcpStream| stream.write(buf);
-        self.io.poll_bytes(cx, Interest::Write, buf.len(), write)
+        self.io.poll_bytes(cx, Direction::Write, buf.len(), write)
     }
 
     fn poll_write_vectored(
@@ -195,7 +196,7 @@ impl AsyncWrite for &TcpStream {
     ) -> Poll<io::Result<usize>> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
         let write = |mut stream: &std::net::TcpStream| stream.write_vectored(bufs);
-        self.io.poll_bytes(cx, Interest::Write, len, write)
+        self.io.poll_bytes(cx, Direction::Write, len, write)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use anyrt_core::net;
 
-use crate::reactor::{AsyncFd, Interest};
+use crate::reactor::{AsyncFd, READ, WRITE};
 use crate::runtime::GlommioRuntime;
 
 /// Sends and receives datagrams.
@@ -35,14 +35,12 @@ impl UdpSocket {
 impl net::UdpSocket for UdpSocket {
     async fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
         self.io
-            .run(Interest::Write, |socket| socket.send_to(buf, target))
+            .run(WRITE, |socket| socket.send_to(buf, target))
             .await
     }
 
     async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.io
-            .run(Interest::Read, |socket| socket.recv_from(buf))
-            .await
+        self.io.run(READ, |socket| socket.recv_from(buf)).await
     }
 
     async fn connect(&self, peer: SocketAddr) -> io::Result<()> {
@@ -51,13 +49,11 @@ impl net::UdpSocket for UdpSocket {
     }
 
     async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.io
-            .run(Interest::Write, |socket| socket.send(buf))
-            .await
+        self.io.run(WRITE, |socket| socket.send(buf)).await
     }
 
     async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io.run(Interest::Read, |socket| socket.recv(buf)).await
+        self.io.run(READ, |socket| socket.recv(buf)).await
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

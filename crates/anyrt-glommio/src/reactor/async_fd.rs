@@ -4,17 +4,21 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::fd::AsFd;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll};
 
-use anyrt_core::coop;
-use futures_util::task::AtomicWaker;
+use anyrt_core::readiness::{self, Direction, Interest, Ready, Seen, observe};
 
-use super::{GONE, Interest, READ, Source, WRITE, gone};
+use super::Source;
 use crate::runtime::GlommioRuntime;
 use crate::shard::{self, Shard};
+
+/// What the reader of a socket waits for: an error, too, is something to read.
+pub(crate) const READ: Interest = Interest::READABLE.add(Interest::ERROR);
+/// What the writer of a socket waits for.
+pub(crate) const WRITE: Interest = Interest::WRITABLE.add(Interest::ERROR);
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// Whom a descriptor follows to another shard.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,31 +35,41 @@ enum Follow {
 pub struct AsyncFd<T: AsFd> {
     source: Arc<Source>,
     runtime: GlommioRuntime,
+    /// What the descriptor is watched for.
+    interest: Interest,
     // `None` only while it is taken out.
     fd: Option<T>,
 }
 
 impl<T: AsFd> AsyncFd<T> {
-    /// Watches `fd` for `runtime`. It must be non-blocking already.
+    /// Watches `fd` for `runtime`, so that it can be waited for what `interest` says. It must be non-blocking already.
     ///
     /// # Errors
-    /// As `epoll_ctl`, such as `EPERM` for a regular file.
-    pub fn new(runtime: &GlommioRuntime, fd: T) -> io::Result<Self> {
-        let fd = Self::unbound(runtime, fd);
+    /// The descriptor and the reason, as `epoll_ctl` gives it, such as `EPERM` for a regular file.
+    pub fn new(
+        runtime: &GlommioRuntime,
+        fd: T,
+        interest: Interest,
+    ) -> Result<Self, (T, io::Error)> {
         // What is ready now is told by the registration itself.
-        fd.source.ready.store(0, Ordering::SeqCst);
-        fd.bind(Interest::Read, Follow::Nobody)?;
-        Ok(fd)
+        let fd = Self::with(runtime, fd, interest, Ready::EMPTY);
+        match fd.bind(Direction::Read, Follow::Nobody) {
+            Ok(_) => Ok(fd),
+            Err(error) => Err((fd.into_inner(), error)),
+        }
     }
 
     /// A descriptor that is known to be one that epoll takes: it is registered when something must wait for it,
     /// on the shard that does, and taken to be ready until then.
     pub(crate) fn unbound(runtime: &GlommioRuntime, fd: T) -> Self {
-        let source = Source::default();
-        source.ready.store(READ | WRITE, Ordering::Relaxed);
+        Self::with(runtime, fd, BOTH, Ready::READABLE | Ready::WRITABLE)
+    }
+
+    fn with(runtime: &GlommioRuntime, fd: T, interest: Interest, ready: Ready) -> Self {
         Self {
-            source: Arc::new(source),
+            source: Arc::new(Source::new(ready)),
             runtime: runtime.clone(),
+            interest,
             fd: Some(fd),
         }
     }
@@ -79,7 +93,7 @@ impl<T: AsFd> AsyncFd<T> {
     }
 
     /// Runs `operation` when the descriptor is ready, until it gives something else than
-    /// [`io::ErrorKind::WouldBlock`]. Of several tasks that poll, the last one is woken.
+    /// [`io::ErrorKind::WouldBlock`]. Of several tasks that poll in `direction`, the last one is woken.
     ///
     /// # Errors
     /// Those of `operation`; and one of kind `Other` when it would have to wait but the runtime has ended.
@@ -87,19 +101,10 @@ impl<T: AsFd> AsyncFd<T> {
     pub fn poll_io<R>(
         &self,
         cx: &mut Context<'_>,
-        interest: Interest,
+        direction: Direction,
         operation: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        self.poll_with(
-            cx,
-            interest,
-            Follow::Reader,
-            operation,
-            |_| false,
-            |waker| {
-                self.waker(interest).register(waker);
-            },
-        )
+        self.poll_with(cx, direction, operation, |_| false)
     }
 
     /// As [`poll_io`](Self::poll_io), for a byte stream: `operation` moved all that there was or all that there
@@ -108,20 +113,32 @@ impl<T: AsFd> AsyncFd<T> {
     pub(crate) fn poll_bytes(
         &self,
         cx: &mut Context<'_>,
-        interest: Interest,
+        direction: Direction,
         len: usize,
         operation: impl FnMut(&T) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let exhausted = |moved: &usize| 0 < *moved && *moved < len;
-        self.poll_with(
+        self.poll_with(cx, direction, operation, |&moved| 0 < moved && moved < len)
+    }
+
+    #[inline]
+    fn poll_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+        exhausted: impl FnOnce(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
+        let interest = match direction {
+            Direction::Read => READ,
+            Direction::Write => WRITE,
+        };
+        self.source.io.poll(
             cx,
+            direction,
             interest,
-            Follow::Reader,
-            operation,
+            || self.bind(direction, Follow::Reader),
+            |_| operation(self.get_ref()),
             exhausted,
-            |waker| {
-                self.waker(interest).register(waker);
-            },
         )
     }
 
@@ -132,118 +149,23 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// # Cancel safety
     /// A dropped future has done nothing, if a failed `operation` does nothing.
-    pub async fn run<R>(
+    pub fn run<R>(
         &self,
         interest: Interest,
-        operation: impl FnMut(&T) -> io::Result<R>,
-    ) -> io::Result<R> {
-        Run {
-            fd: self,
-            interest,
-            operation,
-            id: None,
-        }
-        .await
-    }
-
-    /// Waits until the descriptor is ready; of several tasks that poll, the last one is woken. Whoever then finds it
-    /// not to be so says that with [`clear_ready`](Self::clear_ready), or the next wait ends at once.
-    ///
-    /// # Errors
-    /// Of kind `Other` when the runtime has ended.
-    pub fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<Ready>> {
-        self.poll_io(cx, interest, |_| self.observe(interest))
-    }
-
-    /// Waits until the descriptor is ready, as [`poll_ready`](Self::poll_ready) does. Any number of tasks may wait.
-    ///
-    /// # Errors
-    /// As [`poll_ready`](Self::poll_ready).
-    ///
-    /// # Cancel safety
-    /// Changes nothing.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        self.run(interest, |_| self.observe(interest)).await
-    }
-
-    fn observe(&self, interest: Interest) -> io::Result<Ready> {
-        let seen = self.source.ready.load(Ordering::SeqCst);
-        if seen & GONE != 0 {
-            return Err(gone());
-        }
-        Ok(Ready { seen, interest })
-    }
-
-    /// Says that an operation after `ready` gave [`io::ErrorKind::WouldBlock`]. Readiness that came since stays.
-    pub fn clear_ready(&self, ready: Ready) {
-        self.source.clear(ready.seen, ready.interest.bits());
-    }
-
-    fn waker(&self, interest: Interest) -> &AtomicWaker {
-        match interest {
-            Interest::Read => &self.source.reader,
-            Interest::Write => &self.source.writer,
-        }
-    }
-
-    #[inline]
-    fn poll_with<R>(
-        &self,
-        cx: &mut Context<'_>,
-        interest: Interest,
-        follow: Follow,
         mut operation: impl FnMut(&T) -> io::Result<R>,
-        exhausted: impl FnOnce(&R) -> bool,
-        mut register: impl FnMut(&Waker),
-    ) -> Poll<io::Result<R>> {
-        let charge = ready!(coop::poll_proceed(cx));
-        let source = &*self.source;
-        let mut registered = false;
-        loop {
-            let seen = source.ready.load(Ordering::SeqCst);
-            if seen & interest.bits() == 0 {
-                if registered {
-                    return Poll::Pending;
-                }
-                if self.bind(interest, follow)? {
-                    // Newly registered there: try once more, or an edge of the former place may be missed.
-                    source
-                        .ready
-                        .fetch_or(interest.bits() & (READ | WRITE), Ordering::SeqCst);
-                    continue;
-                }
-                register(cx.waker());
-                registered = true;
-                continue;
-            }
-            match operation(self.get_ref()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if seen & GONE != 0 {
-                        return Poll::Ready(Err(gone()));
-                    }
-                    source.clear(seen, interest.bits());
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(value) => {
-                    if exhausted(&value) {
-                        source.clear(seen, interest.bits() & (READ | WRITE));
-                    }
-                    charge.made_progress();
-                    return Poll::Ready(Ok(value));
-                }
-                Err(error) => {
-                    charge.made_progress();
-                    return Poll::Ready(Err(error));
-                }
-            }
-        }
+    ) -> impl Future<Output = io::Result<R>> {
+        self.source.io.run(
+            interest,
+            || self.bind(Direction::Read, Follow::Nobody),
+            move |_| operation(self.get_ref()),
+        )
     }
 
     /// Sees to it that some shard reports readiness, the present one if it is a reader who waits. Gives whether
     /// that is a new one.
-    fn bind(&self, interest: Interest, follow: Follow) -> io::Result<bool> {
+    fn bind(&self, direction: Direction, follow: Follow) -> io::Result<bool> {
         let home = self.source.home_id.load(Ordering::Acquire);
-        let may_stay = follow == Follow::Nobody || interest == Interest::Write;
+        let may_stay = follow == Follow::Nobody || direction == Direction::Write;
         if home != 0 && (may_stay || home == shard::current_id()) {
             return Ok(false);
         }
@@ -272,7 +194,8 @@ impl<T: AsFd> AsyncFd<T> {
             former.reactor().remove(self.get_ref().as_fd(), key);
             self.source.home_id.store(0, Ordering::Release);
         }
-        let key = match shard.reactor().add(self.get_ref().as_fd(), &self.source) {
+        let fd = self.get_ref().as_fd();
+        let key = match shard.reactor().add(fd, self.interest, &self.source) {
             Ok(key) => key,
             Err(error) => {
                 drop(home);
@@ -307,66 +230,73 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for AsyncFd<T> {
     }
 }
 
-/// That a descriptor was ready; see [`AsyncFd::ready`].
-#[derive(Debug, Clone, Copy)]
-pub struct Ready {
-    seen: u32,
-    interest: Interest,
-}
+impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
+    type Event<'a>
+        = Seen<'a>
+    where
+        T: 'a;
 
-/// The future of [`AsyncFd::run`].
-struct Run<'a, T: AsFd, F> {
-    fd: &'a AsyncFd<T>,
-    interest: Interest,
-    operation: F,
-    /// Our place among the waiting.
-    id: Option<u64>,
-}
+    fn get_ref(&self) -> &T {
+        self.get_ref()
+    }
 
-impl<T: AsFd, F> Unpin for Run<'_, T, F> {}
+    fn get_mut(&mut self) -> &mut T {
+        match &mut self.fd {
+            Some(fd) => fd,
+            None => unreachable!("the descriptor leaves only with the handle"),
+        }
+    }
 
-impl<T: AsFd, R, F: FnMut(&T) -> io::Result<R>> Future for Run<'_, T, F> {
-    type Output = io::Result<R>;
+    fn into_inner(self) -> T {
+        self.into_inner()
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
-        let this = &mut *self;
-        let (fd, interest, id) = (this.fd, this.interest, &mut this.id);
-        fd.poll_with(
-            cx,
-            interest,
-            Follow::Nobody,
-            &mut this.operation,
-            |_| false,
-            |waker| {
-                let mut waker = waker.clone();
-                let mut waiting = fd.source.lock_waiting();
-                let place = id.and_then(|id| waiting.wakers.iter_mut().find(|w| w.0 == id));
-                match place {
-                    Some((_, _, former)) => std::mem::swap(former, &mut waker),
-                    None => {
-                        waiting.next_id += 1;
-                        *id = Some(waiting.next_id);
-                        let entry = (waiting.next_id, interest, waker.clone());
-                        waiting.wakers.push(entry);
-                    }
-                }
-                fd.source.has_waiting.store(true, Ordering::SeqCst);
-                // The former waker goes outside the lock: its destructor may do anything.
-                drop(waiting);
-                drop(waker);
-            },
-        )
+    fn poll_ready<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+    ) -> Poll<io::Result<Seen<'a>>> {
+        self.source
+            .io
+            .poll(
+                cx,
+                direction,
+                direction.interest(),
+                || self.bind(direction, Follow::Reader),
+                observe,
+                |_| false,
+            )
+            .map_ok(|event| Seen::new(&self.source.io, event))
+    }
+
+    async fn ready<'a>(&'a self, interest: Interest) -> io::Result<Seen<'a>> {
+        let bind = || self.bind(Direction::Read, Follow::Nobody);
+        let event = self.source.io.run(interest, bind, observe).await?;
+        Ok(Seen::new(&self.source.io, event))
+    }
+
+    fn try_io<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let operation = || operation(self.get_ref());
+        self.source.io.attempt(interest, operation)
+    }
+
+    fn run<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> impl Future<Output = io::Result<R>> {
+        self.run(interest, operation)
     }
 }
 
-impl<T: AsFd, F> Drop for Run<'_, T, F> {
-    fn drop(&mut self) {
-        if let Some(id) = self.id {
-            let mut waiting = self.fd.source.lock_waiting();
-            let at = waiting.wakers.iter().position(|w| w.0 == id);
-            let waker = at.map(|at| waiting.wakers.swap_remove(at));
-            drop(waiting);
-            drop(waker);
-        }
+impl readiness::Reactor for GlommioRuntime {
+    type AsyncFd<T: AsFd> = AsyncFd<T>;
+
+    fn async_fd<T: AsFd>(&self, fd: T, interest: Interest) -> Result<AsyncFd<T>, (T, io::Error)> {
+        AsyncFd::new(self, fd, interest)
     }
 }

@@ -9,11 +9,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyrt_core::channel::{Receiver as _, Sender as _, queue};
+use anyrt_core::readiness::{AsyncFd as _, Interest, Ready, ReadyEvent};
 use anyrt_core::runtime::Owner;
 use anyrt_core::{Net, Spawner, TcpListener as _, TcpStream as _, Timer, UdpSocket as _};
 use anyrt_glommio::GlommioRuntime;
 use anyrt_glommio::net::{TcpListener, TcpStream};
-use anyrt_glommio::reactor::{AsyncFd, Interest};
+use anyrt_glommio::reactor::AsyncFd;
 use futures_util::future::{Either, select};
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWriteExt, FutureExt};
 
@@ -414,20 +415,20 @@ fn any_descriptor_that_can_be_polled_can_be_awaited() {
     let (runtime, rt) = start(1);
     let (reader, mut writer) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&reader, true).unwrap();
-    let reader = AsyncFd::new(&rt, reader).unwrap();
+    let reader = AsyncFd::new(&rt, reader, Interest::READABLE).unwrap();
     let (more, wanted) = mpsc::channel();
     let reading = rt.spawn(async move {
-        let ready = reader.ready(Interest::Read).await.unwrap();
+        let mut ready = reader.ready(Interest::READABLE).await.unwrap();
         // A stale claim that it is not: the byte is there, but nobody has looked.
-        let _looked = reader.ready(Interest::Read).await.unwrap();
-        reader.clear_ready(ready);
-        let mut pending = pin!(reader.ready(Interest::Read));
+        let _looked = reader.ready(Interest::READABLE).await.unwrap();
+        ready.clear(Ready::ALL);
+        let mut pending = pin!(reader.ready(Interest::READABLE));
         assert!(pending.as_mut().now_or_never().is_none());
         more.send(()).unwrap();
         pending.await.unwrap();
         let mut byte = [0; 2];
         let read = |mut pipe: &std::io::PipeReader| pipe.read(&mut byte);
-        let n = reader.run(Interest::Read, read).await.unwrap();
+        let n = reader.run(Interest::READABLE, read).await.unwrap();
         (n, byte)
     });
     writer.write_all(b"x").unwrap();
@@ -436,6 +437,6 @@ fn any_descriptor_that_can_be_polled_can_be_awaited() {
     assert_eq!(runtime.block_on(reading).unwrap(), (2, *b"xy"));
 
     let file = std::fs::File::open("/proc/self/exe").unwrap();
-    let error = AsyncFd::new(&rt, file).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+    let error = AsyncFd::new(&rt, file, Interest::READABLE).unwrap_err();
+    assert_eq!(error.1.kind(), std::io::ErrorKind::PermissionDenied);
 }

@@ -1,0 +1,380 @@
+//! What a descriptor shares with an edge-triggered poller.
+//!
+//! # Why no readiness is lost
+//! - The state holds what is ready and a tick that each event advances. Who finds a descriptor not ready clears it
+//!   only if the tick is still the one that he saw *before* the system call; an event in between keeps it.
+//! - Who waits leaves the waker first and looks at the state again afterwards; the poller sets the state first and
+//!   takes the wakers afterwards. Both are sequentially consistent, so one of the two sees the other.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use futures_util::task::AtomicWaker;
+
+use super::{Direction, Interest, Ready, ReadyEvent};
+use crate::coop;
+
+/// The poller has ended: nobody will ever report readiness again.
+const GONE: u32 = 1 << 8;
+const TICK: u32 = 1 << 9;
+
+/// For runtime authors: the readiness of one descriptor, and who waits for it.
+#[derive(Debug)]
+pub struct Source {
+    state: AtomicU32,
+    /// One per direction for the functions that poll: who polled last.
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+    /// The futures of operations through `&self`, of which any number may wait.
+    waiting: Mutex<Waiting>,
+    has_waiting: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    next_id: u64,
+    wakers: Vec<(u64, Interest, Waker)>,
+}
+
+/// What was seen of a [`Source`] at a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Event {
+    seen: u32,
+    interest: Interest,
+}
+
+impl Event {
+    /// What it was ready for, of what was asked.
+    pub fn ready(self) -> Ready {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the low byte is what is meant"
+        )]
+        let seen = Ready::from_bits(self.seen as u8);
+        seen & self.interest.mask()
+    }
+
+    fn is_gone(self) -> bool {
+        self.seen & GONE != 0
+    }
+}
+
+impl Source {
+    /// A source that is taken to be ready for `ready`.
+    pub fn new(ready: Ready) -> Self {
+        Self {
+            state: AtomicU32::new(ready.bits().into()),
+            reader: AtomicWaker::new(),
+            writer: AtomicWaker::new(),
+            waiting: Mutex::default(),
+            has_waiting: AtomicBool::new(false),
+        }
+    }
+
+    /// An event: the descriptor is ready for `ready`, too. Gathers those who waited for it.
+    pub fn set(&self, ready: Ready, wakers: &mut Vec<Waker>) {
+        self.update(ready, ready.bits().into(), wakers);
+    }
+
+    /// The poller ends: whoever waits or would have to wait is told so.
+    pub fn end(&self, wakers: &mut Vec<Waker>) {
+        let all = u32::from(Ready::ALL.bits());
+        self.update(Ready::ALL, GONE | all, wakers);
+    }
+
+    fn update(&self, ready: Ready, bits: u32, wakers: &mut Vec<Waker>) {
+        let update = |old: u32| Some(old.wrapping_add(TICK) | bits);
+        let _ = self
+            .state
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, update);
+        let concerns = |interest: Interest| !(ready & interest.mask()).is_empty();
+        if concerns(Interest::READABLE | Interest::PRIORITY | Interest::ERROR) {
+            wakers.extend(self.reader.take());
+        }
+        if concerns(Interest::WRITABLE | Interest::ERROR) {
+            wakers.extend(self.writer.take());
+        }
+        if self.has_waiting.load(Ordering::SeqCst) {
+            let mut waiting = self.lock_waiting();
+            let woken = waiting
+                .wakers
+                .extract_if(.., |(_, interest, _)| concerns(*interest));
+            wakers.extend(woken.map(|(_, _, waker)| waker));
+            self.has_waiting
+                .store(!waiting.wakers.is_empty(), Ordering::SeqCst);
+        }
+    }
+
+    /// Takes the descriptor to be ready for `ready`, although no event said so.
+    pub fn assume(&self, ready: Ready) {
+        let bits = u32::from(ready.bits());
+        let update = |old: u32| Some(old.wrapping_add(TICK) | bits);
+        let _ = self
+            .state
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, update);
+    }
+
+    /// What is known now.
+    #[inline]
+    pub fn look(&self, interest: Interest) -> Event {
+        Event {
+            seen: self.state.load(Ordering::SeqCst),
+            interest,
+        }
+    }
+
+    /// Clears `ready`, unless something happened after `event`.
+    #[inline]
+    pub fn clear(&self, event: Event, ready: Ready) {
+        let update = |now: u32| {
+            let nothing_came = (now ^ event.seen) < GONE;
+            nothing_came.then_some(now & !u32::from(ready.bits()))
+        };
+        let _ = self
+            .state
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, update);
+    }
+
+    /// Runs `operation` if the descriptor is known to be ready, and takes note when it was not.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when it is not; those of `operation`.
+    pub fn attempt<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        let event = self.look(interest);
+        if event.ready().is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let result = operation();
+        if would_block(&result) {
+            self.clear(event, unclosed(interest));
+        }
+        result
+    }
+
+    /// Runs `operation` whenever the descriptor is ready, until it gives something else than
+    /// [`io::ErrorKind::WouldBlock`]; of several tasks that poll in `direction`, the last one is woken.
+    ///
+    /// `bind` is asked before anything is waited for: it sees to it that a poller reports to this source, and
+    /// gives whether that is a new one. `exhausted` says of a result that the next attempt would be in vain.
+    ///
+    /// # Errors
+    /// Those of `operation` and of `bind`; one of kind `Other` when it would have to wait but the poller has ended.
+    #[inline]
+    pub fn poll<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        interest: Interest,
+        bind: impl FnMut() -> io::Result<bool>,
+        operation: impl FnMut(Event) -> io::Result<R>,
+        exhausted: impl FnOnce(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
+        let waker = match direction {
+            Direction::Read => &self.reader,
+            Direction::Write => &self.writer,
+        };
+        self.poll_with(cx, interest, bind, operation, exhausted, |now| {
+            waker.register(now);
+        })
+    }
+
+    /// As [`poll`](Self::poll), as a future of which there may be any number.
+    pub fn run<R, B, F>(&self, interest: Interest, bind: B, operation: F) -> Run<'_, B, F>
+    where
+        B: FnMut() -> io::Result<bool>,
+        F: FnMut(Event) -> io::Result<R>,
+    {
+        Run {
+            source: self,
+            interest,
+            bind,
+            operation,
+            id: None,
+        }
+    }
+
+    #[inline]
+    fn poll_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+        mut bind: impl FnMut() -> io::Result<bool>,
+        mut operation: impl FnMut(Event) -> io::Result<R>,
+        exhausted: impl FnOnce(&R) -> bool,
+        mut register: impl FnMut(&Waker),
+    ) -> Poll<io::Result<R>> {
+        let charge = ready!(coop::poll_proceed(cx));
+        let mut registered = false;
+        loop {
+            let event = self.look(interest);
+            if event.ready().is_empty() {
+                if registered {
+                    return Poll::Pending;
+                }
+                if bind()? {
+                    // Newly registered there: try once more, or an edge of the former place may be missed.
+                    self.assume(unclosed(interest));
+                    continue;
+                }
+                register(cx.waker());
+                registered = true;
+                continue;
+            }
+            match operation(event) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if event.is_gone() {
+                        return Poll::Ready(Err(gone()));
+                    }
+                    // A closed direction, too: whoever would block there has to wait for an event.
+                    self.clear(event, interest.mask());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(value) => {
+                    if exhausted(&value) {
+                        self.clear(event, unclosed(interest));
+                    }
+                    charge.made_progress();
+                    return Poll::Ready(Ok(value));
+                }
+                Err(error) => {
+                    charge.made_progress();
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+    }
+
+    fn lock_waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For runtime authors: the [`ReadyEvent`] of a descriptor that has a [`Source`].
+#[derive(Debug)]
+pub struct Seen<'a> {
+    source: &'a Source,
+    event: Event,
+    cleared: Ready,
+}
+
+impl<'a> Seen<'a> {
+    /// What `source` gave.
+    pub fn new(source: &'a Source, event: Event) -> Self {
+        Self {
+            source,
+            event,
+            cleared: Ready::EMPTY,
+        }
+    }
+}
+
+impl ReadyEvent for Seen<'_> {
+    fn ready(&self) -> Ready {
+        self.event.ready() - self.cleared
+    }
+
+    fn clear(&mut self, ready: Ready) {
+        let ready = ready & self.ready();
+        let closed = Ready::READ_CLOSED | Ready::WRITE_CLOSED;
+        self.source.clear(self.event, ready - closed);
+        self.cleared |= ready;
+    }
+}
+
+/// For runtime authors: an operation that only looks, for [`Source::poll`] and [`Source::run`].
+///
+/// # Errors
+/// When the poller has ended.
+pub fn observe(event: Event) -> io::Result<Event> {
+    if event.is_gone() {
+        return Err(gone());
+    }
+    Ok(event)
+}
+
+/// For runtime authors: what an interest clears; that a direction is closed stays.
+pub fn unclosed(interest: Interest) -> Ready {
+    interest.mask() - Ready::READ_CLOSED - Ready::WRITE_CLOSED
+}
+
+fn would_block<R>(result: &io::Result<R>) -> bool {
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// For runtime authors: the error of who would wait for a poller that has ended.
+pub fn gone() -> io::Error {
+    io::Error::other("the runtime that this descriptor waits in has ended")
+}
+
+/// The future of [`Source::run`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Run<'a, B, F> {
+    source: &'a Source,
+    interest: Interest,
+    bind: B,
+    operation: F,
+    /// Our place among the waiting.
+    id: Option<u64>,
+}
+
+impl<B, F> Unpin for Run<'_, B, F> {}
+
+impl<R, B, F> Future for Run<'_, B, F>
+where
+    B: FnMut() -> io::Result<bool>,
+    F: FnMut(Event) -> io::Result<R>,
+{
+    type Output = io::Result<R>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
+        let this = &mut *self;
+        let (source, interest, id) = (this.source, this.interest, &mut this.id);
+        let register = |waker: &Waker| {
+            let mut waker = waker.clone();
+            let mut waiting = source.lock_waiting();
+            let place = id.and_then(|id| waiting.wakers.iter_mut().find(|w| w.0 == id));
+            match place {
+                Some((_, _, former)) => std::mem::swap(former, &mut waker),
+                None => {
+                    waiting.next_id += 1;
+                    *id = Some(waiting.next_id);
+                    let entry = (waiting.next_id, interest, waker.clone());
+                    waiting.wakers.push(entry);
+                }
+            }
+            source.has_waiting.store(true, Ordering::SeqCst);
+            // The former waker goes outside the lock: its destructor may do anything.
+            drop(waiting);
+            drop(waker);
+        };
+        source.poll_with(
+            cx,
+            interest,
+            &mut this.bind,
+            &mut this.operation,
+            |_| false,
+            register,
+        )
+    }
+}
+
+impl<B, F> Drop for Run<'_, B, F> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            let mut waiting = self.source.lock_waiting();
+            let at = waiting.wakers.iter().position(|w| w.0 == id);
+            let waker = at.map(|at| waiting.wakers.swap_remove(at));
+            drop(waiting);
+            drop(waker);
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! A descriptor with its readiness.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::task::{Context, Poll, ready};
+
+use anyrt_core::readiness::{AsyncFd as _, Direction, Reactor, ReadyEvent};
+
+use super::{AsyncFdReadyGuard, AsyncFdReadyMutGuard};
+use crate::backend::{Each, async_std, each, glommio, map_each, smol, tokio};
+use crate::io::{Interest, Ready};
+use crate::runtime::Handle;
+
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// A descriptor of any kind that the system can poll, with its readiness: sockets, pipes, timers, devices.
+///
+/// It must be non-blocking. Readiness is remembered: it stays until someone who found the descriptor not ready says
+/// so, by [`AsyncFdReadyGuard::clear_ready`] or by an operation that gives [`io::ErrorKind::WouldBlock`].
+///
+/// # What differs from Tokio
+/// The descriptor is [`AsFd`], where Tokio asks for `AsRawFd`, whose number may be that of a closed descriptor; so
+/// [`register`](Self::register) is safe here, and so are the constructors that Tokio deprecates.
+///
+/// # Examples
+/// ```no_run
+/// use std::io::Read;
+///
+/// use anyrt::io::{Interest, unix::AsyncFd};
+///
+/// # async fn example(pipe: std::io::PipeReader) -> std::io::Result<()> {
+/// // The pipe is non-blocking.
+/// let pipe = AsyncFd::with_interest(pipe, Interest::READABLE)?;
+/// let mut buf = [0; 64];
+/// let read = pipe.async_io(Interest::READABLE, |mut pipe| pipe.read(&mut buf)).await?;
+/// # Ok(()) }
+/// ```
+pub struct AsyncFd<T: AsFd> {
+    inner: Each<
+        tokio::readiness::AsyncFd<T>,
+        smol::readiness::AsyncFd<T>,
+        async_std::readiness::AsyncFd<T>,
+        glommio::readiness::AsyncFd<T>,
+    >,
+}
+
+impl<T: AsFd> AsyncFd<T> {
+    /// Watches `inner` for being readable and writable.
+    ///
+    /// # Errors
+    /// When the system cannot watch it, such as `EPERM` for a regular file.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn new(inner: T) -> io::Result<Self> {
+        Ok(Self::try_with_interest(inner, BOTH)?)
+    }
+
+    /// Watches `inner` for what `interest` says; waiting for anything else may never end.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn with_interest(inner: T, interest: Interest) -> io::Result<Self> {
+        Ok(Self::try_with_interest(inner, interest)?)
+    }
+
+    /// As [`new`](Self::new), but gives the descriptor back if it fails.
+    ///
+    /// # Errors
+    /// The descriptor and the error of [`new`](Self::new).
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn try_new(inner: T) -> Result<Self, AsyncFdRegisterError<T>> {
+        Self::try_with_interest(inner, BOTH)
+    }
+
+    /// As [`with_interest`](Self::with_interest), but gives the descriptor back if it fails.
+    ///
+    /// # Errors
+    /// The descriptor and the error of [`new`](Self::new).
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn try_with_interest(
+        inner: T,
+        interest: Interest,
+    ) -> Result<Self, AsyncFdRegisterError<T>> {
+        let failed = |(inner, cause)| AsyncFdRegisterError { inner, cause };
+        let handle = Handle::current();
+        Ok(Self {
+            inner: map_each!(&handle.inner, rt => rt.async_fd(inner, interest).map_err(failed)?),
+        })
+    }
+
+    /// As [`try_new`](Self::try_new), by the name that Tokio prefers; it is safe here.
+    ///
+    /// # Errors
+    /// The descriptor and the error of [`new`](Self::new).
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn register(inner: T) -> Result<Self, AsyncFdRegisterError<T>> {
+        Self::try_with_interest(inner, BOTH)
+    }
+
+    /// As [`try_with_interest`](Self::try_with_interest), by the name that Tokio prefers; it is safe here.
+    ///
+    /// # Errors
+    /// The descriptor and the error of [`new`](Self::new).
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn register_with_interest(
+        inner: T,
+        interest: Interest,
+    ) -> Result<Self, AsyncFdRegisterError<T>> {
+        Self::try_with_interest(inner, interest)
+    }
+
+    /// What was wrapped.
+    #[inline]
+    pub fn get_ref(&self) -> &T {
+        each!(&self.inner, fd => fd.get_ref())
+    }
+
+    /// What was wrapped, mutable. It must stay the same descriptor.
+    #[inline]
+    pub fn get_mut(&mut self) -> &mut T {
+        each!(&mut self.inner, fd => fd.get_mut())
+    }
+
+    /// Stops watching.
+    pub fn into_inner(self) -> T {
+        each!(self.inner, fd => fd.into_inner())
+    }
+
+    /// Waits until it is readable. Of several tasks that poll for reading, the last one is woken.
+    ///
+    /// # Errors
+    /// When the runtime has ended.
+    pub fn poll_read_ready<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
+        self.poll_ready(cx, Direction::Read)
+    }
+
+    /// As [`poll_read_ready`](Self::poll_read_ready), with a guard that gives `&mut T`.
+    ///
+    /// # Errors
+    /// When the runtime has ended.
+    pub fn poll_read_ready_mut<'a>(
+        &'a mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
+        let ready = ready!(self.poll_ready(cx, Direction::Read))?.ready();
+        Poll::Ready(Ok(AsyncFdReadyMutGuard::new(self, ready)))
+    }
+
+    /// Waits until it is writable. Of several tasks that poll for writing, the last one is woken.
+    ///
+    /// # Errors
+    /// When the runtime has ended.
+    pub fn poll_write_ready<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
+        self.poll_ready(cx, Direction::Write)
+    }
+
+    /// As [`poll_write_ready`](Self::poll_write_ready), with a guard that gives `&mut T`.
+    ///
+    /// # Errors
+    /// When the runtime has ended.
+    pub fn poll_write_ready_mut<'a>(
+        &'a mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
+        let ready = ready!(self.poll_ready(cx, Direction::Write))?.ready();
+        Poll::Ready(Ok(AsyncFdReadyMutGuard::new(self, ready)))
+    }
+
+    fn poll_ready<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
+        let event = map_each!(&self.inner, fd => ready!(fd.poll_ready(cx, direction))?);
+        Poll::Ready(Ok(AsyncFdReadyGuard::new(self, event)))
+    }
+
+    /// Waits until it is ready for something of `interest`. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// When the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    pub async fn ready(&self, interest: Interest) -> io::Result<AsyncFdReadyGuard<'_, T>> {
+        let event = map_each!(&self.inner, fd => fd.ready(interest).await?);
+        Ok(AsyncFdReadyGuard::new(self, event))
+    }
+
+    /// As [`ready`](Self::ready), with a guard that gives `&mut T`.
+    ///
+    /// # Errors
+    /// When the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    pub async fn ready_mut(
+        &mut self,
+        interest: Interest,
+    ) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
+        let ready = self.ready(interest).await?.ready();
+        Ok(AsyncFdReadyMutGuard::new(self, ready))
+    }
+
+    /// Waits until it is readable. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// When the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    pub async fn readable(&self) -> io::Result<AsyncFdReadyGuard<'_, T>> {
+        self.ready(Interest::READABLE).await
+    }
+
+    /// As [`readable`](Self::readable), with a guard that gives `&mut T`.
+    ///
+    /// # Errors
+    /// When the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    pub async fn readable_mut(&mut self) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
+        self.ready_mut(Interest::READABLE).await
+    }
+
+    /// Waits until it is writable. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// When the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    pub async fn writable(&self) -> io::Result<AsyncFdReadyGuard<'_, T>> {
+        self.ready(Interest::WRITABLE).await
+    }
+
+    /// As [`writable`](Self::writable), with a guard that gives `&mut T`.
+    ///
+    /// # Errors
+    /// When the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    pub async fn writable_mut(&mut self) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
+        self.ready_mut(Interest::WRITABLE).await
+    }
+
+    /// Runs `f` whenever it is ready for something of `interest`, until `f` gives something else than
+    /// [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// Those of `f`; another when the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// A dropped future has done nothing, if an `f` that fails does nothing.
+    pub async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut f: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        each!(&self.inner, fd => fd.run(interest, &mut f).await)
+    }
+
+    /// As [`async_io`](Self::async_io), with `&mut T`.
+    ///
+    /// # Errors
+    /// As [`async_io`](Self::async_io).
+    ///
+    /// # Cancel safety
+    /// As [`async_io`](Self::async_io).
+    pub async fn async_io_mut<R>(
+        &mut self,
+        interest: Interest,
+        mut f: impl FnMut(&mut T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        loop {
+            let mut guard = self.ready_mut(interest).await?;
+            if let Ok(result) = guard.try_io(|fd| f(fd.get_mut())) {
+                return result;
+            }
+        }
+    }
+
+    /// Runs `f` if it is known to be ready for something of `interest`. If `f` gives
+    /// [`io::ErrorKind::WouldBlock`], it is known not to be ready any more.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when it is not ready; those of `f`.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        f: impl FnOnce(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        each!(&self.inner, fd => fd.try_io(interest, f))
+    }
+
+    /// As [`try_io`](Self::try_io), with `&mut T`.
+    ///
+    /// # Errors
+    /// As [`try_io`](Self::try_io).
+    pub fn try_io_mut<R>(
+        &mut self,
+        interest: Interest,
+        f: impl FnOnce(&mut T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.try_io(interest, |_| Ok(()))?;
+        let mut guard = AsyncFdReadyMutGuard::new(self, interest.mask());
+        match guard.try_io(|fd| f(fd.get_mut())) {
+            Ok(result) => result,
+            Err(_) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Runs `operation` when it is ready, until it gives something else than [`io::ErrorKind::WouldBlock`]. Of
+    /// several tasks that poll in `direction`, the last one is woken.
+    #[inline]
+    pub(crate) fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_with(cx, direction, operation, |_| false)
+    }
+
+    /// As [`poll_io`](Self::poll_io), for a byte stream: `operation` moved all that there was, or all that there was
+    /// room for, if it moved less than `len`; so the next one need not try in vain.
+    #[inline]
+    pub(crate) fn poll_bytes(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        len: usize,
+        operation: impl FnMut(&T) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(cx, direction, operation, |&moved| 0 < moved && moved < len)
+    }
+
+    #[inline]
+    fn poll_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+        exhausted: impl FnOnce(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
+        each!(&self.inner, fd => loop {
+            let mut event = ready!(fd.poll_ready(cx, direction))?;
+            match operation(fd.get_ref()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => event.clear(Ready::ALL),
+                Ok(value) => {
+                    if exhausted(&value) {
+                        event.clear(Ready::ALL);
+                    }
+                    return Poll::Ready(Ok(value));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        })
+    }
+}
+
+impl<T: AsFd> AsRawFd for AsyncFd<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl<T: AsFd> AsFd for AsyncFd<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.get_ref().as_fd()
+    }
+}
+
+impl<T: AsFd + fmt::Debug> fmt::Debug for AsyncFd<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncFd")
+            .field("inner", self.get_ref())
+            .finish()
+    }
+}
+
+/// The system cannot watch the descriptor, which comes back.
+pub struct AsyncFdRegisterError<T> {
+    inner: T,
+    cause: io::Error,
+}
+
+impl<T> AsyncFdRegisterError<T> {
+    /// The descriptor, and why it cannot be watched.
+    pub fn into_parts(self) -> (T, io::Error) {
+        (self.inner, self.cause)
+    }
+}
+
+impl<T> fmt::Display for AsyncFdRegisterError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.cause, f)
+    }
+}
+
+impl<T> fmt::Debug for AsyncFdRegisterError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.cause, f)
+    }
+}
+
+impl<T> Error for AsyncFdRegisterError<T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+impl<T> From<AsyncFdRegisterError<T>> for io::Error {
+    fn from(error: AsyncFdRegisterError<T>) -> Self {
+        error.cause
+    }
+}
