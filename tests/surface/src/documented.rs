@@ -1,0 +1,172 @@
+//! What rustdoc knows of the crates, as JSON.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::Result;
+
+/// The JSON that this program understands; rustdoc's changes now and then.
+const FORMATS: std::ops::RangeInclusive<u64> = 45..=60;
+
+/// What anyrt with its feature `full` enables of the tokio crate when Tokio is not among the backends: what it
+/// re-exports is taken from this.
+const RUNTIME_FREE: &str = "\"sync\", \"macros\", \"io-util\", \"parking_lot\"";
+const FULL: &str = "\"full\", \"test-util\"";
+
+/// A crate.
+pub struct Documented {
+    json: Value,
+    /// The ids of its items by where they are defined.
+    by_path: BTreeMap<String, String>,
+}
+
+impl Documented {
+    fn read(path: &Path) -> Result<Self> {
+        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let text = fs::read(path).map_err(|error| told(&error))?;
+        let json: Value = serde_json::from_slice(&text).map_err(|error| told(&error))?;
+        let format = json["format_version"].as_u64().unwrap_or_default();
+        if !FORMATS.contains(&format) {
+            return Err(told(&format!("format {format} is not known here")));
+        }
+        let mut by_path = BTreeMap::new();
+        for (id, summary) in json["paths"].as_object().into_iter().flatten() {
+            if summary["crate_id"] == 0 {
+                by_path.insert(path_of(summary), id.clone());
+            }
+        }
+        Ok(Self { json, by_path })
+    }
+
+    /// Its outermost module.
+    pub fn root(&self) -> String {
+        self.json["root"].to_string()
+    }
+
+    /// The item of that id, if it is of this crate.
+    pub fn item(&self, id: &str) -> Option<&Value> {
+        self.json["index"].get(id)
+    }
+
+    /// Where the item of that id is defined.
+    pub fn path(&self, id: &str) -> Option<String> {
+        self.json["paths"].get(id).map(path_of)
+    }
+}
+
+fn path_of(summary: &Value) -> String {
+    let words = summary["path"].as_array().into_iter().flatten();
+    words
+        .filter_map(Value::as_str)
+        .collect::<Vec<_>>()
+        .join("::")
+}
+
+/// All crates that the comparison looks into.
+pub struct World {
+    /// Tokio with all of its features.
+    pub full: Documented,
+    /// anyrt with all of its features.
+    pub ours: Documented,
+    /// Which Tokio.
+    pub version: String,
+    others: BTreeMap<&'static str, Documented>,
+}
+
+impl World {
+    /// Documents them.
+    pub fn document(root: &Path, target: &Path) -> Result<Self> {
+        let version = version(root)?;
+        let full = tokio(root, &target.join("surface/full"), &version, FULL)?;
+        let lite = tokio(root, &target.join("surface/lite"), &version, RUNTIME_FREE)?;
+        let mut others = BTreeMap::from([("tokio", lite)]);
+        for (package, name) in [
+            ("anyrt-core", "anyrt_core"),
+            ("anyrt-macros", "anyrt_macros"),
+        ] {
+            others.insert(name, rustdoc(root, target, package, name, &[])?);
+        }
+        let features = if cfg!(target_os = "linux") {
+            "full,test-util,tokio,smol,async-std,glommio"
+        } else {
+            "full,test-util,tokio,smol,async-std"
+        };
+        Ok(Self {
+            full,
+            ours: rustdoc(root, target, "anyrt", "anyrt", &["--features", features])?,
+            version,
+            others,
+        })
+    }
+
+    /// The item that is defined there, with its crate.
+    pub fn find(&self, path: &str) -> Option<(&Documented, &str)> {
+        let (name, _) = path.split_once("::").unwrap_or((path, ""));
+        let other = self.others.get(name)?;
+        Some((other, other.by_path.get(path)?))
+    }
+}
+
+fn version(root: &Path) -> Result<String> {
+    let lock = fs::read_to_string(root.join("Cargo.lock")).map_err(|error| error.to_string())?;
+    let tokio = lock
+        .split("[[package]]")
+        .find(|text| text.contains("\nname = \"tokio\"\n"));
+    let line = tokio.and_then(|text| text.lines().find(|line| line.starts_with("version")));
+    let version = line.and_then(|line| line.split('"').nth(1));
+    Ok(version.ok_or("there is no tokio in Cargo.lock")?.to_owned())
+}
+
+/// Tokio with these features, by way of a package that has nothing else.
+fn tokio(root: &Path, dir: &Path, version: &str, features: &str) -> Result<Documented> {
+    let manifest = format!(
+        "[package]\nname = \"anyrt-surface-of-tokio\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
+         [dependencies]\ntokio = {{ version = \"={version}\", default-features = false, features = [{features}] }}\n\
+         [workspace]\n"
+    );
+    let told = |error: std::io::Error| format!("{}: {error}", dir.display());
+    fs::create_dir_all(dir.join("src")).map_err(told)?;
+    fs::write(dir.join("Cargo.toml"), manifest).map_err(told)?;
+    fs::write(dir.join("src/lib.rs"), "").map_err(told)?;
+    if !dir.join("Cargo.lock").exists() {
+        fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).map_err(told)?;
+    }
+    rustdoc(dir, &dir.join("target"), "tokio", "tokio", &[])
+}
+
+fn rustdoc(
+    dir: &Path,
+    target: &Path,
+    package: &str,
+    name: &str,
+    more: &[&str],
+) -> Result<Documented> {
+    let output = Command::new(env!("CARGO"))
+        .args(["rustdoc", "--quiet", "--lib", "-p", package])
+        .args(more)
+        .args([
+            "--",
+            "-Z",
+            "unstable-options",
+            "--output-format",
+            "json",
+            "--cap-lints",
+            "allow",
+        ])
+        .current_dir(dir)
+        .env("CARGO_TARGET_DIR", target)
+        // The JSON is not stable, and good enough to be looked at.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env_remove("RUSTDOCFLAGS")
+        .output()
+        .map_err(|error| format!("cargo rustdoc: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let path: PathBuf = target.join("doc").join(name).with_extension("json");
+    Documented::read(&path)
+}
