@@ -1,0 +1,46 @@
+//! A Redis-protocol server, written as ordinary Tokio code.
+//!
+//! ```text
+//! ANYRT_BACKEND=smol cargo run --release -p anyrt-kv -- 127.0.0.1:6379
+//! redis-cli SET greeting hello EX 60
+//! redis-benchmark -q -P 16 -c 50 -t set,get,incr,ping
+//! ```
+//!
+//! Nothing in these files names anyrt: `tokio` is its name in `Cargo.toml`. The package `anyrt-kv-on-tokio` builds
+//! the same files with Tokio itself.
+//!
+//! - [`server`] accepts connections and ends them when asked to stop
+//! - [`connection`] reads requests and writes replies, and delivers what was published
+//! - [`resp`] is the protocol: bytes to requests, replies to bytes
+//! - [`command`] is what each command does
+//! - [`store`] holds the keys and drops the expired ones
+//! - [`pubsub`] knows who listens to which channel
+#![forbid(unsafe_code)]
+
+mod command;
+mod connection;
+mod glob;
+mod pubsub;
+mod resp;
+mod server;
+mod store;
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+const DEFAULT_ADDRESS: &str = "127.0.0.1:6379";
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let address = std::env::args().nth(1);
+    let listener = TcpListener::bind(address.as_deref().unwrap_or(DEFAULT_ADDRESS)).await?;
+    println!("listening on {}", listener.local_addr()?);
+    let stop = Arc::new(Notify::new());
+    let interrupted = Arc::clone(&stop);
+    ctrlc::set_handler(move || interrupted.notify_one()).map_err(std::io::Error::other)?;
+    server::run(listener, stop.notified()).await;
+    println!("bye");
+    Ok(())
+}

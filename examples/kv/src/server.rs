@@ -1,0 +1,117 @@
+//! Accepts connections, and ends them when asked to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::connection::Connection;
+use crate::pubsub::Hub;
+use crate::store::Store;
+
+/// As Redis has it.
+pub const MAX_CLIENTS: usize = 10_000;
+/// How long clients may take to receive what is on its way when the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long to wait when the system has no more descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What all connections share.
+pub struct Shared {
+    pub store: Store,
+    pub hub: Arc<Hub>,
+    pub started: Instant,
+    places: Arc<Semaphore>,
+}
+
+impl Shared {
+    fn new() -> Self {
+        Self {
+            store: Store::default(),
+            hub: Arc::default(),
+            started: Instant::now(),
+            places: Arc::new(Semaphore::new(MAX_CLIENTS)),
+        }
+    }
+
+    /// The number of clients.
+    pub fn clients(&self) -> usize {
+        MAX_CLIENTS - self.places.available_permits()
+    }
+}
+
+/// Serves until `stop` is ready; then answers what has arrived, and closes.
+pub async fn run(listener: TcpListener, stop: impl Future<Output = ()>) {
+    let shared = Arc::new(Shared::new());
+    let expiry = tokio::spawn({
+        let shared = Arc::clone(&shared);
+        async move { shared.store.drop_expired().await }
+    });
+    // Nothing is ever sent: the connections hear when the sender is dropped.
+    let (stopping, stopped) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let place = Arc::clone(&shared.places).try_acquire_owned().ok();
+                    let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
+                    connections.spawn(serve(stream, peer, place, shared, stopped));
+                }
+                // The client has left already, or there are too many: no reason to leave the others.
+                Err(error) => {
+                    eprintln!("accept: {error}");
+                    sleep(PAUSE).await;
+                }
+            },
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    eprintln!("a connection: {error}");
+                }
+            }
+            () = &mut stop => break,
+        }
+    }
+    drop(listener);
+    drop(stopping);
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(GRACE, all_ended).await.is_err() {
+        eprintln!("{} clients took too long to leave", connections.len());
+        connections.shutdown().await;
+    }
+    expiry.abort();
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    place: Option<OwnedSemaphorePermit>,
+    shared: Arc<Shared>,
+    stopped: watch::Receiver<()>,
+) {
+    let served = match &place {
+        Some(_) => match stream.set_nodelay(true) {
+            Ok(()) => Connection::new(stream, shared).run(stopped).await,
+            Err(error) => Err(error),
+        },
+        None => {
+            stream
+                .write_all(b"-ERR max number of clients reached\r\n")
+                .await
+        }
+    };
+    match served {
+        Ok(()) => {}
+        // That is how many clients leave.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(error) => eprintln!("{peer}: {error}"),
+    }
+}

@@ -1,0 +1,293 @@
+//! The keys, their values, and when they expire.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until};
+
+/// As Redis has it.
+const MAX_VALUE: usize = 512 * 1024 * 1024;
+/// Expired keys that are dropped before others have their turn.
+const BATCH: usize = 1000;
+
+/// All keys. Each method is one step that no other client sees the middle of.
+///
+/// An expired key is gone for every reader at once; its memory is freed when somebody looks for it, or by
+/// [`drop_expired`](Self::drop_expired).
+#[derive(Debug, Default)]
+pub struct Store {
+    // A lock of the standard library: it is held for a moment, and never while waiting for anything else.
+    state: Mutex<State>,
+    /// The first deadline has become an earlier one.
+    earlier: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: HashMap<Bytes, Entry>,
+    /// The deadline of every entry that has one.
+    deadlines: BTreeSet<(Instant, Bytes)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    value: Bytes,
+    deadline: Option<Instant>,
+}
+
+/// What a new value does to the deadline of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    Never,
+    Keep,
+    At(Instant),
+}
+
+/// When to set a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    Always,
+    IfMissing,
+    IfPresent,
+}
+
+/// How long a key has to live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeToLive {
+    NoKey,
+    Forever,
+    For(Duration),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum StoreError {
+    NotAnInteger,
+    Overflow,
+    TooLong,
+}
+
+impl Store {
+    pub fn get(&self, key: &[u8]) -> Option<Bytes> {
+        Some(self.state().live(key)?.value.clone())
+    }
+
+    pub fn get_all(&self, keys: &[Bytes]) -> Vec<Option<Bytes>> {
+        let mut state = self.state();
+        let value = |key: &Bytes| Some(state.live(key)?.value.clone());
+        keys.iter().map(value).collect()
+    }
+
+    /// Whether the value was set.
+    pub fn set(&self, key: &[u8], value: &[u8], expiry: Expiry, condition: Condition) -> bool {
+        let mut state = self.state();
+        let known = state.live(key).map(|entry| entry.deadline);
+        match condition {
+            Condition::IfMissing if known.is_some() => return false,
+            Condition::IfPresent if known.is_none() => return false,
+            _ => {}
+        }
+        let deadline = match expiry {
+            Expiry::Never => None,
+            Expiry::Keep => known.flatten(),
+            Expiry::At(deadline) => Some(deadline),
+        };
+        state.put(key, copied(value));
+        self.set_deadline(&mut state, key, deadline);
+        true
+    }
+
+    /// Sets every key to the value that follows it.
+    pub fn set_all(&self, pairs: &[Bytes]) {
+        let mut state = self.state();
+        for pair in pairs.chunks_exact(2) {
+            state.put(&pair[0], copied(&pair[1]));
+            self.set_deadline(&mut state, &pair[0], None);
+        }
+    }
+
+    /// How many of the keys there were.
+    pub fn remove(&self, keys: &[Bytes]) -> usize {
+        let mut state = self.state();
+        let removed = |key: &&Bytes| state.live(key).is_some() && state.remove(key);
+        keys.iter().filter(removed).count()
+    }
+
+    /// How many of the keys there are; one that is named twice counts twice.
+    pub fn count(&self, keys: &[Bytes]) -> usize {
+        let mut state = self.state();
+        keys.iter().filter(|key| state.live(key).is_some()).count()
+    }
+
+    /// The new value; a key that is missing counts as 0. The deadline stays.
+    pub fn add(&self, key: &[u8], amount: i64) -> Result<i64, StoreError> {
+        let mut state = self.state();
+        let value = match state.live(key) {
+            Some(entry) => crate::resp::number(&entry.value).ok_or(StoreError::NotAnInteger)?,
+            None => 0,
+        };
+        let sum = value.checked_add(amount).ok_or(StoreError::Overflow)?;
+        state.put(key, sum.to_string().into());
+        Ok(sum)
+    }
+
+    /// The new length; a key that is missing counts as empty. The deadline stays.
+    pub fn append(&self, key: &[u8], more: &[u8]) -> Result<usize, StoreError> {
+        let mut state = self.state();
+        let Some(entry) = state.live(key) else {
+            state.put(key, copied(more));
+            return Ok(more.len());
+        };
+        let length = entry.value.len() + more.len();
+        if length > MAX_VALUE {
+            return Err(StoreError::TooLong);
+        }
+        // In place, unless a reply with the value is still on its way.
+        let value = std::mem::take(&mut entry.value).try_into_mut();
+        let mut value = value.unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        value.extend_from_slice(more);
+        entry.value = value.freeze();
+        Ok(length)
+    }
+
+    /// Whether there is such a key. One whose deadline has passed is removed by this.
+    pub fn expire(&self, key: &[u8], deadline: Option<Instant>) -> bool {
+        let mut state = self.state();
+        let found = state.live(key).is_some();
+        if found {
+            self.set_deadline(&mut state, key, deadline);
+        }
+        found
+    }
+
+    pub fn time_to_live(&self, key: &[u8]) -> TimeToLive {
+        match self.state().live(key).map(|entry| entry.deadline) {
+            None => TimeToLive::NoKey,
+            Some(None) => TimeToLive::Forever,
+            Some(Some(deadline)) => {
+                TimeToLive::For(deadline.saturating_duration_since(Instant::now()))
+            }
+        }
+    }
+
+    /// The number of keys, with those that have expired but are not dropped yet.
+    pub fn len(&self) -> usize {
+        self.state().entries.len()
+    }
+
+    /// Drops all keys.
+    pub fn clear(&self) {
+        // The memory is freed when the lock is free again.
+        let all = std::mem::take(&mut *self.state());
+        drop(all);
+    }
+
+    /// Drops keys as they expire. Never ends.
+    pub async fn drop_expired(&self) {
+        loop {
+            let now = Instant::now();
+            let next = self.state().drop_until(now, BATCH);
+            match next {
+                Some(deadline) if deadline <= now => yield_now().await,
+                Some(deadline) => tokio::select! {
+                    () = sleep_until(deadline) => {}
+                    () = self.earlier.notified() => {}
+                },
+                None => self.earlier.notified().await,
+            }
+        }
+    }
+
+    fn set_deadline(&self, state: &mut State, key: &[u8], deadline: Option<Instant>) {
+        if state.set_deadline(key, deadline) {
+            self.earlier.notify_one();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The entry of `key` that has not expired.
+    fn live(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        let entry = self.entries.get(key)?;
+        if entry.deadline.is_some_and(|at| at <= Instant::now()) {
+            self.remove(key);
+            return None;
+        }
+        self.entries.get_mut(key)
+    }
+
+    fn put(&mut self, key: &[u8], value: Bytes) {
+        match self.entries.get_mut(key) {
+            Some(entry) => entry.value = value,
+            None => {
+                let deadline = None;
+                self.entries.insert(copied(key), Entry { value, deadline });
+            }
+        }
+    }
+
+    fn remove(&mut self, key: &[u8]) -> bool {
+        let Some((key, entry)) = self.entries.remove_entry(key) else {
+            return false;
+        };
+        if let Some(deadline) = entry.deadline {
+            self.deadlines.remove(&(deadline, key));
+        }
+        true
+    }
+
+    /// Whether the first of all deadlines is earlier now.
+    fn set_deadline(&mut self, key: &[u8], deadline: Option<Instant>) -> bool {
+        let Some((key, _)) = self.entries.get_key_value(key) else {
+            return false;
+        };
+        // Both share the bytes of the key.
+        let key = key.clone();
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut entry.deadline, deadline);
+        if before == deadline {
+            return false;
+        }
+        let first = self.deadlines.first().map(|(first, _)| *first);
+        if let Some(before) = before {
+            self.deadlines.remove(&(before, key.clone()));
+        }
+        let Some(deadline) = deadline else {
+            return false;
+        };
+        self.deadlines.insert((deadline, key));
+        first.is_none_or(|first| deadline < first)
+    }
+
+    /// Drops at most `limit` keys that have expired; gives the first deadline of those that stay.
+    fn drop_until(&mut self, now: Instant, limit: usize) -> Option<Instant> {
+        for _ in 0..limit {
+            let (deadline, _) = self.deadlines.first()?;
+            if *deadline > now {
+                return Some(*deadline);
+            }
+            if let Some((_, key)) = self.deadlines.pop_first() {
+                self.entries.remove(&key);
+            }
+        }
+        Some(self.deadlines.first()?.0)
+    }
+}
+
+/// A copy: the arguments of a request are pieces of the read buffer, and would keep all of it in memory.
+fn copied(bytes: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
