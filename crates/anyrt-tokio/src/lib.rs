@@ -35,6 +35,8 @@ pub mod channel;
 pub mod net;
 pub mod readiness;
 pub mod runtime;
+#[cfg(all(unix, feature = "signal"))]
+pub mod signal;
 pub mod task;
 pub mod time;
 

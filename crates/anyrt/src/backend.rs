@@ -29,6 +29,8 @@ pub(crate) mod absent;
 #[cfg(feature = "tokio")]
 pub(crate) mod tokio {
     pub(crate) use anyrt_tokio::runtime::{EnterGuard, Runtime};
+    #[cfg(all(unix, feature = "signal"))]
+    pub(crate) use anyrt_tokio::signal;
     pub(crate) use anyrt_tokio::{
         KIND, TokioRuntime as Handle, blocking, channel, net, readiness, task, time,
     };

@@ -2,10 +2,18 @@
 //!
 //! The streams of [`net`](crate::net) implement these traits and those of `futures_io`.
 
+mod blocking;
+pub(crate) mod bridge;
+#[cfg(unix)]
+pub(crate) mod fd_io;
+pub(crate) mod read_buf;
+mod stdio;
 #[cfg(unix)]
 pub mod unix;
 
 pub use anyrt_core::readiness::{Interest, Ready};
+pub use stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
+
 #[doc(no_inline)]
 pub use std::io::{Error, ErrorKind, Result, SeekFrom};
 #[doc(no_inline)]

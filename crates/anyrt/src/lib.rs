@@ -34,8 +34,14 @@ mod backend;
 mod channel;
 pub mod io;
 pub mod net;
+#[cfg(all(unix, feature = "process"))]
+pub mod process;
 pub mod runtime;
 pub mod shutdown;
+#[cfg(all(unix, feature = "signal"))]
+pub mod signal;
+#[cfg(all(unix, any(feature = "process", feature = "signal")))]
+mod signal_hub;
 pub mod sync;
 pub mod task;
 mod testing;

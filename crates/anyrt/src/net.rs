@@ -15,11 +15,17 @@ mod stream_io;
 mod tcp_listener;
 mod tcp_stream;
 mod udp;
+#[cfg(unix)]
+pub mod unix;
 
 pub use anyrt_core::net::ToSocketAddrs;
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;
+#[cfg(unix)]
+pub use unix::{
+    datagram::UnixDatagram, listener::UnixListener, socket::UnixSocket, stream::UnixStream,
+};
 
 pub mod tcp {
     //! The halves of a TCP stream.

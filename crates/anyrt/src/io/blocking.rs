@@ -1,0 +1,226 @@
+//! Readers and writers that block, as asynchronous ones: each call is a job of the blocking pool.
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::task::{JoinHandle, spawn_blocking};
+
+/// The most that one job reads or writes.
+const LARGEST: usize = 2 * 1024 * 1024;
+
+/// What a job gives back: how it went, and what was lent to it.
+type Done<T> = (io::Result<()>, Resource<T>);
+
+pub(super) struct Blocking<T> {
+    state: State<T>,
+    /// Something was written since the last flush.
+    dirty: bool,
+}
+
+enum State<T> {
+    Idle(Resource<T>),
+    Busy(JoinHandle<Done<T>>),
+    /// The runtime ended with the job, and the job had the resource.
+    Gone,
+}
+
+struct Resource<T> {
+    inner: T,
+    buf: Buf,
+}
+
+impl<T: Send + 'static> Blocking<T> {
+    pub(super) fn new(inner: T) -> Self {
+        let buf = Buf::default();
+        Self {
+            state: State::Idle(Resource { inner, buf }),
+            dirty: false,
+        }
+    }
+
+    /// Has `job` done, if the resource is idle.
+    fn start<F>(&mut self, job: impl FnOnce(Resource<T>) -> F)
+    where
+        F: FnOnce() -> Done<T> + Send + 'static,
+    {
+        match std::mem::replace(&mut self.state, State::Gone) {
+            State::Idle(resource) => self.state = State::Busy(spawn_blocking(job(resource))),
+            other => self.state = other,
+        }
+    }
+
+    /// Has `work` done even if the runtime ends before a thread comes to it: the caller was told that it is done.
+    fn start_owed(&mut self, work: Work<T>) {
+        self.start(|resource| {
+            let owed = Owed {
+                resource: Some(resource),
+                work,
+            };
+            move || owed.pay()
+        });
+    }
+
+    /// Waits for the job that runs, if one does. Its error is told once.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&mut Resource<T>>> {
+        if let State::Busy(job) = &mut self.state {
+            match ready!(Pin::new(job).poll(cx)) {
+                Ok((result, resource)) => {
+                    self.state = State::Idle(resource);
+                    result?;
+                }
+                Err(_) => self.state = State::Gone,
+            }
+        }
+        Poll::Ready(match &mut self.state {
+            State::Idle(resource) => Ok(resource),
+            _ => Err(io::Error::other("the runtime of this handle has ended")),
+        })
+    }
+}
+
+impl<T: Read + Unpin + Send + 'static> AsyncRead for Blocking<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        dst: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut has_read = matches!(self.state, State::Busy(_));
+        loop {
+            let resource = ready!(self.poll_idle(cx))?;
+            // Nothing read is the end.
+            if !resource.buf.is_empty() || has_read {
+                resource.buf.copy_to(dst);
+                return Poll::Ready(Ok(()));
+            }
+            has_read = true;
+            let most = dst.remaining().min(LARGEST);
+            self.start(|mut resource| {
+                move || {
+                    let result = resource.buf.read_from(&mut resource.inner, most);
+                    (result, resource)
+                }
+            });
+        }
+    }
+}
+
+impl<T: Write + Unpin + Send + 'static> AsyncWrite for Blocking<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        src: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let resource = ready!(self.poll_idle(cx))?;
+        let taken = &src[..src.len().min(LARGEST)];
+        resource.buf.fill(taken);
+        self.start_owed(|resource| resource.buf.write_to(&mut resource.inner));
+        self.dirty = true;
+        Poll::Ready(Ok(taken.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_idle(cx))?;
+            if !self.dirty {
+                return Poll::Ready(Ok(()));
+            }
+            self.dirty = false;
+            self.start_owed(|resource| resource.inner.flush());
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T> fmt::Debug for Blocking<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Idle(_) => "idle",
+            State::Busy(_) => "busy",
+            State::Gone => "gone",
+        };
+        f.debug_struct("Blocking").field("state", &state).finish()
+    }
+}
+
+type Work<T> = fn(&mut Resource<T>) -> io::Result<()>;
+
+/// Does its work where it is dropped, if nobody had it done.
+struct Owed<T> {
+    resource: Option<Resource<T>>,
+    work: Work<T>,
+}
+
+impl<T> Owed<T> {
+    fn pay(mut self) -> Done<T> {
+        let Some(mut resource) = self.resource.take() else {
+            unreachable!("only `pay` takes it, and it takes all")
+        };
+        ((self.work)(&mut resource), resource)
+    }
+}
+
+impl<T> Drop for Owed<T> {
+    fn drop(&mut self) {
+        if let Some(mut resource) = self.resource.take() {
+            // Nobody is left to be told of an error.
+            let _ = (self.work)(&mut resource);
+        }
+    }
+}
+
+/// Bytes on their way; what is before `start` or from `end` on means nothing.
+#[derive(Default)]
+struct Buf {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Buf {
+    fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    fn copy_to(&mut self, dst: &mut ReadBuf<'_>) {
+        let rest = &self.bytes[self.start..self.end];
+        let copied = rest.len().min(dst.remaining());
+        dst.put_slice(&rest[..copied]);
+        self.start += copied;
+    }
+
+    fn fill(&mut self, src: &[u8]) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(src);
+        (self.start, self.end) = (0, src.len());
+    }
+
+    fn read_from(&mut self, reader: &mut impl Read, most: usize) -> io::Result<()> {
+        (self.start, self.end) = (0, 0);
+        if self.bytes.len() < most {
+            self.bytes.resize(most, 0);
+        }
+        loop {
+            match reader.read(&mut self.bytes[..most]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => {
+                    self.end = result?;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn write_to(&mut self, writer: &mut impl Write) -> io::Result<()> {
+        let bytes = self.start..self.end;
+        self.start = self.end;
+        writer.write_all(&self.bytes[bytes])
+    }
+}

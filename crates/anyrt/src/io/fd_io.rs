@@ -1,0 +1,79 @@
+//! Reading and writing of descriptors, polled.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::os::fd::AsFd;
+use std::task::{Context, Poll, ready};
+
+use ::tokio::io::ReadBuf;
+use anyrt_core::readiness::Direction;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+use super::unix::AsyncFd;
+
+/// Reads into the room of `buf`.
+pub(crate) fn poll_read<T: AsFd>(
+    fd: &AsyncFd<T>,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>>
+where
+    for<'a> &'a T: Read,
+{
+    let room = buf.initialize_unfilled();
+    let len = room.len();
+    let read = ready!(fd.poll_bytes(cx, Direction::Read, len, |mut inner| inner.read(room)))?;
+    buf.advance(read);
+    Poll::Ready(Ok(()))
+}
+
+/// Writes what there is room for.
+pub(crate) fn poll_write<T: AsFd>(
+    fd: &AsyncFd<T>,
+    cx: &mut Context<'_>,
+    buf: &[u8],
+) -> Poll<io::Result<usize>>
+where
+    for<'a> &'a T: Write,
+{
+    fd.poll_bytes(cx, Direction::Write, buf.len(), |mut inner| {
+        inner.write(buf)
+    })
+}
+
+/// As [`poll_write`], of several buffers in one system call.
+pub(crate) fn poll_write_vectored<T: AsFd>(
+    fd: &AsyncFd<T>,
+    cx: &mut Context<'_>,
+    bufs: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>>
+where
+    for<'a> &'a T: Write,
+{
+    let len = bufs.iter().map(|buf| buf.len()).sum();
+    fd.poll_bytes(cx, Direction::Write, len, |mut inner| {
+        inner.write_vectored(bufs)
+    })
+}
+
+/// In debug builds a blocking descriptor is refused: it would block the whole thread.
+#[track_caller]
+pub(crate) fn check_nonblocking(fd: impl AsFd) -> io::Result<()> {
+    if cfg!(debug_assertions) {
+        let flags = fcntl_getfl(fd)?;
+        assert!(
+            flags.contains(OFlags::NONBLOCK),
+            "Registering a blocking socket with a runtime is unsupported: call `set_nonblocking(true)` first"
+        );
+    }
+    Ok(())
+}
+
+pub(crate) fn set_nonblocking(fd: impl AsFd, nonblocking: bool) -> io::Result<()> {
+    let old = fcntl_getfl(&fd)?;
+    let mut new = old;
+    new.set(OFlags::NONBLOCK, nonblocking);
+    if new != old {
+        fcntl_setfl(&fd, new)?;
+    }
+    Ok(())
+}

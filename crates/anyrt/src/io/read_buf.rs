@@ -1,0 +1,40 @@
+//! Reading into a [`BufMut`] without unsafe code.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use ::tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use bytes::BufMut;
+
+/// Has `read` fill the room of `buf` that lies in one piece, and tells `buf` how much of it is filled.
+///
+/// Tokio's own `read_buf` knows how to do that soundly; it is given a reader that never waits.
+pub(crate) fn read_buf<B: BufMut>(
+    buf: &mut B,
+    read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut reader = Reader(read);
+    let future = pin!(reader.read_buf(buf));
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("the reader never waits"),
+    }
+}
+
+struct Reader<F>(F);
+
+impl<F> Unpin for Reader<F> {}
+
+impl<F: FnMut(&mut [u8]) -> io::Result<usize>> AsyncRead for Reader<F> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = (self.0)(buf.initialize_unfilled())?;
+        buf.advance(read);
+        Poll::Ready(Ok(()))
+    }
+}

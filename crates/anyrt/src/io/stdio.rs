@@ -1,0 +1,152 @@
+//! The standard streams of the process.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::blocking::Blocking;
+use super::bridge::{futures_read, futures_write};
+
+/// The standard input of the process; see [`stdin`].
+#[derive(Debug)]
+pub struct Stdin {
+    inner: Blocking<io::Stdin>,
+}
+
+/// The standard output of the process; see [`stdout`].
+#[derive(Debug)]
+pub struct Stdout {
+    inner: Blocking<io::Stdout>,
+}
+
+/// The standard error of the process; see [`stderr`].
+#[derive(Debug)]
+pub struct Stderr {
+    inner: Blocking<io::Stderr>,
+}
+
+/// A handle to the standard input.
+///
+/// It is read on a blocking thread, and such a read cannot be cancelled: when its future is dropped, what comes
+/// next goes to the next read of the same handle. A runtime that ends waits for it, until a line comes or the input
+/// ends. A program that talks to a person reads on a thread of its own instead, or ends its runtime with
+/// [`shutdown_background`](crate::runtime::Runtime::shutdown_background).
+///
+/// All handles share one buffer of the process, but each keeps what it has read: do not read through two of them.
+///
+/// # Examples
+/// ```no_run
+/// use anyrt::io::{AsyncBufReadExt, BufReader, stdin};
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let mut lines = BufReader::new(stdin()).lines();
+/// while let Some(line) = lines.next_line().await? {
+///     println!("{line}");
+/// }
+/// # Ok(()) }
+/// ```
+pub fn stdin() -> Stdin {
+    Stdin {
+        inner: Blocking::new(io::stdin()),
+    }
+}
+
+/// A handle to the standard output.
+///
+/// It writes on a blocking thread and gathers what comes meanwhile, so an error may be told by a later call. What
+/// was written when the runtime ends is still printed; [`flush`](super::AsyncWriteExt::flush) waits for it.
+///
+/// Writes through several handles may be mixed, though never within one write.
+///
+/// # Examples
+/// ```no_run
+/// use anyrt::io::{AsyncWriteExt, stdout};
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let mut out = stdout();
+/// out.write_all(b"hello\n").await?;
+/// out.flush().await?;
+/// # Ok(()) }
+/// ```
+pub fn stdout() -> Stdout {
+    Stdout {
+        inner: Blocking::new(io::stdout()),
+    }
+}
+
+/// A handle to the standard error, which is written as [`stdout`] is.
+pub fn stderr() -> Stderr {
+    Stderr {
+        inner: Blocking::new(io::stderr()),
+    }
+}
+
+impl AsyncRead for Stdin {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+macro_rules! writers {
+    ($($writer:ident)*) => {$(
+        impl AsyncWrite for $writer {
+            fn poll_write(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut self.inner).poll_write(cx, buf)
+            }
+
+            fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.inner).poll_flush(cx)
+            }
+
+            fn poll_shutdown(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+            ) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.inner).poll_shutdown(cx)
+            }
+        }
+    )*};
+}
+
+writers!(Stdout Stderr);
+futures_read!(Stdin);
+futures_write!(Stdout Stderr);
+
+#[cfg(unix)]
+mod descriptors {
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+    use super::{Stderr, Stdin, Stdout};
+
+    macro_rules! descriptors {
+        ($($stream:ident => $descriptor:path;)*) => {$(
+            impl AsFd for $stream {
+                fn as_fd(&self) -> BorrowedFd<'_> {
+                    $descriptor()
+                }
+            }
+
+            impl AsRawFd for $stream {
+                fn as_raw_fd(&self) -> RawFd {
+                    self.as_fd().as_raw_fd()
+                }
+            }
+        )*};
+    }
+
+    descriptors! {
+        Stdin => rustix::stdio::stdin;
+        Stdout => rustix::stdio::stdout;
+        Stderr => rustix::stdio::stderr;
+    }
+}

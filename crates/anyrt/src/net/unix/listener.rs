@@ -1,0 +1,155 @@
+//! Unix listeners.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::net;
+use std::path::Path;
+use std::task::{Context, Poll, ready};
+
+use super::{SocketAddr, UnixStream};
+use crate::io::unix::AsyncFd;
+use crate::io::{Interest, fd_io};
+use anyrt_core::readiness::Direction;
+
+/// Accepts connections of Unix stream sockets.
+///
+/// Its file is not removed when the listener is dropped, and a path that exists is
+/// [`io::ErrorKind::AddrInUse`].
+///
+/// # Examples
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let listener = anyrt::net::UnixListener::bind("/run/example.sock")?;
+/// let (stream, _) = listener.accept().await?;
+/// # Ok(()) }
+/// ```
+pub struct UnixListener {
+    io: AsyncFd<net::UnixListener>,
+}
+
+impl UnixListener {
+    /// Listens on `path`; on Linux one that starts with a zero byte is a name in the abstract namespace.
+    ///
+    /// # Errors
+    /// As the system's `bind` and `listen`.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
+        Self::bind_addr(&SocketAddr::new(path.as_ref())?)
+    }
+
+    /// Listens on an address.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    ///
+    /// # Panics
+    /// As [`bind`](Self::bind).
+    #[track_caller]
+    pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<Self> {
+        let listener = net::UnixListener::bind_addr(&socket_addr.0)?;
+        listener.set_nonblocking(true)?;
+        Self::new(listener)
+    }
+
+    /// Takes over a listening socket, which must be non-blocking.
+    ///
+    /// # Errors
+    /// As the reactor refuses it.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime). In debug builds, when the socket is blocking.
+    #[track_caller]
+    pub fn from_std(listener: net::UnixListener) -> io::Result<Self> {
+        fd_io::check_nonblocking(&listener)?;
+        Self::new(listener)
+    }
+
+    #[track_caller]
+    pub(super) fn new(listener: net::UnixListener) -> io::Result<Self> {
+        Ok(Self {
+            io: AsyncFd::with_interest(listener, Interest::READABLE)?,
+        })
+    }
+
+    /// The socket, still non-blocking.
+    ///
+    /// # Errors
+    /// Never; the signature is Tokio's.
+    pub fn into_std(self) -> io::Result<net::UnixListener> {
+        Ok(self.io.into_inner())
+    }
+
+    /// The address that it listens on.
+    ///
+    /// # Errors
+    /// As the system's `getsockname`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.get_ref().local_addr().map(SocketAddr)
+    }
+
+    /// The error of the socket, which is taken.
+    ///
+    /// # Errors
+    /// As the system's `getsockopt`.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.io.get_ref().take_error()
+    }
+
+    /// Waits for a connection. Several tasks may wait at once.
+    ///
+    /// # Errors
+    /// As the system's `accept`, such as too many open files; the listener can be used on.
+    ///
+    /// # Cancel safety
+    /// A connection that a dropped future would have had goes to the next one.
+    pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let (stream, peer) = self.io.async_io(Interest::READABLE, accept).await?;
+        Ok((UnixStream::new(stream)?, SocketAddr(peer)))
+    }
+
+    /// Polls for a connection; of several tasks that poll, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
+        let (stream, peer) = ready!(self.io.poll_io(cx, Direction::Read, accept))?;
+        Poll::Ready(Ok((UnixStream::new(stream)?, SocketAddr(peer))))
+    }
+}
+
+fn accept(listener: &net::UnixListener) -> io::Result<(net::UnixStream, net::SocketAddr)> {
+    let (stream, peer) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok((stream, peer))
+}
+
+impl TryFrom<net::UnixListener> for UnixListener {
+    type Error = io::Error;
+
+    /// As [`UnixListener::from_std`].
+    fn try_from(listener: net::UnixListener) -> io::Result<Self> {
+        Self::from_std(listener)
+    }
+}
+
+impl fmt::Debug for UnixListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.get_ref().fmt(f)
+    }
+}
+
+impl AsRawFd for UnixListener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.io.get_ref().as_raw_fd()
+    }
+}
+
+impl AsFd for UnixListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.get_ref().as_fd()
+    }
+}

@@ -1,0 +1,133 @@
+//! Unix sockets before they are bound or connected.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+use std::path::Path;
+
+use socket2::{Domain, Socket, Type};
+
+use super::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
+
+/// A Unix socket that is neither connected nor listening yet, for options that must be set before.
+///
+/// # Examples
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// let socket = anyrt::net::UnixSocket::new_stream()?;
+/// socket.bind("/run/example.sock")?;
+/// let listener = socket.listen(1024)?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct UnixSocket {
+    inner: Socket,
+    datagrams: bool,
+}
+
+impl UnixSocket {
+    /// A socket of datagrams.
+    ///
+    /// # Errors
+    /// As the system's `socket`.
+    pub fn new_datagram() -> io::Result<Self> {
+        Self::new(Type::DGRAM)
+    }
+
+    /// A socket of streams.
+    ///
+    /// # Errors
+    /// As the system's `socket`.
+    pub fn new_stream() -> io::Result<Self> {
+        Self::new(Type::STREAM)
+    }
+
+    fn new(kind: Type) -> io::Result<Self> {
+        let inner = Socket::new(Domain::UNIX, kind, None)?;
+        inner.set_nonblocking(true)?;
+        Ok(Self {
+            inner,
+            datagrams: kind == Type::DGRAM,
+        })
+    }
+
+    /// Gives it a path.
+    ///
+    /// # Errors
+    /// As the system's `bind`.
+    pub fn bind(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        self.inner.bind(&socket2::SockAddr::unix(path)?)
+    }
+
+    /// Listens, with up to `backlog` connections that wait for an accept.
+    ///
+    /// # Errors
+    /// As the system's `listen`; for a socket of datagrams.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn listen(self, backlog: u32) -> io::Result<UnixListener> {
+        if self.datagrams {
+            return Err(io::Error::other(
+                "listen cannot be called on a datagram socket",
+            ));
+        }
+        self.inner
+            .listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+        UnixListener::new(self.inner.into())
+    }
+
+    /// Connects to the listener at `path`.
+    ///
+    /// # Errors
+    /// As [`UnixStream::connect`]; for a socket of datagrams.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    ///
+    /// # Cancel safety
+    /// Dropping it closes the socket.
+    pub async fn connect(self, path: impl AsRef<Path>) -> io::Result<UnixStream> {
+        if self.datagrams {
+            return Err(io::Error::other(
+                "connect cannot be called on a datagram socket",
+            ));
+        }
+        UnixStream::connect_socket(self.inner, &SocketAddr::new(path.as_ref())?).await
+    }
+
+    /// Sends and receives datagrams.
+    ///
+    /// # Errors
+    /// As the reactor refuses it; for a socket of streams.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn datagram(self) -> io::Result<UnixDatagram> {
+        if !self.datagrams {
+            return Err(io::Error::other(
+                "datagram cannot be called on a stream socket",
+            ));
+        }
+        UnixDatagram::new(self.inner.into())
+    }
+}
+
+impl AsRawFd for UnixSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.inner.as_raw_fd()
+    }
+}
+
+impl AsFd for UnixSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+}
+
+impl IntoRawFd for UnixSocket {
+    fn into_raw_fd(self) -> RawFd {
+        self.inner.into_raw_fd()
+    }
+}

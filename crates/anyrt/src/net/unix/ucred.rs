@@ -1,0 +1,58 @@
+//! Who is at the other end.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use super::{gid_t, pid_t, uid_t};
+
+/// The credentials of a process, as they were when it connected or listened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UCred {
+    pid: Option<pid_t>,
+    uid: uid_t,
+    gid: gid_t,
+}
+
+impl UCred {
+    /// The user.
+    pub fn uid(&self) -> uid_t {
+        self.uid
+    }
+
+    /// The group.
+    pub fn gid(&self) -> gid_t {
+        self.gid
+    }
+
+    /// The process, where the system tells it: Linux, Android, macOS and iOS.
+    pub fn pid(&self) -> Option<pid_t> {
+        self.pid
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn of_peer(socket: impl AsFd) -> io::Result<UCred> {
+    let peer = rustix::net::sockopt::socket_peercred(socket)?;
+    Ok(UCred {
+        pid: Some(peer.pid.as_raw_nonzero().get()),
+        uid: peer.uid.as_raw(),
+        gid: peer.gid.as_raw(),
+    })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn of_peer(socket: impl AsFd) -> io::Result<UCred> {
+    let (uid, gid) = nix::unistd::getpeereid(&socket)?;
+    #[cfg(target_vendor = "apple")]
+    let pid = {
+        use nix::sys::socket::{getsockopt, sockopt::LocalPeerPid};
+        Some(getsockopt(&socket, LocalPeerPid)?)
+    };
+    #[cfg(not(target_vendor = "apple"))]
+    let pid = None;
+    Ok(UCred {
+        pid,
+        uid: uid.as_raw(),
+        gid: gid.as_raw(),
+    })
+}

@@ -1,0 +1,137 @@
+//! Passes the system's signals on to those who listen, for every runtime that has nothing of its own for it.
+//!
+//! Signals belong to the process, runtimes come and go: so one thread of the process waits for all of them. It is
+//! started by the first who listens, and sleeps until a signal comes.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::os::raw::c_int;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::thread;
+
+use ::tokio::sync::watch;
+use signal_hook::consts::FORBIDDEN;
+use signal_hook::iterator::{Handle, Signals};
+
+/// Who hears one kind of signal.
+struct Kind {
+    /// Each signal that comes is a new version.
+    listeners: watch::Sender<()>,
+    hook: Option<fn()>,
+}
+
+static HUB: Mutex<Option<Hub>> = Mutex::new(None);
+
+struct Hub {
+    handle: Handle,
+    kinds: HashMap<c_int, Kind>,
+}
+
+/// The first number that signal-hook has no slot for.
+const TOO_LARGE: c_int = 128;
+
+/// Listens to a signal from now on. The process handles it from then on, for good.
+pub(crate) fn listen(signal: c_int) -> io::Result<Listener> {
+    with_kind(signal, |kind| Listener {
+        received: kind.listeners.subscribe(),
+        waiting: None,
+    })
+}
+
+/// Calls `hook` on the hub's thread whenever the signal comes; one hook for each kind of signal.
+#[cfg(feature = "process")]
+pub(crate) fn call(signal: c_int, hook: fn()) -> io::Result<()> {
+    with_kind(signal, |kind| kind.hook = Some(hook))
+}
+
+fn with_kind<T>(signal: c_int, f: impl FnOnce(&mut Kind) -> T) -> io::Result<T> {
+    if signal <= 0 || FORBIDDEN.contains(&signal) {
+        return Err(io::Error::other(format!(
+            "Refusing to register signal {signal}"
+        )));
+    }
+    if signal >= TOO_LARGE {
+        return Err(io::Error::other("signal too large"));
+    }
+    let mut hub = lock();
+    let hub = match &mut *hub {
+        Some(hub) => hub,
+        none => none.insert(Hub::start()?),
+    };
+    Ok(f(match hub.kinds.entry(signal) {
+        Entry::Occupied(kind) => kind.into_mut(),
+        Entry::Vacant(place) => {
+            hub.handle.add_signal(signal)?;
+            place.insert(Kind {
+                listeners: watch::Sender::new(()),
+                hook: None,
+            })
+        }
+    }))
+}
+
+impl Hub {
+    fn start() -> io::Result<Self> {
+        let mut signals = Signals::new([0; 0])?;
+        let handle = signals.handle();
+        thread::Builder::new()
+            .name("anyrt-signals".to_owned())
+            .spawn(move || signals.forever().for_each(announce))?;
+        Ok(Self {
+            handle,
+            kinds: HashMap::new(),
+        })
+    }
+}
+
+fn announce(signal: c_int) {
+    let kind = lock().as_ref().and_then(|hub| {
+        let kind = hub.kinds.get(&signal)?;
+        Some((kind.listeners.clone(), kind.hook))
+    });
+    // Outside the lock: a waker may do anything, and a hook as well.
+    if let Some((listeners, hook)) = kind {
+        listeners.send_replace(());
+        if let Some(hook) = hook {
+            hook();
+        }
+    }
+}
+
+fn lock() -> MutexGuard<'static, Option<Hub>> {
+    HUB.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hears one kind of signal. What comes while nobody asks is heard once.
+pub(crate) struct Listener {
+    received: watch::Receiver<()>,
+    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+}
+
+impl Listener {
+    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let received = &self.received;
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let mut received = received.clone();
+            Box::pin(async move {
+                // The sender is never dropped: the hub lives as long as the process.
+                let _ = received.changed().await;
+            })
+        });
+        ready!(waiting.as_mut().poll(cx));
+        self.waiting = None;
+        self.received.mark_unchanged();
+        Poll::Ready(())
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").finish_non_exhaustive()
+    }
+}
