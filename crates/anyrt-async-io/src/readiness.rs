@@ -200,6 +200,10 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
         }
     }
 
+    fn assume(&self, ready: Ready) {
+        self.source.assume(ready);
+    }
+
     fn poll_ready<'a>(
         &'a self,
         cx: &mut Context<'_>,

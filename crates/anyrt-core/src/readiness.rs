@@ -72,6 +72,10 @@ pub trait AsyncFd<T>: Sized {
     /// Stops watching.
     fn into_inner(self) -> T;
 
+    /// Takes the descriptor to be ready for `ready`, although nobody has said so yet, until someone finds that it is
+    /// not: what was just made is known to have room.
+    fn assume(&self, ready: Ready);
+
     /// Waits until the descriptor is ready in `direction`; of several tasks that poll, the last one is woken.
     ///
     /// # Errors

@@ -251,6 +251,10 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
         self.into_inner()
     }
 
+    fn assume(&self, ready: Ready) {
+        self.source.io.assume(ready);
+    }
+
     fn poll_ready<'a>(
         &'a self,
         cx: &mut Context<'_>,

@@ -1,13 +1,16 @@
 //! Descriptors of any kind: Tokio's `AsyncFd`, with the trait of the core.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
 
 use anyrt_core::readiness::{self, Direction, Interest, Ready, ReadyEvent};
 use tokio::io::unix::{AsyncFd as Inner, AsyncFdReadyGuard};
+use tokio::task::coop::consume_budget;
 
 use super::{from_tokio, ready_to_tokio, to_tokio};
 use crate::runtime::TokioRuntime;
@@ -23,7 +26,11 @@ impl<T: AsFd> AsRawFd for Fd<T> {
 }
 
 /// A descriptor of any kind that Tokio's reactor can watch, non-blocking, with its readiness.
-pub struct AsyncFd<T: AsFd>(Inner<Fd<T>>);
+pub struct AsyncFd<T: AsFd> {
+    fd: Inner<Fd<T>>,
+    /// What it is taken to be ready for until Tokio knows.
+    assumed: AtomicU8,
+}
 
 impl readiness::Reactor for TokioRuntime {
     type AsyncFd<U: AsFd> = AsyncFd<U>;
@@ -35,26 +42,74 @@ impl readiness::Reactor for TokioRuntime {
             reason = "deprecated because a number may be of a closed descriptor; `AsFd` rules that out"
         )]
         let registered = Inner::try_with_interest(Fd(fd), to_tokio(interest));
-        registered.map(AsyncFd).map_err(|error| {
-            let (fd, error) = error.into_parts();
-            (fd.0, error)
-        })
+        let assumed = AtomicU8::new(0);
+        registered
+            .map(|fd| AsyncFd { fd, assumed })
+            .map_err(|error| {
+                let (fd, error) = error.into_parts();
+                (fd.0, error)
+            })
+    }
+}
+
+impl<T: AsFd> AsyncFd<T> {
+    #[inline]
+    fn assumed(&self, interest: Interest) -> Ready {
+        Ready::from_bits(self.assumed.load(Ordering::Relaxed)) & interest.mask()
+    }
+
+    fn forget(&self, ready: Ready) {
+        // What Tokio knows itself is not touched, so no event is lost.
+        self.assumed.fetch_and(!ready.bits(), Ordering::Relaxed);
+    }
+
+    /// What Tokio knows, and while it knows nothing what is assumed.
+    #[inline]
+    fn known_or_assumed<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+        known: Poll<io::Result<AsyncFdReadyGuard<'a, Fd<T>>>>,
+    ) -> Poll<io::Result<Event<'a, T>>> {
+        let assumed = self.assumed(interest);
+        if assumed.is_empty() {
+            return known.map_ok(|guard| Event(Said::ByTokio(guard)));
+        }
+        if known.is_ready() {
+            self.forget(interest.mask());
+            return known.map_ok(|guard| Event(Said::ByTokio(guard)));
+        }
+        // An operation that never waits must use up the budget as well.
+        ready!(pin!(consume_budget()).poll(cx));
+        Poll::Ready(Ok(Event(Said::ByUs(self, assumed))))
     }
 }
 
 /// That the descriptor was ready.
-pub struct Event<'a, T: AsFd>(AsyncFdReadyGuard<'a, Fd<T>>);
+pub struct Event<'a, T: AsFd>(Said<'a, T>);
+
+enum Said<'a, T: AsFd> {
+    ByTokio(AsyncFdReadyGuard<'a, Fd<T>>),
+    ByUs(&'a AsyncFd<T>, Ready),
+}
 
 impl<T: AsFd> ReadyEvent for Event<'_, T> {
     fn ready(&self) -> Ready {
-        from_tokio(self.0.ready())
+        match &self.0 {
+            Said::ByTokio(guard) => from_tokio(guard.ready()),
+            Said::ByUs(_, ready) => *ready,
+        }
     }
 
     fn clear(&mut self, ready: Ready) {
-        if (self.ready() - ready).is_empty() {
-            self.0.clear_ready();
-        } else {
-            self.0.clear_ready_matching(ready_to_tokio(ready));
+        let all = (self.ready() - ready).is_empty();
+        match &mut self.0 {
+            Said::ByTokio(guard) if all => guard.clear_ready(),
+            Said::ByTokio(guard) => guard.clear_ready_matching(ready_to_tokio(ready)),
+            Said::ByUs(fd, assumed) => {
+                fd.forget(ready);
+                *assumed = *assumed - ready;
+            }
         }
     }
 }
@@ -66,15 +121,19 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
         T: 'a;
 
     fn get_ref(&self) -> &T {
-        &self.0.get_ref().0
+        &self.fd.get_ref().0
     }
 
     fn get_mut(&mut self) -> &mut T {
-        &mut self.0.get_mut().0
+        &mut self.fd.get_mut().0
     }
 
     fn into_inner(self) -> T {
-        self.0.into_inner().0
+        self.fd.into_inner().0
+    }
+
+    fn assume(&self, ready: Ready) {
+        self.assumed.fetch_or(ready.bits(), Ordering::Relaxed);
     }
 
     #[inline]
@@ -83,15 +142,20 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
         cx: &mut Context<'_>,
         direction: Direction,
     ) -> Poll<io::Result<Event<'a, T>>> {
-        match direction {
-            Direction::Read => self.0.poll_read_ready(cx),
-            Direction::Write => self.0.poll_write_ready(cx),
-        }
-        .map_ok(Event)
+        let known = match direction {
+            Direction::Read => self.fd.poll_read_ready(cx),
+            Direction::Write => self.fd.poll_write_ready(cx),
+        };
+        self.known_or_assumed(cx, direction.interest(), known)
     }
 
     async fn ready<'a>(&'a self, interest: Interest) -> io::Result<Event<'a, T>> {
-        self.0.ready(to_tokio(interest)).await.map(Event)
+        let mut known = pin!(self.fd.ready(to_tokio(interest)));
+        poll_fn(|cx| {
+            let known = known.as_mut().poll(cx);
+            self.known_or_assumed(cx, interest, known)
+        })
+        .await
     }
 
     fn try_io<R>(
@@ -99,27 +163,54 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
         interest: Interest,
         operation: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        self.0.try_io(to_tokio(interest), |fd| operation(&fd.0))
+        let mut operation = Some(operation);
+        let mut attempt = |fd: &Fd<T>| match operation.take() {
+            Some(operation) => operation(&fd.0),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        };
+        let result = self.fd.try_io(to_tokio(interest), &mut attempt);
+        if self.assumed(interest).is_empty() || !would_block(&result) {
+            return result;
+        }
+        let result = attempt(self.fd.get_ref());
+        if would_block(&result) {
+            self.forget(interest.mask());
+        }
+        result
     }
 
-    fn run<R>(
+    async fn run<R>(
         &self,
         interest: Interest,
         mut operation: impl FnMut(&T) -> io::Result<R>,
-    ) -> impl Future<Output = io::Result<R>> {
-        self.0
+    ) -> io::Result<R> {
+        while !self.assumed(interest).is_empty() {
+            let mut event = self.ready(interest).await?;
+            match operation(&self.fd.get_ref().0) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => event.clear(Ready::ALL),
+                result => return result,
+            }
+        }
+        self.fd
             .async_io(to_tokio(interest), move |fd| operation(&fd.0))
+            .await
     }
+}
+
+fn would_block<R>(result: &io::Result<R>) -> bool {
+    matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 impl<T: AsFd + fmt::Debug> fmt::Debug for AsyncFd<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AsyncFd").field(&self.0.get_ref().0).finish()
+        f.debug_tuple("AsyncFd")
+            .field(&self.fd.get_ref().0)
+            .finish()
     }
 }
 
 impl<T: AsFd> fmt::Debug for Event<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Event").field(&self.0.ready()).finish()
+        f.debug_tuple("Event").field(&self.ready()).finish()
     }
 }

@@ -615,6 +615,10 @@ pub(crate) mod readiness {
             never()
         }
 
+        fn assume(&self, _: Ready) {
+            never()
+        }
+
         fn poll_ready<'a>(
             &'a self,
             _: &mut Context<'_>,

@@ -338,6 +338,11 @@ impl<T: AsFd> AsyncFd<T> {
         }
     }
 
+    /// Takes it to be ready for `ready`, although nobody has said so yet, until someone finds that it is not.
+    pub(crate) fn assume(&self, ready: Ready) {
+        each!(&self.inner, fd => fd.assume(ready));
+    }
+
     /// Runs `operation` when it is ready, until it gives something else than [`io::ErrorKind::WouldBlock`]. Of
     /// several tasks that poll in `direction`, the last one is woken.
     #[inline]

@@ -58,7 +58,11 @@ impl UnixDatagram {
     #[track_caller]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (a, b) = net::UnixDatagram::pair()?;
-        Ok((Self::nonblocking(a)?, Self::nonblocking(b)?))
+        let (a, b) = (Self::nonblocking(a)?, Self::nonblocking(b)?);
+        // Both are empty: there is room, and nothing to receive yet.
+        a.io.assume(Ready::WRITABLE);
+        b.io.assume(Ready::WRITABLE);
+        Ok((a, b))
     }
 
     /// A socket without a name: it can send, and nobody can answer.

@@ -108,7 +108,7 @@ impl UnixListener {
     /// A connection that a dropped future would have had goes to the next one.
     pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let (stream, peer) = self.io.async_io(Interest::READABLE, accept).await?;
-        Ok((UnixStream::new(stream)?, SocketAddr(peer)))
+        Ok((UnixStream::accepted(stream)?, SocketAddr(peer)))
     }
 
     /// Polls for a connection; of several tasks that poll, the last one is woken.
@@ -117,7 +117,7 @@ impl UnixListener {
     /// As [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
         let (stream, peer) = ready!(self.io.poll_io(cx, Direction::Read, accept))?;
-        Poll::Ready(Ok((UnixStream::new(stream)?, SocketAddr(peer))))
+        Poll::Ready(Ok((UnixStream::accepted(stream)?, SocketAddr(peer))))
     }
 }
 

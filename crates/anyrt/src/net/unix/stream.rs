@@ -73,21 +73,16 @@ impl UnixStream {
     }
 
     pub(super) async fn connect_socket(socket: Socket, address: &SocketAddr) -> io::Result<Self> {
-        let connecting = match socket.connect(&address.to_socket2()?) {
-            Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => true,
-            result => {
-                result?;
-                false
-            }
-        };
-        let stream = Self::new(socket.into())?;
-        if connecting {
-            stream.writable().await?;
-            if let Some(error) = stream.take_error()? {
-                return Err(error);
-            }
+        match socket.connect(&address.to_socket2()?) {
+            Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
+            result => result?,
         }
-        Ok(stream)
+        let stream = Self::new(socket.into())?;
+        stream.writable().await?;
+        match stream.take_error()? {
+            Some(error) => Err(error),
+            None => Ok(stream),
+        }
     }
 
     /// Two streams that are connected to each other.
@@ -102,7 +97,18 @@ impl UnixStream {
         let (a, b) = net::UnixStream::pair()?;
         a.set_nonblocking(true)?;
         b.set_nonblocking(true)?;
-        Ok((Self::new(a)?, Self::new(b)?))
+        let (a, b) = (Self::new(a)?, Self::new(b)?);
+        // Both are empty: there is room, and nothing to read yet.
+        a.io.assume(Ready::WRITABLE);
+        b.io.assume(Ready::WRITABLE);
+        Ok((a, b))
+    }
+
+    /// Often the peer has sent something by the time that it is accepted.
+    pub(super) fn accepted(stream: net::UnixStream) -> io::Result<Self> {
+        let stream = Self::new(stream)?;
+        stream.io.assume(Ready::READABLE | Ready::WRITABLE);
+        Ok(stream)
     }
 
     /// Takes over a connected socket, which must be non-blocking.
