@@ -216,7 +216,7 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
     }
 
     async fn ready<'a>(&'a self, interest: Interest) -> io::Result<Seen<'a>> {
-        let event = self.source.run(interest, bound, observe).await?;
+        let event = self.source.wait(interest, bound).await?;
         Ok(Seen::new(&self.source, event))
     }
 

@@ -181,9 +181,14 @@ impl Source {
             Direction::Read => &self.reader,
             Direction::Write => &self.writer,
         };
-        self.poll_with(cx, interest, bind, operation, exhausted, |now| {
+        let charge = ready!(coop::poll_proceed(cx));
+        let result = self.poll_with(cx, interest, bind, operation, exhausted, |now| {
             waker.register(now);
-        })
+        });
+        if result.is_ready() {
+            charge.made_progress();
+        }
+        result
     }
 
     /// As [`poll`](Self::poll), as a future of which there may be any number.
@@ -197,8 +202,24 @@ impl Source {
             interest,
             bind,
             operation,
+            charged: true,
             id: None,
         }
+    }
+
+    /// Waits for readiness and does nothing. It charges no budget, as Tokio's does not: what makes use of the readiness
+    /// may have to ask often.
+    pub fn wait<B>(
+        &self,
+        interest: Interest,
+        bind: B,
+    ) -> Run<'_, B, impl FnMut(Event) -> io::Result<Event>>
+    where
+        B: FnMut() -> io::Result<bool>,
+    {
+        let mut waiting = self.run(interest, bind, observe);
+        waiting.charged = false;
+        waiting
     }
 
     #[inline]
@@ -211,7 +232,6 @@ impl Source {
         exhausted: impl FnOnce(&R) -> bool,
         mut register: impl FnMut(&Waker),
     ) -> Poll<io::Result<R>> {
-        let charge = ready!(coop::poll_proceed(cx));
         let mut registered = false;
         loop {
             let event = self.look(interest);
@@ -241,13 +261,9 @@ impl Source {
                     if exhausted(&value) {
                         self.clear(event, unclosed(interest));
                     }
-                    charge.made_progress();
                     return Poll::Ready(Ok(value));
                 }
-                Err(error) => {
-                    charge.made_progress();
-                    return Poll::Ready(Err(error));
-                }
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
@@ -322,6 +338,7 @@ pub struct Run<'a, B, F> {
     interest: Interest,
     bind: B,
     operation: F,
+    charged: bool,
     /// Our place among the waiting.
     id: Option<u64>,
 }
@@ -356,14 +373,22 @@ where
             drop(waiting);
             drop(waker);
         };
-        source.poll_with(
+        let charge = match this.charged {
+            true => Some(ready!(coop::poll_proceed(cx))),
+            false => None,
+        };
+        let result = source.poll_with(
             cx,
             interest,
             &mut this.bind,
             &mut this.operation,
             |_| false,
             register,
-        )
+        );
+        if let (true, Some(charge)) = (result.is_ready(), charge) {
+            charge.made_progress();
+        }
+        result
     }
 }
 

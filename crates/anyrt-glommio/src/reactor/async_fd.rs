@@ -275,7 +275,7 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
 
     async fn ready<'a>(&'a self, interest: Interest) -> io::Result<Seen<'a>> {
         let bind = || self.bind(Direction::Read, Follow::Nobody);
-        let event = self.source.io.run(interest, bind, observe).await?;
+        let event = self.source.io.wait(interest, bind).await?;
         Ok(Seen::new(&self.source.io, event))
     }
 

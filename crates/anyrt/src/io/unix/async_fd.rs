@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll, ready};
 
 use anyrt_core::readiness::{AsyncFd as _, Direction, Reactor, ReadyEvent};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{AsyncFdReadyGuard, AsyncFdReadyMutGuard};
 use crate::backend::{Each, async_std, each, glommio, map_each, smol, tokio};
@@ -338,6 +339,26 @@ impl<T: AsFd> AsyncFd<T> {
         }
     }
 
+    /// As [`try_io`](Self::try_io), for types that do not let their readiness be cleared: where another thread is the
+    /// reactor, it may be late, so the system is asked before it is believed that nothing is ready.
+    pub(crate) fn try_now<R>(
+        &self,
+        interest: Interest,
+        f: impl FnOnce(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        if matches!(self.inner, Each::Tokio(_)) {
+            return self.try_io(interest, f);
+        }
+        let mut f = Some(f);
+        let result = self.try_io(interest, |fd| match f.take() {
+            Some(f) => f(fd),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        });
+        let Some(f) = f else { return result };
+        self.assume(look(self, interest));
+        self.try_io(interest, f)
+    }
+
     /// Takes it to be ready for `ready`, although nobody has said so yet, until someone finds that it is not.
     pub(crate) fn assume(&self, ready: Ready) {
         each!(&self.inner, fd => fd.assume(ready));
@@ -389,6 +410,23 @@ impl<T: AsFd> AsyncFd<T> {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         })
+    }
+}
+
+/// What `fd` is ready for at this moment.
+fn look(fd: impl AsFd, interest: Interest) -> Ready {
+    const NOW: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut flags = PollFlags::empty();
+    flags.set(PollFlags::IN, interest.is_readable());
+    flags.set(PollFlags::OUT, interest.is_writable());
+    flags.set(PollFlags::PRI, interest.is_priority());
+    let mut fds = [PollFd::new(&fd, flags)];
+    match poll(&mut fds, Some(&NOW)) {
+        Ok(1..) => Ready::from_epoll(u32::from(fds[0].revents().bits())) & interest.mask(),
+        _ => Ready::EMPTY,
     }
 }
 

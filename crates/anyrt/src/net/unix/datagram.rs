@@ -190,7 +190,7 @@ impl UnixDatagram {
     /// [`io::ErrorKind::WouldBlock`] when there is no room; those of the system.
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
         self.io
-            .try_io(Interest::WRITABLE, |socket| socket.send(buf))
+            .try_now(Interest::WRITABLE, |socket| socket.send(buf))
     }
 
     /// As [`send`](Self::send), polled; of several tasks that poll, the last one is woken.
@@ -224,7 +224,7 @@ impl UnixDatagram {
     /// [`io::ErrorKind::WouldBlock`] when there is no room; those of the system.
     pub fn try_send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> io::Result<usize> {
         let target = SocketAddr::new(target.as_ref())?;
-        self.io.try_io(Interest::WRITABLE, |socket| {
+        self.io.try_now(Interest::WRITABLE, |socket| {
             socket.send_to_addr(buf, &target.0)
         })
     }
@@ -264,7 +264,7 @@ impl UnixDatagram {
     /// [`io::ErrorKind::WouldBlock`] when nothing is there; those of the system.
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io
-            .try_io(Interest::READABLE, |socket| socket.recv(buf))
+            .try_now(Interest::READABLE, |socket| socket.recv(buf))
     }
 
     /// As [`recv`](Self::recv), polled; of several tasks that poll, the last one is woken.
@@ -301,7 +301,7 @@ impl UnixDatagram {
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.io.try_io(Interest::READABLE, |socket| {
+        self.io.try_now(Interest::READABLE, |socket| {
             read_buf(buf, |room| socket.recv(room))
         })
     }
@@ -325,7 +325,7 @@ impl UnixDatagram {
     /// [`io::ErrorKind::WouldBlock`] when nothing is there; those of the system.
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.io
-            .try_io(Interest::READABLE, |socket| recv_from(socket, buf))
+            .try_now(Interest::READABLE, |socket| recv_from(socket, buf))
     }
 
     /// As [`recv_from`](Self::recv_from), polled; of several tasks that poll, the last one is woken.
@@ -363,7 +363,7 @@ impl UnixDatagram {
     /// As [`try_recv_from`](Self::try_recv_from).
     pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
         self.io
-            .try_io(Interest::READABLE, |socket| recv_buf_from(socket, buf))
+            .try_now(Interest::READABLE, |socket| recv_buf_from(socket, buf))
     }
 
     /// Runs `f`, a system call on this socket, if the socket is known to be ready.
@@ -377,7 +377,7 @@ impl UnixDatagram {
         interest: Interest,
         f: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        self.io.try_io(interest, |_| f())
+        self.io.try_now(interest, |_| f())
     }
 
     /// Runs `f`, a system call on this socket, whenever the socket is ready, until it gives something else than

@@ -226,7 +226,7 @@ macro_rules! end {
             /// # Errors
             /// [`io::ErrorKind::WouldBlock`] when the pipe is not ready; those of `f`.
             pub fn try_io<R>(&self, f: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-                self.io.try_io($interest, |_| f())
+                self.io.try_now($interest, |_| f())
             }
 
             /// The descriptor, made blocking, as other programs expect theirs.
@@ -301,7 +301,7 @@ impl Sender {
     /// [`io::ErrorKind::WouldBlock`] when there is no room; those of the system.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.io
-            .try_io(Interest::WRITABLE, |mut pipe| pipe.write(buf))
+            .try_now(Interest::WRITABLE, |mut pipe| pipe.write(buf))
     }
 
     /// Writes what there is room for, of several buffers in one system call.
@@ -310,7 +310,7 @@ impl Sender {
     /// As [`try_write`](Self::try_write).
     pub fn try_write_vectored(&self, buf: &[IoSlice<'_>]) -> io::Result<usize> {
         self.io
-            .try_io(Interest::WRITABLE, |mut pipe| pipe.write_vectored(buf))
+            .try_now(Interest::WRITABLE, |mut pipe| pipe.write_vectored(buf))
     }
 }
 
@@ -340,7 +340,7 @@ impl Receiver {
     /// [`io::ErrorKind::WouldBlock`] when nothing is there; those of the system.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io
-            .try_io(Interest::READABLE, |mut pipe| pipe.read(buf))
+            .try_now(Interest::READABLE, |mut pipe| pipe.read(buf))
     }
 
     /// Reads what is there into several buffers, one after the other.
@@ -349,7 +349,7 @@ impl Receiver {
     /// As [`try_read`](Self::try_read).
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.io
-            .try_io(Interest::READABLE, |mut pipe| pipe.read_vectored(bufs))
+            .try_now(Interest::READABLE, |mut pipe| pipe.read_vectored(bufs))
     }
 
     /// Reads what is there, to the end of `buf`.
@@ -357,7 +357,7 @@ impl Receiver {
     /// # Errors
     /// As [`try_read`](Self::try_read).
     pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.io.try_io(Interest::READABLE, |mut pipe| {
+        self.io.try_now(Interest::READABLE, |mut pipe| {
             read_buf(buf, |room| pipe.read(room))
         })
     }

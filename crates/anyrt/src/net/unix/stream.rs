@@ -196,7 +196,7 @@ impl UnixStream {
     /// [`io::ErrorKind::WouldBlock`] when nothing is there; those of the system.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io
-            .try_io(Interest::READABLE, |mut stream| stream.read(buf))
+            .try_now(Interest::READABLE, |mut stream| stream.read(buf))
     }
 
     /// Reads what is there into several buffers, one after the other.
@@ -205,7 +205,7 @@ impl UnixStream {
     /// As [`try_read`](Self::try_read).
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.io
-            .try_io(Interest::READABLE, |mut stream| stream.read_vectored(bufs))
+            .try_now(Interest::READABLE, |mut stream| stream.read_vectored(bufs))
     }
 
     /// Reads what is there, to the end of `buf`.
@@ -213,7 +213,7 @@ impl UnixStream {
     /// # Errors
     /// As [`try_read`](Self::try_read).
     pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.io.try_io(Interest::READABLE, |mut stream| {
+        self.io.try_now(Interest::READABLE, |mut stream| {
             read_buf(buf, |room| stream.read(room))
         })
     }
@@ -224,7 +224,7 @@ impl UnixStream {
     /// [`io::ErrorKind::WouldBlock`] when there is no room; those of the system.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.io
-            .try_io(Interest::WRITABLE, |mut stream| stream.write(buf))
+            .try_now(Interest::WRITABLE, |mut stream| stream.write(buf))
     }
 
     /// Writes what there is room for, of several buffers in one system call.
@@ -233,7 +233,7 @@ impl UnixStream {
     /// As [`try_write`](Self::try_write).
     pub fn try_write_vectored(&self, buf: &[IoSlice<'_>]) -> io::Result<usize> {
         self.io
-            .try_io(Interest::WRITABLE, |mut stream| stream.write_vectored(buf))
+            .try_now(Interest::WRITABLE, |mut stream| stream.write_vectored(buf))
     }
 
     /// Runs `f`, a system call on this socket, if the socket is known to be ready.
@@ -247,7 +247,7 @@ impl UnixStream {
         interest: Interest,
         f: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        self.io.try_io(interest, |_| f())
+        self.io.try_now(interest, |_| f())
     }
 
     /// Runs `f`, a system call on this socket, whenever the socket is ready, until it gives something else than
