@@ -43,6 +43,7 @@ impl<H: Host> Handle<H> {
     ///
     /// # Panics
     /// When the thread is driving a runtime already. When `future` panics.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.engine.block_on(future)
     }
@@ -50,6 +51,15 @@ impl<H: Host> Handle<H> {
     /// The name that the runtime was given.
     pub fn name(&self) -> Option<&str> {
         self.engine.name()
+    }
+
+    /// See [`Engine::block_in_place`].
+    ///
+    /// # Panics
+    /// On the thread of a current-thread runtime, and in a `LocalSet`: nobody can take over there.
+    #[track_caller]
+    pub fn block_in_place<T>(&self, job: impl FnOnce() -> T) -> T {
+        self.engine.block_in_place(job)
     }
 
     /// The executor behind it: its queue, its flavor, its blocking pool.
@@ -105,6 +115,7 @@ impl<H: Host> Owner for Runtime<H> {
         &self.handle
     }
 
+    #[track_caller]
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.handle.block_on(future)
     }

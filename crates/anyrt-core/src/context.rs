@@ -13,12 +13,24 @@ use std::thread::LocalKey;
 #[derive(Debug)]
 pub struct Kind {
     name: &'static str,
+    may_block: fn() -> bool,
 }
 
 impl Kind {
     /// A kind of that name.
     pub const fn new(name: &'static str) -> Self {
-        Self { name }
+        Self {
+            name,
+            may_block: || false,
+        }
+    }
+
+    /// For a runtime whose threads are all marked as driving it: `probe` tells of the one that asks whether it may
+    /// block after all, such as a thread for blocking jobs.
+    #[must_use]
+    pub const fn may_block_if(mut self, probe: fn() -> bool) -> Self {
+        self.may_block = probe;
+        self
     }
 
     /// The name, as in features and in `ANYRT_BACKEND`.
@@ -47,7 +59,7 @@ pub fn current() -> Option<&'static Kind> {
 /// The kind of runtime that this thread is driving: it is inside `block_on` or it is a worker.
 #[inline]
 pub fn driving() -> Option<&'static Kind> {
-    DRIVING.get()
+    DRIVING.get().filter(|kind| !(kind.may_block)())
 }
 
 /// Makes `kind` current until the guard is dropped. Guards end in the reverse order of their start.
@@ -65,8 +77,9 @@ pub fn enter(kind: &'static Kind) -> Entered {
 /// # Panics
 /// When the thread is driving a runtime already: it would wait for itself.
 #[must_use = "the runtime is driven only while the guard lives"]
+#[track_caller]
 pub fn drive(kind: &'static Kind) -> Entered {
-    if let Some(outer) = DRIVING.get() {
+    if let Some(outer) = driving() {
         panic!(
             "Cannot start the {} runtime from within the {} runtime: this thread is driving asynchronous tasks, \
              and blocking it would stop them. Await the future instead, or call `block_on` inside `spawn_blocking`.",
@@ -110,6 +123,7 @@ impl Drop for Entered {
 ///
 /// # Panics
 /// Always.
+#[track_caller]
 pub fn panic_cannot_drop_here() -> ! {
     panic!(
         "Cannot drop a runtime in a context where blocking is not allowed: this thread is driving asynchronous \
@@ -142,7 +156,11 @@ impl<R> Slot<R> {
     #[must_use = "the runtime is current only while the guard lives"]
     pub fn enter(key: &'static LocalKey<Self>, runtime: R, entered: Entered) -> SlotGuard<R> {
         SlotGuard {
-            former: key.with(|slot| slot.current.replace(Some(runtime))),
+            // A runtime may end with its thread, after what this thread remembers has ended.
+            former: key
+                .try_with(|slot| slot.current.replace(Some(runtime)))
+                .ok()
+                .flatten(),
             key,
             _entered: entered,
         }

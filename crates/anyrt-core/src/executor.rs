@@ -5,6 +5,7 @@
 //!     |              over any queue of Runnables that the runtime has
 //!     |-- RunQueue       a work-stealing queue for one or more threads
 //!     |-- local          the !Send tasks of a thread that is inside block_on
+//!     |-- LocalSet       the same as a value
 //!     `-- BlockingPool   threads for jobs that block
 //!   Engine           all of these with worker threads: a whole runtime but for its reactor
 //! ```
@@ -15,10 +16,12 @@
 mod blocking_pool;
 mod engine;
 pub mod local;
+pub mod local_set;
 mod run_queue;
 mod task;
 
 pub use blocking_pool::BlockingPool;
 pub use engine::{Engine, Host, Owned};
+pub use local_set::LocalSet;
 pub use run_queue::{Run, RunQueue};
 pub use task::{Runnable, TaskAbortHandle, TaskHandle, Tasks};

@@ -1,7 +1,9 @@
 //! Tasks: what `spawn` promises, and what a handle can do.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -154,6 +156,41 @@ impl fmt::Debug for Id {
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (self.0.get() & !Self::FIRST).fmt(f)
+    }
+}
+
+thread_local! {
+    static CURRENT: Cell<Option<Id>> = const { Cell::new(None) };
+}
+
+/// The id of the task that this thread is polling or dropping; `None` outside the tasks of the core's task layer.
+#[inline]
+pub fn try_id() -> Option<Id> {
+    CURRENT.get()
+}
+
+/// For runtime authors: says until the guard is dropped that this thread is polling or dropping that task.
+#[inline]
+#[must_use = "the task is the current one only while the guard lives"]
+pub fn enter_task(id: Id) -> TaskEntered {
+    TaskEntered {
+        outer: CURRENT.replace(Some(id)),
+        thread: PhantomData,
+    }
+}
+
+/// Restores the former current task when it is dropped.
+#[derive(Debug)]
+pub struct TaskEntered {
+    outer: Option<Id>,
+    // It belongs to its thread: `!Send`.
+    thread: PhantomData<*const ()>,
+}
+
+impl Drop for TaskEntered {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.set(self.outer);
     }
 }
 

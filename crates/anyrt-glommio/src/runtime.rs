@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use anyrt_core::BuildError;
 use anyrt_core::channel::{Channel, queue};
 use anyrt_core::context::{self, Entered, Kind, Slot, SlotGuard};
-use anyrt_core::executor::{BlockingPool, TaskHandle, local};
-use anyrt_core::runtime::{Config, Owner};
+use anyrt_core::coop;
+use anyrt_core::executor::{BlockingPool, TaskHandle, local, local_set};
+use anyrt_core::runtime::{Config, Flavor, Owner};
 
 use crate::shard::{self, Shard};
 use crate::{sys, time};
@@ -37,6 +38,7 @@ pub struct GlommioRuntime {
 
 pub(crate) struct Inner {
     name: Option<String>,
+    flavor: Flavor,
     shards: Box<[Arc<Shard>]>,
     /// The ids of `shards` are consecutive from here.
     first_id: u64,
@@ -70,6 +72,7 @@ impl GlommioRuntime {
     ///
     /// # Panics
     /// When the thread is driving a runtime already. When `future` panics.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _current = self.make_current(context::drive(&KIND));
         let scope = local::Scope::open();
@@ -79,6 +82,29 @@ impl GlommioRuntime {
     /// The name that the runtime was given.
     pub fn name(&self) -> Option<&str> {
         self.inner.name.as_deref()
+    }
+
+    /// Where the tasks run.
+    pub fn flavor(&self) -> Flavor {
+        self.inner.flavor
+    }
+
+    /// Runs `job`, which may block, on this thread.
+    ///
+    /// The tasks of a shard cannot move, so on a shard all of its tasks wait for the job, and a `block_on` inside it is
+    /// refused: what it would wait for may need this very shard. `spawn_blocking` has neither limit.
+    ///
+    /// # Panics
+    /// On a current-thread runtime, and in a `LocalSet`, as on every backend.
+    #[track_caller]
+    pub fn block_in_place<T>(&self, job: impl FnOnce() -> T) -> T {
+        let alone = self.inner.flavor == Flavor::CurrentThread && context::driving().is_some();
+        if alone || local_set::is_polling() {
+            panic!("{}", local_set::CANNOT_BLOCK_IN_PLACE);
+        }
+        let on_shard = shard::current_id() != 0;
+        let _blocking = (!on_shard).then(context::allow_blocking);
+        coop::with_unconstrained(job)
     }
 
     /// The number of shards.
@@ -312,6 +338,7 @@ impl Runtime {
             });
             Inner {
                 name: config.name.clone(),
+                flavor: config.flavor,
                 first_id: shards[0].id(),
                 shards,
                 next: AtomicUsize::new(0),
@@ -426,6 +453,7 @@ impl Owner for Runtime {
         &self.handle
     }
 
+    #[track_caller]
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.handle.block_on(future)
     }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use anyrt_core::executor::{TaskHandle, local};
+use anyrt_core::executor::{TaskHandle, local, local_set};
 use anyrt_core::{Blocking, LocalSpawner, Spawner};
 
 use crate::runtime::GlommioRuntime;
@@ -30,6 +30,9 @@ impl LocalSpawner for GlommioRuntime {
         F: Future + 'static,
         F::Output: 'static,
     {
+        if local_set::is_entered() {
+            return local_set::spawn_local(future);
+        }
         let mut future = Some(future);
         let on_shard = shard::with_current(|shard| future.take().map(|f| shard.spawn_local(f)));
         match (on_shard.flatten(), future) {

@@ -28,6 +28,15 @@ where
     JoinHandle::new(tokio::task::spawn_blocking(on_blocking_thread(job)))
 }
 
+/// Runs `job`, which may block, on this thread, while another thread takes over the tasks of this one.
+///
+/// # Panics
+/// On the thread of a current-thread runtime, and in a `LocalSet`: nobody can take over there.
+#[track_caller]
+pub fn block_in_place<T>(job: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(on_blocking_thread(job))
+}
+
 /// Tokio's blocking threads start like its workers, marked as driving the runtime; a job may block.
 fn on_blocking_thread<T>(job: impl FnOnce() -> T) -> impl FnOnce() -> T {
     move || {

@@ -32,6 +32,7 @@
 
 pub mod blocking;
 pub mod channel;
+pub mod local_set;
 pub mod net;
 pub mod readiness;
 pub mod runtime;

@@ -16,7 +16,9 @@ use tokio::runtime::Handle;
 use crate::task::{self, LocalScope, RunUntil};
 
 /// Names this backend.
-pub static KIND: Kind = Kind::new("tokio");
+///
+/// Its blocking threads are marked like its workers, since Tokio starts both in the same way.
+pub static KIND: Kind = Kind::new("tokio").may_block_if(is_blocking_thread);
 
 /// Configures and builds a [`Runtime`].
 pub type Builder = anyrt_core::runtime::Builder<Runtime>;
@@ -81,17 +83,17 @@ impl TokioRuntime {
     ///
     /// # Panics
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.drive(future, |future| self.handle.block_on(future))
     }
 
+    #[track_caller]
     fn drive<F: Future>(
         &self,
         future: F,
         block_on: impl FnOnce(RunUntil<F>) -> F::Output,
     ) -> F::Output {
-        // A blocking thread that Tokio gave to a job of its own is marked like a worker, but may block.
-        let _blocking = is_blocking_thread().then(context::allow_blocking);
         let _driving = context::drive(&KIND);
         let scope = LocalScope::open(&self.handle);
         block_on(scope.run_until(future))
@@ -108,9 +110,7 @@ impl TokioRuntime {
 
 /// Whether this is a thread of Tokio's that runs neither tasks nor a `block_on` of ours.
 fn is_blocking_thread() -> bool {
-    context::driving().is_some_and(|kind| kind.is(&KIND))
-        && tokio::runtime::worker_index().is_none()
-        && !task::is_local_scope_open()
+    tokio::runtime::worker_index().is_none() && !task::is_local_scope_open()
 }
 
 impl From<Handle> for TokioRuntime {
@@ -213,6 +213,7 @@ impl Owner for Runtime {
         &self.handle
     }
 
+    #[track_caller]
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         let Some(runtime) = &self.runtime else {
             unreachable!("the runtime is taken only when its owner ends")

@@ -85,6 +85,11 @@ where
     JoinHandle::new(set.spawn_local(future))
 }
 
+/// The id of the task that this thread is polling or dropping.
+pub fn try_id() -> Option<Id> {
+    tokio::task::try_id().map(id)
+}
+
 /// Joins a task. One word in size; dropping it detaches the task.
 pub struct JoinHandle<T> {
     inner: tokio::task::JoinHandle<T>,

@@ -71,14 +71,42 @@ pub(crate) mod glommio {
 pub(crate) use absent as glommio;
 
 /// Handles of the tasks of all backends but Tokio.
-#[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
+#[cfg(not(all(
+    feature = "tokio",
+    not(any(feature = "smol", feature = "async-std", feature = "glommio"))
+)))]
 pub(crate) mod core_task {
     pub(crate) use anyrt_core::executor::{
         TaskAbortHandle as AbortHandle, TaskHandle as JoinHandle,
     };
 }
-#[cfg(not(any(feature = "smol", feature = "async-std", feature = "glommio")))]
+#[cfg(all(
+    feature = "tokio",
+    not(any(feature = "smol", feature = "async-std", feature = "glommio"))
+))]
 pub(crate) use absent::task as core_task;
+
+/// Sets of local tasks, which need no runtime: Tokio's own if it is there, for every backend then.
+#[cfg(feature = "tokio")]
+pub(crate) mod local_set {
+    pub(crate) use anyrt_tokio::local_set::{
+        LocalEnterGuard, LocalSet, is_entered, is_polling, spawn_local,
+    };
+
+    pub(crate) fn join<T>(handle: anyrt_tokio::task::JoinHandle<T>) -> crate::task::JoinHandle<T> {
+        crate::task::JoinHandle::tokio(handle)
+    }
+}
+#[cfg(not(feature = "tokio"))]
+pub(crate) mod local_set {
+    pub(crate) use anyrt_core::executor::local_set::{
+        LocalEnterGuard, LocalSet, is_entered, is_polling, spawn_local,
+    };
+
+    pub(crate) fn join<T>(handle: super::core_task::JoinHandle<T>) -> crate::task::JoinHandle<T> {
+        crate::task::JoinHandle::core(handle)
+    }
+}
 
 /// A value of one backend.
 #[derive(Debug, Clone)]

@@ -55,6 +55,7 @@ pub use local::{LocalOptions, LocalRuntime};
 /// # Panics
 /// When the runtime cannot be built: no backend is enabled, `ANYRT_BACKEND` names none that is, or the system
 /// refuses what it needs. When the thread is driving a runtime already. When `future` panics.
+#[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     match Runtime::new() {
         Ok(runtime) => runtime.block_on(future),
@@ -274,6 +275,7 @@ impl Runtime {
     ///
     /// # Panics
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         run_on!(&self.inner, future)
     }
@@ -314,6 +316,7 @@ impl Owner for Runtime {
         &self.handle
     }
 
+    #[track_caller]
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.block_on(future)
     }
@@ -422,6 +425,7 @@ impl Handle {
     ///
     /// # Panics
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         run_on!(&self.inner, future)
     }

@@ -2,17 +2,19 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use anyrt_core::Blocking;
 use anyrt_core::task::{AbortHandle as _, JoinHandle as _, LocalSpawner, Spawner};
 
-use self::coop::budgeted;
+use self::coop::{budgeted, lifted};
 use crate::backend::{Backend, async_std, core_task, entered, glommio, no_runtime, smol, tokio};
 
 pub mod coop;
 mod join_set;
+mod local_set;
 mod tracker;
 
 #[doc(no_inline)]
@@ -21,6 +23,7 @@ pub use anyrt_core::error::JoinError;
 pub use anyrt_core::task::{Cancel, Id, YieldNow, yield_now};
 pub use coop::{Unconstrained, consume_budget, unconstrained};
 pub use join_set::JoinSet;
+pub use local_set::{LocalEnterGuard, LocalSet};
 pub use tracker::TaskTracker;
 
 /// Futures that some functions of this module give.
@@ -74,10 +77,11 @@ where
 
 /// Starts `future` as a task that stays on this thread, for futures that are not `Send`.
 ///
-/// What is left of such tasks when the `block_on` of this thread returns is dropped there.
+/// Inside a [`LocalSet`] it is a task of the set. Elsewhere it belongs to the `block_on` of this thread: what is left of
+/// such tasks when that returns is dropped there.
 ///
 /// # Panics
-/// On a thread that accepts no local tasks: outside `block_on`, or inside a task that [`spawn`] placed on a worker
+/// On a thread that accepts no local tasks: outside both, or inside a task that [`spawn`] placed on a worker
 /// thread that shares its tasks with others.
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
@@ -85,6 +89,16 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
+    let future = match local_set::try_spawn(future) {
+        Ok(handle) => return handle,
+        Err(future) => future,
+    };
+    if Backend::current().is_none() {
+        panic!(
+            "`spawn_local` called from outside of a `task::LocalSet` or `runtime::LocalRuntime`: {}",
+            no_runtime()
+        );
+    }
     on_current!(tokio::task::spawn_local(future), rt => rt.spawn_local(budgeted(future)))
 }
 
@@ -101,6 +115,50 @@ where
     T: Send + 'static,
 {
     on_current!(tokio::blocking::spawn_blocking(job), rt => rt.spawn_blocking(job))
+}
+
+/// Runs `job`, which may block, on this thread, while another thread takes over the tasks of this one.
+///
+/// On Glommio, whose tasks cannot move, nobody takes over: the tasks of this shard wait, and a `block_on` inside `job` is
+/// refused with a panic. [`spawn_blocking`] has neither limit. Outside a runtime the job just runs.
+///
+/// # Panics
+/// On the thread of a current-thread runtime, and in a [`LocalSet`]: nobody can take over there.
+#[track_caller]
+pub fn block_in_place<F, T>(job: F) -> T
+where
+    F: FnOnce() -> T,
+{
+    let polling = crate::backend::local_set::is_polling();
+    match Backend::current() {
+        Some(Backend::Tokio) => tokio::blocking::block_in_place(job),
+        Some(_) if polling => panic!("{}", anyrt_core::executor::local_set::CANNOT_BLOCK_IN_PLACE),
+        Some(Backend::Smol) => entered(smol::Handle::try_current()).block_in_place(|| lifted(job)),
+        Some(Backend::AsyncStd) => {
+            entered(async_std::Handle::try_current()).block_in_place(|| lifted(job))
+        }
+        Some(Backend::Glommio) => {
+            entered(glommio::Handle::try_current()).block_in_place(|| lifted(job))
+        }
+        None => job(),
+    }
+}
+
+/// The id of the task that this is called in: while it is polled, while it is dropped, and in blocking jobs.
+///
+/// # Panics
+/// Outside a task, such as in the future given to `block_on`.
+#[track_caller]
+pub fn id() -> Id {
+    match try_id() {
+        Some(id) => id,
+        None => panic!("Can't get a task id when not inside a task"),
+    }
+}
+
+/// The id of the task that this is called in; `None` outside a task.
+pub fn try_id() -> Option<Id> {
+    tokio::task::try_id().or_else(anyrt_core::task::try_id)
 }
 
 /// Joins a task: a future of its result. Dropping it detaches the task, it does not cancel it.
@@ -209,6 +267,9 @@ impl<T> anyrt_core::JoinHandle<T> for JoinHandle<T> {
     }
 }
 
+impl<T> UnwindSafe for JoinHandle<T> {}
+impl<T> RefUnwindSafe for JoinHandle<T> {}
+
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")
@@ -269,6 +330,9 @@ impl anyrt_core::AbortHandle for AbortHandle {
         self.id()
     }
 }
+
+impl UnwindSafe for AbortHandle {}
+impl RefUnwindSafe for AbortHandle {}
 
 impl fmt::Debug for AbortHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,5 @@
 //! A task that is always ready lets others run, whatever it is that is always ready.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;

@@ -5,14 +5,20 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle, LocalKey};
 use std::time::{Duration, Instant};
 
-use super::{BlockingPool, RunQueue, TaskHandle, local};
+use futures_util::future::select;
+
+use super::{BlockingPool, RunQueue, TaskHandle, local, local_set};
 use crate::context::{self, Entered, Kind, Slot, SlotGuard};
+use crate::coop;
 use crate::error::BuildError;
 use crate::runtime::{Config, Flavor};
+use crate::waiters::Waiters;
 
 /// What differs between two runtimes that share an [`Engine`].
 pub trait Host: Sized + Send + Sync + 'static {
@@ -135,6 +141,7 @@ impl<H: Host> Engine<H> {
     ///
     /// # Panics
     /// When the thread is driving a runtime already. When `future` panics.
+    #[track_caller]
     pub fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
         let _current = self.make_current(context::drive(H::KIND));
         let scope = local::Scope::open();
@@ -143,6 +150,42 @@ impl<H: Host> Engine<H> {
             Flavor::MultiThread => H::block_on(root),
             Flavor::CurrentThread => H::block_on(self.queue.run_until(root)),
         }
+    }
+
+    /// Runs `job`, which may block, on this thread, while another thread takes over the tasks of this one.
+    ///
+    /// Where there is nothing to take over (on a blocking thread, or in the future given to `block_on`), it just runs.
+    ///
+    /// # Panics
+    /// On the thread of a current-thread runtime, and in a [`LocalSet`](super::LocalSet): nobody can take over there.
+    #[track_caller]
+    pub fn block_in_place<T>(self: &Arc<Self>, job: impl FnOnce() -> T) -> T {
+        let alone = self.flavor == Flavor::CurrentThread && context::driving().is_some();
+        if alone || local_set::is_polling() {
+            panic!("{}", local_set::CANNOT_BLOCK_IN_PLACE);
+        }
+        let away = self.queue.leave();
+        let _substitute = away.is_some().then(|| self.substitute());
+        let _blocking = context::allow_blocking();
+        coop::with_unconstrained(job)
+    }
+
+    /// A worker on a blocking thread, until the guard is dropped.
+    fn substitute(self: &Arc<Self>) -> Substitute {
+        let substitute = Substitute::default();
+        let (state, engine) = (Arc::clone(&substitute.0), Arc::clone(self));
+        let caller = thread::current().id();
+        drop(self.pool.spawn(move || {
+            // The system had no thread for it, and the pool runs it right here.
+            if thread::current().id() == caller {
+                return;
+            }
+            let _current = engine.make_current(context::drive(H::KIND));
+            let ended = pin!(engine.queue.tasks().drained());
+            let back = pin!(state.wait());
+            H::block_on(engine.queue.run_until(select(ended, back)));
+        }));
+        substitute
     }
 
     /// Drops all tasks, waits for the threads no longer than `timeout`, then for blocking jobs. Gives whether
@@ -183,6 +226,35 @@ impl<H> fmt::Debug for Engine<H> {
             .field("queue", &self.queue)
             .field("pool", &self.pool)
             .finish_non_exhaustive()
+    }
+}
+
+/// Stands in for a worker that blocks. Dropping it says that the worker is back.
+#[derive(Default)]
+struct Substitute(Arc<Back>);
+
+#[derive(Default)]
+struct Back {
+    back: AtomicBool,
+    waiters: Waiters,
+}
+
+impl Back {
+    async fn wait(&self) {
+        loop {
+            let event = self.waiters.wait();
+            if self.back.load(Ordering::SeqCst) {
+                return;
+            }
+            event.await;
+        }
+    }
+}
+
+impl Drop for Substitute {
+    fn drop(&mut self) {
+        self.0.back.store(true, Ordering::SeqCst);
+        self.0.waiters.notify_all();
     }
 }
 

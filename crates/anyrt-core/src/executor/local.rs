@@ -1,4 +1,4 @@
-//! The `!Send` tasks of a thread that is inside `block_on`.
+//! The `!Send` tasks of a thread: those of its `block_on`, and those of a [`LocalSet`](super::LocalSet).
 //!
 //! A backend opens a [`Scope`] in its `block_on` and drives `scope.run_until(future)` in whatever way it drives
 //! futures. Between two polls of `future` the scope polls the thread's local tasks. It costs nothing before the
@@ -28,18 +28,49 @@ thread_local! {
     static SCOPE: RefCell<Option<Option<Arc<Local>>>> = const { RefCell::new(None) };
 }
 
-struct Local {
+/// Local tasks and the queue of those that are ready to run.
+pub(super) struct Local {
     tasks: Arc<Tasks>,
     queue: ConcurrentQueue<Runnable>,
-    /// Wakes the `block_on` that polls the queue.
+    /// Wakes who polls the queue.
     waker: AtomicWaker,
 }
 
 impl Local {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            tasks: Tasks::new(),
+            queue: ConcurrentQueue::unbounded(),
+            waker: AtomicWaker::new(),
+        })
+    }
+
+    pub(super) fn spawn<F>(self: &Arc<Self>, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let queue = Arc::clone(self);
+        self.tasks
+            .spawn_local(future, move |runnable| queue.schedule(runnable))
+    }
+
     fn schedule(&self, runnable: Runnable) {
         // The queue is never closed, so it takes everything.
         if self.queue.push(runnable).is_ok() {
             self.waker.wake();
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// Runs a turn and sees to it that `cx` is woken for the next one.
+    pub(super) fn turn(&self, cx: &mut Context<'_>) {
+        self.waker.register(cx.waker());
+        if self.run() {
+            cx.waker().wake_by_ref();
         }
     }
 
@@ -52,6 +83,41 @@ impl Local {
             }
         }
         true
+    }
+
+    /// Drops what is left of the tasks.
+    pub(super) fn end(&self) {
+        self.tasks.close();
+        // Tasks that are spawned by destructors meanwhile end at once, so this is finite. A task that is not in the
+        // queue yet was woken by another thread, which is about to put it there.
+        while !self.tasks.is_empty() {
+            if !self.run() {
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+/// Makes the thread's local tasks those of a set until the guard is dropped.
+pub(super) fn enter(local: &Arc<Local>) -> Inside {
+    let set = Some(Some(Arc::clone(local)));
+    Inside {
+        // A set may end with its thread, after what this thread remembers has ended.
+        outer: SCOPE.try_with(|scope| scope.replace(set)).ok().flatten(),
+        thread: PhantomData,
+    }
+}
+
+/// Restores the former place of local tasks when it is dropped.
+pub(super) struct Inside {
+    outer: Option<Option<Arc<Local>>>,
+    thread: PhantomData<*const ()>,
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let outer = self.outer.take();
+        let _ = SCOPE.try_with(|scope| scope.replace(outer));
     }
 }
 
@@ -77,18 +143,9 @@ where
                  from the future given to `block_on` (or from one of its local tasks)."
             );
         };
-        Arc::clone(scope.get_or_insert_with(|| {
-            Arc::new(Local {
-                tasks: Tasks::new(),
-                queue: ConcurrentQueue::unbounded(),
-                waker: AtomicWaker::new(),
-            })
-        }))
+        Arc::clone(scope.get_or_insert_with(Local::new))
     });
-    let queue = Arc::clone(&local);
-    local
-        .tasks
-        .spawn_local(future, move |runnable| queue.schedule(runnable))
+    local.spawn(future)
 }
 
 /// While it is open, this thread accepts local tasks. Closing it drops what is left of them.
@@ -120,14 +177,7 @@ impl Drop for Scope {
     fn drop(&mut self) {
         let current = || SCOPE.with_borrow(|scope| scope.clone().flatten());
         if let Some(local) = current() {
-            local.tasks.close();
-            // Tasks that are spawned by destructors meanwhile end at once, so this is finite. A task that is not
-            // in the queue yet was woken by another thread, which is about to put it there.
-            while !local.tasks.is_empty() {
-                if !local.run() {
-                    thread::yield_now();
-                }
-            }
+            local.end();
             drop(local);
         }
         SCOPE.replace(self.outer.take());
@@ -160,10 +210,7 @@ impl<F: Future> Future for RunUntil<'_, F> {
             return Poll::Ready(value);
         }
         if let Some(local) = SCOPE.with_borrow(|scope| scope.clone().flatten()) {
-            local.waker.register(cx.waker());
-            if local.run() {
-                cx.waker().wake_by_ref();
-            }
+            local.turn(cx);
         }
         Poll::Pending
     }

@@ -102,6 +102,22 @@ impl RunQueue {
         }
     }
 
+    /// Gives up this thread's place at the queue until the guard is dropped, and leaves its tasks to other threads: for
+    /// a worker that is about to block. `None` when the thread has no place here.
+    pub(super) fn leave(&self) -> Option<Away> {
+        let (owner, local) = WORKER.take()?;
+        let away = Away(Some((owner, Arc::clone(&local))));
+        if owner != self.address() {
+            return None;
+        }
+        while let Ok(runnable) = local.pop() {
+            // Never closed and without a limit: it takes everything.
+            let _ = self.shared.push(runnable);
+        }
+        self.notify();
+        Some(away)
+    }
+
     fn schedule(&self, runnable: Runnable) {
         let mut rejected = Some(runnable);
         // A thread that is ending, and wakes somebody by a destructor, has no place at a queue any more.
@@ -377,6 +393,15 @@ impl<F: Future> Future for Run<F> {
 impl<F> fmt::Debug for Run<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run").finish_non_exhaustive()
+    }
+}
+
+/// Gives a worker its place back when it is dropped; see [`RunQueue::leave`].
+pub(super) struct Away(Option<(usize, Arc<ConcurrentQueue<Runnable>>)>);
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        WORKER.replace(self.0.take());
     }
 }
 

@@ -25,7 +25,7 @@ use slab::Slab;
 
 use crate::coop;
 use crate::error::JoinError;
-use crate::task::{AbortHandle, Id, JoinHandle};
+use crate::task::{AbortHandle, Id, JoinHandle, enter_task};
 use crate::waiters::Waiters;
 
 /// The live tasks of a runtime.
@@ -135,6 +135,7 @@ impl Tasks {
         drop(live);
         if self.is_closed() {
             // Polls nothing: `Isolated` sees that the door is closed and drops the future.
+            let _task = enter_task(id);
             runnable.run();
         } else {
             runnable.schedule();
@@ -270,6 +271,7 @@ impl Runnable {
     #[inline]
     pub fn run(mut self) {
         if let Some(runnable) = self.inner.take() {
+            let _task = enter_task(runnable.metadata().id);
             runnable.run();
         }
     }
@@ -287,6 +289,7 @@ impl Drop for Runnable {
             return;
         }
         meta.tasks.abort(meta.key, meta.id);
+        let _task = enter_task(meta.id);
         runnable.run();
     }
 }
@@ -454,6 +457,8 @@ impl<T> Future for TaskHandle<T> {
 impl<T> Drop for TaskHandle<T> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
+            // What the task gave, and nobody took, is dropped here.
+            let _task = enter_task(task.metadata().id);
             task.detach();
         }
     }

@@ -61,6 +61,10 @@ pub(crate) mod runtime {
             None
         }
 
+        pub(crate) fn block_in_place<T>(&self, _: impl FnOnce() -> T) -> T {
+            never()
+        }
+
         pub(crate) fn name(&self) -> Option<&str> {
             never()
         }
@@ -112,6 +116,10 @@ pub(crate) mod task {
     use super::{Handle, never};
 
     absent!(AbortHandle JoinHandle<T>);
+
+    pub(crate) fn try_id() -> Option<Id> {
+        None
+    }
 
     pub(crate) fn spawn<F: Future>(_: F) -> JoinHandle<F::Output> {
         never()
@@ -209,6 +217,10 @@ pub(crate) mod blocking {
     use super::task::JoinHandle;
 
     pub(crate) fn spawn_blocking<T>(_: impl FnOnce() -> T) -> JoinHandle<T> {
+        never()
+    }
+
+    pub(crate) fn block_in_place<T>(_: impl FnOnce() -> T) -> T {
         never()
     }
 }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::{Builder, EnterGuard, Handle, Runtime};
-use crate::task::JoinHandle;
+use crate::task::{JoinHandle, LocalSet};
 
 /// Options of a [`LocalRuntime`]; there are none yet.
 #[derive(Debug, Default)]
@@ -21,8 +21,9 @@ pub struct LocalOptions {
 /// It is made by [`Builder::build_local`].
 #[derive(Debug)]
 pub struct LocalRuntime {
-    runtime: Runtime,
-    thread: PhantomData<*const ()>,
+    // Taken only as it ends; the tasks end first.
+    tasks: Option<LocalSet>,
+    runtime: Option<Runtime>,
 }
 
 impl LocalRuntime {
@@ -38,14 +39,31 @@ impl LocalRuntime {
 
     pub(super) fn from_runtime(runtime: Runtime) -> Self {
         Self {
-            runtime,
-            thread: PhantomData,
+            tasks: Some(LocalSet::new()),
+            runtime: Some(runtime),
+        }
+    }
+
+    fn parts(&self) -> (&LocalSet, &Runtime) {
+        match (&self.tasks, &self.runtime) {
+            (Some(tasks), Some(runtime)) => (tasks, runtime),
+            _ => unreachable!("they are taken only as the runtime ends"),
         }
     }
 
     /// The handle to the runtime.
     pub fn handle(&self) -> &Handle {
-        self.runtime.handle()
+        self.parts().1.handle()
+    }
+
+    /// Starts `future` as a task of this thread. It runs inside [`block_on`](Self::block_on), not before.
+    #[track_caller]
+    pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.parts().0.spawn_local(future)
     }
 
     /// Starts `job` on a thread where blocking harms nobody.
@@ -55,7 +73,7 @@ impl LocalRuntime {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.runtime.spawn_blocking(job)
+        self.parts().1.spawn_blocking(job)
     }
 
     /// Runs `future`, and the tasks beside it, until it is ready.
@@ -64,12 +82,13 @@ impl LocalRuntime {
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.runtime.block_on(future)
+        let (tasks, runtime) = self.parts();
+        tasks.block_on(runtime, future)
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
     pub fn enter(&self) -> EnterGuard<'_> {
-        self.runtime.enter()
+        self.parts().1.enter()
     }
 
     /// Ends the runtime, but waits for running blocking jobs no longer than `timeout`.
@@ -77,12 +96,31 @@ impl LocalRuntime {
     /// # Panics
     /// Inside a task, where waiting is not allowed.
     #[track_caller]
-    pub fn shutdown_timeout(self, timeout: Duration) {
-        self.runtime.shutdown_timeout(timeout);
+    pub fn shutdown_timeout(mut self, timeout: Duration) {
+        self.end_tasks();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(timeout);
+        }
     }
 
     /// Ends the runtime without waiting; may be called anywhere.
-    pub fn shutdown_background(self) {
-        self.runtime.shutdown_background();
+    pub fn shutdown_background(mut self) {
+        self.end_tasks();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Drops the tasks where they see their runtime as the current one.
+    fn end_tasks(&mut self) {
+        let tasks = self.tasks.take();
+        let _current = self.runtime.as_ref().map(Runtime::enter);
+        drop(tasks);
+    }
+}
+
+impl Drop for LocalRuntime {
+    fn drop(&mut self) {
+        self.end_tasks();
     }
 }

@@ -145,6 +145,18 @@ impl<F> fmt::Debug for Unconstrained<F> {
     }
 }
 
+/// Runs `f` free from both accounts.
+pub(crate) fn lifted<T>(f: impl FnOnce() -> T) -> T {
+    let mut f = Some(f);
+    let free = pin!(unconstrained(std::future::poll_fn(|_| {
+        f.take().map_or(Poll::Pending, |f| Poll::Ready(f()))
+    })));
+    match free.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => unreachable!("it is polled once, and ready then"),
+    }
+}
+
 /// Fills Tokio's account in each poll of `future`, for a task of a runtime that is not Tokio's.
 #[inline]
 pub(crate) fn budgeted<F: Future>(future: F) -> Budgeted<F> {

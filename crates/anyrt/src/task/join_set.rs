@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::task::{Context, Poll};
 
-use super::{AbortHandle, Id, JoinError, JoinHandle, spawn, spawn_blocking, spawn_local};
+use super::coop::lifted;
+use super::{AbortHandle, Id, JoinError, JoinHandle, LocalSet, spawn, spawn_blocking, spawn_local};
 use crate::runtime::Handle;
 
 /// Tasks that are joined as they end, whichever ends first.
@@ -85,6 +86,15 @@ impl<T: 'static> JoinSet<T> {
         self.inner.insert(spawn_local(future))
     }
 
+    /// Starts `future` as a task of that set of local tasks. It runs when `local_set` is polled.
+    #[track_caller]
+    pub fn spawn_local_on<F>(&mut self, future: F, local_set: &LocalSet) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        self.inner.insert(local_set.spawn_local(future))
+    }
+
     /// Starts `job` on a thread where blocking harms nobody. Aborting it has no effect once it runs.
     ///
     /// # Panics
@@ -126,17 +136,25 @@ impl<T: 'static> JoinSet<T> {
 
     /// A task that has ended already, if there is one.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
-        self.inner.try_join_next()
+        lifted(|| self.inner.try_join_next())
     }
 
     /// As [`try_join_next`](Self::try_join_next), with the id of the task.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
-        self.inner.try_join_next_with_id()
+        lifted(|| self.inner.try_join_next_with_id())
     }
 
     /// Polls for the next task to end.
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
         self.inner.poll_join_next(cx)
+    }
+
+    /// As [`poll_join_next`](Self::poll_join_next), with the id of the task.
+    pub fn poll_join_next_with_id(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(Id, T), JoinError>>> {
+        self.inner.poll_join_next_with_id(cx)
     }
 
     /// Asks all tasks to end. They stay in the set until they are joined.
@@ -167,9 +185,16 @@ impl<T: Send + 'static, F: Future<Output = T> + Send + 'static> FromIterator<F> 
     /// Spawns all futures on the current runtime.
     fn from_iter<I: IntoIterator<Item = F>>(futures: I) -> Self {
         let mut set = Self::new();
-        for future in futures {
-            set.spawn(future);
-        }
+        set.extend(futures);
         set
+    }
+}
+
+impl<T: Send + 'static, F: Future<Output = T> + Send + 'static> Extend<F> for JoinSet<T> {
+    /// Spawns all futures on the current runtime.
+    fn extend<I: IntoIterator<Item = F>>(&mut self, futures: I) {
+        for future in futures {
+            self.spawn(future);
+        }
     }
 }

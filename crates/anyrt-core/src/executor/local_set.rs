@@ -1,0 +1,179 @@
+//! Tasks that need not be `Send`, as a value: Tokio's `LocalSet` for any runtime.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::TaskHandle;
+use super::local::{self, Inside, Local};
+
+/// What `block_in_place` says where no other thread can take over; Tokio's words.
+pub const CANNOT_BLOCK_IN_PLACE: &str =
+    "can call blocking only when running on the multi-threaded runtime";
+
+thread_local! {
+    /// Whether this thread is inside a set, and whether it is polling one.
+    static STATE: Cell<State> = const { Cell::new(State { entered: false, polling: false }) };
+}
+
+#[derive(Clone, Copy)]
+struct State {
+    entered: bool,
+    polling: bool,
+}
+
+/// Tasks that stay on the thread of the set and run while the set is polled.
+///
+/// It is polled by [`run_until`](Self::run_until), or awaited itself, which ends when all of its tasks have ended.
+///
+/// # Dropping it
+/// Drops the futures of its tasks before it returns.
+pub struct LocalSet {
+    local: Arc<Local>,
+    // Its tasks belong to this thread.
+    thread: PhantomData<*const ()>,
+}
+
+impl LocalSet {
+    /// A set without tasks.
+    pub fn new() -> Self {
+        Self {
+            local: Local::new(),
+            thread: PhantomData,
+        }
+    }
+
+    /// Starts `future` as a task of the set. It runs when the set is polled, not before.
+    pub fn spawn_local<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.local.spawn(future)
+    }
+
+    /// Makes [`spawn_local`] spawn here until the guard is dropped.
+    pub fn enter(&self) -> LocalEnterGuard {
+        self.guard(false)
+    }
+
+    fn guard(&self, polling: bool) -> LocalEnterGuard {
+        LocalEnterGuard {
+            state: STATE.replace(State {
+                entered: true,
+                polling: polling || STATE.get().polling,
+            }),
+            _inside: local::enter(&self.local),
+        }
+    }
+
+    /// Runs `future`, and the tasks of the set beside it, until `future` is ready.
+    pub fn run_until<F: Future>(&self, future: F) -> RunUntil<'_, F> {
+        RunUntil { set: self, future }
+    }
+}
+
+impl Default for LocalSet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Runs the tasks until all have ended.
+impl Future for LocalSet {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let _inside = self.guard(true);
+        self.local.turn(cx);
+        if self.local.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Drop for LocalSet {
+    fn drop(&mut self) {
+        let _inside = self.guard(true);
+        self.local.end();
+    }
+}
+
+impl fmt::Debug for LocalSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalSet").finish_non_exhaustive()
+    }
+}
+
+/// Restores what was current before [`LocalSet::enter`] when it is dropped.
+pub struct LocalEnterGuard {
+    state: State,
+    _inside: Inside,
+}
+
+impl Drop for LocalEnterGuard {
+    fn drop(&mut self) {
+        STATE.set(self.state);
+    }
+}
+
+impl fmt::Debug for LocalEnterGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalEnterGuard").finish()
+    }
+}
+
+/// Whether this thread is inside a set, so that [`spawn_local`] spawns there.
+pub fn is_entered() -> bool {
+    STATE.get().entered
+}
+
+/// Whether this thread is polling a set: no other thread can take its tasks over.
+pub fn is_polling() -> bool {
+    STATE.get().polling
+}
+
+/// Starts `future` as a task of the set that this thread is inside of.
+///
+/// # Panics
+/// When it is inside none, and no `block_on` takes local tasks either.
+pub fn spawn_local<F>(future: F) -> TaskHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    local::spawn_local(future)
+}
+
+pin_project! {
+    /// The future of [`LocalSet::run_until`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct RunUntil<'a, F> {
+        set: &'a LocalSet,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for RunUntil<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _inside = this.set.guard(true);
+        if let Poll::Ready(value) = this.future.poll(cx) {
+            return Poll::Ready(value);
+        }
+        this.set.local.turn(cx);
+        Poll::Pending
+    }
+}

@@ -1,0 +1,117 @@
+//! Tasks that need not be `Send`, as a value.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use anyrt_core::coop as core_coop;
+
+use super::JoinHandle;
+use super::coop::budgeted;
+use crate::backend::local_set;
+use crate::runtime::Runtime;
+
+/// Tasks that stay on the thread of the set, for futures that are not `Send`. They run while the set is polled: in
+/// [`run_until`](Self::run_until), in [`block_on`](Self::block_on), or while the set itself is awaited, which ends when
+/// all of its tasks have ended.
+///
+/// It needs no runtime of its own and works on all of them. Inside it [`spawn_local`](super::spawn_local) spawns into
+/// the set.
+///
+/// # Dropping it
+/// Drops the futures of its tasks before it returns.
+///
+/// # Examples
+/// ```no_run
+/// use std::rc::Rc;
+/// use anyrt::task::{LocalSet, spawn_local};
+///
+/// # async fn example() -> Result<(), anyrt::task::JoinError> {
+/// let name = Rc::new("here");
+/// let local = LocalSet::new();
+/// local.run_until(async move {
+///     let task = spawn_local(async move { name.len() });
+///     assert_eq!(task.await?, 4);
+///     Ok(())
+/// }).await
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct LocalSet {
+    inner: local_set::LocalSet,
+}
+
+impl LocalSet {
+    /// A set without tasks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes [`spawn_local`](super::spawn_local) spawn into this set until the guard is dropped.
+    pub fn enter(&self) -> LocalEnterGuard {
+        LocalEnterGuard {
+            _inner: self.inner.enter(),
+        }
+    }
+
+    /// Starts `future` as a task of the set. It runs when the set is polled, not before.
+    #[track_caller]
+    pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        local_set::join(self.inner.spawn_local(task(future)))
+    }
+
+    /// Runs `future` on the runtime, and the tasks of the set beside it, until `future` is ready.
+    ///
+    /// # Panics
+    /// As [`Runtime::block_on`].
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, runtime: &Runtime, future: F) -> F::Output {
+        runtime.block_on(self.run_until(future))
+    }
+
+    /// Runs `future`, and the tasks of the set beside it, until `future` is ready.
+    ///
+    /// # Cancel safety
+    /// The tasks stay in the set.
+    pub async fn run_until<F: Future>(&self, future: F) -> F::Output {
+        self.inner.run_until(future).await
+    }
+}
+
+/// Runs the tasks until all have ended.
+impl Future for LocalSet {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.inner).poll(cx)
+    }
+}
+
+/// Gives [`spawn_local`](super::spawn_local) back its former place when it is dropped; see [`LocalSet::enter`].
+#[derive(Debug)]
+pub struct LocalEnterGuard {
+    _inner: local_set::LocalEnterGuard,
+}
+
+/// Starts `future` in the set that this thread is inside of, or gives it back.
+#[track_caller]
+pub(super) fn try_spawn<F>(future: F) -> Result<JoinHandle<F::Output>, F>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    if local_set::is_entered() {
+        Ok(local_set::join(local_set::spawn_local(task(future))))
+    } else {
+        Err(future)
+    }
+}
+
+/// Both accounts, since whichever set it is fills one of them only.
+fn task<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    core_coop::budgeted(budgeted(future))
+}
