@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod net;
+pub mod reactor;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod readiness;
 pub mod runtime;

@@ -10,6 +10,7 @@ use anyrt_core::context::{Kind, Slot, SlotGuard};
 use anyrt_core::error::BuildError;
 use anyrt_core::executor::{self, Engine, Owned};
 use anyrt_core::runtime::{Config, Owner};
+use anyrt_core::time::clock::Clock;
 
 /// What differs between the runtimes that share this reactor.
 pub trait Host: executor::Host<Handle = Handle<Self>> {}
@@ -60,6 +61,11 @@ impl<H: Host> Handle<H> {
     #[track_caller]
     pub fn block_in_place<T>(&self, job: impl FnOnce() -> T) -> T {
         self.engine.block_in_place(job)
+    }
+
+    /// The clock that the timers follow, on a runtime where it can be paused.
+    pub fn clock(&self) -> Option<&Arc<Clock>> {
+        self.engine.clock()
     }
 
     /// The executor behind it: its queue, its flavor, its blocking pool.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blocking::Blocking;
@@ -13,6 +14,7 @@ use crate::error::BuildError;
 use crate::net::Net;
 use crate::task::{LocalSpawner, Spawner};
 use crate::time::Timer;
+use crate::time::clock::Clock;
 
 /// Everything that a runtime can do: a cheap handle, to be cloned and passed on.
 ///
@@ -103,7 +105,14 @@ pub struct Config {
     pub thread_stack_size: Option<usize>,
     /// Whether worker thread `i` runs on core `i` only (modulo the number of cores).
     pub pin_workers: bool,
-    /// Whether the clock is virtual and stands still at first; only on a current-thread runtime.
+    /// Whether the clock may be paused, for tests; only on a current-thread runtime, ignored on others.
+    ///
+    /// It costs timers a lock, and they are driven by `block_on` alone.
+    pub pausable: bool,
+    /// Whether the clock stands still at first; only on a current-thread runtime.
+    ///
+    /// For implementors: [`clock`](Self::clock) gives it. A runtime whose timers do not follow it must fail to
+    /// build with [`BuildError::Unsupported`].
     pub start_paused: bool,
     // What only says that a value was unacceptable, so that `build` reports it and no setter panics.
     invalid: Option<(&'static str, &'static str)>,
@@ -130,8 +139,20 @@ impl Config {
                     why: "a current-thread runtime has one worker, the thread that calls block_on",
                 })
             }
+            None if self.flavor == Flavor::MultiThread && self.start_paused => {
+                Err(BuildError::Invalid {
+                    option: "start_paused",
+                    why: "only the clock of a current-thread runtime can be paused",
+                })
+            }
             None => Ok(()),
         }
+    }
+
+    /// For runtime authors: the clock of a runtime with these options, if it may be paused.
+    pub fn clock(&self) -> Option<Arc<Clock>> {
+        let pausable = self.pausable || self.start_paused;
+        (pausable && self.flavor == Flavor::CurrentThread).then(|| Clock::new(self.start_paused))
     }
 
     /// The number of workers: as set, one on a current-thread runtime, or one per core.
@@ -171,6 +192,7 @@ impl fmt::Debug for Config {
             .field("thread_name", &self.thread_name)
             .field("thread_stack_size", &self.thread_stack_size)
             .field("pin_workers", &self.pin_workers)
+            .field("pausable", &self.pausable)
             .field("start_paused", &self.start_paused)
             .finish()
     }
@@ -255,6 +277,12 @@ impl<B> Builder<B> {
     /// Binds worker thread `i` to core `i`, modulo the number of cores.
     pub fn pin_workers(&mut self, pin: bool) -> &mut Self {
         self.config.pin_workers = pin;
+        self
+    }
+
+    /// Sets whether the clock may be paused, for tests. It has no effect on a multi-threaded runtime.
+    pub fn pausable(&mut self, pausable: bool) -> &mut Self {
+        self.config.pausable = pausable;
         self
     }
 

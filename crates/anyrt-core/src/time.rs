@@ -1,6 +1,7 @@
 //! The clock, and what waits on it.
 
 pub mod clock;
+pub mod timers;
 
 use std::fmt;
 use std::future::Future;
@@ -38,6 +39,13 @@ pub trait Timer: Clone + Send + Sync + 'static {
     /// Dropping it ends the timer.
     fn sleep(&self, duration: Duration) -> Self::Sleep {
         self.sleep_until(saturating_add(self.now(), duration))
+    }
+
+    /// Moves the deadline of a timer that has fired. Nobody is woken for it before it is polled again.
+    ///
+    /// For implementors: override it where [`reset`](Sleep::reset) would arm the timer.
+    fn renew(&self, sleep: Pin<&mut Self::Sleep>, deadline: Instant) {
+        sleep.reset(deadline);
     }
 
     /// Runs `future` for at most `duration`, counted from this call.
@@ -88,7 +96,7 @@ pub trait Timer: Clone + Send + Sync + 'static {
 pub trait Sleep: Future<Output = ()> + Send + fmt::Debug + 'static {
     /// When it fires.
     fn deadline(&self) -> Instant;
-    /// Whether the deadline has passed.
+    /// Whether it has fired. Before the first poll it has not, even if the deadline has passed.
     fn is_elapsed(&self) -> bool;
     /// Moves the deadline, whether the timer is armed, has fired or was never polled.
     fn reset(self: Pin<&mut Self>, deadline: Instant);
@@ -246,7 +254,7 @@ impl<T: Timer> Interval<T> {
         } else {
             saturating_add(due, self.period)
         };
-        self.sleep.as_mut().reset(next);
+        self.timer.renew(self.sleep.as_mut(), next);
         Poll::Ready(due)
     }
 

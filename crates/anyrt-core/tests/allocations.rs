@@ -108,7 +108,7 @@ fn an_erased_runtime_allocates_what_its_documentation_says() {
     // One thread for jobs, which is busy: jobs are queued, and none starts a thread.
     let mut builder = Builder::<()>::new_current_thread();
     builder.max_blocking_threads(1);
-    let pool = BlockingPool::new(builder.config(), "test", |work| work());
+    let pool = BlockingPool::new(builder.config(), "test", None, |work| work());
     let (finish, busy) = mpsc::channel::<()>();
     pool.spawn(move || busy.recv());
     let rt = Rt {

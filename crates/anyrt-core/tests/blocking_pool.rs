@@ -19,7 +19,7 @@ fn pool(max_threads: usize, keep_alive: Duration) -> BlockingPool {
     builder
         .max_blocking_threads(max_threads)
         .thread_keep_alive(keep_alive);
-    BlockingPool::new(builder.config(), "test", |work| work())
+    BlockingPool::new(builder.config(), "test", None, |work| work())
 }
 
 /// Jobs wait at it until it is opened.
@@ -260,7 +260,7 @@ fn jobs_run_inside_what_the_pool_was_given() {
         static INSIDE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
     }
     within_a_minute(|| {
-        let pool = BlockingPool::new(&Config::default(), "test", |work| {
+        let pool = BlockingPool::new(&Config::default(), "test", None, |work| {
             INSIDE.set(true);
             work();
         });
@@ -271,7 +271,7 @@ fn jobs_run_inside_what_the_pool_was_given() {
 #[test]
 fn a_thread_that_panics_outside_its_jobs_is_not_waited_for() {
     within_a_minute(|| {
-        let pool = BlockingPool::new(&Config::default(), "test", |work| {
+        let pool = BlockingPool::new(&Config::default(), "test", None, |work| {
             work();
             panic!("after the last job");
         });
@@ -287,7 +287,7 @@ fn without_a_thread_the_job_runs_where_it_was_spawned() {
         let mut builder = Builder::<()>::new_multi_thread();
         // More than there is memory for, so that the system refuses the thread.
         builder.thread_stack_size(1 << 60);
-        let pool = BlockingPool::new(builder.config(), "test", |work| work());
+        let pool = BlockingPool::new(builder.config(), "test", None, |work| work());
         let job = pool.spawn(|| thread::current().id());
         assert!(job.is_finished());
         assert_eq!(block_on(job).unwrap(), thread::current().id());

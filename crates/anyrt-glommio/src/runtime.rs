@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,6 +17,7 @@ use anyrt_core::context::{self, Entered, Kind, Slot, SlotGuard};
 use anyrt_core::coop;
 use anyrt_core::executor::{BlockingPool, TaskHandle, local, local_set};
 use anyrt_core::runtime::{Config, Flavor, Owner};
+use anyrt_core::time::clock::Clock;
 
 use crate::shard::{self, Shard};
 use crate::{sys, time};
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     first_id: u64,
     next: AtomicUsize,
     pub(crate) blocking: BlockingPool,
+    clock: Option<Arc<Clock>>,
 }
 
 impl GlommioRuntime {
@@ -76,7 +78,31 @@ impl GlommioRuntime {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _current = self.make_current(context::drive(&KIND));
         let scope = local::Scope::open();
-        park_until_ready(scope.run_until(future))
+        let root = scope.run_until(future);
+        match self.clock() {
+            None => park_until_ready(root),
+            Some(clock) => park_until_ready(self.run_idle_aware(clock, root)),
+        }
+    }
+
+    /// Runs `future`, and tells the shard, which moves the clock on, when there is nothing to do.
+    async fn run_idle_aware<F: Future>(&self, clock: &Arc<Clock>, future: F) -> F::Output {
+        let driver = clock.drive();
+        let mut future = pin!(future);
+        loop {
+            if let Some(output) = driver.until_idle(future.as_mut()).await {
+                return output;
+            }
+            for shard in &self.inner.shards {
+                shard.rouse();
+            }
+            driver.undisturbed(pending()).await;
+        }
+    }
+
+    /// The clock that the timers follow, on a runtime where it can be paused.
+    pub fn clock(&self) -> Option<&Arc<Clock>> {
+        self.inner.clock.as_ref()
     }
 
     /// The name that the runtime was given.
@@ -324,13 +350,14 @@ impl Runtime {
             });
         }
         sys::is_available()?;
+        let clock = config.clock();
         let shards = Shard::next_ids(config.workers())
-            .map(|id| Shard::new(id, builder.preempt_timer))
+            .map(|id| Shard::new(id, builder.preempt_timer, clock.clone()))
             .collect::<Result<Box<_>, _>>()
             .map_err(build_error)?;
         let inner = Arc::new_cyclic(|weak: &Weak<Inner>| {
             let weak = weak.clone();
-            let blocking = BlockingPool::new(config, THREAD_NAME, move |work| {
+            let blocking = BlockingPool::new(config, THREAD_NAME, clock.clone(), move |work| {
                 let runtime = weak.upgrade().map(|inner| GlommioRuntime { inner });
                 let _current = runtime.as_ref().map(GlommioRuntime::enter);
                 drop(runtime);
@@ -343,6 +370,7 @@ impl Runtime {
                 shards,
                 next: AtomicUsize::new(0),
                 blocking,
+                clock,
             }
         });
         let (running, ended) = mpsc::channel();

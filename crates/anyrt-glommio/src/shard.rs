@@ -37,16 +37,19 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use anyrt_core::executor::{Runnable, TaskHandle, Tasks};
+use anyrt_core::time::clock::{Clock, Wait};
 use anyrt_core::time::saturating_add;
+use anyrt_core::time::timers::Timers;
 use concurrent_queue::ConcurrentQueue;
 use glommio::LocalExecutor;
 use glommio::io::PollableFd;
 
 use crate::reactor::{Reactor, Scratch};
-use crate::time::{self, Timers};
+use crate::time;
 
 /// Tasks that run in a row before sockets and timers have their turn.
 const TURN: usize = 64;
@@ -58,7 +61,9 @@ pub(crate) struct Shard {
     inbox: ConcurrentQueue<Runnable>,
     asleep: AtomicBool,
     reactor: Reactor,
-    timers: Timers,
+    timers: Arc<Timers>,
+    /// What the timers follow, on a runtime where it can be paused.
+    clock: Option<Arc<Clock>>,
     /// How long the driver may go on before Glommio's rings have their turn.
     slice: Duration,
 }
@@ -104,14 +109,21 @@ impl Shard {
         first..first + count as u64
     }
 
-    pub(crate) fn new(id: u64, slice: Duration) -> io::Result<Arc<Self>> {
+    pub(crate) fn new(
+        id: u64,
+        slice: Duration,
+        clock: Option<Arc<Clock>>,
+    ) -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             id,
             tasks: Tasks::new(),
             inbox: ConcurrentQueue::unbounded(),
             asleep: AtomicBool::new(false),
             reactor: Reactor::new()?,
-            timers: Timers::default(),
+            timers: clock
+                .as_ref()
+                .map_or_else(Arc::default, |clock| Arc::clone(clock.timers())),
+            clock,
             slice,
         }))
     }
@@ -183,12 +195,12 @@ impl Shard {
             }
             fence(Ordering::SeqCst);
         }
-        self.wake();
+        self.rouse();
     }
 
     /// Rings the doorbell if the shard sleeps.
     #[inline]
-    pub(crate) fn wake(&self) {
+    pub(crate) fn rouse(&self) {
         if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
             self.reactor.ring_doorbell();
         }
@@ -235,7 +247,10 @@ impl Shard {
                     return false;
                 }
                 let now = time::now();
-                self.timers.fire(now, &mut driver.scratch.wakers);
+                match &self.clock {
+                    None => self.timers.fire(now, &mut driver.scratch.wakers),
+                    Some(clock) => clock.fire(),
+                }
                 driver.scratch.wake_all();
                 let over = now >= slice_end;
                 let wait_here = driver.busy && !over;
@@ -249,6 +264,9 @@ impl Shard {
                 }
                 self.asleep.store(false, Ordering::SeqCst);
                 driver.scratch.wake_all();
+                if dry && let Some(clock) = &self.clock {
+                    clock.try_advance(|| local.queue.borrow().is_empty() && self.inbox.is_empty());
+                }
                 if over {
                     self.reactor.ring_doorbell();
                     return true;
@@ -278,7 +296,17 @@ impl Shard {
         self.asleep.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         let mut stay = !self.inbox.is_empty();
-        let first = self.timers.earliest();
+        let first = match &self.clock {
+            None => self.timers.earliest(),
+            Some(clock) => match clock.wait() {
+                Wait::Until(at) => Some(at),
+                Wait::Forever => None,
+                Wait::Advance => {
+                    stay = true;
+                    None
+                }
+            },
+        };
         let wanted = [first, latest].into_iter().flatten().min();
         // An alarm that goes off too early costs one turn; to set it anew for every deadline would cost a system
         // call each.
@@ -294,6 +322,12 @@ impl Shard {
             self.asleep.store(false, Ordering::SeqCst);
         }
         !stay
+    }
+}
+
+impl Wake for Shard {
+    fn wake(self: Arc<Self>) {
+        self.rouse();
     }
 }
 
@@ -327,6 +361,9 @@ impl<'a> Leave<'a> {
             local.id.set(shard.id);
             local.shard.replace(Some(Arc::clone(shard)));
         });
+        if let Some(clock) = &shard.clock {
+            clock.watch(Some(Waker::from(Arc::clone(shard))));
+        }
         Self(shard)
     }
 }
@@ -353,5 +390,8 @@ impl Drop for Leave<'_> {
         }
         shard.reactor.close();
         shard.timers.close();
+        if let Some(clock) = &shard.clock {
+            clock.watch(None);
+        }
     }
 }

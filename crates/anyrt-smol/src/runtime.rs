@@ -2,7 +2,9 @@
 
 use std::future::Future;
 use std::thread::LocalKey;
+use std::time::Instant;
 
+use anyrt_async_io::reactor;
 use anyrt_core::context::{Kind, Slot};
 use anyrt_core::executor::Host;
 
@@ -32,6 +34,16 @@ impl Host for Smol {
             static CURRENT: Slot<SmolRuntime> = const { Slot::new() };
         }
         &CURRENT
+    }
+
+    const PAUSABLE: bool = true;
+
+    fn alarm(at: Instant) -> impl Future<Output = ()> {
+        reactor::alarm(at)
+    }
+
+    fn turn() -> impl Future<Output = ()> {
+        reactor::turn()
     }
 
     fn block_on<F: Future>(future: F) -> F::Output {

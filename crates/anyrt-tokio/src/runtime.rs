@@ -199,6 +199,9 @@ impl Owner for Runtime {
         if let Some(bytes) = config.thread_stack_size {
             builder.thread_stack_size(bytes);
         }
+        if config.start_paused {
+            start_paused(&mut builder)?;
+        }
         let runtime = builder.build().map_err(|source| BuildError::Io {
             backend: KIND.name(),
             source,
@@ -245,6 +248,21 @@ impl Drop for Runtime {
             end(runtime, drop);
         }
     }
+}
+
+#[cfg(feature = "test-util")]
+fn start_paused(builder: &mut tokio::runtime::Builder) -> Result<(), BuildError> {
+    builder.start_paused(true);
+    Ok(())
+}
+
+#[cfg(not(feature = "test-util"))]
+fn start_paused(_: &mut tokio::runtime::Builder) -> Result<(), BuildError> {
+    Err(BuildError::Unsupported {
+        backend: KIND.name(),
+        option: "start_paused",
+        why: "it needs the feature `test-util`",
+    })
 }
 
 /// Ends the runtime as told, or in the background where the thread must not wait, which is then a panic unless

@@ -28,11 +28,44 @@ impl Timer for TokioRuntime {
         let _entered = self.as_inner().enter();
         sleep(duration)
     }
+
+    fn renew(&self, mut sleep: Pin<&mut Sleep>, deadline: Instant) {
+        sleep.set(self.sleep_until(deadline));
+    }
 }
 
 /// The present, by Tokio's clock.
 pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// Stops the clock of the current runtime; see [`tokio::time::pause`].
+///
+/// # Panics
+/// When no current-thread Tokio runtime is current, or when its clock stands already.
+#[cfg(feature = "test-util")]
+#[track_caller]
+pub fn pause() {
+    tokio::time::pause();
+}
+
+/// Lets the clock of the current runtime run on; see [`tokio::time::resume`].
+///
+/// # Panics
+/// When no Tokio runtime is current, or when its clock is not paused.
+#[cfg(feature = "test-util")]
+#[track_caller]
+pub fn resume() {
+    tokio::time::resume();
+}
+
+/// Moves the paused clock of the current runtime on; see [`tokio::time::advance`].
+///
+/// # Panics
+/// When no Tokio runtime is current, or when its clock is not paused.
+#[cfg(feature = "test-util")]
+pub async fn advance(duration: Duration) {
+    tokio::time::advance(duration).await;
 }
 
 /// Waits for `duration` on the current runtime. [`Duration::MAX`] never ends.

@@ -19,6 +19,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use anyrt_core::context::Kind;
@@ -83,8 +84,10 @@ impl Builder {
 
     /// A runtime that runs on the thread that calls `block_on`.
     pub fn new_current_thread() -> Self {
+        let mut options = anyrt_core::runtime::Builder::new_current_thread();
+        options.pausable(cfg!(feature = "test-util"));
         Self {
-            options: anyrt_core::runtime::Builder::new_current_thread(),
+            options,
             backend: None,
         }
     }
@@ -299,6 +302,10 @@ impl Runtime {
         each!(self.inner, runtime => runtime.shutdown_background());
     }
 }
+
+// As Tokio's: whoever catches a panic may go on with the runtime.
+impl UnwindSafe for Runtime {}
+impl RefUnwindSafe for Runtime {}
 
 /// What [`Owner`] asks of a single kind; a facade is no runtime of its own and never current as such.
 static KIND: Kind = Kind::new("anyrt");

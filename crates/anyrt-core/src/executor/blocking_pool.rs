@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Runnable, TaskHandle, Tasks};
 use crate::coop;
 use crate::runtime::{Config, MAX_BLOCKING_THREADS, THREAD_KEEP_ALIVE};
+use crate::time::clock::{Clock, Inhibition};
 
 /// A pool of threads that come when there are jobs, go when there are none, and number no more than allowed.
 ///
@@ -28,6 +29,8 @@ struct Shared {
     work: Condvar,
     /// A thread ended.
     ended: Condvar,
+    /// Stands still, if it is paused, while there are jobs.
+    clock: Option<Arc<Clock>>,
     /// Runs around the life of each thread, so that jobs see their runtime as the current one.
     around: Box<Around>,
 }
@@ -36,10 +39,24 @@ type Around = dyn Fn(&mut dyn FnMut()) + Send + Sync;
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Runnable>,
+    queue: VecDeque<Job>,
     threads: usize,
     idle: usize,
     closed: bool,
+}
+
+/// A queued job.
+struct Job {
+    runnable: Runnable,
+    inhibition: Option<Inhibition>,
+}
+
+impl Job {
+    fn run(self) {
+        self.runnable.run();
+        // Only now: who joins the job has been woken, so the clock cannot move on before that.
+        drop(self.inhibition);
+    }
 }
 
 thread_local! {
@@ -48,10 +65,12 @@ thread_local! {
 }
 
 impl BlockingPool {
-    /// A pool as configured. `around` is given the life of each thread to run, inside the runtime's context.
+    /// A pool as configured. `around` is given the life of each thread to run, inside the runtime's context; a
+    /// paused `clock` does not move on by itself while there are jobs.
     pub fn new(
         config: &Config,
         default_name: &str,
+        clock: Option<Arc<Clock>>,
         around: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -64,6 +83,7 @@ impl BlockingPool {
                 name: default_name.to_owned(),
                 config: config.clone(),
                 state: Mutex::default(),
+                clock,
                 work: Condvar::new(),
                 ended: Condvar::new(),
                 around: Box::new(around),
@@ -142,7 +162,10 @@ impl Shared {
             drop(runnable);
             return;
         }
-        state.queue.push_back(runnable);
+        state.queue.push_back(Job {
+            runnable,
+            inhibition: self.clock.as_ref().map(Clock::inhibit),
+        });
         // An idle thread for each queued job, or else a new one: a job never waits behind a long one by chance.
         if state.idle >= state.queue.len() {
             drop(state);
@@ -188,9 +211,9 @@ impl Shared {
     fn work(&self) {
         let mut state = self.lock();
         loop {
-            if let Some(runnable) = state.queue.pop_front() {
+            if let Some(job) = state.queue.pop_front() {
                 drop(state);
-                runnable.run();
+                job.run();
                 state = self.lock();
                 continue;
             }

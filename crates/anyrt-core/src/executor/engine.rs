@@ -4,7 +4,7 @@
 //! handle and [`Owned`] in its owner, and adds sockets and timers.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending, ready};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
@@ -18,6 +18,7 @@ use crate::context::{self, Entered, Kind, Slot, SlotGuard};
 use crate::coop;
 use crate::error::BuildError;
 use crate::runtime::{Config, Flavor};
+use crate::time::clock::Clock;
 use crate::waiters::Waiters;
 
 /// What differs between two runtimes that share an [`Engine`].
@@ -33,6 +34,21 @@ pub trait Host: Sized + Send + Sync + 'static {
 
     /// Runs `future` on this thread; waits in the reactor, or beside a thread that does.
     fn block_on<F: Future>(future: F) -> F::Output;
+
+    /// Whether the timers follow the [`Clock`] of an engine that has one, and [`alarm`](Self::alarm) and
+    /// [`turn`](Self::turn) are there for it. Where not, a runtime that is to start paused fails to build.
+    const PAUSABLE: bool = false;
+
+    /// Waits until a moment of the system's time.
+    fn alarm(at: Instant) -> impl Future<Output = ()> {
+        let _ = at;
+        pending()
+    }
+
+    /// Waits until everybody was woken for whom the reactor had an event when this was first polled.
+    fn turn() -> impl Future<Output = ()> {
+        ready(())
+    }
 }
 
 /// Runs tasks on worker threads, or on the thread that calls [`block_on`](Self::block_on).
@@ -41,6 +57,8 @@ pub struct Engine<H> {
     name: Option<String>,
     queue: Arc<RunQueue>,
     pool: BlockingPool,
+    /// On a runtime whose clock can be paused.
+    clock: Option<Arc<Clock>>,
     workers: Latch,
     host: std::marker::PhantomData<fn() -> H>,
 }
@@ -53,10 +71,20 @@ impl<H: Host> Engine<H> {
     /// bound to its core.
     pub fn start(config: &Config) -> Result<Owned<H>, BuildError> {
         config.validate()?;
+        let clock = match config.clock() {
+            Some(_) if !H::PAUSABLE && config.start_paused => {
+                return Err(BuildError::Unsupported {
+                    backend: H::KIND.name(),
+                    option: "start_paused",
+                    why: "its timers follow the system's clock",
+                });
+            }
+            clock => clock.filter(|_| H::PAUSABLE),
+        };
         let name = format!("anyrt-{}", H::KIND.name());
         let engine = Arc::new_cyclic(|weak: &std::sync::Weak<Self>| {
             let weak = weak.clone();
-            let pool = BlockingPool::new(config, &name, move |work| {
+            let pool = BlockingPool::new(config, &name, clock.clone(), move |work| {
                 let engine = weak.upgrade();
                 let _current = engine.as_ref().map(Self::enter);
                 // The engine must not live on in its own threads.
@@ -68,6 +96,7 @@ impl<H: Host> Engine<H> {
                 name: config.name.clone(),
                 queue: RunQueue::new(),
                 pool,
+                clock,
                 workers: Latch::default(),
                 host: std::marker::PhantomData,
             }
@@ -136,6 +165,12 @@ impl<H: Host> Engine<H> {
         &self.pool
     }
 
+    /// The clock that the timers follow, on a runtime where it can be paused.
+    #[inline]
+    pub fn clock(&self) -> Option<&Arc<Clock>> {
+        self.clock.as_ref()
+    }
+
     /// Runs `future` on this thread until it is ready, and local tasks beside it; on a current-thread runtime
     /// the spawned tasks, too.
     ///
@@ -146,9 +181,13 @@ impl<H: Host> Engine<H> {
         let _current = self.make_current(context::drive(H::KIND));
         let scope = local::Scope::open();
         let root = scope.run_until(future);
-        match self.flavor {
-            Flavor::MultiThread => H::block_on(root),
-            Flavor::CurrentThread => H::block_on(self.queue.run_until(root)),
+        match (self.flavor, &self.clock) {
+            (Flavor::MultiThread, _) => H::block_on(root),
+            (Flavor::CurrentThread, None) => H::block_on(self.queue.run_until(root)),
+            (Flavor::CurrentThread, Some(clock)) => {
+                let driver = clock.drive();
+                H::block_on(driver.run(self.queue.run_until(root), H::alarm, H::turn))
+            }
         }
     }
 
@@ -200,6 +239,9 @@ impl<H: Host> Engine<H> {
             Flavor::MultiThread => self.workers.wait(left()),
             Flavor::CurrentThread => self.drain(deadline),
         };
+        if let Some(clock) = &self.clock {
+            clock.timers().close();
+        }
         self.pool.shutdown(left()) && tasks_ended
     }
 

@@ -1,6 +1,25 @@
-//! A clock that can stand still.
+//! For runtime authors: a clock that can stand still, and what moves it on when there is nothing else to do.
+//!
+//! A runtime whose clock may be paused keeps its timers in the clock's queue from the start, so that those which
+//! were armed before the pause follow it as well. Each thread that is inside `block_on` is a [`Driver`]: it says
+//! when it has run everything that was ready. When all of them say so, and no blocking job runs, and the sockets
+//! were looked at once more, [`Clock::try_advance`] moves a paused clock to the next deadline.
+//!
+//! Where the reactor is beside the threads, [`Driver::run`] is all of it; a runtime with a loop of its own (a shard,
+//! a simulator) registers a waker with [`Clock::watch`] and calls `try_advance` in its loop.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fmt;
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use futures_util::task::AtomicWaker;
+
+use super::saturating_add;
+use super::timers::{Keeper, Sleep, Timers};
 
 /// Set by the first pause, so that reading the time costs nothing more where nobody ever pauses it.
 static ANY_PAUSED: AtomicBool = AtomicBool::new(false);
@@ -9,4 +28,461 @@ static ANY_PAUSED: AtomicBool = AtomicBool::new(false);
 #[inline]
 pub fn was_any_paused() -> bool {
     ANY_PAUSED.load(Ordering::Acquire)
+}
+
+fn note_paused() {
+    ANY_PAUSED.store(true, Ordering::Release);
+}
+
+/// Why the clock cannot do what it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ClockError {
+    /// It stands still already.
+    #[error("time is already frozen")]
+    Paused,
+    /// It is running.
+    #[error("time is not frozen")]
+    Running,
+}
+
+/// The clock of one runtime: the system's until it is paused, and then one that moves when it is told to.
+///
+/// Its timers fire at full milliseconds since its start, as Tokio's do, never before their deadline.
+pub struct Clock {
+    /// Where the ticks are counted from.
+    start: Instant,
+    state: Mutex<State>,
+    timers: Arc<Timers>,
+}
+
+struct State {
+    /// The time: now, if the clock is paused; at `running_since`, if not.
+    base: Instant,
+    /// In the system's time.
+    running_since: Option<Instant>,
+    /// Why a paused clock must not move on by itself.
+    inhibitions: usize,
+    drivers: Vec<Arc<Flag>>,
+    watcher: Option<Waker>,
+}
+
+/// What an idle runtime is to wait for, beside its wakers and its sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Nothing: there is no timer, or time is up to somebody else.
+    Forever,
+    /// This moment in the system's time, when the next timer is due.
+    Until(Instant),
+    /// Nothing at all: after a last look at the sockets, the clock is to be moved on.
+    Advance,
+}
+
+impl Clock {
+    /// A clock that shows the system's time, and stands still there if `paused`.
+    pub fn new(paused: bool) -> Arc<Self> {
+        let now = system_now();
+        if paused {
+            note_paused();
+        }
+        Arc::new(Self {
+            start: now,
+            state: Mutex::new(State {
+                base: now,
+                running_since: (!paused).then_some(now),
+                inhibitions: 0,
+                drivers: Vec::new(),
+                watcher: None,
+            }),
+            timers: Arc::default(),
+        })
+    }
+
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.lock().now()
+    }
+
+    /// The timers that follow it.
+    pub fn timers(&self) -> &Arc<Timers> {
+        &self.timers
+    }
+
+    /// A timer that follows it.
+    pub fn sleep_until(self: &Arc<Self>, deadline: Instant) -> Sleep<Arc<Self>> {
+        Sleep::new(Arc::clone(self), deadline)
+    }
+
+    /// Stops the clock.
+    ///
+    /// # Errors
+    /// [`ClockError::Paused`] when it stands already.
+    pub fn pause(&self) -> Result<(), ClockError> {
+        {
+            let mut state = self.lock();
+            let base = state.now();
+            state.running_since.take().ok_or(ClockError::Paused)?;
+            state.base = base;
+        }
+        note_paused();
+        self.look_again();
+        Ok(())
+    }
+
+    /// Lets the clock run on from where it stands.
+    ///
+    /// # Errors
+    /// [`ClockError::Running`] when it was not paused.
+    pub fn resume(&self) -> Result<(), ClockError> {
+        {
+            let mut state = self.lock();
+            if state.running_since.is_some() {
+                return Err(ClockError::Running);
+            }
+            state.running_since = Some(system_now());
+        }
+        self.look_again();
+        Ok(())
+    }
+
+    /// Moves a paused clock on by `duration` and fires what is due then.
+    ///
+    /// # Errors
+    /// [`ClockError::Running`] when it is not paused.
+    pub fn advance(&self, duration: Duration) -> Result<(), ClockError> {
+        {
+            let mut state = self.lock();
+            if state.running_since.is_some() {
+                return Err(ClockError::Running);
+            }
+            state.base = saturating_add(state.base, duration);
+        }
+        self.fire();
+        Ok(())
+    }
+
+    /// Keeps a paused clock from moving on by itself until the guard is dropped.
+    ///
+    /// Hold it for what goes on outside the runtime's threads and will end by itself: a blocking job, a file
+    /// operation. Drop it after the end was told to who waits for it.
+    pub fn inhibit(self: &Arc<Self>) -> Inhibition {
+        self.lock().inhibitions += 1;
+        Inhibition {
+            clock: Arc::clone(self),
+        }
+    }
+
+    /// Wakes who waits for the timers that are due.
+    pub fn fire(&self) {
+        let now = {
+            let mut state = self.lock();
+            // Nobody may think that all is idle while wake-ups are on their way.
+            state.inhibitions += 1;
+            state.now()
+        };
+        self.fire_inhibited(now);
+    }
+
+    fn fire_inhibited(&self, now: Instant) {
+        let mut wakers = Vec::new();
+        self.timers.fire(now, &mut wakers);
+        for waker in wakers {
+            waker.wake();
+        }
+        self.lock().inhibitions -= 1;
+    }
+
+    /// What there is to wait for when a driver or the runtime's own loop has nothing to run.
+    pub fn wait(&self) -> Wait {
+        let state = self.lock();
+        match (self.timers.earliest(), state.running_since) {
+            (None, _) => Wait::Forever,
+            (Some(at), Some(since)) => {
+                let ahead = at.saturating_duration_since(state.base);
+                Wait::Until(saturating_add(since, ahead))
+            }
+            (Some(_), None) if state.may_advance() => Wait::Advance,
+            (Some(_), None) => Wait::Forever,
+        }
+    }
+
+    /// Moves a paused clock on to the next deadline and fires it, if there is one and nothing else goes on. Gives
+    /// whether it did.
+    ///
+    /// `is_dry` is asked after the drivers: whether what they left to be run elsewhere has been run, too.
+    pub fn try_advance(&self, is_dry: impl FnOnce() -> bool) -> bool {
+        let now = {
+            let mut state = self.lock();
+            let Some(next) = self.timers.earliest() else {
+                return false;
+            };
+            if state.running_since.is_some() || !state.may_advance() || !is_dry() {
+                return false;
+            }
+            // By whole ticks, as Tokio's: what is left of a tick stays.
+            let ticks = self.ticks(next).saturating_sub(self.ticks(state.base));
+            state.base = saturating_add(state.base, Duration::from_millis(ticks));
+            state.inhibitions += 1;
+            state.base
+        };
+        self.fire_inhibited(now);
+        true
+    }
+
+    /// Full milliseconds since the start.
+    fn ticks(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.start).as_millis();
+        u64::try_from(since).unwrap_or(u64::MAX)
+    }
+
+    /// A thread begins to drive the runtime. Without a driver a paused clock stands.
+    pub fn drive(self: &Arc<Self>) -> Driver {
+        let flag = Arc::new(Flag {
+            state: AtomicU8::new(WOKEN),
+            outer: AtomicWaker::new(),
+        });
+        self.lock().drivers.push(Arc::clone(&flag));
+        Driver {
+            clock: Arc::clone(self),
+            waker: Waker::from(Arc::clone(&flag)),
+            flag,
+        }
+    }
+
+    /// Registers who is woken whenever [`wait`](Self::wait) may give something new, or takes it back.
+    pub fn watch(&self, watcher: Option<Waker>) {
+        let former = std::mem::replace(&mut self.lock().watcher, watcher);
+        drop(former);
+    }
+
+    /// Wakes the idle drivers and the watcher.
+    fn look_again(&self) {
+        let watcher = {
+            let state = self.lock();
+            for driver in &state.drivers {
+                driver.poke();
+            }
+            state.watcher.clone()
+        };
+        if let Some(watcher) = watcher {
+            watcher.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn now(&self) -> Instant {
+        match self.running_since {
+            None => self.base,
+            Some(since) => saturating_add(self.base, system_now().saturating_duration_since(since)),
+        }
+    }
+
+    fn may_advance(&self) -> bool {
+        self.inhibitions == 0
+            && !self.drivers.is_empty()
+            && self.drivers.iter().all(|d| d.is_idle())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn system_now() -> Instant {
+    Instant::now()
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Clock")
+            .field("now", &state.now())
+            .field("paused", &state.running_since.is_none())
+            .field("inhibitions", &state.inhibitions)
+            .field("drivers", &state.drivers.len())
+            .field("timers", &self.timers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Keeper for Arc<Clock> {
+    type Queue = Self;
+
+    fn now(&self) -> Instant {
+        Clock::now(self)
+    }
+
+    fn due(&self, deadline: Instant) -> Instant {
+        const TICK: Duration = Duration::from_millis(1);
+        let since = deadline.saturating_duration_since(self.start);
+        let into_tick = since.subsec_nanos() % TICK.subsec_nanos();
+        if into_tick == 0 {
+            return deadline;
+        }
+        let rest = TICK - Duration::from_nanos(into_tick.into());
+        deadline.checked_add(rest).unwrap_or(deadline)
+    }
+
+    fn queue(&self) -> Self {
+        Self::clone(self)
+    }
+
+    fn timers(queue: &Self) -> &Timers {
+        &queue.timers
+    }
+
+    fn look_again(queue: &Self) {
+        Clock::look_again(queue);
+    }
+}
+
+/// Keeps a paused clock from moving on by itself; see [`Clock::inhibit`].
+#[derive(Debug)]
+#[must_use = "the clock is kept back only while the guard lives"]
+pub struct Inhibition {
+    clock: Arc<Clock>,
+}
+
+impl Drop for Inhibition {
+    fn drop(&mut self) {
+        self.clock.lock().inhibitions -= 1;
+        self.clock.look_again();
+    }
+}
+
+/// Has run what was ready and was not woken since.
+const IDLE: u8 = 0;
+/// Is polling.
+const RUNNING: u8 = 1;
+/// Has something to run.
+const WOKEN: u8 = 2;
+/// Has nothing to run, but what it waits for may have changed.
+const POKED: u8 = 3;
+
+/// What a driver is doing.
+struct Flag {
+    state: AtomicU8,
+    outer: AtomicWaker,
+}
+
+impl Flag {
+    fn is_idle(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == IDLE
+    }
+
+    fn poke(&self) {
+        let idle = (IDLE, POKED);
+        let poked = self
+            .state
+            .compare_exchange(idle.0, idle.1, Ordering::SeqCst, Ordering::SeqCst);
+        if poked.is_ok() {
+            self.outer.wake();
+        }
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.state.swap(WOKEN, Ordering::SeqCst) != WOKEN {
+            self.outer.wake();
+        }
+    }
+}
+
+/// A thread that drives a runtime with a [`Clock`]; see [`Clock::drive`].
+pub struct Driver {
+    clock: Arc<Clock>,
+    flag: Arc<Flag>,
+    waker: Waker,
+}
+
+impl Driver {
+    /// Runs `future` until it is ready, and moves the clock on whenever there is nothing to run.
+    ///
+    /// `alarm` waits until a moment of the system's time. `turn` waits until the reactor has told all that it knows
+    /// when `turn` is polled first.
+    pub async fn run<F, A, T>(
+        &self,
+        future: F,
+        alarm: impl Fn(Instant) -> A,
+        turn: impl Fn() -> T,
+    ) -> F::Output
+    where
+        F: Future,
+        A: Future<Output = ()>,
+        T: Future<Output = ()>,
+    {
+        let mut future = pin!(future);
+        loop {
+            if let Some(output) = self.until_idle(future.as_mut()).await {
+                return output;
+            }
+            match self.clock.wait() {
+                Wait::Forever => self.undisturbed(pending()).await,
+                Wait::Until(at) => self.undisturbed(alarm(at)).await,
+                Wait::Advance => self.undisturbed(turn()).await && self.clock.try_advance(|| true),
+            };
+        }
+    }
+
+    /// Runs `future` while it or a timer is woken. `None` when there is nothing to do.
+    pub async fn until_idle<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
+        poll_fn(|cx| {
+            self.flag.outer.register(cx.waker());
+            self.clock.fire();
+            let woken = self.flag.state.swap(RUNNING, Ordering::SeqCst) == WOKEN;
+            if woken
+                && let Poll::Ready(output) =
+                    future.as_mut().poll(&mut Context::from_waker(&self.waker))
+            {
+                return Poll::Ready(Some(output));
+            }
+            let now_idle =
+                self.flag
+                    .state
+                    .compare_exchange(RUNNING, IDLE, Ordering::SeqCst, Ordering::SeqCst);
+            match now_idle {
+                Ok(_) => Poll::Ready(None),
+                // Woken meanwhile, and so was the thread: after its reactor had its turn it comes back.
+                Err(_) => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Waits for `future`, and gives `false` as soon as there is something to do before it is ready.
+    pub async fn undisturbed(&self, future: impl Future<Output = ()>) -> bool {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            self.flag.outer.register(cx.waker());
+            if self.flag.is_idle() {
+                future.as_mut().poll(cx).map(|()| true)
+            } else {
+                Poll::Ready(false)
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let others = |driver: &Arc<Flag>| !Arc::ptr_eq(driver, &self.flag);
+        self.clock.lock().drivers.retain(others);
+        // They may have waited for this one.
+        self.clock.look_again();
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
 }

@@ -28,7 +28,12 @@ impl<const N: u8> RtOf<N> {
     pub(crate) fn new() -> Self {
         Self {
             queue: RunQueue::new(),
-            pool: Arc::new(BlockingPool::new(&Config::default(), "test", |work| work())),
+            pool: Arc::new(BlockingPool::new(
+                &Config::default(),
+                "test",
+                None,
+                |work| work(),
+            )),
             clock: Clock::new(),
         }
     }

@@ -39,11 +39,13 @@ fn never() -> ! {
 pub(crate) mod runtime {
     use std::future::Future;
     use std::marker::PhantomData;
+    use std::sync::Arc;
     use std::time::Duration;
 
     use anyrt_core::BuildError;
     use anyrt_core::context::Kind;
     use anyrt_core::runtime::{Config, Owner};
+    use anyrt_core::time::clock::Clock;
 
     use super::{Infallible, never};
 
@@ -66,6 +68,10 @@ pub(crate) mod runtime {
         }
 
         pub(crate) fn name(&self) -> Option<&str> {
+            never()
+        }
+
+        pub(crate) fn clock(&self) -> Option<&Arc<Clock>> {
             never()
         }
 
@@ -236,6 +242,18 @@ pub(crate) mod time {
     use super::{Handle, never};
 
     absent!(Sleep);
+
+    pub(crate) fn pause() {
+        never()
+    }
+
+    pub(crate) fn resume() {
+        never()
+    }
+
+    pub(crate) async fn advance(_: Duration) {
+        never()
+    }
 
     /// Asked of Tokio, which is the one with a clock of its own.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]

@@ -127,7 +127,7 @@ impl Sleep {
         each_timer!(Timers, &self.inner, sleep => sleep.deadline()).into()
     }
 
-    /// Whether the deadline has passed.
+    /// Whether it has fired. Before the first poll it has not, even if the deadline has passed.
     pub fn is_elapsed(&self) -> bool {
         each_timer!(Timers, &self.inner, sleep => sleep.is_elapsed())
     }
@@ -192,6 +192,14 @@ impl Timer for Handle {
                 sleep: rt.sleep_until(deadline),
             },
         })
+    }
+
+    fn renew(&self, mut sleep: Pin<&mut Sleep>, deadline: std::time::Instant) {
+        match self.inner {
+            // A reset would arm it.
+            Each::Tokio(_) => sleep.set(self.sleep_until(deadline)),
+            Each::Smol(_) | Each::AsyncStd(_) | Each::Glommio(_) => sleep.reset(deadline.into()),
+        }
     }
 }
 

@@ -1,0 +1,254 @@
+//! For runtime authors: timers in a queue of the runtime's own, for reactors that bring none and for clocks that
+//! are not the system's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
+
+use crate::coop;
+
+/// Timers by deadline, each with the waker of who waits for it.
+///
+/// It knows no clock: who keeps it asks for the [`earliest`](Self::earliest), waits until then, and calls
+/// [`fire`](Self::fire).
+#[derive(Default)]
+pub struct Timers {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The id tells timers of the same instant apart; the first come is the first woken.
+    pending: BTreeMap<(Instant, u64), Waker>,
+    next_id: u64,
+    closed: bool,
+}
+
+impl Timers {
+    /// Adds a timer. Gives its id, and whether it is now the earliest; `None` when the queue is closed.
+    pub fn insert(&self, at: Instant, waker: Waker) -> Option<(u64, bool)> {
+        let mut state = self.lock();
+        if state.closed {
+            return None;
+        }
+        state.next_id += 1;
+        let key = (at, state.next_id);
+        state.pending.insert(key, waker);
+        let first = state.pending.first_key_value().map(|(first, _)| *first);
+        Some((key.1, first == Some(key)))
+    }
+
+    /// Takes a timer out, if it has not fired.
+    pub fn remove(&self, at: Instant, id: u64) {
+        let waker = self.lock().pending.remove(&(at, id));
+        drop(waker);
+    }
+
+    /// The earliest deadline.
+    pub fn earliest(&self) -> Option<Instant> {
+        let state = self.lock();
+        state.pending.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Gathers the wakers of the timers that are due, to be woken when no lock is held.
+    pub fn fire(&self, now: Instant, wakers: &mut Vec<Waker>) {
+        let mut state = self.lock();
+        while let Some(first) = state.pending.first_entry() {
+            if first.key().0 > now {
+                return;
+            }
+            wakers.push(first.remove());
+        }
+    }
+
+    /// Refuses timers from now on and wakes all: who polls again learns that the runtime has ended.
+    pub fn close(&self) {
+        let pending = {
+            let mut state = self.lock();
+            state.closed = true;
+            std::mem::take(&mut state.pending)
+        };
+        for waker in pending.into_values() {
+            waker.wake();
+        }
+    }
+
+    /// Whether the queue was closed.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Timers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timers")
+            .field("pending", &self.lock().pending.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps timers: what a [`Sleep`] asks of its runtime.
+pub trait Keeper: Unpin + Send + Sync + 'static {
+    /// One of the runtime's queues.
+    type Queue: Send + Sync + 'static;
+
+    /// The present, by the clock that the timers follow.
+    fn now(&self) -> Instant;
+
+    /// When a timer with this deadline fires: never before it, and at the next tick if the clock has any.
+    fn due(&self, deadline: Instant) -> Instant;
+
+    /// The queue for a timer that is polled on this thread.
+    fn queue(&self) -> Self::Queue;
+
+    /// The timers of a queue.
+    fn timers(queue: &Self::Queue) -> &Timers;
+
+    /// The earliest deadline of the queue has come nearer: who waits for it must look again.
+    fn look_again(queue: &Self::Queue);
+}
+
+/// A timer that fires once, kept in a queue of its runtime from its first poll on.
+///
+/// # Panics
+/// When it is polled before its deadline but after its runtime has ended, as Tokio's does.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sleep<K: Keeper> {
+    deadline: Instant,
+    keeper: K,
+    place: Place<K>,
+}
+
+enum Place<K: Keeper> {
+    /// Was not polled yet.
+    Nowhere,
+    Armed(Armed<K>),
+    /// Was told to be ready.
+    Fired,
+}
+
+struct Armed<K: Keeper> {
+    queue: K::Queue,
+    id: u64,
+    /// A clone of what is in the queue, to compare without its lock.
+    waker: Waker,
+}
+
+impl<K: Keeper> Sleep<K> {
+    /// A timer that `keeper` will keep.
+    pub fn new(keeper: K, deadline: Instant) -> Self {
+        Self {
+            deadline,
+            keeper,
+            place: Place::Nowhere,
+        }
+    }
+
+    fn due(&self) -> Instant {
+        self.keeper.due(self.deadline)
+    }
+
+    /// Takes it out of the queue, if it is in one.
+    fn disarm(&mut self, place: Place<K>) -> Option<Armed<K>> {
+        match std::mem::replace(&mut self.place, place) {
+            Place::Armed(armed) => {
+                K::timers(&armed.queue).remove(self.due(), armed.id);
+                Some(armed)
+            }
+            Place::Nowhere | Place::Fired => None,
+        }
+    }
+
+    /// Puts it into the queue. `false` when that is closed.
+    fn arm(&mut self, queue: K::Queue, waker: Waker) -> bool {
+        let inserted = K::timers(&queue).insert(self.due(), waker.clone());
+        let Some((id, earliest)) = inserted else {
+            return false;
+        };
+        if earliest {
+            K::look_again(&queue);
+        }
+        self.place = Place::Armed(Armed { queue, id, waker });
+        true
+    }
+}
+
+// Nothing in it is pinned.
+impl<K: Keeper> Unpin for Sleep<K> {}
+
+impl<K: Keeper> Future for Sleep<K> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let charge = ready!(coop::poll_proceed(cx));
+        let due = match self.place {
+            // Past when it came: there is no tick to wait for.
+            Place::Nowhere => self.deadline,
+            Place::Armed(_) | Place::Fired => self.due(),
+        };
+        if self.keeper.now() >= due {
+            self.disarm(Place::Fired);
+            charge.made_progress();
+            return Poll::Ready(());
+        }
+        if let Place::Armed(armed) = &self.place
+            && armed.waker.will_wake(cx.waker())
+            && !K::timers(&armed.queue).is_closed()
+        {
+            return Poll::Pending;
+        }
+        self.disarm(Place::Nowhere);
+        let queue = self.keeper.queue();
+        assert!(
+            self.arm(queue, cx.waker().clone()),
+            "a sleep was polled after its runtime had ended: nobody is left to wake it"
+        );
+        Poll::Pending
+    }
+}
+
+impl<K: Keeper> super::Sleep for Sleep<K> {
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn is_elapsed(&self) -> bool {
+        match self.place {
+            Place::Nowhere => false,
+            Place::Armed(_) => self.keeper.now() >= self.due(),
+            Place::Fired => true,
+        }
+    }
+
+    fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        let armed = self.disarm(Place::Nowhere);
+        self.deadline = deadline;
+        // Who polled last is woken at the new deadline without polling again.
+        if let Some(Armed { queue, waker, .. }) = armed {
+            self.arm(queue, waker);
+        }
+    }
+}
+
+impl<K: Keeper> Drop for Sleep<K> {
+    fn drop(&mut self) {
+        self.disarm(Place::Nowhere);
+    }
+}
+
+impl<K: Keeper> fmt::Debug for Sleep<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep")
+            .field("deadline", &self.deadline)
+            .field("armed", &matches!(self.place, Place::Armed(_)))
+            .finish_non_exhaustive()
+    }
+}
