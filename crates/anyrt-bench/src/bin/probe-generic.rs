@@ -1,0 +1,30 @@
+//! Does one operation N times, generic: `probe-generic BACKEND ROW N`. Prints allocations and bytes, start-up included.
+#![forbid(unsafe_code)]
+
+use anyrt_bench::{Backend, Row};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
+
+fn run(backend: Backend, row: Row, n: usize) {
+    match backend {
+        #[cfg(feature = "tokio")]
+        Backend::Tokio => anyrt_bench::subject::generic_tokio::run(backend, row, n),
+        #[cfg(feature = "smol")]
+        Backend::Smol => anyrt_bench::subject::generic_smol::run(backend, row, n),
+        #[cfg(feature = "async-std")]
+        Backend::AsyncStd => anyrt_bench::subject::generic_async_std::run(backend, row, n),
+        #[cfg(feature = "glommio")]
+        Backend::Glommio => anyrt_bench::subject::generic_glommio::run(backend, row, n),
+        #[allow(
+            unreachable_patterns,
+            reason = "reached where a backend is not enabled"
+        )]
+        _ => panic!("{backend} is not enabled in this probe"),
+    }
+}
+
+fn main() {
+    anyrt_bench::probe::main(ALLOCATOR, run);
+}

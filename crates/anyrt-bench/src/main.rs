@@ -1,0 +1,91 @@
+//! Measures what anyrt costs beside the native runtimes, and how the runtimes compare on this machine.
+#![deny(unsafe_code)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is measured is the real time"
+)]
+
+mod docs;
+mod overhead;
+mod statistics;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use lexopt::prelude::*;
+
+const HELP: &str = "\
+Usage: anyrt-bench <command> [options]
+
+  overhead   instructions and allocations of each operation, beside the native runtime
+  compare    the four runtimes beside each other on this machine, with an HTML report
+
+`anyrt-bench <command> --help` tells the options.";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let mut args = lexopt::Parser::from_env();
+    let command = match args.next()? {
+        Some(Value(command)) => command.string()?,
+        Some(Long("help") | Short('h')) | None => {
+            println!("{HELP}");
+            return Ok(());
+        }
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    match command.as_str() {
+        "overhead" => overhead::main(args),
+        "__time" => {
+            let (backend, row) = (args.value()?.string()?, args.value()?.string()?);
+            overhead::time_child(&backend, &row).ok_or_else(|| fail("no such row"))
+        }
+        _ => Err(fail(format!("no command `{command}`\n\n{HELP}"))),
+    }
+}
+
+/// An error that is a sentence.
+fn fail(message: impl Into<String>) -> Box<dyn Error> {
+    message.into().into()
+}
+
+/// The root of the repository.
+fn workspace() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}
+
+/// A file of this package.
+fn here(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+fn this_program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| "anyrt-bench".into())
+}
+
+/// Where cargo builds this workspace.
+fn target_directory() -> Result<PathBuf, Box<dyn Error>> {
+    let output = Command::new(cargo())
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(workspace())
+        .output()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let directory = metadata["target_directory"].as_str();
+    directory
+        .map(PathBuf::from)
+        .ok_or_else(|| fail("cargo tells no target directory"))
+}

@@ -1,0 +1,180 @@
+//! `overhead`: what an operation costs through anyrt beside the native runtime, in counts.
+//!
+//! A count is the slope between N and 3 N operations of a probe: a program that does nothing else, of one thread,
+//! built with fat LTO. So start-up and warm-up fall out, and no other load on the machine is seen.
+
+mod budget;
+mod probe;
+mod table;
+mod time;
+
+use std::collections::BTreeMap;
+
+use anyrt_bench::{Backend, Row, Via};
+use lexopt::prelude::*;
+
+use crate::fail;
+use budget::Budgets;
+use probe::{Build, Counts, Probe, Probes};
+
+const HELP: &str = "\
+Counts what an operation costs through anyrt beside the native runtime.
+
+Usage: anyrt-bench overhead [options]
+
+  --backend NAME   only this runtime (may be repeated)
+  --row NAME       only this row (may be repeated); `--row help` lists them
+  --check          compare with budgets.toml; the exit code is 1 when a row is above its budget
+  --quick          the subset for CI: Tokio alone, and the facade with all runtimes enabled
+  --time           also the ratio of times, in this process, paired and rotated
+  --write          put the tables into docs/performance.md and docs/performance.zh-CN.md
+  --bless          take what is measured as the price of the rows that have a reason in budgets.toml";
+
+/// Everything measured, by what it was measured on.
+pub(crate) type Measured = BTreeMap<(Probe, usize), Counts>;
+
+struct Options {
+    backends: Vec<Backend>,
+    rows: Vec<Row>,
+    check: bool,
+    quick: bool,
+    time: bool,
+    write: bool,
+    bless: bool,
+}
+
+pub(crate) fn main(mut args: lexopt::Parser) -> Result<(), Box<dyn std::error::Error>> {
+    let mut options = Options {
+        backends: Vec::new(),
+        rows: Vec::new(),
+        check: false,
+        quick: false,
+        time: false,
+        write: false,
+        bless: false,
+    };
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("backend") => {
+                let name = args.value()?.string()?;
+                let backend =
+                    Backend::parse(&name).ok_or_else(|| fail(format!("no runtime {name}")))?;
+                options.backends.push(backend);
+            }
+            Long("row") => {
+                let name = args.value()?.string()?;
+                let row = Row::parse(&name).ok_or_else(|| {
+                    let names = Row::ALL.map(Row::name).join(", ");
+                    fail(format!("no row {name}; there are {names}"))
+                })?;
+                options.rows.push(row);
+            }
+            Long("check") => options.check = true,
+            Long("quick") => options.quick = true,
+            Long("time") => options.time = true,
+            Long("write") => options.write = true,
+            Long("bless") => options.bless = true,
+            Long("help") | Short('h') => {
+                println!("{HELP}");
+                return Ok(());
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if options.backends.is_empty() {
+        options.backends = Backend::ALL.to_vec();
+    }
+    if options.rows.is_empty() {
+        options.rows = Row::ALL.to_vec();
+    }
+    run(&options)
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+    let mut budgets = Budgets::read()?;
+    let plan = plan(options);
+    let probes = Probes::build(&plan)?;
+    if !probes.has_valgrind() {
+        eprintln!("valgrind is not installed: allocations are counted, instructions are not");
+    }
+    let mut measured = probes.measure(&plan, &options.rows, 1);
+
+    if options.check {
+        // What is above its budget is measured again: a runtime with threads of its own may have been disturbed.
+        let suspects = budgets.violations(&measured);
+        for violation in &suspects {
+            let (probe, row) = (violation.probe, violation.row);
+            let again = [(Probe::native(probe.backend)), probe];
+            for (key, counts) in probes.measure(&again, &[row], 3) {
+                measured
+                    .entry(key)
+                    .and_modify(|old| *old = old.least(counts))
+                    .or_insert(counts);
+            }
+        }
+    }
+    if options.bless {
+        budgets.bless(&measured)?;
+    }
+
+    let backends: Vec<Backend> = Backend::ALL
+        .iter()
+        .copied()
+        .filter(|backend| plan.iter().any(|probe| probe.backend == *backend))
+        .collect();
+    for &backend in &backends {
+        println!(
+            "{}",
+            table::of(backend, &measured, &budgets, table::Language::English)
+        );
+    }
+    if options.time {
+        println!("{}", time::table(&backends, &options.rows));
+    }
+    if options.write {
+        table::write(&backends, &measured, &budgets)?;
+    }
+    if options.check {
+        let violations = budgets.violations(&measured);
+        for violation in &violations {
+            eprintln!("above its budget: {violation}");
+        }
+        if !violations.is_empty() {
+            return Err(fail(format!("{} above budget", violations.len())));
+        }
+        println!(
+            "Every row is within its budget ({} figures).",
+            measured.len()
+        );
+    }
+    Ok(())
+}
+
+/// What has to be measured.
+fn plan(options: &Options) -> Vec<Probe> {
+    let mut plan = Vec::new();
+    for &backend in &options.backends {
+        let alone = !options.quick || backend == Backend::Tokio;
+        if alone {
+            plan.push(Probe::native(backend));
+            plan.extend([Via::Generic, Via::Facade].map(|via| Probe {
+                backend,
+                via,
+                build: Build::Alone,
+            }));
+        }
+        if alone || options.quick {
+            plan.push(Probe {
+                backend,
+                via: Via::Facade,
+                build: Build::All,
+            });
+        }
+    }
+    plan
+}
+
+/// A process of its own for the times of one row.
+pub(crate) fn time_child(backend: &str, row: &str) -> Option<()> {
+    time::child(backend, row)
+}

@@ -1,0 +1,251 @@
+//! What each row may cost, and what is above it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fmt::Write as _;
+
+use anyrt_bench::{Row, Via};
+use serde::Deserialize;
+
+use super::Measured;
+use super::probe::{Build, Counts, Probe};
+
+/// What a native runtime's own tables and queues may add to a slope of allocations when they grow.
+const GROWTH: f64 = 0.05;
+/// What a listed price may be exceeded by, since the same source is laid out anew by every compiler.
+const LAYOUT: f64 = 0.03;
+const LAYOUT_INSTRUCTIONS: f64 = 25.0;
+
+/// `budgets.toml`, written by hand, and `prices.toml`, written by `--bless`.
+pub(crate) struct Budgets {
+    rules: Rules,
+    reasons: Vec<Reason>,
+    prices: Prices,
+}
+
+/// By runtime, then by row, then by way.
+type Prices = BTreeMap<String, BTreeMap<String, BTreeMap<String, Price>>>;
+
+#[derive(Deserialize)]
+struct File {
+    rule: Rules,
+    #[serde(default)]
+    reason: Vec<Reason>,
+}
+
+#[derive(Deserialize)]
+struct Rules {
+    alone: Rule,
+    all: Rule,
+}
+
+/// What may be above native: the larger of a share and a number of instructions.
+#[derive(Deserialize)]
+struct Rule {
+    share: f64,
+    instructions: f64,
+    /// For rows that poll sockets: the number for each poll.
+    poll: f64,
+    #[serde(default)]
+    rows: BTreeMap<String, f64>,
+}
+
+/// Why rows cost more than the rule allows.
+#[derive(Deserialize)]
+struct Reason {
+    backends: Vec<String>,
+    rows: Vec<String>,
+    why: String,
+    why_zh: String,
+}
+
+/// Measured, above native, per operation.
+#[derive(Deserialize, Clone, Copy)]
+struct Price {
+    instructions: f64,
+    allocations: f64,
+}
+
+/// A row above its budget.
+pub(crate) struct Violation {
+    pub(crate) probe: Probe,
+    pub(crate) row: Row,
+    what: &'static str,
+    measured: f64,
+    native: f64,
+    limit: f64,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            probe,
+            row,
+            what,
+            measured,
+            native,
+            limit,
+        } = self;
+        write!(
+            f,
+            "{} on {probe}: {measured:.1} {what} (native {native:.1}, budget {limit:.1})",
+            row.name()
+        )
+    }
+}
+
+impl Budgets {
+    pub(crate) fn read() -> Result<Self, Box<dyn std::error::Error>> {
+        let file: File = toml::from_str(&std::fs::read_to_string(crate::here("budgets.toml"))?)?;
+        let prices = std::fs::read_to_string(crate::here("prices.toml")).unwrap_or_default();
+        Ok(Self {
+            rules: file.rule,
+            reasons: file.reason,
+            prices: toml::from_str(&prices)?,
+        })
+    }
+
+    /// Why the row may be above the rule.
+    pub(crate) fn reason(&self, probe: Probe, row: Row) -> Option<(usize, &str, &str)> {
+        self.reasons
+            .iter()
+            .enumerate()
+            .find(|(_, reason)| {
+                reason
+                    .backends
+                    .iter()
+                    .any(|name| name == probe.backend.name())
+                    && reason.rows.iter().any(|name| name == row.name())
+            })
+            .map(|(index, reason)| (index, reason.why.as_str(), reason.why_zh.as_str()))
+    }
+
+    fn price(&self, probe: Probe, row: Row) -> Option<Price> {
+        self.reason(probe, row)?;
+        let prices = self.prices.get(probe.backend.name())?.get(row.name())?;
+        prices.get(&way(probe)).copied()
+    }
+
+    /// What the rule allows above native.
+    fn rule(&self, probe: Probe, row: Row, native: f64) -> f64 {
+        let rule = match probe.build {
+            Build::Alone => &self.rules.alone,
+            Build::All => &self.rules.all,
+        };
+        let number = match (rule.rows.get(row.name()), row.polls()) {
+            (Some(&number), _) => number,
+            (None, 1) => rule.instructions,
+            (None, polls) => rule.instructions.max(rule.poll * f64::from(polls)),
+        };
+        number.max(rule.share * native)
+    }
+
+    /// Whether the row keeps the rule, no matter what price is listed.
+    pub(crate) fn keeps_rule(
+        &self,
+        probe: Probe,
+        row: Row,
+        counts: Counts,
+        native: Counts,
+    ) -> bool {
+        let instructions = match (counts.instructions, native.instructions) {
+            (Some(counts), Some(native)) => counts <= native + self.rule(probe, row, native),
+            _ => true,
+        };
+        instructions && counts.allocations <= native.allocations + GROWTH
+    }
+
+    /// The rows that are above their budget.
+    pub(crate) fn violations(&self, measured: &Measured) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        for (probe, row, counts, native) in pairs(measured) {
+            let price = self.price(probe, row);
+            let mut check = |what, measured: f64, native: f64, limit: f64| {
+                if measured > limit {
+                    violations.push(Violation {
+                        probe,
+                        row,
+                        what,
+                        measured,
+                        native,
+                        limit,
+                    });
+                }
+            };
+            if let (Some(counts), Some(native)) = (counts.instructions, native.instructions) {
+                let listed = price.map_or(0.0, |price| {
+                    price.instructions + LAYOUT_INSTRUCTIONS.max(LAYOUT * native)
+                });
+                let limit = native + listed.max(self.rule(probe, row, native));
+                check("instructions", counts, native, limit);
+            }
+            let listed = price.map_or(0.0, |price| price.allocations.max(0.0));
+            let limit = native.allocations + listed + GROWTH;
+            check("allocations", counts.allocations, native.allocations, limit);
+        }
+        violations
+    }
+
+    /// Takes what is measured as the price of each row that is above the rule and has a reason.
+    pub(crate) fn bless(&mut self, measured: &Measured) -> Result<(), Box<dyn std::error::Error>> {
+        for (probe, row, counts, native) in pairs(measured) {
+            let rows = self
+                .prices
+                .entry(probe.backend.name().to_owned())
+                .or_default();
+            let ways = rows.entry(row.name().to_owned()).or_default();
+            ways.remove(&way(probe));
+            let above = |counts: Option<f64>, native: Option<f64>| {
+                counts
+                    .zip(native)
+                    .map_or(0.0, |(counts, native)| counts - native)
+            };
+            let price = Price {
+                instructions: above(counts.instructions, native.instructions).round(),
+                allocations: ((counts.allocations - native.allocations) * 100.0).round() / 100.0,
+            };
+            if self.reason(probe, row).is_some() && !self.keeps_rule(probe, row, counts, native) {
+                let rows = self
+                    .prices
+                    .entry(probe.backend.name().to_owned())
+                    .or_default();
+                rows.entry(row.name().to_owned())
+                    .or_default()
+                    .insert(way(probe), price);
+            }
+        }
+        let mut text = String::from(
+            "# What the rows that have a reason in budgets.toml cost above native, per operation; measured.\n\
+             # Written by `cargo run --release -p anyrt-bench -- overhead --bless`.\n",
+        );
+        for (backend, rows) in &self.prices {
+            if rows.values().all(BTreeMap::is_empty) {
+                continue;
+            }
+            writeln!(text, "\n[{backend}]")?;
+            for (row, ways) in rows {
+                for (way, price) in ways {
+                    writeln!(
+                        text,
+                        "{row}.{way} = {{ instructions = {:?}, allocations = {:?} }}",
+                        price.instructions, price.allocations
+                    )?;
+                }
+            }
+        }
+        std::fs::write(crate::here("prices.toml"), text)?;
+        Ok(())
+    }
+}
+
+fn way(probe: Probe) -> String {
+    format!("{}-{}", probe.via, probe.build.name())
+}
+
+/// Every figure of anyrt with its native one.
+fn pairs(measured: &Measured) -> impl Iterator<Item = (Probe, Row, Counts, Counts)> + '_ {
+    measured.iter().filter_map(|(&(probe, row), &counts)| {
+        let native = measured.get(&(Probe::native(probe.backend), row))?;
+        (probe.via != Via::Native).then_some((probe, Row::ALL[row], counts, *native))
+    })
+}

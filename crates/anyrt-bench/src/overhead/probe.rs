@@ -1,0 +1,271 @@
+//! Builds the probes, runs them, and takes the slope.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyrt_bench::{Backend, Row, Via};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Measured;
+use crate::fail;
+
+/// Which backends are enabled in a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Build {
+    Alone,
+    All,
+}
+
+impl Build {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Alone => "alone",
+            Self::All => "all",
+        }
+    }
+}
+
+/// A program that is measured, and the runtime that it is told to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Probe {
+    pub(crate) backend: Backend,
+    pub(crate) via: Via,
+    pub(crate) build: Build,
+}
+
+impl Probe {
+    pub(crate) const fn native(backend: Backend) -> Self {
+        Self {
+            backend,
+            via: Via::Native,
+            build: Build::Alone,
+        }
+    }
+
+    fn order(self) -> (usize, Build, usize) {
+        (self.backend as usize, self.build, self.via as usize)
+    }
+
+    fn features(self) -> String {
+        match self.build {
+            Build::Alone => self.backend.name().to_owned(),
+            Build::All => Backend::ALL
+                .iter()
+                .map(|b| b.name())
+                .collect::<Vec<_>>()
+                .join(","),
+        }
+    }
+
+    fn file(self) -> String {
+        match self.build {
+            Build::Alone => format!("{}-{}", self.backend, self.via),
+            Build::All => format!("all-{}", self.via),
+        }
+    }
+}
+
+impl PartialOrd for Probe {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Probe {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.via, self.build) {
+            (Via::Native, _) => write!(f, "{}, native", self.backend),
+            (via, Build::Alone) => write!(f, "{}, {via}", self.backend),
+            (via, Build::All) => write!(f, "{}, {via} with every backend enabled", self.backend),
+        }
+    }
+}
+
+/// Per operation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Counts {
+    /// `None` without valgrind.
+    pub(crate) instructions: Option<f64>,
+    pub(crate) allocations: f64,
+    pub(crate) bytes: f64,
+}
+
+impl Counts {
+    /// The lower of each.
+    pub(crate) fn least(self, other: Self) -> Self {
+        let instructions = match (self.instructions, other.instructions) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        Self {
+            instructions,
+            allocations: self.allocations.min(other.allocations),
+            bytes: self.bytes.min(other.bytes),
+        }
+    }
+}
+
+/// The programs, built.
+pub(crate) struct Probes {
+    directory: PathBuf,
+    valgrind: bool,
+}
+
+impl Probes {
+    /// Builds what `plan` needs, each set of backends with fat LTO.
+    pub(crate) fn build(plan: &[Probe]) -> Result<Self, Box<dyn std::error::Error>> {
+        let target = crate::target_directory()?.join("overhead");
+        let directory = target.join("probes");
+        std::fs::create_dir_all(&directory)?;
+        let sets: BTreeSet<(Build, String)> = plan
+            .iter()
+            .map(|probe| (probe.build, probe.features()))
+            .collect();
+        let bar = spinner(sets.len());
+        for (build, features) in sets {
+            bar.set_message(format!("building the probes with {features}"));
+            let of_set: Vec<&Probe> = plan
+                .iter()
+                .filter(|probe| (probe.build, probe.features()) == (build, features.clone()))
+                .collect();
+            let programs: BTreeSet<String> = of_set
+                .iter()
+                .map(|probe| format!("probe-{}", probe.via))
+                .collect();
+            let mut cargo = Command::new(crate::cargo());
+            cargo
+                .args([
+                    "build",
+                    "--quiet",
+                    "--profile",
+                    "bench",
+                    "-p",
+                    "anyrt-bench",
+                ])
+                .args([
+                    "--no-default-features",
+                    "--features",
+                    &features,
+                    "--target-dir",
+                ])
+                .arg(&target)
+                .current_dir(crate::workspace());
+            for program in &programs {
+                cargo.args(["--bin", program]);
+            }
+            if !cargo.status()?.success() {
+                return Err(fail(format!("the probes with {features} do not build")));
+            }
+            for probe in of_set {
+                let built = target.join("release").join(format!("probe-{}", probe.via));
+                std::fs::copy(built, directory.join(probe.file()))?;
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let valgrind = Command::new("valgrind").arg("--version").output();
+        Ok(Self {
+            directory,
+            valgrind: valgrind.is_ok_and(|output| output.status.success()),
+        })
+    }
+
+    pub(crate) const fn has_valgrind(&self) -> bool {
+        self.valgrind
+    }
+
+    /// Measures every row on every probe; the least of `times` measurements.
+    pub(crate) fn measure(&self, plan: &[Probe], rows: &[Row], times: usize) -> Measured {
+        let jobs: Vec<(Probe, Row)> = plan
+            .iter()
+            .flat_map(|probe| rows.iter().map(|row| (*probe, *row)))
+            .collect();
+        let bar = spinner(jobs.len());
+        let (next, measured) = (AtomicUsize::new(0), Mutex::new(Measured::new()));
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some(&(probe, row)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        bar.set_message(format!("{}, {probe}", row.name()));
+                        let counts = (0..times.max(1)).map(|_| self.slope(probe, row));
+                        if let Some(counts) = counts.flatten().reduce(Counts::least) {
+                            let mut measured = measured.lock().expect("no thread panics");
+                            measured.insert((probe, row as usize), counts);
+                        } else {
+                            bar.println(format!("{} failed on {probe}", row.name()));
+                        }
+                        bar.inc(1);
+                    }
+                });
+            }
+        });
+        bar.finish_and_clear();
+        measured.into_inner().expect("no thread panics")
+    }
+
+    /// What one operation adds.
+    fn slope(&self, probe: Probe, row: Row) -> Option<Counts> {
+        let n = row.count();
+        let (once, thrice) = (self.run(probe, row, n)?, self.run(probe, row, 3 * n)?);
+        let per_operation = |once: f64, thrice: f64| (thrice - once) / (2 * n) as f64;
+        Some(Counts {
+            instructions: once
+                .instructions
+                .zip(thrice.instructions)
+                .map(|(once, thrice)| per_operation(once, thrice)),
+            allocations: per_operation(once.allocations, thrice.allocations),
+            bytes: per_operation(once.bytes, thrice.bytes),
+        })
+    }
+
+    /// The totals of one run, which under valgrind counts allocations, too.
+    fn run(&self, probe: Probe, row: Row, n: usize) -> Option<Counts> {
+        let program = self.directory.join(probe.file());
+        let mut command = if self.valgrind {
+            let mut valgrind = Command::new("valgrind");
+            valgrind
+                .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+                .arg(Path::new(&program));
+            valgrind
+        } else {
+            Command::new(&program)
+        };
+        command
+            .args([probe.backend.name(), row.name(), &n.to_string()])
+            // The native executor's threads: one, as everywhere.
+            .env("ASYNC_STD_THREAD_COUNT", "1")
+            .env("SMOL_THREADS", "1");
+        let output = command
+            .output()
+            .ok()
+            .filter(|output| output.status.success())?;
+        let printed = String::from_utf8(output.stdout).ok()?;
+        let (allocations, bytes) = printed.trim().split_once(' ')?;
+        let report = String::from_utf8_lossy(&output.stderr);
+        let collected = report
+            .lines()
+            .find_map(|line| line.split("Collected :").nth(1));
+        Some(Counts {
+            instructions: collected.and_then(|total| total.trim().parse().ok()),
+            allocations: allocations.parse().ok()?,
+            bytes: bytes.parse().ok()?,
+        })
+    }
+}
+
+fn spinner(length: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} [{pos}/{len}] {msg}");
+    let bar = ProgressBar::new(length as u64);
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

@@ -1,0 +1,26 @@
+//! The main function of the probes.
+
+use std::alloc::System;
+
+use stats_alloc::StatsAlloc;
+
+use crate::{Backend, Row};
+
+/// Reads `BACKEND ROW N`, calls `run`, prints how often and how much was allocated.
+pub fn main(allocator: &StatsAlloc<System>, run: fn(Backend, Row, usize)) {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [backend, row, n] = &args[..] else {
+        panic!("usage: BACKEND ROW N");
+    };
+    run(
+        Backend::parse(backend).unwrap(),
+        Row::parse(row).unwrap(),
+        n.parse().unwrap(),
+    );
+    let stats = allocator.stats();
+    println!(
+        "{} {}",
+        stats.allocations + stats.reallocations,
+        stats.bytes_allocated
+    );
+}

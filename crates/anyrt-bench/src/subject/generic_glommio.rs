@@ -1,0 +1,12 @@
+//! Glommio, through the traits.
+
+use super::place::shard as place;
+use anyrt_glommio::{GlommioRuntime as Handle, runtime::Runtime as Owner};
+
+#[path = "generic.rs"]
+mod api;
+#[path = "ops.rs"]
+mod ops;
+
+pub use api::{Host, Rt};
+pub use ops::{repeat, run};

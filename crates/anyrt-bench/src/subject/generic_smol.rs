@@ -1,0 +1,12 @@
+//! Smol, through the traits.
+
+use super::place::root as place;
+use anyrt_smol::{SmolRuntime as Handle, runtime::Runtime as Owner};
+
+#[path = "generic.rs"]
+mod api;
+#[path = "ops.rs"]
+mod ops;
+
+pub use api::{Host, Rt};
+pub use ops::{repeat, run};

@@ -1,0 +1,108 @@
+//! How large the public handles and futures are.
+//!
+//! With one backend they are as large as what that backend gives; with several, as the largest and a tag. A size
+//! that grows here is copied at every call and held in every task, so it grows only on purpose.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyrt::net::{TcpListener, TcpStream, UdpSocket};
+use anyrt::runtime::{Backend, Handle, Runtime};
+use anyrt::task::{AbortHandle, Id, JoinHandle, JoinSet};
+use anyrt::time::{Interval, Sleep, Timeout};
+
+const WORD: usize = size_of::<usize>();
+
+fn only(backend: Backend) -> bool {
+    Backend::enabled() == [backend]
+}
+
+/// At most so many words, however many backends are enabled.
+macro_rules! words {
+    ($($type:ty: $words:expr;)*) => {$(
+        assert!(
+            size_of::<$type>() <= $words * WORD,
+            "{} has {} bytes, more than {} words",
+            stringify!($type),
+            size_of::<$type>(),
+            $words
+        );
+    )*};
+}
+
+#[test]
+fn handles_have_few_words() {
+    words! {
+        JoinHandle<[u64; 64]>: 2;
+        AbortHandle: 4;
+        Id: 1;
+        JoinSet<[u64; 64]>: 4;
+        Handle: 3;
+        Runtime: 16;
+        TcpListener: 5;
+        TcpStream: 5;
+        UdpSocket: 5;
+        Sleep: 17;
+        Timeout<std::future::Ready<()>>: 18;
+        Interval: 8;
+    }
+}
+
+#[test]
+fn on_tokio_alone_handles_are_as_large_as_tokios() {
+    if only(Backend::Tokio) {
+        assert_eq!(
+            size_of::<JoinHandle<()>>(),
+            size_of::<tokio::task::JoinHandle<()>>()
+        );
+        assert_eq!(
+            size_of::<AbortHandle>(),
+            size_of::<tokio::task::AbortHandle>()
+        );
+        assert_eq!(size_of::<TcpStream>(), size_of::<tokio::net::TcpStream>());
+        assert_eq!(
+            size_of::<TcpListener>(),
+            size_of::<tokio::net::TcpListener>()
+        );
+        assert_eq!(size_of::<UdpSocket>(), size_of::<tokio::net::UdpSocket>());
+        assert_eq!(size_of::<Sleep>(), size_of::<tokio::time::Sleep>());
+        assert_eq!(size_of::<Handle>(), size_of::<tokio::runtime::Handle>());
+    }
+}
+
+/// The futures of a task that serves connections: held in it for as long as it lives.
+#[test]
+fn futures_are_no_larger_than_what_they_wait_for() {
+    fn accept(listener: &TcpListener) -> usize {
+        size_of_val(&listener.accept())
+    }
+    fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> usize {
+        size_of_val(&socket.recv_from(buffer))
+    }
+    let runtime = anyrt::runtime::Builder::new_current_thread().build();
+    let Ok(runtime) = runtime else {
+        // Without a backend there is nothing to hold.
+        assert!(Backend::enabled().is_empty());
+        return;
+    };
+    runtime.block_on(async {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = TcpListener::bind(any).await.expect("loopback");
+        let socket = UdpSocket::bind(any).await.expect("loopback");
+        let figures = [
+            ("accept", accept(&listener), 40),
+            ("recv_from", receive(&socket, &mut [0; 16]), 40),
+            ("connect", size_of_val(&TcpStream::connect(any)), 100),
+            (
+                "timeout",
+                size_of_val(&anyrt::time::timeout(Duration::ZERO, async {})),
+                18,
+            ),
+            ("yield_now", size_of_val(&anyrt::task::yield_now()), 1),
+        ];
+        for (name, size, words) in figures {
+            println!("{name}: {size} bytes");
+            assert!(size <= words * WORD, "{name} has {size} bytes");
+        }
+    });
+}
