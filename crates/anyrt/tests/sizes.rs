@@ -20,12 +20,12 @@ fn only(backend: Backend) -> bool {
 /// At most so many words, however many backends are enabled.
 macro_rules! words {
     ($($type:ty: $words:expr;)*) => {$(
+        println!("{}: {} words of {}", stringify!($type), size_of::<$type>() / WORD, $words);
+    )*$(
         assert!(
             size_of::<$type>() <= $words * WORD,
-            "{} has {} bytes, more than {} words",
-            stringify!($type),
-            size_of::<$type>(),
-            $words
+            "{} has grown",
+            stringify!($type)
         );
     )*};
 }
@@ -34,17 +34,17 @@ macro_rules! words {
 fn handles_have_few_words() {
     words! {
         JoinHandle<[u64; 64]>: 2;
-        AbortHandle: 4;
+        AbortHandle: 3;
         Id: 1;
-        JoinSet<[u64; 64]>: 4;
-        Handle: 3;
-        Runtime: 16;
-        TcpListener: 5;
+        JoinSet<[u64; 64]>: 6;
+        Handle: 2;
+        Runtime: 14;
+        TcpListener: 7;
         TcpStream: 5;
         UdpSocket: 5;
-        Sleep: 17;
-        Timeout<std::future::Ready<()>>: 18;
-        Interval: 8;
+        Sleep: 14;
+        Timeout<std::future::Ready<()>>: 15;
+        Interval: 6;
     }
 }
 
@@ -60,10 +60,8 @@ fn on_tokio_alone_handles_are_as_large_as_tokios() {
             size_of::<tokio::task::AbortHandle>()
         );
         assert_eq!(size_of::<TcpStream>(), size_of::<tokio::net::TcpStream>());
-        assert_eq!(
-            size_of::<TcpListener>(),
-            size_of::<tokio::net::TcpListener>()
-        );
+        // And the runtime's handle, so that it works on any thread.
+        assert!(size_of::<TcpListener>() <= size_of::<tokio::net::TcpListener>() + 2 * WORD);
         assert_eq!(size_of::<UdpSocket>(), size_of::<tokio::net::UdpSocket>());
         assert_eq!(size_of::<Sleep>(), size_of::<tokio::time::Sleep>());
         assert_eq!(size_of::<Handle>(), size_of::<tokio::runtime::Handle>());
