@@ -22,6 +22,8 @@
 pub mod probe;
 pub mod row;
 pub mod subject;
+pub mod work;
 
 pub use row::Row;
 pub use subject::{Backend, Via};
+pub use work::Work;

@@ -5,6 +5,8 @@
     reason = "what is measured is the real time"
 )]
 
+#[cfg(target_os = "linux")]
+mod compare;
 mod docs;
 mod overhead;
 mod statistics;
@@ -45,12 +47,28 @@ fn run() -> Result<(), Box<dyn Error>> {
     };
     match command.as_str() {
         "overhead" => overhead::main(args),
+        #[cfg(target_os = "linux")]
+        "compare" => compare::main(args),
+        #[cfg(target_os = "linux")]
+        "__work" => compare::work_child(rest(args)?.into_iter()),
+        #[cfg(target_os = "linux")]
+        "__load" => compare::load_child(rest(args)?.into_iter()),
         "__time" => {
             let (backend, row) = (args.value()?.string()?, args.value()?.string()?);
             overhead::time_child(&backend, &row).ok_or_else(|| fail("no such row"))
         }
         _ => Err(fail(format!("no command `{command}`\n\n{HELP}"))),
     }
+}
+
+/// The arguments of a child process.
+#[cfg(target_os = "linux")]
+fn rest(mut args: lexopt::Parser) -> Result<Vec<String>, Box<dyn Error>> {
+    let mut rest = Vec::new();
+    for arg in args.raw_args()? {
+        rest.push(arg.string()?);
+    }
+    Ok(rest)
 }
 
 /// An error that is a sentence.

@@ -15,8 +15,11 @@ use crate::subject::common::HOUR;
 
 #[path = "ops.rs"]
 mod ops;
+#[path = "work.rs"]
+mod work;
 
 pub use ops::{repeat, run};
+pub use work::work;
 
 #[derive(Clone, Copy)]
 pub struct Rt(&'static Executor<'static>);
@@ -117,6 +120,18 @@ impl Rt {
 
     pub async fn write_all(&self, stream: &mut TcpStream, buffer: &[u8]) {
         stream.write_all(buffer).await.unwrap();
+    }
+
+    pub async fn read(&self, stream: &mut TcpStream, buffer: &mut [u8]) -> usize {
+        stream.read(buffer).await.unwrap_or(0)
+    }
+
+    pub async fn try_write_all(&self, stream: &mut TcpStream, buffer: &[u8]) -> bool {
+        stream.write_all(buffer).await.is_ok()
+    }
+
+    pub fn set_nodelay(&self, stream: &TcpStream) {
+        stream.set_nodelay(true).unwrap();
     }
 
     pub async fn write_vectored(&self, stream: &mut TcpStream, slices: [&[u8]; 4]) -> usize {

@@ -1,0 +1,163 @@
+//! The report: one file, nothing loaded from elsewhere.
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+use super::plan::{ECHO, FILES, HTTP, MEMORY, PROGRAMS, TASKS};
+use super::terminal::{cell, contenders, groups};
+use super::{Line, Report, plot};
+
+const STYLE: &str = include_str!("report.css");
+
+/// What a group's figures are, in a sentence or two.
+fn about(group: &str) -> &'static str {
+    match group {
+        TASKS => {
+            "One thread, on one core. What is between two tasks: how fast they start, how fast the runtime goes from \
+             one to the next. The bare poll loop is a future polled by a loop that does nothing else; eventfd is two \
+             threads that wake each other through the kernel."
+        }
+        MEMORY => {
+            "What waiting costs. A waiting task keeps its waker, as one that waits for a message does."
+        }
+        ECHO => {
+            "The server has one thread on one core; the client is a process of its own on another core, or on the same \
+             one. Waking a sleeping core takes long on a virtual machine, so with one connection the same core tells \
+             more about the runtime. Raw epoll and raw io_uring are the floor: the same server with no runtime. Where \
+             requests are due at a fixed rate, latency counts from the moment when a request was due."
+        }
+        HTTP => {
+            "The least server that a keep-alive client accepts: it looks for the empty line and answers."
+        }
+        FILES => "From the page cache: this measures the runtime, not the disk.",
+        PROGRAMS => {
+            "A program that spawns a task and joins it, in release and stripped, built from nothing."
+        }
+        _ => "",
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// The whole page.
+pub(crate) fn page(report: &Report) -> Result<String, Box<dyn Error>> {
+    let mut html = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>Four runtimes on this machine</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <header>\n<h1>Four runtimes on this machine</h1>\n<p class=\"lead\">The same program through anyrt on Tokio, \
+         Smol, async-std and Glommio.</p>\n</header>\n"
+    );
+    summary(&mut html, report)?;
+    for (group, lines) in groups(report) {
+        section(&mut html, group, &lines)?;
+    }
+    machine(&mut html, report)?;
+    html.push_str("</main>\n</body>\n</html>\n");
+    Ok(html)
+}
+
+fn summary(html: &mut String, report: &Report) -> Result<(), Box<dyn Error>> {
+    if report.summary.is_empty() {
+        return Ok(());
+    }
+    html.push_str("<section>\n<h2>Which runtime for me?</h2>\n<dl class=\"answers\">\n");
+    for answer in &report.summary {
+        writeln!(
+            html,
+            "<div><dt>{}</dt><dd>{}<small>{}</small></dd></div>",
+            escape(answer.question),
+            escape(&answer.answer),
+            escape(&answer.row)
+        )?;
+    }
+    html.push_str(
+        "</dl>\n<p class=\"note\">Runtimes whose medians are less than 10 % apart, or whose rounds overlap where one \
+         of them is unsteady, count as equal. Behaviour is the same on all four, so nothing but the feature flag \
+         changes with the answer.</p>\n</section>\n",
+    );
+    Ok(())
+}
+
+fn section(html: &mut String, group: &str, lines: &[&Line]) -> Result<(), Box<dyn Error>> {
+    writeln!(
+        html,
+        "<section>\n<h2>{}</h2>\n<p>{}</p>\n<div class=\"plots\">",
+        escape(group),
+        about(group)
+    )?;
+    for line in lines.iter().filter(|line| line.row.plotted) {
+        let better = if line.row.higher_is_better {
+            "more is better"
+        } else {
+            "less is better"
+        };
+        writeln!(
+            html,
+            "<figure>\n<figcaption>{}<small>{}, {better}</small></figcaption>\n{}</figure>",
+            escape(&line.row.title),
+            escape(line.row.unit),
+            plot::bars(line)?
+        )?;
+    }
+    html.push_str("</div>\n");
+    table(html, lines)?;
+    html.push_str("</section>\n");
+    Ok(())
+}
+
+fn table(html: &mut String, lines: &[&Line]) -> Result<(), Box<dyn Error>> {
+    let contenders = contenders(lines);
+    html.push_str("<details>\n<summary>All figures</summary>\n<div class=\"scroll\"><table>\n<thead><tr><th></th>");
+    for name in &contenders {
+        write!(html, "<th>{}</th>", escape(name))?;
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+    for line in lines {
+        write!(
+            html,
+            "<tr><th>{}<small>{}</small></th>",
+            escape(&line.row.title),
+            escape(line.row.unit)
+        )?;
+        for name in &contenders {
+            let title = line.of(name).map_or_else(String::new, |result| {
+                format!(
+                    " title=\"{:.2} to {:.2}\"",
+                    result.spread.least, result.spread.most
+                )
+            });
+            write!(html, "<td{title}>{}</td>", cell(line, name))?;
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody></table></div>\n</details>\n");
+    Ok(())
+}
+
+fn machine(html: &mut String, report: &Report) -> Result<(), Box<dyn Error>> {
+    let versions: Vec<String> = report
+        .machine
+        .versions
+        .iter()
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    writeln!(
+        html,
+        "<footer>\n<h2>How it was measured</h2>\n<p>Medians of {} rounds in {:.0} s, each measurement in a process of \
+         its own, the runtimes in another order each round. Whiskers go from the least to the most; <b>!</b> marks a \
+         figure whose rounds lie more than 15 % apart: take it for an order of magnitude.</p>\n<p>{}</p>\n<p>{}</p>\n\
+         <p><code>cargo run --release -p anyrt-bench -- {}</code></p>\n</footer>",
+        report.rounds,
+        report.seconds,
+        escape(&report.machine.line()),
+        escape(&versions.join(", ")),
+        escape(&report.command)
+    )?;
+    Ok(())
+}
