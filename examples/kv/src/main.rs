@@ -25,10 +25,8 @@ mod resp;
 mod server;
 mod store;
 
-use std::sync::Arc;
-
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::signal;
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:6379";
 
@@ -37,10 +35,13 @@ async fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1);
     let listener = TcpListener::bind(address.as_deref().unwrap_or(DEFAULT_ADDRESS)).await?;
     println!("listening on {}", listener.local_addr()?);
-    let stop = Arc::new(Notify::new());
-    let interrupted = Arc::clone(&stop);
-    ctrlc::set_handler(move || interrupted.notify_one()).map_err(std::io::Error::other)?;
-    server::run(listener, stop.notified()).await;
+    server::run(listener, async {
+        if let Err(error) = signal::ctrl_c().await {
+            eprintln!("Ctrl-C cannot be heard: {error}");
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
     println!("bye");
     Ok(())
 }
