@@ -41,7 +41,7 @@ use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use anyrt_core::executor::{Runnable, TaskHandle, Tasks};
-use anyrt_core::time::clock::{Clock, Wait};
+use anyrt_core::time::clock::{Clock, Lull, Wait};
 use anyrt_core::time::saturating_add;
 use anyrt_core::time::timers::Timers;
 use concurrent_queue::ConcurrentQueue;
@@ -226,6 +226,7 @@ impl Shard {
             scratch: Scratch::new(),
             alarm: None,
             busy: false,
+            lull: None,
         };
         while self.work(&mut driver) {
             let parked = time::now();
@@ -264,8 +265,12 @@ impl Shard {
                 }
                 self.asleep.store(false, Ordering::SeqCst);
                 driver.scratch.wake_all();
-                if dry && let Some(clock) = &self.clock {
-                    clock.try_advance(|| local.queue.borrow().is_empty() && self.inbox.is_empty());
+                if let Some(lull) = driver.lull.take()
+                    && let Some(clock) = &self.clock
+                {
+                    clock.try_advance(lull, || {
+                        local.queue.borrow().is_empty() && self.inbox.is_empty()
+                    });
                 }
                 if over {
                     self.reactor.ring_doorbell();
@@ -301,7 +306,8 @@ impl Shard {
             Some(clock) => match clock.wait() {
                 Wait::Until(at) => Some(at),
                 Wait::Forever => None,
-                Wait::Advance => {
+                Wait::Advance(lull) => {
+                    driver.lull = Some(lull);
                     stay = true;
                     None
                 }
@@ -338,6 +344,8 @@ struct Driver {
     alarm: Option<Instant>,
     /// Whether the last wait was shorter than a slice.
     busy: bool,
+    /// Since when there is nothing to do but to move the clock on.
+    lull: Option<Lull>,
 }
 
 impl fmt::Debug for Shard {

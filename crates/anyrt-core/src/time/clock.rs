@@ -11,7 +11,7 @@
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -53,6 +53,8 @@ pub struct Clock {
     start: Instant,
     state: Mutex<State>,
     timers: Arc<Timers>,
+    /// How often a driver had something to run.
+    runs: AtomicU64,
 }
 
 struct State {
@@ -74,7 +76,14 @@ pub enum Wait {
     /// This moment in the system's time, when the next timer is due.
     Until(Instant),
     /// Nothing at all: after a last look at the sockets, the clock is to be moved on.
-    Advance,
+    Advance(Lull),
+}
+
+/// A time in which no driver had anything to do; see [`Clock::try_advance`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lull {
+    /// What the drivers had run before it.
+    runs: u64,
 }
 
 impl Clock {
@@ -94,6 +103,7 @@ impl Clock {
                 watcher: None,
             }),
             timers: Arc::default(),
+            runs: AtomicU64::new(0),
         })
     }
 
@@ -194,28 +204,36 @@ impl Clock {
     /// What there is to wait for when a driver or the runtime's own loop has nothing to run.
     pub fn wait(&self) -> Wait {
         let state = self.lock();
+        let lull = Lull {
+            runs: self.runs.load(Ordering::SeqCst),
+        };
         match (self.timers.earliest(), state.running_since) {
             (None, _) => Wait::Forever,
             (Some(at), Some(since)) => {
                 let ahead = at.saturating_duration_since(state.base);
                 Wait::Until(saturating_add(since, ahead))
             }
-            (Some(_), None) if state.may_advance() => Wait::Advance,
+            (Some(_), None) if state.may_advance() => Wait::Advance(lull),
             (Some(_), None) => Wait::Forever,
         }
     }
 
-    /// Moves a paused clock on to the next deadline and fires it, if there is one and nothing else goes on. Gives
-    /// whether it did.
+    /// Moves a paused clock on to the next deadline and fires it, if there is one and `lull` lasts. Gives whether it
+    /// did.
     ///
-    /// `is_dry` is asked after the drivers: whether what they left to be run elsewhere has been run, too.
-    pub fn try_advance(&self, is_dry: impl FnOnce() -> bool) -> bool {
+    /// Look at the sockets between [`wait`](Self::wait) and this: a driver that was woken by them, or sent something
+    /// since, has ended the lull. `is_dry` is asked after the drivers: whether what they left to be run elsewhere
+    /// has been run, too.
+    pub fn try_advance(&self, lull: Lull, is_dry: impl FnOnce() -> bool) -> bool {
         let now = {
             let mut state = self.lock();
             let Some(next) = self.timers.earliest() else {
                 return false;
             };
-            if state.running_since.is_some() || !state.may_advance() || !is_dry() {
+            let lasts = state.running_since.is_none()
+                && state.may_advance()
+                && self.runs.load(Ordering::SeqCst) == lull.runs;
+            if !lasts || !is_dry() {
                 return false;
             }
             // By whole ticks, as Tokio's: what is left of a tick stays.
@@ -425,7 +443,9 @@ impl Driver {
             match self.clock.wait() {
                 Wait::Forever => self.undisturbed(pending()).await,
                 Wait::Until(at) => self.undisturbed(alarm(at)).await,
-                Wait::Advance => self.undisturbed(turn()).await && self.clock.try_advance(|| true),
+                Wait::Advance(lull) => {
+                    self.undisturbed(turn()).await && self.clock.try_advance(lull, || true)
+                }
             };
         }
     }
@@ -436,6 +456,9 @@ impl Driver {
             self.flag.outer.register(cx.waker());
             self.clock.fire();
             let woken = self.flag.state.swap(RUNNING, Ordering::SeqCst) == WOKEN;
+            if woken {
+                self.clock.runs.fetch_add(1, Ordering::SeqCst);
+            }
             if woken
                 && let Poll::Ready(output) =
                     future.as_mut().poll(&mut Context::from_waker(&self.waker))
