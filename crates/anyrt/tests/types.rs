@@ -1,6 +1,7 @@
 //! Sizes and auto traits of the public types.
 
 use std::fmt::Debug;
+use std::hash::Hash;
 
 use anyrt::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use anyrt::net::{TcpListener, TcpStream, UdpSocket};
@@ -58,6 +59,33 @@ macro_rules! not {
         impl<T: ?Sized + $trait> Ambiguous<Implements> for T {}
         <$type as Ambiguous<_>>::some_item();
     })*};
+}
+
+#[cfg(unix)]
+#[test]
+fn unix_types_are_as_tokios() {
+    use anyrt::net::unix::{self, pipe};
+    use anyrt::net::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
+
+    auto_traits! {
+        UnixListener: Send Sync Unpin Debug;
+        UnixStream: Send Sync Unpin Debug;
+        UnixDatagram: Send Sync Unpin Debug;
+        UnixSocket: Send Sync Unpin Debug;
+        unix::SocketAddr: Send Sync Unpin Clone Debug;
+        unix::UCred: Send Sync Unpin Copy Eq Hash Debug;
+        unix::ReadHalf<'static>: Send Sync Unpin Debug;
+        unix::WriteHalf<'static>: Send Sync Unpin Debug;
+        unix::OwnedReadHalf: Send Sync Unpin Debug;
+        unix::OwnedWriteHalf: Send Sync Unpin Debug;
+        unix::ReuniteError: Send Sync Unpin Debug;
+        pipe::OpenOptions: Send Sync Unpin Clone Debug;
+        pipe::Sender: Send Sync Unpin Debug;
+        pipe::Receiver: Send Sync Unpin Debug;
+        anyrt::io::Stdin: Send Sync Unpin Debug;
+        anyrt::io::Stdout: Send Sync Unpin Debug;
+        anyrt::io::Stderr: Send Sync Unpin Debug;
+    }
 }
 
 type Local = std::rc::Rc<()>;

@@ -420,7 +420,7 @@ impl UnixDatagram {
         self.io.get_ref().take_error()
     }
 
-    /// Ends receiving, sending or both: what waits for it is told.
+    /// Ends receiving, sending or both; to send is [`io::ErrorKind::BrokenPipe`] then.
     ///
     /// # Errors
     /// As the system's `shutdown`.
