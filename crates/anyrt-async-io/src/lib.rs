@@ -1,11 +1,12 @@
 //! What the Smol and async-std backends of anyrt share: a runtime whose threads wait in [`async_io`], the reactor
 //! of both.
 //!
-//! A backend says how a thread waits ([`anyrt_core::executor::Host`]) and is done; sockets, timers, handle and
-//! owner are here. Sockets and timers work on every thread, inside a runtime or not: the reactor is one per
+//! A backend says how a thread waits ([`anyrt_core::executor::Host`]) and is done; sockets, timers, files, handle
+//! and owner are here. Sockets and timers work on every thread, inside a runtime or not: the reactor is one per
 //! process and has a thread of its own.
 #![forbid(unsafe_code)]
 
+pub mod fs;
 pub mod net;
 pub mod reactor;
 #[cfg(any(target_os = "linux", target_os = "android"))]

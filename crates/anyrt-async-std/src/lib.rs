@@ -32,4 +32,13 @@ pub mod runtime;
 
 pub use anyrt_async_io::{net, readiness, time};
 
+pub mod fs {
+    //! Files: through the blocking pool of the runtime.
+
+    pub use anyrt_async_io::fs::from_std;
+
+    /// An open file.
+    pub type File = anyrt_async_io::fs::File<crate::runtime::AsyncStd>;
+}
+
 pub use runtime::{AsyncStdRuntime, KIND};

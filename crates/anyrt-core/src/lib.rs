@@ -32,8 +32,8 @@
 //!
 //! # For runtime authors
 //! Implement the six traits for your handle and [`runtime::Owner`] for what owns the threads. The modules
-//! [`executor`], [`coop`], [`context`] and [`channel::queue`] hold what runtimes would otherwise each write
-//! anew: tasks with Tokio's semantics over any run queue, a blocking pool, a cooperative budget, the
+//! [`executor`], [`fs`], [`coop`], [`context`] and [`channel::queue`] hold what runtimes would otherwise each
+//! write anew: tasks with Tokio's semantics over any run queue, a blocking pool, files, a cooperative budget, the
 //! current-runtime context and channels.
 #![forbid(unsafe_code)]
 
@@ -45,6 +45,7 @@ pub mod coop;
 pub mod erased;
 pub mod error;
 pub mod executor;
+pub mod fs;
 pub mod join_set;
 pub mod net;
 pub mod readiness;

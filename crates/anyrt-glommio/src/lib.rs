@@ -65,6 +65,7 @@ compile_error!(
     "anyrt's Glommio backend needs Linux (io_uring): do not enable the feature `glommio` for this target"
 );
 
+pub mod fs;
 pub mod net;
 pub mod reactor;
 pub mod runtime;

@@ -8,7 +8,7 @@
 //! queue is dry the driver awaits the ring's poll of the epoll, so the shard waits in io_uring, for whatever Glommio
 //! itself has under way as well. A round through Glommio's three rings costs more than the system calls of a small
 //! request, so a shard whose last wait was shorter than a slice (1 ms) waits in the epoll itself for the next slice,
-//! and goes through the rings once per slice.
+//! and goes through the rings once per slice. While operations on files are under way it waits in the rings only.
 //! Nothing else ever wakes the driver:
 //!
 //! - A wake-up from another thread pushes into the inbox and, if the shard sleeps, rings the doorbell: one system
@@ -27,7 +27,8 @@
 //! the driver.
 //!
 //! What a task does with Glommio itself may put completions on the latency ring: its sockets do, and its blocking
-//! calls through a notification. Timers that expire and plain reads and writes of files wake somebody. Who builds on
+//! calls through a notification. Timers that expire and plain opens, reads, writes, syncs and closes of files (see
+//! [`crate::fs`]) wake somebody. Who builds on
 //! more of Glommio must look at this again.
 
 use std::cell::{Cell, RefCell};
@@ -40,6 +41,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
+use anyrt_core::JoinHandle as _;
 use anyrt_core::executor::{Runnable, TaskHandle, Tasks};
 use anyrt_core::time::clock::{Clock, Lull, Wait};
 use anyrt_core::time::saturating_add;
@@ -48,6 +50,7 @@ use concurrent_queue::ConcurrentQueue;
 use glommio::LocalExecutor;
 use glommio::io::PollableFd;
 
+use crate::fs::Operations;
 use crate::reactor::{Reactor, Scratch};
 use crate::time;
 
@@ -58,6 +61,9 @@ const TURN: usize = 64;
 pub(crate) struct Shard {
     id: u64,
     tasks: Arc<Tasks>,
+    /// Those that work on files. They end after the others, when no operation is left.
+    services: Arc<Tasks>,
+    operations: Operations,
     inbox: ConcurrentQueue<Runnable>,
     asleep: AtomicBool,
     reactor: Reactor,
@@ -101,6 +107,12 @@ pub(crate) fn with_current<T>(f: impl FnOnce(&Arc<Shard>) -> T) -> Option<T> {
         .flatten()
 }
 
+impl Local {
+    fn has_work(&self) -> bool {
+        !self.queue.borrow().is_empty()
+    }
+}
+
 impl Shard {
     /// `count` ids in a row, never zero, never given anew.
     pub(crate) fn next_ids(count: usize) -> std::ops::Range<u64> {
@@ -117,6 +129,8 @@ impl Shard {
         Ok(Arc::new(Self {
             id,
             tasks: Tasks::new(),
+            services: Tasks::new(),
+            operations: Operations::default(),
             inbox: ConcurrentQueue::unbounded(),
             asleep: AtomicBool::new(false),
             reactor: Reactor::new()?,
@@ -139,6 +153,11 @@ impl Shard {
 
     pub(crate) fn timers(&self) -> &Timers {
         &self.timers
+    }
+
+    /// The operations on files that the shard has promised to carry out.
+    pub(crate) fn operations(&self) -> &Operations {
+        &self.operations
     }
 
     /// The number of live tasks.
@@ -173,8 +192,31 @@ impl Shard {
         handle
     }
 
+    /// Runs a service, which may be made on any thread but lives on this shard's own. It counts as no task, and ends
+    /// with the shard.
+    pub(crate) fn serve<F>(self: &Arc<Self>, make: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let start = {
+            let shard = Arc::clone(self);
+            move || {
+                let home = Arc::clone(&shard);
+                let schedule = move |runnable| home.schedule(runnable);
+                shard.services.spawn_local(make(), schedule).detach();
+            }
+        };
+        if current_id() == self.id {
+            start();
+        } else {
+            let home = Arc::clone(self);
+            let schedule = move |runnable| home.schedule(runnable);
+            self.services.spawn(async { start() }, schedule).detach();
+        }
+    }
+
     /// The shard waits for its last task to end; one that was spawned too late ended where it was spawned.
-    fn wake_if_closed(&self) {
+    pub(crate) fn wake_if_closed(&self) {
         if self.tasks.is_closed() {
             self.reactor.ring_doorbell();
         }
@@ -234,6 +276,20 @@ impl Shard {
             let _ = epoll.readable().await;
             driver.busy = time::now().saturating_duration_since(parked) < self.slice;
         }
+        self.end_services();
+        // Files that were closed with them leave through the ring, which has its turn once more.
+        self.reactor.ring_doorbell();
+        let _ = epoll.readable().await;
+    }
+
+    /// Drops the services, inside the executor, which what they hold belongs to.
+    fn end_services(&self) {
+        self.services.close();
+        LOCAL.with(|local| {
+            while !self.services.is_empty() && (!self.inbox.is_empty() || local.has_work()) {
+                self.run_tasks(local);
+            }
+        });
     }
 
     /// Runs tasks, timers and socket events until there are none, or for a slice; either way the epoll is worth
@@ -244,7 +300,10 @@ impl Shard {
         LOCAL.with(|local| {
             loop {
                 self.run_tasks(local);
-                if self.tasks.is_closed() && self.tasks.is_empty() {
+                if self.tasks.is_closed()
+                    && self.tasks.is_empty()
+                    && self.operations.close_if_idle()
+                {
                     return false;
                 }
                 let now = time::now();
@@ -254,8 +313,9 @@ impl Shard {
                 }
                 driver.scratch.wake_all();
                 let over = now >= slice_end;
-                let wait_here = driver.busy && !over;
-                let dry = local.queue.borrow().is_empty();
+                // Operations on files get on only while Glommio's rings have their turn.
+                let wait_here = driver.busy && !over && !self.operations.any();
+                let dry = !local.has_work();
                 let asleep = dry && self.fall_asleep(driver, wait_here.then_some(slice_end));
                 if asleep && !wait_here {
                     return true;
@@ -379,7 +439,9 @@ impl<'a> Leave<'a> {
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let shard = self.0;
+        shard.operations.close();
         shard.tasks.close();
+        shard.services.close();
         LOCAL.with(|local| {
             loop {
                 let runnable = local.queue.borrow_mut().pop_front();

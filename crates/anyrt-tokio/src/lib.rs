@@ -22,6 +22,7 @@
 //! | `spawn_local` needs a `LocalSet` | `block_on` has one, made by the first `spawn_local` |
 //! | `block_on` inside another kind of runtime is not noticed | it panics and says why |
 //! | `sleep`, `TcpStream::from_std`, … need the context of the runtime | they work on any thread, through the handle |
+//! | an open file needs the context of a runtime whenever it is polled | elsewhere it uses the runtime that made it |
 //!
 //! # What Tokio cannot do
 //! - Worker threads cannot be pinned: Tokio moves a worker to another thread when a task blocks in place, and
@@ -33,6 +34,8 @@
 pub mod blocking;
 pub mod channel;
 pub mod local_set;
+#[cfg(feature = "fs")]
+pub mod fs;
 pub mod net;
 pub mod readiness;
 pub mod runtime;

@@ -28,6 +28,8 @@ pub(crate) mod absent;
 
 #[cfg(feature = "tokio")]
 pub(crate) mod tokio {
+    #[cfg(feature = "fs")]
+    pub(crate) use anyrt_tokio::fs;
     pub(crate) use anyrt_tokio::runtime::{EnterGuard, Runtime};
     #[cfg(all(unix, feature = "signal"))]
     pub(crate) use anyrt_tokio::signal;
@@ -41,6 +43,8 @@ pub(crate) use absent as tokio;
 
 #[cfg(feature = "smol")]
 pub(crate) mod smol {
+    #[cfg(feature = "fs")]
+    pub(crate) use anyrt_smol::fs;
     pub(crate) use anyrt_smol::runtime::Runtime;
     pub(crate) use anyrt_smol::{KIND, SmolRuntime as Handle, net, readiness, time};
     pub(crate) const ENABLED: bool = true;
@@ -51,6 +55,8 @@ pub(crate) use absent as smol;
 
 #[cfg(feature = "async-std")]
 pub(crate) mod async_std {
+    #[cfg(feature = "fs")]
+    pub(crate) use anyrt_async_std::fs;
     pub(crate) use anyrt_async_std::runtime::Runtime;
     pub(crate) use anyrt_async_std::{AsyncStdRuntime as Handle, KIND, net, readiness, time};
     pub(crate) const ENABLED: bool = true;
@@ -62,6 +68,8 @@ pub(crate) use absent as async_std;
 #[cfg(feature = "glommio")]
 pub(crate) mod glommio {
     pub(crate) use anyrt_glommio::reactor as readiness;
+    #[cfg(feature = "fs")]
+    pub(crate) use anyrt_glommio::fs;
     pub(crate) use anyrt_glommio::runtime::Runtime;
     pub(crate) use anyrt_glommio::{GlommioRuntime as Handle, KIND, net, time};
     pub(crate) const ENABLED: bool = true;

@@ -32,6 +32,8 @@
 
 mod backend;
 mod channel;
+#[cfg(feature = "fs")]
+pub mod fs;
 pub mod io;
 pub mod net;
 #[cfg(all(unix, feature = "process"))]

@@ -20,6 +20,8 @@ pub struct BlockingPool {
 
 struct Shared {
     tasks: Arc<Tasks>,
+    /// Those that run although the pool was shut down; never closed.
+    mandatory: Arc<Tasks>,
     config: Config,
     max_threads: usize,
     keep_alive: Duration,
@@ -40,6 +42,8 @@ type Around = dyn Fn(&mut dyn FnMut()) + Send + Sync;
 #[derive(Default)]
 struct State {
     queue: VecDeque<Job>,
+    /// Mandatory jobs that were accepted and are not in the queue yet.
+    promised: usize,
     threads: usize,
     idle: usize,
     closed: bool,
@@ -48,6 +52,7 @@ struct State {
 /// A queued job.
 struct Job {
     runnable: Runnable,
+    mandatory: bool,
     inhibition: Option<Inhibition>,
 }
 
@@ -76,6 +81,7 @@ impl BlockingPool {
         Self {
             shared: Arc::new(Shared {
                 tasks: Tasks::new(),
+                mandatory: Tasks::new(),
                 max_threads: config
                     .max_blocking_threads
                     .map_or(MAX_BLOCKING_THREADS, Into::into),
@@ -103,8 +109,32 @@ impl BlockingPool {
         self.shared.tasks.spawn(
             // A job may `block_on`, so the budget of one poll must not bind it.
             async move { coop::with_unconstrained(job) },
-            move |runnable| shared.schedule(runnable),
+            move |runnable| shared.schedule(runnable, false),
         )
+    }
+
+    /// Runs `job` on a thread of the pool, also if the pool is shut down before its turn: for a job that carries
+    /// what somebody was told is safe.
+    ///
+    /// `None` after [`shutdown`](Self::shutdown); the job is dropped then.
+    pub fn spawn_mandatory<F, T>(&self, job: F) -> Option<TaskHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        {
+            let mut state = self.shared.lock();
+            if state.closed {
+                return None;
+            }
+            // From here on a shutdown waits for the job.
+            state.promised += 1;
+        }
+        let shared = Arc::clone(&self.shared);
+        Some(self.shared.mandatory.spawn(
+            async move { coop::with_unconstrained(job) },
+            move |runnable| shared.schedule(runnable, true),
+        ))
     }
 
     /// The number of threads, idle ones included.
@@ -122,7 +152,7 @@ impl BlockingPool {
         self.shared.lock().queue.len()
     }
 
-    /// Cancels queued jobs and waits for running ones, no longer than `timeout` (`None`: as long as it takes).
+    /// Cancels queued jobs but for mandatory ones, and waits for those and for running ones, no longer than `timeout` (`None`: as long as it takes).
     /// A job of the pool that calls it does not wait for itself.
     ///
     /// Gives whether all threads have ended.
@@ -130,7 +160,11 @@ impl BlockingPool {
         let queued = {
             let mut state = self.shared.lock();
             state.closed = true;
-            std::mem::take(&mut state.queue)
+            let (kept, dropped) = std::mem::take(&mut state.queue)
+                .into_iter()
+                .partition::<VecDeque<_>, _>(|job| job.mandatory);
+            state.queue = kept;
+            dropped
         };
         self.shared.tasks.close();
         // A dropped runnable is a cancelled job.
@@ -141,7 +175,7 @@ impl BlockingPool {
         let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
         let mut state = self.shared.lock();
         let own = usize::from(POOL.get() == self.shared.address());
-        while state.threads > own {
+        while state.threads > own || state.promised > 0 {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
             state = match left {
                 None => self.shared.wait(&self.shared.ended, state),
@@ -154,9 +188,11 @@ impl BlockingPool {
 }
 
 impl Shared {
-    fn schedule(self: &Arc<Self>, runnable: Runnable) {
+    fn schedule(self: &Arc<Self>, runnable: Runnable, mandatory: bool) {
         let mut state = self.lock();
-        if state.closed {
+        if mandatory {
+            state.promised -= 1;
+        } else if state.closed {
             // Outside the lock: a cancelled job drops what it captured.
             drop(state);
             drop(runnable);
@@ -164,6 +200,7 @@ impl Shared {
         }
         state.queue.push_back(Job {
             runnable,
+            mandatory,
             inhibition: self.clock.as_ref().map(Clock::inhibit),
         });
         // An idle thread for each queued job, or else a new one: a job never waits behind a long one by chance.

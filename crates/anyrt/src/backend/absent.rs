@@ -680,3 +680,6 @@ pub(crate) mod readiness {
         }
     }
 }
+
+#[cfg(feature = "fs")]
+pub(crate) mod fs;

@@ -1,0 +1,431 @@
+//! An open file: its buffer, and the operation that is under way.
+
+use std::fmt;
+use std::fs::{FileTimes, Metadata, Permissions};
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice, SeekFrom};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
+
+use async_lock::Mutex;
+use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
+
+use super::{Buf, DEFAULT_MAX_BUF_SIZE, Disk, Reply, Request};
+
+/// An open file, on whatever disk; see [the module](super) for what is promised.
+///
+/// Dropping it closes the file after the operation that is under way.
+pub struct File<D: Disk> {
+    std: Arc<std::fs::File>,
+    disk: D,
+    inner: Mutex<Inner<D::Job>>,
+    max_buf_size: usize,
+}
+
+struct Inner<J> {
+    state: State<J>,
+    /// The error of an acknowledged write that another operation came across: it is for the next write or flush.
+    write_error: Option<io::Error>,
+    /// Where the last seek led to.
+    position: u64,
+    /// The seek of `poll_seek` that is under way.
+    seeking: Option<SeekFrom>,
+}
+
+enum State<J> {
+    Idle(Buf),
+    Busy(Kind, J),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+    Seek,
+    SetLen,
+}
+
+impl<D: Disk> File<D> {
+    /// A file whose operations go to `disk`.
+    pub fn new(std: std::fs::File, disk: D) -> Self {
+        Self {
+            std: Arc::new(std),
+            disk,
+            inner: Mutex::new(Inner {
+                state: State::Idle(Buf::new()),
+                write_error: None,
+                position: 0,
+                seeking: None,
+            }),
+            max_buf_size: DEFAULT_MAX_BUF_SIZE,
+        }
+    }
+
+    /// The file itself. Its cursor may be ahead of what was read.
+    pub fn as_std(&self) -> &std::fs::File {
+        &self.std
+    }
+
+    /// What carries out the operations.
+    pub fn disk(&self) -> &D {
+        &self.disk
+    }
+
+    /// How many bytes one operation moves at most.
+    pub fn max_buf_size(&self) -> usize {
+        self.max_buf_size
+    }
+
+    /// Sets how many bytes one operation moves at most. A buffer that is larger already stays.
+    ///
+    /// # Panics
+    /// When it is zero.
+    #[track_caller]
+    pub fn set_max_buf_size(&mut self, max_buf_size: usize) {
+        assert!(max_buf_size > 0, "`max_buf_size` must be greater than 0");
+        self.max_buf_size = max_buf_size;
+    }
+
+    /// Waits until data and metadata are on the device.
+    ///
+    /// # Errors
+    /// As the system's `fsync`. The error of an acknowledged write is not among them: a flush gives it.
+    pub async fn sync_all(&self) -> io::Result<()> {
+        self.inner.lock().await.complete_inflight().await;
+        let std = Arc::clone(&self.std);
+        self.disk.run(move || std.sync_all()).await
+    }
+
+    /// Waits until the data is on the device, and of the metadata what is needed to find it.
+    ///
+    /// # Errors
+    /// As the system's `fdatasync`. The error of an acknowledged write is not among them: a flush gives it.
+    pub async fn sync_data(&self) -> io::Result<()> {
+        self.inner.lock().await.complete_inflight().await;
+        let std = Arc::clone(&self.std);
+        let reply = self.disk.start(std, Request::SyncData, Buf::new())?.await?;
+        reply.result.map(drop)
+    }
+
+    /// Cuts the file off at `len` bytes, or fills it up with zeros.
+    ///
+    /// # Errors
+    /// As the system's `ftruncate`.
+    pub async fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut inner = self.inner.lock().await;
+        inner.complete_inflight().await;
+        let (unread, buf) = inner.take_buf();
+        let request = Request::SetLen { unread, len };
+        inner.start(&self.disk, &self.std, Kind::SetLen, request, buf)?;
+        let (_, result) = poll_fn(|cx| inner.poll_job(cx)).await?;
+        result.map(drop)
+    }
+
+    /// What the system knows of the file.
+    ///
+    /// # Errors
+    /// As the system's `fstat`.
+    pub async fn metadata(&self) -> io::Result<Metadata> {
+        let std = Arc::clone(&self.std);
+        self.disk.run(move || std.metadata()).await
+    }
+
+    /// Another handle, which shares the cursor and has a buffer of its own.
+    ///
+    /// # Errors
+    /// As the system's `dup`.
+    pub async fn try_clone(&self) -> io::Result<Self> {
+        self.inner.lock().await.complete_inflight().await;
+        let std = Arc::clone(&self.std);
+        let std = self.disk.run(move || std.try_clone()).await?;
+        let mut file = Self::new(std, self.disk.share());
+        file.max_buf_size = self.max_buf_size;
+        Ok(file)
+    }
+
+    /// The file itself, after the operation that is under way.
+    ///
+    /// # Panics
+    /// When an operation through `&self` was dropped midway and is still running.
+    pub async fn into_std(mut self) -> std::fs::File {
+        self.inner.get_mut().complete_inflight().await;
+        match Arc::try_unwrap(self.std) {
+            Ok(std) => std,
+            Err(_) => panic!("an operation of this file that was dropped midway is still running"),
+        }
+    }
+
+    /// The file itself, unless an operation is under way.
+    ///
+    /// # Errors
+    /// This file, when one is.
+    pub fn try_into_std(mut self) -> Result<std::fs::File, Self> {
+        match Arc::try_unwrap(self.std) {
+            Ok(std) => Ok(std),
+            Err(std) => {
+                self.std = std;
+                Err(self)
+            }
+        }
+    }
+
+    /// Sets who may do what.
+    ///
+    /// # Errors
+    /// As the system's `fchmod`.
+    pub async fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
+        let std = Arc::clone(&self.std);
+        self.disk
+            .run(move || std.set_permissions(permissions))
+            .await
+    }
+
+    /// Sets when it was accessed and modified; `None` leaves it as it is.
+    ///
+    /// # Errors
+    /// As the system's `futimens`.
+    pub async fn set_times(
+        &self,
+        accessed: Option<SystemTime>,
+        modified: Option<SystemTime>,
+    ) -> io::Result<()> {
+        let mut times = FileTimes::new();
+        if let Some(accessed) = accessed {
+            times = times.set_accessed(accessed);
+        }
+        if let Some(modified) = modified {
+            times = times.set_modified(modified);
+        }
+        // What is under way would set them anew when it ends.
+        self.inner.lock().await.complete_inflight().await;
+        let std = Arc::clone(&self.std);
+        self.disk.run(move || std.set_times(times)).await
+    }
+
+    /// Reads, and gives at most `room` bytes to `put`, none at the end of the file.
+    ///
+    /// # Errors
+    /// As the system's `read`.
+    pub fn poll_read_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: usize,
+        put: impl FnOnce(&[u8]),
+    ) -> Poll<io::Result<()>> {
+        let inner = self.inner.get_mut();
+        loop {
+            match &mut inner.state {
+                State::Idle(buf) if !buf.is_empty() || room == 0 => {
+                    buf.consume(room, put);
+                    return Poll::Ready(Ok(()));
+                }
+                State::Idle(buf) => {
+                    let buf = std::mem::take(buf);
+                    let limit = room.min(self.max_buf_size);
+                    let request = Request::Read { limit };
+                    inner.start(&self.disk, &self.std, Kind::Read, request, buf)?;
+                }
+                State::Busy(..) => {
+                    let (kind, result) = ready!(inner.poll_job(cx))?;
+                    match (kind, result) {
+                        (Kind::Read, Err(error)) => return Poll::Ready(Err(error)),
+                        (Kind::Read, Ok(0)) => {
+                            put(&[]);
+                            return Poll::Ready(Ok(()));
+                        }
+                        (kind, result) => inner.remember(kind, result),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies the bytes of `slices`, up to [`max_buf_size`](Self::max_buf_size), and starts writing them.
+    ///
+    /// # Errors
+    /// That of an earlier write. When the runtime has ended; then nothing is acknowledged.
+    pub fn poll_write_from(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let inner = self.inner.get_mut();
+        ready!(inner.poll_flush(cx))?;
+        let (unread, mut buf) = inner.take_buf();
+        let count = buf.fill_from(slices, self.max_buf_size);
+        let request = Request::Write { unread };
+        inner.start(&self.disk, &self.std, Kind::Write, request, buf)?;
+        Poll::Ready(Ok(count))
+    }
+
+    /// Starts moving the cursor; [`poll_complete`](Self::poll_complete) gives the new position.
+    ///
+    /// # Errors
+    /// When an operation is under way.
+    pub fn start_seek(&mut self, to: SeekFrom) -> io::Result<()> {
+        let inner = self.inner.get_mut();
+        if let State::Busy(..) = inner.state {
+            return Err(io::Error::other(
+                "other file operation is pending, call poll_complete before start_seek",
+            ));
+        }
+        let (unread, buf) = inner.take_buf();
+        let request = Request::Seek { unread, to };
+        inner.start(&self.disk, &self.std, Kind::Seek, request, buf)
+    }
+
+    /// Waits for the operation that is under way, and gives the position that the last seek led to.
+    ///
+    /// # Errors
+    /// As the system's `lseek`.
+    pub fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        let inner = self.inner.get_mut();
+        while let State::Busy(..) = inner.state {
+            match ready!(inner.poll_job(cx))? {
+                (Kind::Seek, Err(error)) => return Poll::Ready(Err(error)),
+                (kind, result) => inner.remember(kind, result),
+            }
+        }
+        Poll::Ready(Ok(inner.position))
+    }
+}
+
+impl<J: Future<Output = io::Result<Reply>> + Unpin> Inner<J> {
+    /// Only while idle: the empty buffer, and how many bytes were in it that nobody has seen.
+    fn take_buf(&mut self) -> (u64, Buf) {
+        match &mut self.state {
+            State::Idle(buf) => {
+                let mut buf = std::mem::take(buf);
+                let unread = buf.len() as u64;
+                buf.clear();
+                (unread, buf)
+            }
+            State::Busy(..) => unreachable!("nothing is under way"),
+        }
+    }
+
+    fn start<D: Disk<Job = J>>(
+        &mut self,
+        disk: &D,
+        std: &Arc<std::fs::File>,
+        kind: Kind,
+        request: Request,
+        buf: Buf,
+    ) -> io::Result<()> {
+        let job = disk.start(Arc::clone(std), request, buf)?;
+        self.state = State::Busy(kind, job);
+        Ok(())
+    }
+
+    /// Only while busy: waits for the operation, and is idle then, also when the runtime has dropped it.
+    fn poll_job(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Kind, io::Result<u64>)>> {
+        let State::Busy(kind, job) = &mut self.state else {
+            unreachable!("something is under way")
+        };
+        let kind = *kind;
+        let reply = ready!(Pin::new(job).poll(cx));
+        if kind == Kind::Seek {
+            self.seeking = None;
+        }
+        self.state = State::Idle(Buf::new());
+        let Reply { result, buf } = reply?;
+        self.state = State::Idle(buf);
+        Poll::Ready(Ok((kind, result)))
+    }
+
+    /// Keeps of an operation what others want to know: the position, and the error of a write.
+    fn remember(&mut self, kind: Kind, result: io::Result<u64>) {
+        match (kind, result) {
+            (Kind::Seek, Ok(position)) => self.position = position,
+            (Kind::Write, Err(error)) => self.write_error = Some(error),
+            _ => {}
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.write_error.take() {
+            return Poll::Ready(Err(error));
+        }
+        if let State::Busy(..) = self.state {
+            match ready!(self.poll_job(cx))? {
+                (Kind::Write, Err(error)) => return Poll::Ready(Err(error)),
+                (kind, result) => self.remember(kind, result),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    async fn complete_inflight(&mut self) {
+        if let Err(error) = poll_fn(|cx| self.poll_flush(cx)).await {
+            self.write_error = Some(error);
+        }
+    }
+}
+
+impl<D: Disk> AsyncRead for File<D> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut count = 0;
+        let room = buf.len();
+        let read = self.get_mut().poll_read_with(cx, room, |bytes| {
+            buf[..bytes.len()].copy_from_slice(bytes);
+            count = bytes.len();
+        });
+        read.map_ok(|()| count)
+    }
+}
+
+impl<D: Disk> AsyncWrite for File<D> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write_from(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write_from(cx, bufs)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.get_mut().poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+impl<D: Disk> AsyncSeek for File<D> {
+    fn poll_seek(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        to: SeekFrom,
+    ) -> Poll<io::Result<u64>> {
+        let file = self.get_mut();
+        if file.inner.get_mut().seeking != Some(to) {
+            ready!(file.poll_complete(cx))?;
+            file.start_seek(to)?;
+            file.inner.get_mut().seeking = Some(to);
+        }
+        file.poll_complete(cx)
+    }
+}
+
+impl<D: Disk> fmt::Debug for File<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File")
+            .field("std", &self.std)
+            .finish_non_exhaustive()
+    }
+}

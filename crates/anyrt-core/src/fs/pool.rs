@@ -1,0 +1,63 @@
+//! Operations on threads that may block.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::{Buf, Reply, Request, failed, perform};
+use crate::executor::{BlockingPool, TaskHandle};
+
+/// A job of the pool; if the pool drops it, an error.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Job<T> {
+    handle: TaskHandle<T>,
+}
+
+/// Starts an operation on a thread of `pool`, as [`Disk::start`](super::Disk::start) asks.
+///
+/// # Errors
+/// When the pool was shut down before a write.
+pub fn start(
+    pool: &BlockingPool,
+    file: Arc<std::fs::File>,
+    request: Request,
+    mut buf: Buf,
+) -> io::Result<Job<Reply>> {
+    let operation = move || {
+        let result = perform(&file, request, &mut buf);
+        // Before anybody hears of it, so that the file can be taken back.
+        drop(file);
+        Reply { result, buf }
+    };
+    let handle = match request {
+        Request::Write { .. } => pool.spawn_mandatory(operation).ok_or_else(failed)?,
+        _ => pool.spawn(operation),
+    };
+    Ok(Job { handle })
+}
+
+/// Runs `job` on a thread of `pool`.
+///
+/// # Errors
+/// Those of `job`; when the pool was shut down before it, and when it panicked.
+pub fn run<T, F>(pool: &BlockingPool, job: F) -> impl Future<Output = io::Result<T>> + use<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce() -> io::Result<T> + Send + 'static,
+{
+    let handle = pool.spawn(job);
+    async move { Job { handle }.await? }
+}
+
+impl<T> Future for Job<T> {
+    type Output = io::Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.handle)
+            .poll(cx)
+            .map_err(|_error| failed())
+    }
+}

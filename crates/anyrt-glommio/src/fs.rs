@@ -1,0 +1,156 @@
+//! Files: data through io_uring, everything else through the blocking pool.
+//!
+//! A [`File`] is `Send` and may be polled on any thread. Its operations go to a service on one shard, where Glommio's
+//! file lives, and the replies come back; an operation that the shard has accepted is carried out before the shard
+//! ends, whatever becomes of the file and of the future.
+//!
+//! # What goes through the ring
+//! Reading, writing and [`File::sync_data`] of regular files on local file systems. Glommio's file is opened beside
+//! the one that is handed in, through `/proc/self/fd`, since there is no safe way to give it a descriptor; so a file
+//! in the ring has two descriptors, and a lock of fcntl(2) ends when the second one is closed, too. The cursor is the
+//! first one's: [`File::try_clone`] shares it, and so do descriptors from elsewhere, though operations of those are
+//! not ordered with the ring's.
+//!
+//! Through the pool, with the same result, go: pipes, devices, `/proc`, FUSE and network file systems; direct I/O;
+//! files that append and read; files that cannot be opened a second time (without `/proc`, or when permissions have
+//! changed); and `set_len`, `sync_all` and all that is about names and metadata.
+
+mod operations;
+mod ring;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use anyrt_core::coop;
+use anyrt_core::executor::BlockingPool;
+use anyrt_core::fs::{self, Buf, Reply, Request, failed, pool};
+use futures_channel::oneshot;
+
+use crate::runtime::GlommioRuntime;
+use crate::shard::Shard;
+use ring::{Mode, Ring};
+
+pub(crate) use operations::Operations;
+
+/// An open file.
+pub type File = fs::File<Disk>;
+
+/// A file whose operations run on the Glommio runtime that is current then, else on `home`.
+pub fn from_std(std: std::fs::File, home: Option<GlommioRuntime>) -> File {
+    let route = Arc::new(Mutex::new(Route::Unknown));
+    File::new(std, Disk { home, route })
+}
+
+/// Carries out the operations of a file.
+pub struct Disk {
+    home: Option<GlommioRuntime>,
+    /// One for all handles that share the cursor.
+    route: Arc<Mutex<Route>>,
+}
+
+enum Route {
+    /// No operation has come yet.
+    Unknown,
+    Pool,
+    Ring(Mode, Ring),
+}
+
+impl Disk {
+    fn with_runtime<T>(&self, f: impl FnOnce(&GlommioRuntime) -> T) -> T {
+        let current = GlommioRuntime::try_current();
+        match current.as_ref().or(self.home.as_ref()) {
+            Some(runtime) => f(runtime),
+            None => panic!(
+                "no glommio runtime: a file that was made outside of one can be used only inside of one"
+            ),
+        }
+    }
+
+    fn with_pool<T>(&self, f: impl FnOnce(&BlockingPool) -> T) -> T {
+        self.with_runtime(|runtime| f(runtime.blocking()))
+    }
+
+    /// The shard that a file is given: this one, or some.
+    fn shard(&self) -> Arc<Shard> {
+        self.with_runtime(|runtime| {
+            runtime
+                .current_shard()
+                .unwrap_or_else(|| runtime.any_shard())
+        })
+    }
+}
+
+impl fs::Disk for Disk {
+    type Job = Job;
+
+    fn start(&self, file: Arc<std::fs::File>, request: Request, mut buf: Buf) -> io::Result<Job> {
+        let mut route = self.route.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Route::Unknown = *route {
+            *route = match Mode::of(&file) {
+                None => Route::Pool,
+                Some(mode) => Route::Ring(mode, Ring::new(&self.shard(), mode).ok_or_else(failed)?),
+            };
+        }
+        let Route::Ring(mode, ring) = &mut *route else {
+            let job = self.with_pool(|pool| pool::start(pool, file, request, buf))?;
+            return Ok(Job(Way::Pool(job)));
+        };
+        match ring.send(Arc::clone(&file), request, buf) {
+            Ok(reply) => return Ok(Job(Way::Ring(reply))),
+            Err(refused) => buf = refused,
+        }
+        // Its shard has ended. The file goes on if it is used in another runtime.
+        *ring = Ring::new(&self.shard(), *mode).ok_or_else(failed)?;
+        let reply = ring.send(file, request, buf).map_err(|_refused| failed())?;
+        Ok(Job(Way::Ring(reply)))
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> impl Future<Output = io::Result<T>> + Send + Sync {
+        self.with_pool(|pool| pool::run(pool, job))
+    }
+
+    fn share(&self) -> Self {
+        Self {
+            home: self.home.clone(),
+            route: Arc::clone(&self.route),
+        }
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk").finish_non_exhaustive()
+    }
+}
+
+/// An operation that is under way.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Job(Way);
+
+#[derive(Debug)]
+enum Way {
+    Ring(oneshot::Receiver<Reply>),
+    Pool(pool::Job<Reply>),
+}
+
+impl Future for Job {
+    type Output = io::Result<Reply>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Reply>> {
+        match &mut self.0 {
+            Way::Pool(job) => Pin::new(job).poll(cx),
+            Way::Ring(reply) => {
+                let reply = ready!(coop::charged(cx, |cx| Pin::new(reply).poll(cx)));
+                Poll::Ready(reply.map_err(|_canceled| failed()))
+            }
+        }
+    }
+}
