@@ -1,5 +1,6 @@
 //! Files: Tokio's own.
 
+use std::fmt;
 use std::fs::{Metadata, Permissions};
 use std::future::Future;
 use std::io::{self, IoSlice, SeekFrom};
@@ -14,7 +15,6 @@ use tokio::io::ReadBuf;
 use crate::runtime::TokioRuntime;
 
 /// An open file.
-#[derive(Debug)]
 pub struct File {
     inner: tokio::fs::File,
     home: Option<TokioRuntime>,
@@ -197,6 +197,12 @@ fn home_unless_current(home: Option<&TokioRuntime>) -> Option<&TokioRuntime> {
     match tokio::runtime::Handle::try_current() {
         Ok(_) => None,
         Err(_) => home,
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.inner, f)
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use super::{FileTimes, OpenOptions};
-use crate::backend::{Backend, Each, async_std, each, glommio, smol, tokio};
+use crate::backend::{Backend, Each, async_std, each, each_but_tokio, glommio, smol, tokio};
 use crate::runtime::Handle;
 
 /// An open file; it implements the I/O traits of Tokio ([`io`](crate::io)) and of `futures_io`.
@@ -261,6 +261,13 @@ impl std::os::fd::AsRawFd for File {
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        each!(&self.inner, file => fmt::Debug::fmt(file, f))
+        match &self.inner {
+            Each::Tokio(file) => fmt::Debug::fmt(file, f),
+            // As Tokio's, which programs have in their logs.
+            file => f
+                .debug_struct("tokio::fs::File")
+                .field("std", each_but_tokio!(file, file => file.as_std()))
+                .finish(),
+        }
     }
 }
