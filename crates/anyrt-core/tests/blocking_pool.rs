@@ -255,6 +255,35 @@ fn a_job_may_block_on_a_future_without_a_budget() {
 }
 
 #[test]
+fn a_mandatory_job_outlives_the_shutdown_and_others_do_not() {
+    within_a_minute(|| {
+        let pool = pool(1, LONG);
+        let gate = Gate::default();
+        let wait = gate.clone();
+        let (running, started) = mpsc::channel();
+        let _running = pool.spawn(move || {
+            running.send(()).expect("somebody waits");
+            wait.wait();
+        });
+        started.recv().expect("it starts");
+        let plain = pool.spawn(|| 1);
+        let (done, finished) = mpsc::channel();
+        let mandatory = pool
+            .spawn_mandatory(move || done.send(()))
+            .expect("the pool is open");
+        // Gone with its handle, and yet it runs.
+        drop(mandatory);
+        assert!(!pool.shutdown(Some(Duration::ZERO)), "one is running");
+        assert!(block_on(plain).unwrap_err().is_cancelled());
+        assert!(pool.spawn_mandatory(|| ()).is_none(), "nothing is promised");
+        assert!(finished.try_recv().is_err(), "its turn has not come");
+        gate.open();
+        assert!(pool.shutdown(None));
+        finished.try_recv().expect("a shutdown waits for it");
+    });
+}
+
+#[test]
 fn jobs_run_inside_what_the_pool_was_given() {
     thread_local! {
         static INSIDE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };

@@ -1,5 +1,5 @@
 //! How fast a large file goes through each backend. Not a test: it is run by hand,
-//! `cargo test --release -p anyrt --features full,tokio,smol,async-std,glommio --test fs -- --ignored --nocapture --test-threads 1`.
+//! `TMPDIR=/dev/shm cargo test --release -p anyrt --features full,tokio,smol,async-std,glommio --test fs -- --ignored --nocapture --test-threads 1`.
 #![expect(clippy::disallowed_methods, reason = "it measures")]
 
 use std::io;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyrt::fs::{self, File};
 use anyrt::io::{AsyncReadExt, AsyncWriteExt};
-use tempfile::tempdir_in;
+use tempfile::tempdir;
 
 const SIZE: usize = 256 * 1024 * 1024;
 const ROUNDS: usize = 5;
@@ -21,7 +21,7 @@ fn report(what: &str, size: usize, mut times: Vec<Duration>) {
 
 /// Writes and reads with calls of `chunk` bytes; the page cache holds all of it.
 async fn measure(chunk: usize, size: usize) -> io::Result<()> {
-    let dir = tempdir_in(".")?;
+    let dir = tempdir()?;
     let path = dir.path().join("large");
     let mut buf = vec![1; chunk];
     let (mut writes, mut reads) = (Vec::new(), Vec::new());
