@@ -155,6 +155,11 @@ impl Shard {
         &self.timers
     }
 
+    /// The clock, on a runtime where it can be paused.
+    pub(crate) fn clock(&self) -> Option<&Arc<Clock>> {
+        self.clock.as_ref()
+    }
+
     /// The operations on files that the shard has promised to carry out.
     pub(crate) fn operations(&self) -> &Operations {
         &self.operations

@@ -33,9 +33,9 @@
 
 pub mod blocking;
 pub mod channel;
-pub mod local_set;
 #[cfg(feature = "fs")]
 pub mod fs;
+pub mod local_set;
 pub mod net;
 pub mod readiness;
 pub mod runtime;

@@ -67,9 +67,9 @@ pub(crate) use absent as async_std;
 
 #[cfg(feature = "glommio")]
 pub(crate) mod glommio {
-    pub(crate) use anyrt_glommio::reactor as readiness;
     #[cfg(feature = "fs")]
     pub(crate) use anyrt_glommio::fs;
+    pub(crate) use anyrt_glommio::reactor as readiness;
     pub(crate) use anyrt_glommio::runtime::Runtime;
     pub(crate) use anyrt_glommio::{GlommioRuntime as Handle, KIND, net, time};
     pub(crate) const ENABLED: bool = true;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use anyrt_core::time::clock::{Clock, Inhibition};
+
 use crate::shard::Shard;
 
 /// The operations on files that a shard has accepted and not finished.
@@ -34,9 +36,10 @@ impl Operations {
     }
 }
 
-/// One operation that a shard waits for.
+/// One operation that a shard waits for, and a paused clock, too.
 pub(super) struct Promise {
     shard: Arc<Shard>,
+    _inhibition: Option<Inhibition>,
 }
 
 impl Promise {
@@ -49,6 +52,7 @@ impl Promise {
             .ok()?;
         Some(Self {
             shard: Arc::clone(shard),
+            _inhibition: shard.clock().map(Clock::inhibit),
         })
     }
 }

@@ -191,3 +191,23 @@ async fn many_files_at_once() -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(feature = "test-util")]
+#[anyrt::test(start_paused = true)]
+async fn a_paused_clock_waits_for_files() -> io::Result<()> {
+    let dir = tempdir()?;
+    let work = async {
+        let mut file = File::create_new(dir.path().join("file")).await?;
+        for _ in 0..20 {
+            file.write_all(&pattern(100_000)).await?;
+        }
+        file.rewind().await?;
+        let mut read = Vec::new();
+        file.read_to_end(&mut read).await
+    };
+    let start = anyrt::time::Instant::now();
+    let read = anyrt::time::timeout(std::time::Duration::from_secs(1), work).await;
+    assert_eq!(read.expect("no time passes")?, 2_000_000);
+    assert!(start.elapsed().is_zero());
+    Ok(())
+}
