@@ -47,7 +47,7 @@ impl Connection {
         }
     }
 
-    /// Serves until the client leaves or `stop` says so; requests that have arrived by then are answered.
+    /// Serves until the client leaves or `stop` says so; requests that it has read by then are answered.
     pub async fn run(mut self, mut stop: watch::Receiver<()>) -> io::Result<()> {
         loop {
             self.input.reserve(READ);
@@ -94,29 +94,31 @@ impl Connection {
         let Some((name, arguments)) = request.split_first() else {
             return Next::GoOn;
         };
+        let is = |command: &str| name.eq_ignore_ascii_case(command.as_bytes());
         let listening = self.subscriber.as_ref().is_some_and(|all| all.count() > 0);
-        match name.to_ascii_uppercase().as_slice() {
-            b"SUBSCRIBE" => self.subscribe(Kind::Channel, "subscribe", arguments),
-            b"PSUBSCRIBE" => self.subscribe(Kind::Pattern, "psubscribe", arguments),
-            b"UNSUBSCRIBE" => self.unsubscribe(Kind::Channel, "unsubscribe", arguments),
-            b"PUNSUBSCRIBE" => self.unsubscribe(Kind::Pattern, "punsubscribe", arguments),
-            b"QUIT" => {
-                self.reply(Reply::OK);
-                return Next::Close;
-            }
-            // Replies could be taken for messages; so there is only one, in the form of a message.
-            b"PING" if listening => {
-                let text = arguments.first().cloned().unwrap_or_default();
-                self.reply(Reply::Array(vec![Reply::bulk("pong"), Reply::Bulk(text)]));
-            }
-            _ if listening => self.reply(Reply::Error(format!(
+        if is("subscribe") {
+            self.subscribe(Kind::Channel, "subscribe", arguments);
+        } else if is("psubscribe") {
+            self.subscribe(Kind::Pattern, "psubscribe", arguments);
+        } else if is("unsubscribe") {
+            self.unsubscribe(Kind::Channel, "unsubscribe", arguments);
+        } else if is("punsubscribe") {
+            self.unsubscribe(Kind::Pattern, "punsubscribe", arguments);
+        } else if is("quit") {
+            self.reply(Reply::OK);
+            return Next::Close;
+        } else if !listening {
+            let reply = command::run(&self.shared, name, arguments);
+            self.reply(reply);
+        } else if is("ping") {
+            // In the form of a message, as a client that listens takes everything for one.
+            let text = arguments.first().cloned().unwrap_or_default();
+            self.reply(Reply::Array(vec![Reply::bulk("pong"), Reply::Bulk(text)]));
+        } else {
+            self.reply(Reply::Error(format!(
                 "ERR Can't execute '{}': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT are allowed in this context",
                 name[..name.len().min(128)].escape_ascii()
-            ))),
-            _ => {
-                let reply = command::run(&self.shared, name, arguments);
-                self.reply(reply);
-            }
+            )));
         }
         Next::GoOn
     }

@@ -46,7 +46,7 @@ impl Shared {
     }
 }
 
-/// Serves until `stop` is ready; then answers what has arrived, and closes.
+/// Serves until `stop` is ready; then answers what it has read, and closes.
 pub async fn run(listener: TcpListener, stop: impl Future<Output = ()>) {
     let shared = Arc::new(Shared::new());
     let expiry = tokio::spawn({

@@ -25,8 +25,8 @@ pub const CASES: &[Case] = &[
         a_slow_subscriber_is_dropped_and_the_others_hear_all,
     ),
     (
-        "ctrl_c_answers_what_has_arrived_and_closes",
-        ctrl_c_answers_what_has_arrived_and_closes,
+        "ctrl_c_closes_every_connection_and_ends_without_error",
+        ctrl_c_closes_every_connection_and_ends_without_error,
     ),
 ];
 
@@ -138,7 +138,7 @@ fn a_slow_subscriber_is_dropped_and_the_others_hear_all(server: &mut Server) {
     quick.expect("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\nx\r\n");
 }
 
-fn ctrl_c_answers_what_has_arrived_and_closes(server: &mut Server) {
+fn ctrl_c_closes_every_connection_and_ends_without_error(server: &mut Server) {
     let (mut idle, mut listening, mut busy) =
         (server.connect(), server.connect(), server.connect());
     assert_eq!(idle.ask("SET a 1"), "+OK");

@@ -46,6 +46,7 @@ async fn http_1_is_served_and_asked() -> Result {
     let (mut sender, connection) = client::conn::http1::handshake(TokioIo::new(client)).await?;
     let connection = tokio::spawn(connection);
     for body in ["one".to_owned(), "x".repeat(200_000)] {
+        sender.ready().await?;
         let request = Request::post("/path").header("host", "test");
         let response = sender
             .send_request(request.body(Full::<Bytes>::from(body.clone()))?)
