@@ -9,7 +9,7 @@ use anyrt_core::channel::{Channel, queue};
 use anyrt_core::context::{Kind, Slot, SlotGuard};
 use anyrt_core::error::BuildError;
 use anyrt_core::executor::{self, Engine, Owned};
-use anyrt_core::runtime::{Config, Owner};
+use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
 use anyrt_core::time::clock::Clock;
 
 /// What differs between the runtimes that share this reactor.
@@ -112,6 +112,13 @@ impl<H: Host> Owner for Runtime<H> {
     const KIND: &'static Kind = H::KIND;
 
     fn build(config: &Config) -> Result<Self, BuildError> {
+        if config.max_io_events_per_tick.is_some() {
+            return Err(BuildError::Unsupported {
+                backend: H::KIND.name(),
+                option: "max_io_events_per_tick",
+                why: "its reactor, async-io, takes 1024 events at once and lets nobody change that; leave the option out",
+            });
+        }
         let owned = Engine::start(config)?;
         let handle = Arc::clone(owned.engine()).into();
         Ok(Self { owned, handle })
@@ -133,6 +140,40 @@ impl<H: Host> Owner for Runtime<H> {
 
     fn shutdown_timeout(self, timeout: Duration) {
         self.owned.shutdown_timeout(timeout);
+    }
+}
+
+impl<H: Host> Metrics for Handle<H> {
+    fn id(&self) -> Id {
+        self.engine.id()
+    }
+
+    fn flavor(&self) -> Flavor {
+        self.engine.flavor()
+    }
+
+    fn num_workers(&self) -> usize {
+        self.engine.num_workers()
+    }
+
+    fn worker_index(&self) -> Option<usize> {
+        self.engine.worker_index()
+    }
+
+    fn num_alive_tasks(&self) -> usize {
+        self.engine.num_alive_tasks()
+    }
+
+    fn global_queue_depth(&self) -> usize {
+        self.engine.global_queue_depth()
+    }
+
+    fn worker(&self, index: usize) -> WorkerStats {
+        self.engine.worker(index)
+    }
+
+    fn blocking(&self) -> Option<BlockingStats> {
+        self.engine.blocking()
     }
 }
 

@@ -18,10 +18,12 @@ mod engine;
 pub mod local;
 pub mod local_set;
 mod run_queue;
+mod shift;
 mod task;
 
 pub use blocking_pool::BlockingPool;
 pub use engine::{Engine, Host, Owned};
 pub use local_set::LocalSet;
 pub use run_queue::{Run, RunQueue};
+pub use shift::{Shift, WorkerMetrics};
 pub use task::{Runnable, TaskAbortHandle, TaskHandle, Tasks};

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::blocking::Blocking;
@@ -101,6 +102,17 @@ pub struct Config {
     pub thread_keep_alive: Option<Duration>,
     /// Name of the threads; `anyrt-<backend>` if unset.
     pub thread_name: Option<String>,
+    /// Gives each thread its name; goes before [`thread_name`](Self::thread_name).
+    pub thread_name_fn: Option<NameFn>,
+    /// What is called on the threads as they come, go and wait.
+    pub hooks: ThreadHooks,
+    /// After how many tasks in a row a worker looks at its timers and sockets; the backend's own number if unset.
+    pub event_interval: Option<NonZeroU32>,
+    /// After how many tasks in a row a worker looks at what other threads have queued; the backend's own number if
+    /// unset.
+    pub global_queue_interval: Option<NonZeroU32>,
+    /// Most events of the system that are handled at once; the backend's own number if unset.
+    pub max_io_events_per_tick: Option<NonZeroUsize>,
     /// Stack of the threads, in bytes; the system's or std's default if unset.
     pub thread_stack_size: Option<usize>,
     /// Whether worker thread `i` runs on core `i` only (modulo the number of cores).
@@ -171,9 +183,14 @@ impl Config {
             .unwrap_or_else(|| default.to_owned())
     }
 
-    /// For runtime authors: a thread builder with the configured name and stack size.
+    /// For runtime authors: a thread builder with the configured name and stack size. The thread itself calls
+    /// [`ThreadHooks::enter`].
     pub fn thread(&self, default_name: &str) -> std::thread::Builder {
-        let builder = std::thread::Builder::new().name(self.name_or(default_name));
+        let name = match &self.thread_name_fn {
+            Some(name) => name(),
+            None => self.name_or(default_name),
+        };
+        let builder = std::thread::Builder::new().name(name);
         match self.thread_stack_size {
             Some(bytes) => builder.stack_size(bytes),
             None => builder,
@@ -190,12 +207,160 @@ impl fmt::Debug for Config {
             .field("max_blocking_threads", &self.max_blocking_threads)
             .field("thread_keep_alive", &self.thread_keep_alive)
             .field("thread_name", &self.thread_name)
+            .field("named_by_function", &self.thread_name_fn.is_some())
+            .field("hooks", &self.hooks)
+            .field("event_interval", &self.event_interval)
+            .field("global_queue_interval", &self.global_queue_interval)
+            .field("max_io_events_per_tick", &self.max_io_events_per_tick)
             .field("thread_stack_size", &self.thread_stack_size)
             .field("pin_workers", &self.pin_workers)
             .field("pausable", &self.pausable)
             .field("start_paused", &self.start_paused)
             .finish()
     }
+}
+
+/// Names a thread.
+pub type NameFn = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Is told of something that happens to a thread, on that thread.
+pub type ThreadHook = Arc<dyn Fn() + Send + Sync>;
+
+/// What is called on the threads of a runtime, those for blocking jobs included, with the runtime as the current one.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct ThreadHooks {
+    /// When a thread has started.
+    pub on_start: Option<ThreadHook>,
+    /// Before a thread ends.
+    pub on_stop: Option<ThreadHook>,
+    /// Before a worker waits because there is nothing to do.
+    pub on_park: Option<ThreadHook>,
+    /// After a worker has waited.
+    pub on_unpark: Option<ThreadHook>,
+}
+
+impl ThreadHooks {
+    /// For runtime authors: tells that this thread has started, and that it ends when the guard is dropped.
+    #[must_use = "dropping it tells that the thread ends"]
+    pub fn enter(&self) -> ThreadEntered {
+        if let Some(start) = &self.on_start {
+            start();
+        }
+        ThreadEntered {
+            on_stop: self.on_stop.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for ThreadHooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadHooks")
+            .field("on_start", &self.on_start.is_some())
+            .field("on_stop", &self.on_stop.is_some())
+            .field("on_park", &self.on_park.is_some())
+            .field("on_unpark", &self.on_unpark.is_some())
+            .finish()
+    }
+}
+
+/// Tells, when it is dropped, that the thread ends; see [`ThreadHooks::enter`].
+pub struct ThreadEntered {
+    on_stop: Option<ThreadHook>,
+}
+
+impl Drop for ThreadEntered {
+    fn drop(&mut self) {
+        if let Some(stop) = &self.on_stop {
+            stop();
+        }
+    }
+}
+
+impl fmt::Debug for ThreadEntered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadEntered").finish_non_exhaustive()
+    }
+}
+
+/// Names a runtime; unique among all runtimes of the process that live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Id(NonZeroU64);
+
+impl Id {
+    /// Ids that the core gives start here, so that they never meet those that a runtime gives by itself.
+    const FIRST: u64 = 1 << 63;
+
+    /// For runtime authors: an id that was never given before.
+    pub fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(Id::FIRST);
+        Self::from_raw(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// For runtime authors whose runtimes are numbered: that number, below 2^63 and not zero.
+    ///
+    /// Zero is read as one.
+    pub fn from_raw(number: u64) -> Self {
+        Self(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN))
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0.get() & !Self::FIRST).fmt(f)
+    }
+}
+
+/// What a runtime tells about itself. The numbers of a moment, which is over when they are read.
+pub trait Metrics {
+    /// Which runtime it is.
+    fn id(&self) -> Id;
+
+    /// Where the tasks run.
+    fn flavor(&self) -> Flavor;
+
+    /// The number of workers; one on a current-thread runtime.
+    fn num_workers(&self) -> usize;
+
+    /// The number of the worker that this thread is, if it is one of this runtime.
+    fn worker_index(&self) -> Option<usize>;
+
+    /// The number of tasks that have not ended.
+    fn num_alive_tasks(&self) -> usize;
+
+    /// The number of tasks that are ready to run and that no worker has taken yet.
+    fn global_queue_depth(&self) -> usize;
+
+    /// What one worker has done so far.
+    ///
+    /// # Panics
+    /// When there is no worker of that number.
+    fn worker(&self, index: usize) -> WorkerStats;
+
+    /// What the threads for blocking jobs do; `None` where nobody knows.
+    fn blocking(&self) -> Option<BlockingStats>;
+}
+
+/// What one worker has done since it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WorkerStats {
+    /// How often it began to wait because there was nothing to do.
+    pub park_count: u64,
+    /// How often it began or ended to wait; odd while it waits.
+    pub park_unpark_count: u64,
+    /// How long it has worked, as of the last time that it began to wait.
+    pub busy_duration: Duration,
+}
+
+/// What the threads for blocking jobs do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BlockingStats {
+    /// The number of threads, idle ones included.
+    pub threads: usize,
+    /// The number of idle threads.
+    pub idle_threads: usize,
+    /// The number of jobs that no thread has taken yet.
+    pub queue_depth: usize,
 }
 
 /// Configures and builds a runtime.
@@ -265,6 +430,63 @@ impl<B> Builder<B> {
             self.config.invalid = Some(("thread_name", "it contains a NUL byte"));
         }
         self.config.thread_name = Some(name);
+        self
+    }
+
+    /// Sets the function that names each of the runtime's threads. It goes before [`thread_name`](Self::thread_name).
+    ///
+    /// A name with a NUL byte in it makes the start of the thread panic.
+    pub fn thread_name_fn<F>(&mut self, name: F) -> &mut Self
+    where
+        F: Fn() -> String + Send + Sync + 'static,
+    {
+        self.config.thread_name_fn = Some(Arc::new(name));
+        self
+    }
+
+    /// Calls `hook` on each of the runtime's threads when it has started, with the runtime as the current one.
+    pub fn on_thread_start<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.config.hooks.on_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Calls `hook` on each of the runtime's threads before it ends.
+    pub fn on_thread_stop<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.config.hooks.on_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Calls `hook` on a worker before it waits because there is nothing to do. What it spawns or wakes is run first.
+    pub fn on_thread_park<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.config.hooks.on_park = Some(Arc::new(hook));
+        self
+    }
+
+    /// Calls `hook` on a worker after it has waited.
+    pub fn on_thread_unpark<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.config.hooks.on_unpark = Some(Arc::new(hook));
+        self
+    }
+
+    /// Sets after how many tasks in a row a worker looks at its timers and sockets. 0 is an error of `build`.
+    pub fn event_interval(&mut self, tasks: u32) -> &mut Self {
+        self.config.event_interval = self
+            .positive("event_interval", tasks as usize)
+            .and(NonZeroU32::new(tasks));
+        self
+    }
+
+    /// Sets after how many tasks in a row a worker looks at what other threads have queued. 0 is an error of `build`.
+    pub fn global_queue_interval(&mut self, tasks: u32) -> &mut Self {
+        self.config.global_queue_interval = self
+            .positive("global_queue_interval", tasks as usize)
+            .and(NonZeroU32::new(tasks));
+        self
+    }
+
+    /// Sets how many events of the system are handled at once. 0 is an error of `build`.
+    pub fn max_io_events_per_tick(&mut self, events: usize) -> &mut Self {
+        self.config.max_io_events_per_tick = self.positive("max_io_events_per_tick", events);
         self
     }
 

@@ -22,6 +22,7 @@ mod async_fd;
 
 use std::fmt;
 use std::io;
+use std::num::NonZeroUsize;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,13 +64,16 @@ const BATCH: usize = 256;
 /// What one thread needs to collect events, kept to spare allocations.
 pub(crate) struct Scratch {
     events: Vec<epoll::Event>,
+    /// Whether one batch is all that may be handled at once.
+    limited: bool,
     pub(crate) wakers: Vec<Waker>,
 }
 
 impl Scratch {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(max_events: Option<NonZeroUsize>) -> Self {
         Self {
-            events: Vec::with_capacity(BATCH),
+            events: Vec::with_capacity(max_events.map_or(BATCH, NonZeroUsize::get)),
+            limited: max_events.is_some(),
             wakers: Vec::new(),
         }
     }
@@ -161,7 +165,7 @@ impl Reactor {
                     }
                 }
             }
-            if events.len() < BATCH {
+            if scratch.limited || events.len() < BATCH {
                 return alarm;
             }
             timeout = Some(&NOW);
@@ -170,7 +174,7 @@ impl Reactor {
 
     /// Tells every source that nothing will come any more.
     pub(crate) fn close(&self) {
-        let mut scratch = Scratch::new();
+        let mut scratch = Scratch::new(None);
         {
             let mut sources = self.lock();
             sources.closed = true;

@@ -16,7 +16,7 @@ use anyrt_core::channel::{Channel, queue};
 use anyrt_core::context::{self, Entered, Kind, Slot, SlotGuard};
 use anyrt_core::coop;
 use anyrt_core::executor::{BlockingPool, TaskHandle, local, local_set};
-use anyrt_core::runtime::{Config, Flavor, Owner};
+use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
 use anyrt_core::time::clock::Clock;
 
 use crate::shard::{self, Shard};
@@ -38,6 +38,7 @@ pub struct GlommioRuntime {
 }
 
 pub(crate) struct Inner {
+    id: Id,
     name: Option<String>,
     flavor: Flavor,
     shards: Box<[Arc<Shard>]>,
@@ -108,11 +109,6 @@ impl GlommioRuntime {
     /// The name that the runtime was given.
     pub fn name(&self) -> Option<&str> {
         self.inner.name.as_deref()
-    }
-
-    /// Where the tasks run.
-    pub fn flavor(&self) -> Flavor {
-        self.inner.flavor
     }
 
     /// Runs `job`, which may block, on this thread.
@@ -219,6 +215,41 @@ impl fmt::Debug for GlommioRuntime {
             .field("shards", &self.inner.shards)
             .field("blocking", &self.inner.blocking)
             .finish_non_exhaustive()
+    }
+}
+
+impl Metrics for GlommioRuntime {
+    fn id(&self) -> Id {
+        self.inner.id
+    }
+
+    fn flavor(&self) -> Flavor {
+        self.inner.flavor
+    }
+
+    fn num_workers(&self) -> usize {
+        self.shards()
+    }
+
+    fn worker_index(&self) -> Option<usize> {
+        self.current_shard_index()
+    }
+
+    fn num_alive_tasks(&self) -> usize {
+        self.inner.shards.iter().map(|shard| shard.load()).sum()
+    }
+
+    fn global_queue_depth(&self) -> usize {
+        let shards = self.inner.shards.iter();
+        shards.map(|shard| shard.inbox_depth()).sum()
+    }
+
+    fn worker(&self, index: usize) -> WorkerStats {
+        self.inner.shards[index].stats()
+    }
+
+    fn blocking(&self) -> Option<BlockingStats> {
+        Some(self.inner.blocking.stats())
     }
 }
 
@@ -352,7 +383,7 @@ impl Runtime {
         sys::is_available()?;
         let clock = config.clock();
         let shards = Shard::next_ids(config.workers())
-            .map(|id| Shard::new(id, builder.preempt_timer, clock.clone()))
+            .map(|id| Shard::new(id, builder.preempt_timer, clock.clone(), config))
             .collect::<Result<Box<_>, _>>()
             .map_err(build_error)?;
         let inner = Arc::new_cyclic(|weak: &Weak<Inner>| {
@@ -364,6 +395,7 @@ impl Runtime {
                 work();
             });
             Inner {
+                id: Id::next(),
                 name: config.name.clone(),
                 flavor: config.flavor,
                 first_id: shards[0].id(),
@@ -410,7 +442,7 @@ impl Runtime {
         running: mpsc::Sender<Infallible>,
     ) -> std::io::Result<JoinHandle<()>> {
         let (pin, ring) = (builder.config.pin_workers, builder.ring.clone());
-        let runtime = self.handle.clone();
+        let (runtime, hooks) = (self.handle.clone(), builder.config.hooks.clone());
         builder.config.thread(THREAD_NAME).spawn(move || {
             let _running = running;
             let pinned = if pin { sys::pin_to_core(index) } else { Ok(()) };
@@ -429,6 +461,7 @@ impl Runtime {
             let shard = Arc::clone(&runtime.inner.shards[index]);
             let _current = runtime.make_current(context::drive(&KIND));
             drop(runtime);
+            let _thread = hooks.enter();
             shard.run(&executor);
         })
     }

@@ -36,13 +36,15 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use anyrt_core::JoinHandle as _;
-use anyrt_core::executor::{Runnable, TaskHandle, Tasks};
+use anyrt_core::executor::{Runnable, Shift, TaskHandle, Tasks, WorkerMetrics};
+use anyrt_core::runtime::{Config, ThreadHooks, WorkerStats};
 use anyrt_core::time::clock::{Clock, Lull, Wait};
 use anyrt_core::time::saturating_add;
 use anyrt_core::time::timers::Timers;
@@ -72,6 +74,11 @@ pub(crate) struct Shard {
     clock: Option<Arc<Clock>>,
     /// How long the driver may go on before Glommio's rings have their turn.
     slice: Duration,
+    /// See [`TURN`].
+    turn: usize,
+    max_events: Option<NonZeroUsize>,
+    hooks: ThreadHooks,
+    metrics: WorkerMetrics,
 }
 
 thread_local! {
@@ -125,7 +132,11 @@ impl Shard {
         id: u64,
         slice: Duration,
         clock: Option<Arc<Clock>>,
+        config: &Config,
     ) -> io::Result<Arc<Self>> {
+        // What other threads have queued is looked at once per turn.
+        let intervals = [config.event_interval, config.global_queue_interval];
+        let turn = intervals.into_iter().flatten().min();
         Ok(Arc::new(Self {
             id,
             tasks: Tasks::new(),
@@ -139,6 +150,10 @@ impl Shard {
                 .map_or_else(Arc::default, |clock| Arc::clone(clock.timers())),
             clock,
             slice,
+            turn: turn.map_or(TURN, |turn| turn.get() as usize),
+            max_events: config.max_io_events_per_tick,
+            hooks: config.hooks.clone(),
+            metrics: WorkerMetrics::default(),
         }))
     }
 
@@ -163,6 +178,16 @@ impl Shard {
     /// The operations on files that the shard has promised to carry out.
     pub(crate) fn operations(&self) -> &Operations {
         &self.operations
+    }
+
+    /// What its thread has done so far.
+    pub(crate) fn stats(&self) -> WorkerStats {
+        self.metrics.stats()
+    }
+
+    /// The number of runnable tasks that came from elsewhere and were not taken yet.
+    pub(crate) fn inbox_depth(&self) -> usize {
+        self.inbox.len()
     }
 
     /// The number of live tasks.
@@ -270,7 +295,8 @@ impl Shard {
             unreachable!("the driver runs inside its executor")
         };
         let mut driver = Driver {
-            scratch: Scratch::new(),
+            scratch: Scratch::new(self.max_events),
+            shift: Shift::default(),
             alarm: None,
             busy: false,
             lull: None,
@@ -301,6 +327,7 @@ impl Shard {
     /// waiting for afterwards. `false` when the shard is to end.
     fn work(&self, driver: &mut Driver) -> bool {
         self.asleep.store(false, Ordering::SeqCst);
+        driver.shift.work(&self.metrics, &self.hooks);
         let slice_end = saturating_add(time::now(), self.slice);
         LOCAL.with(|local| {
             loop {
@@ -322,13 +349,17 @@ impl Shard {
                 let wait_here = driver.busy && !over && !self.operations.any();
                 let dry = !local.has_work();
                 let asleep = dry && self.fall_asleep(driver, wait_here.then_some(slice_end));
-                if asleep && !wait_here {
-                    return true;
+                if asleep {
+                    driver.shift.park(&self.metrics, &self.hooks);
+                    if !wait_here {
+                        return true;
+                    }
                 }
                 if self.reactor.collect(&mut driver.scratch, asleep) {
                     driver.alarm = None;
                 }
                 self.asleep.store(false, Ordering::SeqCst);
+                driver.shift.work(&self.metrics, &self.hooks);
                 driver.scratch.wake_all();
                 if let Some(lull) = driver.lull.take()
                     && let Some(clock) = &self.clock
@@ -346,13 +377,13 @@ impl Shard {
     }
 
     fn run_tasks(&self, local: &Local) {
-        for _ in 0..self.inbox.len().min(TURN) {
+        for _ in 0..self.inbox.len().min(self.turn) {
             let Ok(runnable) = self.inbox.pop() else {
                 break;
             };
             local.queue.borrow_mut().push_back(runnable);
         }
-        for _ in 0..TURN {
+        for _ in 0..self.turn {
             let Some(runnable) = local.queue.borrow_mut().pop_front() else {
                 break;
             };
@@ -405,6 +436,7 @@ impl Wake for Shard {
 /// What the driver remembers from turn to turn.
 struct Driver {
     scratch: Scratch,
+    shift: Shift,
     /// When the alarm will go off.
     alarm: Option<Instant>,
     /// Whether the last wait was shorter than a slice.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyrt_core::context::{self, Kind};
 use anyrt_core::error::{BuildError, NoRuntime};
-use anyrt_core::runtime::{Config, Flavor, Owner};
+use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 
@@ -113,6 +113,50 @@ fn is_blocking_thread() -> bool {
     tokio::runtime::worker_index().is_none() && !task::is_local_scope_open()
 }
 
+impl Metrics for TokioRuntime {
+    fn id(&self) -> Id {
+        Id::from_raw(task::number_in(&self.handle.id()))
+    }
+
+    fn flavor(&self) -> Flavor {
+        match self.handle.runtime_flavor() {
+            tokio::runtime::RuntimeFlavor::CurrentThread => Flavor::CurrentThread,
+            _ => Flavor::MultiThread,
+        }
+    }
+
+    fn num_workers(&self) -> usize {
+        self.handle.metrics().num_workers()
+    }
+
+    fn worker_index(&self) -> Option<usize> {
+        let current = Handle::try_current().is_ok_and(|current| current.id() == self.handle.id());
+        tokio::runtime::worker_index().filter(|_| current)
+    }
+
+    fn num_alive_tasks(&self) -> usize {
+        self.handle.metrics().num_alive_tasks()
+    }
+
+    fn global_queue_depth(&self) -> usize {
+        self.handle.metrics().global_queue_depth()
+    }
+
+    fn worker(&self, index: usize) -> WorkerStats {
+        let metrics = self.handle.metrics();
+        WorkerStats {
+            park_count: metrics.worker_park_count(index),
+            park_unpark_count: metrics.worker_park_unpark_count(index),
+            busy_duration: metrics.worker_total_busy_duration(index),
+        }
+    }
+
+    /// `None`: Tokio tells it under `--cfg tokio_unstable` only.
+    fn blocking(&self) -> Option<BlockingStats> {
+        None
+    }
+}
+
 impl From<Handle> for TokioRuntime {
     fn from(handle: Handle) -> Self {
         Self { handle }
@@ -184,9 +228,36 @@ impl Owner for Runtime {
         builder
             .enable_all()
             .worker_threads(config.workers())
-            .thread_name(config.name_or("anyrt-tokio"))
+            .thread_name(config.name_or("anyrt-tokio"));
+        let started = config.hooks.on_start.clone();
+        builder.on_thread_start(move || {
             // For the life of the thread, hence never undone.
-            .on_thread_start(|| std::mem::forget(context::drive(&KIND)));
+            std::mem::forget(context::drive(&KIND));
+            if let Some(started) = &started {
+                started();
+            }
+        });
+        if let Some(hook) = config.hooks.on_stop.clone() {
+            builder.on_thread_stop(move || hook());
+        }
+        if let Some(hook) = config.hooks.on_park.clone() {
+            builder.on_thread_park(move || hook());
+        }
+        if let Some(hook) = config.hooks.on_unpark.clone() {
+            builder.on_thread_unpark(move || hook());
+        }
+        if let Some(name) = config.thread_name_fn.clone() {
+            builder.thread_name_fn(move || name());
+        }
+        if let Some(tasks) = config.event_interval {
+            builder.event_interval(tasks.get());
+        }
+        if let Some(tasks) = config.global_queue_interval {
+            builder.global_queue_interval(tasks.get());
+        }
+        if let Some(events) = config.max_io_events_per_tick {
+            builder.max_io_events_per_tick(events.get());
+        }
         if let Some(name) = &config.name {
             builder.name(name);
         }

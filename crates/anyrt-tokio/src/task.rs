@@ -191,8 +191,12 @@ fn join_error(error: tokio::task::JoinError) -> JoinError {
     }
 }
 
-/// The number inside Tokio's id, which Tokio shows to nobody but a hasher.
 fn id(id: tokio::task::Id) -> Id {
+    Id::from_raw(number_in(&id))
+}
+
+/// The number inside an id of Tokio's, which Tokio shows to nobody but a hasher.
+pub(crate) fn number_in(id: &impl Hash) -> u64 {
     struct Capture(u64);
 
     impl Hasher for Capture {
@@ -213,7 +217,7 @@ fn id(id: tokio::task::Id) -> Id {
 
     let mut capture = Capture(0);
     id.hash(&mut capture);
-    Id::from_raw(capture.finish())
+    capture.finish()
 }
 
 thread_local! {

@@ -23,15 +23,18 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use anyrt_core::context::Kind;
-use anyrt_core::runtime::Owner;
+use anyrt_core::runtime::{Metrics as _, Owner};
 use anyrt_core::task::{LocalSpawner, Spawner};
-use anyrt_core::{Blocking, BuildError, NoRuntime};
+use anyrt_core::{Blocking, BuildError};
 
 use crate::backend::{self, Each, async_std, each, glommio, map_each, smol, tokio};
 use crate::task::JoinHandle;
 use crate::task::coop::budgeted;
 
+mod current;
 mod local;
+mod metrics;
+mod options;
 
 /// Runs the future on whichever it is.
 macro_rules! run_on {
@@ -46,8 +49,12 @@ macro_rules! run_on {
 }
 
 pub use crate::backend::Backend;
-pub use anyrt_core::runtime::{Config, Flavor};
+#[doc(no_inline)]
+pub use ::tokio::runtime::is_rt_shutdown_err;
+pub use anyrt_core::runtime::{Config, Flavor, Id};
+pub use current::{TryCurrentError, worker_index};
 pub use local::{LocalOptions, LocalRuntime};
+pub use metrics::{RuntimeFlavor, RuntimeMetrics};
 
 /// Runs `future` on a new multi-threaded runtime, on the backend that [the module](self) describes.
 ///
@@ -95,42 +102,6 @@ impl Builder {
     /// Sets the backend, whatever `ANYRT_BACKEND` says.
     pub fn backend(&mut self, backend: Backend) -> &mut Self {
         self.backend = Some(backend);
-        self
-    }
-
-    /// Names the runtime: what [`Handle::name`] tells. The threads are named by [`thread_name`](Self::thread_name).
-    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.options.name(name);
-        self
-    }
-
-    /// Sets the number of worker threads. 0 is an error of `build`.
-    pub fn worker_threads(&mut self, threads: usize) -> &mut Self {
-        self.options.worker_threads(threads);
-        self
-    }
-
-    /// Sets how many threads there may be for blocking jobs. 0 is an error of `build`.
-    pub fn max_blocking_threads(&mut self, threads: usize) -> &mut Self {
-        self.options.max_blocking_threads(threads);
-        self
-    }
-
-    /// Sets how long an idle thread for blocking jobs is kept.
-    pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
-        self.options.thread_keep_alive(duration);
-        self
-    }
-
-    /// Sets the name of the runtime's threads. A NUL byte in it is an error of `build`.
-    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.options.thread_name(name);
-        self
-    }
-
-    /// Sets the stack size of the runtime's threads, in bytes.
-    pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
-        self.options.thread_stack_size(bytes);
         self
     }
 
@@ -288,6 +259,11 @@ impl Runtime {
         self.handle.enter()
     }
 
+    /// What the runtime tells about itself.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        self.handle.metrics()
+    }
+
     /// Ends the runtime, but waits for running blocking jobs, and for tasks that are inside a poll, no longer
     /// than `timeout`.
     ///
@@ -376,8 +352,8 @@ impl Handle {
     ///
     /// # Errors
     /// When no runtime is current. The message says what to do.
-    pub fn try_current() -> Result<Self, NoRuntime> {
-        Self::find_current().ok_or_else(backend::no_runtime)
+    pub fn try_current() -> Result<Self, TryCurrentError> {
+        Self::find_current().ok_or_else(TryCurrentError::new)
     }
 
     fn find_current() -> Option<Self> {
@@ -393,6 +369,21 @@ impl Handle {
     /// The name that [`Builder::name`] gave to the runtime.
     pub fn name(&self) -> Option<&str> {
         each!(&self.inner, rt => rt.name())
+    }
+
+    /// Which runtime it is, among all that live.
+    pub fn id(&self) -> Id {
+        each!(&self.inner, rt => rt.id())
+    }
+
+    /// Where the tasks run.
+    pub fn runtime_flavor(&self) -> RuntimeFlavor {
+        each!(&self.inner, rt => rt.flavor()).into()
+    }
+
+    /// What the runtime tells about itself.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        RuntimeMetrics::of(self.clone())
     }
 
     /// What the runtime is built on.
@@ -444,6 +435,9 @@ impl Handle {
         }
     }
 }
+
+impl UnwindSafe for Handle {}
+impl RefUnwindSafe for Handle {}
 
 impl Spawner for Handle {
     type JoinHandle<T: Send + 'static> = JoinHandle<T>;

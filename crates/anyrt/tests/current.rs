@@ -166,11 +166,11 @@ fn senseless_options_are_errors_that_name_them() {
     for &backend in Backend::enabled() {
         let error = Builder::new_multi_thread()
             .backend(backend)
-            .worker_threads(0)
+            .thread_name("nul\0")
             .build()
             .unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
-        assert!(error.to_string().contains("worker_threads"), "{error}");
+        assert!(error.to_string().contains("thread_name"), "{error}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Runnable, TaskHandle, Tasks};
 use crate::coop;
-use crate::runtime::{Config, MAX_BLOCKING_THREADS, THREAD_KEEP_ALIVE};
+use crate::runtime::{BlockingStats, Config, MAX_BLOCKING_THREADS, THREAD_KEEP_ALIVE};
 use crate::time::clock::{Clock, Inhibition};
 
 /// A pool of threads that come when there are jobs, go when there are none, and number no more than allowed.
@@ -137,6 +137,16 @@ impl BlockingPool {
         ))
     }
 
+    /// What its threads do.
+    pub fn stats(&self) -> BlockingStats {
+        let state = self.shared.lock();
+        BlockingStats {
+            threads: state.threads,
+            idle_threads: state.idle,
+            queue_depth: state.queue.len(),
+        }
+    }
+
     /// The number of threads, idle ones included.
     pub fn threads(&self) -> usize {
         self.shared.lock().threads
@@ -223,7 +233,10 @@ impl Shared {
             .spawn(move || {
                 POOL.set(shared.address());
                 let member = Member(shared);
-                (member.0.around)(&mut || member.0.work());
+                (member.0.around)(&mut || {
+                    let _thread = member.0.config.hooks.enter();
+                    member.0.work();
+                });
             })
             .map(drop)
     }

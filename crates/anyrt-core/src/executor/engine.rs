@@ -17,7 +17,7 @@ use super::{BlockingPool, RunQueue, TaskHandle, local, local_set};
 use crate::context::{self, Entered, Kind, Slot, SlotGuard};
 use crate::coop;
 use crate::error::BuildError;
-use crate::runtime::{Config, Flavor};
+use crate::runtime::{BlockingStats, Config, Flavor, Id, Metrics, WorkerStats};
 use crate::time::clock::Clock;
 use crate::waiters::Waiters;
 
@@ -53,6 +53,7 @@ pub trait Host: Sized + Send + Sync + 'static {
 
 /// Runs tasks on worker threads, or on the thread that calls [`block_on`](Self::block_on).
 pub struct Engine<H> {
+    id: Id,
     flavor: Flavor,
     name: Option<String>,
     queue: Arc<RunQueue>,
@@ -92,9 +93,10 @@ impl<H: Host> Engine<H> {
                 work();
             });
             Self {
+                id: Id::next(),
                 flavor: config.flavor,
                 name: config.name.clone(),
-                queue: RunQueue::new(),
+                queue: RunQueue::configured(config),
                 pool,
                 clock,
                 workers: Latch::default(),
@@ -204,13 +206,13 @@ impl<H: Host> Engine<H> {
             panic!("{}", local_set::CANNOT_BLOCK_IN_PLACE);
         }
         let away = self.queue.leave();
-        let _substitute = away.is_some().then(|| self.substitute());
+        let _substitute = away.as_ref().map(|away| self.substitute(away.index()));
         let _blocking = context::allow_blocking();
         coop::with_unconstrained(job)
     }
 
-    /// A worker on a blocking thread, until the guard is dropped.
-    fn substitute(self: &Arc<Self>) -> Substitute {
+    /// The worker of that number on a blocking thread, until the guard is dropped.
+    fn substitute(self: &Arc<Self>, index: usize) -> Substitute {
         let substitute = Substitute::default();
         let (state, engine) = (Arc::clone(&substitute.0), Arc::clone(self));
         let caller = thread::current().id();
@@ -222,7 +224,7 @@ impl<H: Host> Engine<H> {
             let _current = engine.make_current(context::drive(H::KIND));
             let ended = pin!(engine.queue.tasks().drained());
             let back = pin!(state.wait());
-            H::block_on(engine.queue.run_until(select(ended, back)));
+            H::block_on(engine.queue.run_worker(index, select(ended, back)));
         }));
         substitute
     }
@@ -258,6 +260,40 @@ impl<H: Host> Engine<H> {
             // The other thread's block_on will end the task it is polling, or give back what it had queued.
             thread::park_timeout(Duration::from_millis(1));
         }
+    }
+}
+
+impl<H> Metrics for Engine<H> {
+    fn id(&self) -> Id {
+        self.id
+    }
+
+    fn flavor(&self) -> Flavor {
+        self.flavor
+    }
+
+    fn num_workers(&self) -> usize {
+        self.queue.metrics().len()
+    }
+
+    fn worker_index(&self) -> Option<usize> {
+        self.queue.worker_index()
+    }
+
+    fn num_alive_tasks(&self) -> usize {
+        self.queue.tasks().len()
+    }
+
+    fn global_queue_depth(&self) -> usize {
+        self.queue.depth()
+    }
+
+    fn worker(&self, index: usize) -> WorkerStats {
+        self.queue.metrics()[index].stats()
+    }
+
+    fn blocking(&self) -> Option<BlockingStats> {
+        Some(self.pool.stats())
     }
 }
 
@@ -329,14 +365,15 @@ impl<H: Host> Owned<H> {
     ) -> std::io::Result<JoinHandle<()>> {
         let engine = Arc::clone(&self.engine);
         let running = engine.workers.enter();
-        let pin = config.pin_workers;
+        let (pin, hooks) = (config.pin_workers, config.hooks.clone());
         let (started, ready) = mpsc::sync_channel(1);
         let thread = config.thread(name).spawn(move || {
             let _running = running;
             let _ = started.send(if pin { pin_to_core(index) } else { Ok(()) });
             let _current = engine.make_current(context::drive(H::KIND));
             let queue = Arc::clone(&engine.queue);
-            H::block_on(queue.run_until(queue.tasks().drained()));
+            let _thread = hooks.enter();
+            H::block_on(queue.run_worker(index, queue.tasks().drained()));
         })?;
         match ready.recv() {
             Ok(Ok(())) => Ok(thread),

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -15,7 +16,8 @@ use std::task::{Context, Poll, Waker};
 use concurrent_queue::{ConcurrentQueue, PushError};
 use pin_project_lite::pin_project;
 
-use super::{Runnable, TaskHandle, Tasks};
+use super::{Runnable, Shift, TaskHandle, Tasks, WorkerMetrics};
+use crate::runtime::{Config, ThreadHooks};
 
 /// Room in a worker's own queue; what does not fit goes to the shared one.
 const LOCAL_CAPACITY: usize = 512;
@@ -35,17 +37,44 @@ pub struct RunQueue {
     sleepers: Mutex<Sleepers>,
     /// Whether nobody needs to be woken: a worker is on its way to look for work, or none sleeps.
     notified: AtomicBool,
+    /// See [`TURN`].
+    turn: u32,
+    /// See [`SHARED_FIRST`].
+    shared_first: u32,
+    hooks: ThreadHooks,
+    metrics: Box<[WorkerMetrics]>,
 }
 
 thread_local! {
     /// The queue of the worker that is polling on this thread, and whose it is.
-    static WORKER: RefCell<Option<(usize, Arc<ConcurrentQueue<Runnable>>)>> = const { RefCell::new(None) };
+    static WORKER: RefCell<Option<Place>> = const { RefCell::new(None) };
+}
+
+/// A worker's place at a queue.
+struct Place {
+    /// The address of the queue.
+    owner: usize,
+    index: usize,
+    local: Arc<ConcurrentQueue<Runnable>>,
 }
 
 impl RunQueue {
     /// An empty queue.
     pub fn new() -> Arc<Self> {
+        Self::configured(&Config::default())
+    }
+
+    /// An empty queue for the workers of a runtime with these options.
+    pub fn configured(config: &Config) -> Arc<Self> {
         Arc::new(Self {
+            turn: config.event_interval.map_or(TURN, NonZeroU32::get),
+            shared_first: config
+                .global_queue_interval
+                .map_or(SHARED_FIRST, NonZeroU32::get),
+            hooks: config.hooks.clone(),
+            metrics: (0..config.workers())
+                .map(|_| WorkerMetrics::default())
+                .collect(),
             tasks: Tasks::new(),
             shared: ConcurrentQueue::unbounded(),
             workers: RwLock::default(),
@@ -64,6 +93,23 @@ impl RunQueue {
         self.shared.len()
     }
 
+    /// The books of the workers, by number.
+    pub fn metrics(&self) -> &[WorkerMetrics] {
+        &self.metrics
+    }
+
+    /// The number of the worker that this thread is, if it is one of this queue.
+    pub fn worker_index(&self) -> Option<usize> {
+        WORKER
+            .try_with(|place| {
+                let place = place.borrow();
+                let place = place.as_ref().filter(|p| p.owner == self.address());
+                place.map(|place| place.index)
+            })
+            .ok()
+            .flatten()
+    }
+
     /// Makes a task of `future`.
     pub fn spawn<F>(self: &Arc<Self>, future: F) -> TaskHandle<F::Output>
     where
@@ -77,6 +123,15 @@ impl RunQueue {
 
     /// A future that works on the queue until `future` is ready. It never blocks; wake it and it goes on.
     pub fn run_until<F: Future>(self: &Arc<Self>, future: F) -> Run<F> {
+        self.run_worker(0, future)
+    }
+
+    /// As [`run_until`](Self::run_until), as the worker of that number.
+    ///
+    /// # Panics
+    /// When there is no worker of that number.
+    pub fn run_worker<F: Future>(self: &Arc<Self>, index: usize, future: F) -> Run<F> {
+        assert!(index < self.metrics.len(), "there is no worker {index}");
         let local = Arc::new(ConcurrentQueue::bounded(LOCAL_CAPACITY));
         self.write_workers().push(Arc::clone(&local));
         Run {
@@ -84,6 +139,8 @@ impl RunQueue {
             worker: Worker {
                 queue: Arc::clone(self),
                 local,
+                index,
+                shift: Shift::default(),
                 sleeping: None,
                 ticks: 0,
                 next_victim: 0,
@@ -105,12 +162,10 @@ impl RunQueue {
     /// Gives up this thread's place at the queue until the guard is dropped, and leaves its tasks to other threads: for
     /// a worker that is about to block. `None` when the thread has no place here.
     pub(super) fn leave(&self) -> Option<Away> {
-        let (owner, local) = WORKER.take()?;
-        let away = Away(Some((owner, Arc::clone(&local))));
-        if owner != self.address() {
-            return None;
-        }
-        while let Ok(runnable) = local.pop() {
+        let place = WORKER.try_with(RefCell::take).ok().flatten()?;
+        let away = Away(Some(place));
+        let place = away.0.as_ref().filter(|p| p.owner == self.address())?;
+        while let Ok(runnable) = place.local.pop() {
             // Never closed and without a limit: it takes everything.
             let _ = self.shared.push(runnable);
         }
@@ -122,11 +177,11 @@ impl RunQueue {
         let mut rejected = Some(runnable);
         // A thread that is ending, and wakes somebody by a destructor, has no place at a queue any more.
         let _ = WORKER.try_with(|worker| {
-            if let Some((owner, local)) = &*worker.borrow()
-                && *owner == self.address()
+            if let Some(place) = &*worker.borrow()
+                && place.owner == self.address()
                 && let Some(runnable) = rejected.take()
             {
-                rejected = local.push(runnable).err().map(PushError::into_inner);
+                rejected = place.local.push(runnable).err().map(PushError::into_inner);
             }
         });
         if let Some(runnable) = rejected {
@@ -235,6 +290,8 @@ impl Sleepers {
 struct Worker {
     queue: Arc<RunQueue>,
     local: Arc<ConcurrentQueue<Runnable>>,
+    index: usize,
+    shift: Shift,
     sleeping: Option<usize>,
     ticks: u32,
     next_victim: usize,
@@ -260,7 +317,7 @@ impl Worker {
 
     fn search(&mut self) -> Option<Runnable> {
         self.ticks = self.ticks.wrapping_add(1);
-        if self.ticks.is_multiple_of(SHARED_FIRST)
+        if self.ticks.is_multiple_of(self.queue.shared_first)
             && let Ok(runnable) = self.queue.shared.pop()
         {
             return Some(runnable);
@@ -320,6 +377,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
+        self.shift.end(&self.queue.metrics[self.index]);
         if let Some(id) = self.sleeping.take() {
             let mut sleepers = self.queue.lock_sleepers();
             let woken = sleepers.remove(id);
@@ -375,14 +433,18 @@ impl<F: Future> Future for Run<F> {
         let this = self.project();
         let worker = this.worker;
         let _current = CurrentWorker::enter(worker);
+        let metrics = &worker.queue.metrics[worker.index];
+        worker.shift.work(metrics, &worker.queue.hooks);
         if let Poll::Ready(value) = this.future.poll(cx) {
             return Poll::Ready(value);
         }
-        for _ in 0..TURN {
-            match worker.next(cx.waker()) {
-                Some(runnable) => runnable.run(),
-                None => return Poll::Pending,
-            }
+        for _ in 0..worker.queue.turn {
+            let Some(runnable) = worker.next(cx.waker()) else {
+                let metrics = &worker.queue.metrics[worker.index];
+                worker.shift.park(metrics, &worker.queue.hooks);
+                return Poll::Pending;
+            };
+            runnable.run();
         }
         // More to do, but the reactor first.
         cx.waker().wake_by_ref();
@@ -397,7 +459,14 @@ impl<F> fmt::Debug for Run<F> {
 }
 
 /// Gives a worker its place back when it is dropped; see [`RunQueue::leave`].
-pub(super) struct Away(Option<(usize, Arc<ConcurrentQueue<Runnable>>)>);
+pub(super) struct Away(Option<Place>);
+
+impl Away {
+    /// The number of the worker.
+    pub(super) fn index(&self) -> usize {
+        self.0.as_ref().map_or(0, |place| place.index)
+    }
+}
 
 impl Drop for Away {
     fn drop(&mut self) {
@@ -406,11 +475,15 @@ impl Drop for Away {
 }
 
 /// Marks the thread as this worker's while it polls.
-struct CurrentWorker(Option<(usize, Arc<ConcurrentQueue<Runnable>>)>);
+struct CurrentWorker(Option<Place>);
 
 impl CurrentWorker {
     fn enter(worker: &Worker) -> Self {
-        Self(WORKER.replace(Some((worker.queue.address(), Arc::clone(&worker.local)))))
+        Self(WORKER.replace(Some(Place {
+            owner: worker.queue.address(),
+            index: worker.index,
+            local: Arc::clone(&worker.local),
+        })))
     }
 }
 

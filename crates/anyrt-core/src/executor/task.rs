@@ -47,6 +47,8 @@ use crate::waiters::Waiters;
 #[derive(Default)]
 pub struct Tasks {
     live: Mutex<Live>,
+    /// The number of entries; written under the lock.
+    alive: AtomicUsize,
     /// [`CLOSED`], plus the number of aborts that no poll has seen yet: zero means "just run it".
     signals: AtomicUsize,
     /// Tells those who wait in [`drained`](Tasks::drained).
@@ -132,6 +134,7 @@ impl Tasks {
             id,
             waker: runnable.waker(),
         });
+        self.alive.store(live.entries.len(), Ordering::SeqCst);
         drop(live);
         if self.is_closed() {
             // Polls nothing: `Isolated` sees that the door is closed and drops the future.
@@ -176,7 +179,7 @@ impl Tasks {
 
     /// The number of tasks whose future was not dropped yet.
     pub fn len(&self) -> usize {
-        self.lock().entries.len()
+        self.alive.load(Ordering::SeqCst)
     }
 
     /// Whether no task is alive.
@@ -220,7 +223,9 @@ impl Tasks {
             if self.signals.load(Ordering::Acquire) & !CLOSED != 0 && live.aborted.remove(&id) {
                 self.signals.fetch_sub(1, Ordering::SeqCst);
             }
-            (live.entries.try_remove(key), live.entries.is_empty())
+            let entry = live.entries.try_remove(key);
+            self.alive.store(live.entries.len(), Ordering::SeqCst);
+            (entry, live.entries.is_empty())
         };
         // Outside the lock: a waker's destructor is not ours.
         drop(entry);

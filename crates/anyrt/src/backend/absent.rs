@@ -44,7 +44,7 @@ pub(crate) mod runtime {
 
     use anyrt_core::BuildError;
     use anyrt_core::context::Kind;
-    use anyrt_core::runtime::{Config, Owner};
+    use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
     use anyrt_core::time::clock::Clock;
 
     use super::{Infallible, never};
@@ -80,6 +80,40 @@ pub(crate) mod runtime {
         }
 
         pub(crate) fn block_on<F: Future>(&self, _: F) -> F::Output {
+            never()
+        }
+    }
+
+    impl Metrics for Handle {
+        fn id(&self) -> Id {
+            never()
+        }
+
+        fn flavor(&self) -> Flavor {
+            never()
+        }
+
+        fn num_workers(&self) -> usize {
+            never()
+        }
+
+        fn worker_index(&self) -> Option<usize> {
+            never()
+        }
+
+        fn num_alive_tasks(&self) -> usize {
+            never()
+        }
+
+        fn global_queue_depth(&self) -> usize {
+            never()
+        }
+
+        fn worker(&self, _: usize) -> WorkerStats {
+            never()
+        }
+
+        fn blocking(&self) -> Option<BlockingStats> {
             never()
         }
     }

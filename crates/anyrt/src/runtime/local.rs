@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
-use super::{Builder, EnterGuard, Handle, Runtime};
+use super::{Builder, EnterGuard, Handle, Runtime, RuntimeMetrics};
 use crate::task::{JoinHandle, LocalSet};
 
 /// Options of a [`LocalRuntime`]; there are none yet.
@@ -86,6 +87,11 @@ impl LocalRuntime {
         tasks.block_on(runtime, future)
     }
 
+    /// What the runtime tells about itself. Its local tasks are not counted.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        self.handle().metrics()
+    }
+
     /// Makes the runtime current on this thread until the guard is dropped.
     pub fn enter(&self) -> EnterGuard<'_> {
         self.parts().1.enter()
@@ -118,6 +124,9 @@ impl LocalRuntime {
         drop(tasks);
     }
 }
+
+impl UnwindSafe for LocalRuntime {}
+impl RefUnwindSafe for LocalRuntime {}
 
 impl Drop for LocalRuntime {
     fn drop(&mut self) {

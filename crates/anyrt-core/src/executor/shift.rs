@@ -1,0 +1,104 @@
+//! When a worker works and when it waits: for metrics, and for those who want to be told.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::runtime::{ThreadHooks, WorkerStats};
+
+/// What one worker has done so far. Only the worker writes, anybody reads.
+#[derive(Debug, Default)]
+pub struct WorkerMetrics {
+    parks: AtomicU64,
+    /// Odd while the worker waits.
+    parks_and_unparks: AtomicU64,
+    busy_nanos: AtomicU64,
+}
+
+impl WorkerMetrics {
+    /// What there is to tell.
+    pub fn stats(&self) -> WorkerStats {
+        WorkerStats {
+            park_count: self.parks.load(Ordering::Relaxed),
+            park_unpark_count: self.parks_and_unparks.load(Ordering::Relaxed),
+            busy_duration: Duration::from_nanos(self.busy_nanos.load(Ordering::Relaxed)),
+        }
+    }
+
+    fn was_busy(&self, since: Instant) {
+        let busy = now().saturating_duration_since(since).as_nanos();
+        let nanos = u64::try_from(busy).unwrap_or(u64::MAX);
+        self.busy_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+}
+
+/// Keeps the books of one worker: call [`work`](Self::work) before it does something and [`park`](Self::park) before it
+/// waits. Time is looked at where one follows the other, not per task.
+#[derive(Debug, Default)]
+pub struct Shift {
+    state: State,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    New,
+    Working(Instant),
+    Parked,
+}
+
+impl Shift {
+    /// The worker works from now on, if it did not already.
+    #[inline]
+    pub fn work(&mut self, metrics: &WorkerMetrics, hooks: &ThreadHooks) {
+        if !matches!(self.state, State::Working(_)) {
+            self.start(metrics, hooks);
+        }
+    }
+
+    #[cold]
+    fn start(&mut self, metrics: &WorkerMetrics, hooks: &ThreadHooks) {
+        if matches!(self.state, State::Parked) {
+            metrics.parks_and_unparks.fetch_add(1, Ordering::Relaxed);
+        }
+        let parked = matches!(self.state, State::Parked);
+        self.state = State::Working(now());
+        if parked && let Some(unpark) = &hooks.on_unpark {
+            unpark();
+        }
+    }
+
+    /// The worker has nothing to do and is about to wait.
+    pub fn park(&mut self, metrics: &WorkerMetrics, hooks: &ThreadHooks) {
+        if matches!(self.state, State::Parked) {
+            return;
+        }
+        if let Some(park) = &hooks.on_park {
+            park();
+        }
+        if let State::Working(since) = self.state {
+            metrics.was_busy(since);
+        }
+        self.state = State::Parked;
+        metrics.parks.fetch_add(1, Ordering::Relaxed);
+        metrics.parks_and_unparks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The worker ends, or gives its place to another.
+    pub fn end(&mut self, metrics: &WorkerMetrics) {
+        match std::mem::take(&mut self.state) {
+            State::New => {}
+            State::Working(since) => metrics.was_busy(since),
+            State::Parked => {
+                metrics.parks_and_unparks.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the work of real threads is measured in real time"
+)]
+fn now() -> Instant {
+    Instant::now()
+}

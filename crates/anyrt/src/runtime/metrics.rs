@@ -1,0 +1,99 @@
+//! What a runtime tells about itself.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyrt_core::runtime::{BlockingStats, Flavor, Metrics, WorkerStats};
+
+use super::Handle;
+use crate::backend::each;
+
+/// Where the tasks of a runtime run; see [`Flavor`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuntimeFlavor {
+    /// On one thread.
+    CurrentThread,
+    /// On worker threads.
+    MultiThread,
+}
+
+impl From<Flavor> for RuntimeFlavor {
+    fn from(flavor: Flavor) -> Self {
+        match flavor {
+            Flavor::CurrentThread => Self::CurrentThread,
+            Flavor::MultiThread => Self::MultiThread,
+        }
+    }
+}
+
+/// What a runtime tells about itself: the numbers of a moment, which is over when they are read.
+#[derive(Clone)]
+pub struct RuntimeMetrics {
+    handle: Handle,
+}
+
+impl RuntimeMetrics {
+    pub(super) fn of(handle: Handle) -> Self {
+        Self { handle }
+    }
+
+    /// The number of workers; one on a current-thread runtime.
+    pub fn num_workers(&self) -> usize {
+        each!(&self.handle.inner, rt => rt.num_workers())
+    }
+
+    /// The number of spawned tasks that have not ended.
+    pub fn num_alive_tasks(&self) -> usize {
+        each!(&self.handle.inner, rt => rt.num_alive_tasks())
+    }
+
+    /// The number of tasks that other threads have queued and that no worker has taken yet.
+    pub fn global_queue_depth(&self) -> usize {
+        each!(&self.handle.inner, rt => rt.global_queue_depth())
+    }
+
+    /// How long a worker has worked, as of the last time that it began to wait.
+    ///
+    /// # Panics
+    /// When there is no worker of that number.
+    pub fn worker_total_busy_duration(&self, worker: usize) -> Duration {
+        self.worker(worker).busy_duration
+    }
+
+    /// How often a worker began to wait because there was nothing to do.
+    ///
+    /// # Panics
+    /// When there is no worker of that number.
+    pub fn worker_park_count(&self, worker: usize) -> u64 {
+        self.worker(worker).park_count
+    }
+
+    /// How often a worker began or ended to wait; odd while it waits.
+    ///
+    /// # Panics
+    /// When there is no worker of that number.
+    pub fn worker_park_unpark_count(&self, worker: usize) -> u64 {
+        self.worker(worker).park_unpark_count
+    }
+
+    /// What the threads for blocking jobs do; `None` on Tokio, which keeps that to itself.
+    pub fn blocking(&self) -> Option<BlockingStats> {
+        each!(&self.handle.inner, rt => rt.blocking())
+    }
+
+    fn worker(&self, index: usize) -> WorkerStats {
+        each!(&self.handle.inner, rt => rt.worker(index))
+    }
+}
+
+impl fmt::Debug for RuntimeMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuntimeMetrics")
+            .field("num_workers", &self.num_workers())
+            .field("num_alive_tasks", &self.num_alive_tasks())
+            .field("global_queue_depth", &self.global_queue_depth())
+            .field("blocking", &self.blocking())
+            .finish()
+    }
+}
