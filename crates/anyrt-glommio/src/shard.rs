@@ -329,6 +329,7 @@ impl Shard {
         self.asleep.store(false, Ordering::SeqCst);
         driver.shift.work(&self.metrics, &self.hooks);
         let slice_end = saturating_add(time::now(), self.slice);
+        let mut looked = false;
         LOCAL.with(|local| {
             loop {
                 self.run_tasks(local);
@@ -345,17 +346,21 @@ impl Shard {
                 }
                 driver.scratch.wake_all();
                 let over = now >= slice_end;
-                // Operations on files get on only while Glommio's rings have their turn.
-                let wait_here = driver.busy && !over && !self.operations.any();
+                // Operations on files get on only while Glommio's rings have their turn. But what woke the shard
+                // must be taken out of the epoll, or it would wake it again at once.
+                let rings_wanted = self.operations.any();
+                let wait_here = driver.busy && !over && !rings_wanted;
+                let look = driver.busy && rings_wanted && !looked;
                 let dry = !local.has_work();
                 let asleep = dry && self.fall_asleep(driver, wait_here.then_some(slice_end));
-                if asleep {
+                if asleep && !look {
                     driver.shift.park(&self.metrics, &self.hooks);
                     if !wait_here {
                         return true;
                     }
                 }
-                if self.reactor.collect(&mut driver.scratch, asleep) {
+                looked = true;
+                if self.reactor.collect(&mut driver.scratch, asleep && wait_here) {
                     driver.alarm = None;
                 }
                 self.asleep.store(false, Ordering::SeqCst);
