@@ -360,7 +360,10 @@ impl Shard {
                     }
                 }
                 looked = true;
-                if self.reactor.collect(&mut driver.scratch, asleep && wait_here) {
+                if self
+                    .reactor
+                    .collect(&mut driver.scratch, asleep && wait_here)
+                {
                     driver.alarm = None;
                 }
                 self.asleep.store(false, Ordering::SeqCst);

@@ -115,6 +115,7 @@ impl File {
     ///
     /// # Errors
     /// This file, when an operation is under way.
+    #[expect(clippy::result_large_err, reason = "Tokio's signature")]
     pub fn try_into_std(self) -> Result<std::fs::File, Self> {
         let Self { inner, home, .. } = self;
         inner.try_into_std().map_err(|inner| Self::new(inner, home))

@@ -122,6 +122,10 @@ impl File {
     ///
     /// # Errors
     /// This file, when one is.
+    #[allow(
+        clippy::result_large_err,
+        reason = "Tokio's signature; how large it is depends on the backends"
+    )]
     pub fn try_into_std(self) -> Result<std::fs::File, Self> {
         let result = match self.inner {
             Each::Tokio(file) => file.try_into_std().map_err(Each::Tokio),
