@@ -64,24 +64,26 @@ macro_rules! not {
 #[cfg(unix)]
 #[test]
 fn unix_types_are_as_tokios() {
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+
     use anyrt::net::unix::{self, pipe};
     use anyrt::net::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 
     auto_traits! {
-        UnixListener: Send Sync Unpin Debug;
-        UnixStream: Send Sync Unpin Debug;
-        UnixDatagram: Send Sync Unpin Debug;
+        UnixListener: Send Sync Unpin UnwindSafe RefUnwindSafe Debug;
+        UnixStream: Send Sync Unpin UnwindSafe RefUnwindSafe Debug;
+        UnixDatagram: Send Sync Unpin UnwindSafe RefUnwindSafe Debug;
         UnixSocket: Send Sync Unpin Debug;
         unix::SocketAddr: Send Sync Unpin Clone Debug;
         unix::UCred: Send Sync Unpin Copy Eq Hash Debug;
         unix::ReadHalf<'static>: Send Sync Unpin Debug;
         unix::WriteHalf<'static>: Send Sync Unpin Debug;
-        unix::OwnedReadHalf: Send Sync Unpin Debug;
+        unix::OwnedReadHalf: Send Sync Unpin UnwindSafe RefUnwindSafe Debug;
         unix::OwnedWriteHalf: Send Sync Unpin Debug;
         unix::ReuniteError: Send Sync Unpin Debug;
         pipe::OpenOptions: Send Sync Unpin Clone Debug;
-        pipe::Sender: Send Sync Unpin Debug;
-        pipe::Receiver: Send Sync Unpin Debug;
+        pipe::Sender: Send Sync Unpin UnwindSafe RefUnwindSafe Debug;
+        pipe::Receiver: Send Sync Unpin UnwindSafe RefUnwindSafe Debug;
         anyrt::io::Stdin: Send Sync Unpin Debug;
         anyrt::io::Stdout: Send Sync Unpin Debug;
         anyrt::io::Stderr: Send Sync Unpin Debug;
