@@ -7,13 +7,13 @@
 //! [`read`], [`write()`] and [`copy`] of whole files are one job on a blocking thread, on Glommio, too.
 //!
 //! # What it costs
-//! 256 MiB through the page cache (tmpfs, current-thread runtime, a virtual machine with two cores that had other work
+//! Once, 256 MiB through the page cache (tmpfs, through this module, current-thread runtime, a virtual machine with two cores that had other work
 //! to do), MB/s, written and read with calls of 2 MiB and of 64 KiB, and 16 MiB with calls of 4 KiB:
 //!
 //! | | 2 MiB | 64 KiB | 4 KiB |
 //! |---|---|---|---|
 //! | Tokio | 1610, 2280 | 1070, 920 | 280, 220 |
-//! | Smol, async-std | 1070, 1410 | 1790, 2380 | 550, 610 |
+//! | Smol (async-std has the same code) | 1070, 1410 | 1790, 2380 | 550, 610 |
 //! | Glommio | 610, 530 | 480, 650 | 95, 110 |
 //!
 //! `crates/anyrt/tests/fs/throughput.rs` says how to measure it anew. From the page cache the ring cannot win: it
