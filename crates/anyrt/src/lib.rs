@@ -25,6 +25,10 @@
 //! one a runtime is built on then is told in [`runtime`]. With one, there is no choice to make and nothing to
 //! pay; with none, libraries compile and the application's choice decides.
 //!
+//! `fs`, `process`, `signal` and `test-util` bring the modules and functions that Tokio has under these features;
+//! `full` is what it is there, and `parking_lot` is passed on to Tokio's locks. The other names of Tokio's features
+//! are accepted: what they stand for is always there.
+//!
 //! # For libraries
 //! A library may use this crate without any backend feature, or be generic over the traits of [`anyrt_core`]:
 //! [`runtime::Handle`] implements all of them.

@@ -144,3 +144,54 @@ impl fmt::Debug for Exit {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::sync::Arc;
+    use std::task::{Wake, Waker};
+    use std::thread::{self, Thread};
+
+    use super::*;
+
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    fn ended(exit: &mut Exit) -> ExitStatus {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            match exit.poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(status) => return status.unwrap(),
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+
+    /// The way of systems that have no descriptors of processes; it needs no runtime.
+    #[test]
+    fn a_signal_tells_the_end_as_well() {
+        let children: Vec<_> = (0..5)
+            .map(|code| {
+                let mut command = Command::new("sh");
+                command.arg("-c").arg(format!("exit {code}"));
+                let watch = Watch::Signals(signal_hub::listen(SIGCHLD).unwrap());
+                let child = command.spawn().unwrap();
+                let exit = Exit {
+                    id: child.id(),
+                    child: Some(child),
+                    watch,
+                    kill_on_drop: false,
+                };
+                (code, exit)
+            })
+            .collect();
+        for (code, mut exit) in children {
+            assert_eq!(ended(&mut exit).code(), Some(code));
+        }
+    }
+}
