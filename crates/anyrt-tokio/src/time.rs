@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use anyrt_core::Timer;
+use anyrt_core::time::MissedTickBehavior;
 use pin_project_lite::pin_project;
 use tokio::task::coop;
 
@@ -89,6 +90,74 @@ pub fn sleep(duration: Duration) -> Sleep {
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep {
         inner: tokio::time::sleep_until(deadline.into()),
+    }
+}
+
+/// Ticks every `period` on the current runtime, at `start` for the first time.
+///
+/// # Panics
+/// When `period` is zero. When no Tokio runtime is current, or when it was built without timers.
+#[track_caller]
+pub fn interval_at(start: Instant, period: Duration) -> Interval {
+    Interval {
+        inner: tokio::time::interval_at(start.into(), period),
+    }
+}
+
+/// Ticks at a steady pace: Tokio's own, which arms its timer only when it is waited for.
+#[derive(Debug)]
+pub struct Interval {
+    inner: tokio::time::Interval,
+}
+
+impl Interval {
+    /// Polls for the next tick, and gives the time at which it was due.
+    #[inline]
+    pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        self.inner.poll_tick(cx).map(tokio::time::Instant::into_std)
+    }
+
+    /// Starts over: the next tick comes one period from now.
+    pub fn reset(&mut self) {
+        self.inner.reset();
+    }
+
+    /// The next tick comes at once.
+    pub fn reset_immediately(&mut self) {
+        self.inner.reset_immediately();
+    }
+
+    /// The next tick comes after `after`.
+    pub fn reset_after(&mut self, after: Duration) {
+        self.inner.reset_after(after);
+    }
+
+    /// The next tick comes at `deadline`.
+    pub fn reset_at(&mut self, deadline: Instant) {
+        self.inner.reset_at(deadline.into());
+    }
+
+    /// What happens to missed ticks.
+    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
+        match self.inner.missed_tick_behavior() {
+            tokio::time::MissedTickBehavior::Burst => MissedTickBehavior::Burst,
+            tokio::time::MissedTickBehavior::Delay => MissedTickBehavior::Delay,
+            tokio::time::MissedTickBehavior::Skip => MissedTickBehavior::Skip,
+        }
+    }
+
+    /// Sets what happens to missed ticks.
+    pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
+        self.inner.set_missed_tick_behavior(match behavior {
+            MissedTickBehavior::Burst => tokio::time::MissedTickBehavior::Burst,
+            MissedTickBehavior::Delay => tokio::time::MissedTickBehavior::Delay,
+            MissedTickBehavior::Skip => tokio::time::MissedTickBehavior::Skip,
+        });
+    }
+
+    /// The time between two ticks.
+    pub fn period(&self) -> Duration {
+        self.inner.period()
     }
 }
 

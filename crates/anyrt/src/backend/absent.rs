@@ -272,10 +272,49 @@ pub(crate) mod time {
     use std::time::{Duration, Instant};
 
     use anyrt_core::Timer;
+    use anyrt_core::time::MissedTickBehavior;
 
     use super::{Handle, never};
 
-    absent!(Sleep);
+    absent!(Sleep Interval);
+
+    pub(crate) fn interval_at(_: Instant, _: Duration) -> Interval {
+        never()
+    }
+
+    impl Interval {
+        pub(crate) fn poll_tick(&mut self, _: &mut Context<'_>) -> Poll<Instant> {
+            never()
+        }
+
+        pub(crate) fn reset(&mut self) {
+            never()
+        }
+
+        pub(crate) fn reset_immediately(&mut self) {
+            never()
+        }
+
+        pub(crate) fn reset_after(&mut self, _: Duration) {
+            never()
+        }
+
+        pub(crate) fn reset_at(&mut self, _: Instant) {
+            never()
+        }
+
+        pub(crate) fn missed_tick_behavior(&self) -> MissedTickBehavior {
+            never()
+        }
+
+        pub(crate) fn set_missed_tick_behavior(&mut self, _: MissedTickBehavior) {
+            never()
+        }
+
+        pub(crate) fn period(&self) -> Duration {
+            never()
+        }
+    }
 
     pub(crate) fn pause() {
         never()

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use anyrt_core::Timer;
 
 use super::{Duration, Instant};
+use crate::backend::{Backend, tokio};
 use crate::runtime::Handle;
 
 pub use anyrt_core::time::MissedTickBehavior;
@@ -31,9 +32,7 @@ pub use anyrt_core::time::MissedTickBehavior;
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
     assert!(period > Duration::ZERO, "`period` must be non-zero.");
-    Interval {
-        inner: Handle::current().interval(period),
-    }
+    starting(Instant::now(), period)
 }
 
 /// Ticks every `period`, at `start` for the first time.
@@ -43,14 +42,38 @@ pub fn interval(period: Duration) -> Interval {
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(period > Duration::ZERO, "`period` must be non-zero.");
+    starting(start, period)
+}
+
+#[track_caller]
+fn starting(start: Instant, period: Duration) -> Interval {
+    let start = start.into_std();
     Interval {
-        inner: Handle::current().interval_at(start.into_std(), period),
+        inner: match Backend::current() {
+            Some(Backend::Tokio) => Ticks::Tokio(tokio::time::interval_at(start, period)),
+            _ => Ticks::Core(Handle::current().interval_at(start, period)),
+        },
     }
 }
 
 /// Ticks at a steady pace; see [`interval`].
 pub struct Interval {
-    inner: anyrt_core::time::Interval<Handle>,
+    inner: Ticks,
+}
+
+enum Ticks {
+    // Its own renews a timer without arming it, which nobody else can.
+    Tokio(tokio::time::Interval),
+    Core(anyrt_core::time::Interval<Handle>),
+}
+
+macro_rules! each_ticks {
+    ($ticks:expr, $inner:ident => $result:expr) => {
+        match $ticks {
+            Ticks::Tokio($inner) => $result,
+            Ticks::Core($inner) => $result,
+        }
+    };
 }
 
 impl Interval {
@@ -65,48 +88,49 @@ impl Interval {
     /// Polls for the next tick.
     ///
     /// Only the waker of the last call is woken.
+    #[inline]
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
-        self.inner.poll_tick(cx).map(Instant::from_std)
+        each_ticks!(&mut self.inner, inner => inner.poll_tick(cx)).map(Instant::from_std)
     }
 
     /// Starts over: the next tick comes one period from now.
     pub fn reset(&mut self) {
-        self.inner.reset();
+        each_ticks!(&mut self.inner, inner => inner.reset());
     }
 
     /// The next tick comes at once.
     pub fn reset_immediately(&mut self) {
-        self.inner.reset_immediately();
+        each_ticks!(&mut self.inner, inner => inner.reset_immediately());
     }
 
     /// The next tick comes after `after`.
     pub fn reset_after(&mut self, after: Duration) {
-        self.inner.reset_after(after);
+        each_ticks!(&mut self.inner, inner => inner.reset_after(after));
     }
 
     /// The next tick comes at `deadline`.
     pub fn reset_at(&mut self, deadline: Instant) {
-        self.inner.reset_at(deadline.into_std());
+        each_ticks!(&mut self.inner, inner => inner.reset_at(deadline.into_std()));
     }
 
     /// What happens to missed ticks.
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
-        self.inner.missed_tick_behavior()
+        each_ticks!(&self.inner, inner => inner.missed_tick_behavior())
     }
 
     /// Sets what happens to missed ticks; [`MissedTickBehavior::Burst`] unless set.
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
-        self.inner.set_missed_tick_behavior(behavior);
+        each_ticks!(&mut self.inner, inner => inner.set_missed_tick_behavior(behavior));
     }
 
     /// The time between two ticks.
     pub fn period(&self) -> Duration {
-        self.inner.period()
+        each_ticks!(&self.inner, inner => inner.period())
     }
 }
 
 impl fmt::Debug for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
+        each_ticks!(&self.inner, inner => inner.fmt(f))
     }
 }
