@@ -1,9 +1,5 @@
 //! What applications call, on each backend.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the clock is compared with std's"
-)]
 #![allow(
     clippy::drop_non_drop,
     reason = "without a backend, nothing has a destructor"

@@ -23,13 +23,13 @@ use super::{Duration, Instant, Sleep, sleep_until};
 ///
 /// # Cancel safety
 /// As safe as `future`: dropping the timeout drops it.
+#[expect(clippy::manual_map, reason = "a closure has no caller to track")]
 #[inline]
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
     let deadline = Instant::now().checked_add(duration);
     Timeout {
         value: future.into_future(),
-        // Not `map`: a closure has no caller to track.
         delay: match deadline {
             Some(deadline) => Some(sleep_until(deadline)),
             None => None,
