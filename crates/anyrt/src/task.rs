@@ -17,10 +17,12 @@ mod join_set;
 mod local_set;
 mod tracker;
 
+// On Tokio it puts the waker off until the worker has looked at its timers and sockets; elsewhere it wakes at once,
+// and the runtimes see to that by themselves.
 #[doc(no_inline)]
-pub use ::tokio::task::LocalKey;
+pub use ::tokio::task::{LocalKey, yield_now};
 pub use anyrt_core::error::JoinError;
-pub use anyrt_core::task::{Cancel, Id, YieldNow, yield_now};
+pub use anyrt_core::task::{Cancel, Id};
 pub use coop::{Unconstrained, consume_budget, unconstrained};
 pub use join_set::JoinSet;
 pub use local_set::{LocalEnterGuard, LocalSet};
