@@ -48,7 +48,6 @@ impl Interest {
 
     /// Both.
     #[must_use = "this returns the result of the operation, without modifying the original"]
-    #[expect(clippy::should_implement_trait, reason = "Tokio's name")]
     pub const fn add(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
