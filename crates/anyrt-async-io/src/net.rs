@@ -5,8 +5,11 @@ mod udp;
 
 use std::io;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 
 use anyrt_core::Net;
+use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
+use socket2::SockRef;
 
 use crate::runtime::{Handle, Host};
 
@@ -34,3 +37,61 @@ impl<H: Host> Net for Handle<H> {
         TcpStream::connect(address).await
     }
 }
+
+/// What is the same for all sockets.
+macro_rules! socket {
+    ($($socket:ident)*) => {$(
+        impl $socket {
+            /// Stops being asynchronous. The socket stays non-blocking.
+            ///
+            /// # Errors
+            /// As the reactor refuses to let go of it.
+            pub fn into_std(self) -> io::Result<std::net::$socket> {
+                self.inner.into_inner().into_inner()
+            }
+
+            /// The socket, for its options.
+            pub fn socket(&self) -> SockRef<'_> {
+                SockRef::from(self.inner.get())
+            }
+        }
+
+        #[cfg(unix)]
+        impl std::os::fd::AsFd for $socket {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                self.inner.get().as_fd()
+            }
+        }
+
+        impl Readiness for $socket {
+            fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>> + Send {
+                self.inner.ready(interest)
+            }
+
+            fn poll_ready(
+                &self,
+                cx: &mut Context<'_>,
+                direction: Direction,
+            ) -> Poll<io::Result<()>> {
+                self.inner.poll_ready(cx, direction)
+            }
+
+            fn try_io<R>(
+                &self,
+                interest: Interest,
+                operation: impl FnOnce() -> io::Result<R>,
+            ) -> io::Result<R> {
+                self.inner.try_io(interest, operation)
+            }
+
+            fn async_io<R>(
+                &self,
+                interest: Interest,
+                operation: impl FnMut() -> io::Result<R>,
+            ) -> impl Future<Output = io::Result<R>> {
+                self.inner.async_io(interest, operation)
+            }
+        }
+    )*};
+}
+socket!(TcpListener TcpStream UdpSocket);

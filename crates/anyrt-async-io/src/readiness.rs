@@ -7,6 +7,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -18,12 +19,14 @@ use slab::Slab;
 
 use crate::runtime::{Handle, Host};
 
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 
 /// The epoll, of which there is one as there is one reactor.
 struct Edges {
     epoll: Async<OwnedFd>,
     sources: Mutex<Slab<Arc<Source>>>,
+    /// Kept to spare allocations; taken out while it is used.
+    scratch: Mutex<Vec<Waker>>,
 }
 
 impl Edges {
@@ -37,6 +40,7 @@ impl Edges {
             // An epoll is never read, so it need not be non-blocking.
             epoll: Async::new_nonblocking(epoll)?,
             sources: Mutex::default(),
+            scratch: Mutex::default(),
         });
         let mut first = false;
         let edges = EDGES.get_or_init(|| {
@@ -79,15 +83,16 @@ impl Edges {
             tv_sec: 0,
             tv_nsec: 0,
         };
-        let mut events = Vec::<epoll::Event>::with_capacity(BATCH);
-        let mut wakers = Vec::new();
+        let mut buffer = [const { MaybeUninit::<epoll::Event>::uninit() }; BATCH];
+        let mut wakers = std::mem::take(&mut *self.lock_scratch());
         loop {
-            events.clear();
-            let spare = rustix::buffer::spare_capacity(&mut events);
             // It fails on a signal only; then the next turn sees the events.
-            let _ = epoll::wait(self.epoll.get_ref(), spare, Some(&NOW));
+            let events = match epoll::wait(self.epoll.get_ref(), &mut buffer, Some(&NOW)) {
+                Ok((events, _)) => &*events,
+                Err(_) => &[],
+            };
             let sources = self.lock();
-            for event in &events {
+            for event in events {
                 let (key, flags) = (event.data.u64(), event.flags);
                 // A closed descriptor may still be in the batch, and its key given anew: the new one is then
                 // tried in vain once.
@@ -102,9 +107,14 @@ impl Edges {
                 waker.wake();
             }
             if events.len() < BATCH {
+                *self.lock_scratch() = wakers;
                 return;
             }
         }
+    }
+
+    fn lock_scratch(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Slab<Arc<Source>>> {
@@ -126,13 +136,37 @@ impl Wake for Edges {
     }
 }
 
+/// That a descriptor is watched.
+struct Watch {
+    edges: &'static Edges,
+    source: Arc<Source>,
+    key: usize,
+}
+
+impl Watch {
+    fn start(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Self> {
+        let edges = Edges::get()?;
+        let source = Arc::new(Source::new(Ready::EMPTY));
+        let key = edges.add(fd, interest, &source)?;
+        Ok(Self { edges, source, key })
+    }
+
+    /// Before the descriptor is closed: a duplicate of it somewhere would keep it in the epoll.
+    fn end(&self, fd: BorrowedFd<'_>) {
+        self.edges.remove(fd, self.key);
+    }
+}
+
+/// It is watched from the beginning to the end.
+fn bound() -> io::Result<bool> {
+    Ok(false)
+}
+
 /// A descriptor of any kind that epoll can watch, non-blocking, with its readiness.
 ///
 /// The reactor is one per process, so the descriptor can be used on every thread and outlives every runtime.
 pub struct AsyncFd<T: AsFd> {
-    edges: &'static Edges,
-    source: Arc<Source>,
-    key: usize,
+    watch: Watch,
     // `None` only while it is taken out.
     fd: Option<T>,
 }
@@ -143,18 +177,9 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     /// The descriptor and the reason, as `epoll_ctl` gives it, such as `EPERM` for a regular file.
     pub fn new(fd: T, interest: Interest) -> Result<Self, (T, io::Error)> {
-        let source = Arc::new(Source::new(Ready::EMPTY));
-        let added = Edges::get().and_then(|edges| {
-            let key = edges.add(fd.as_fd(), interest, &source)?;
-            // So that what is ready is known at once, as far as it is.
-            edges.collect();
-            Ok((edges, key))
-        });
-        match added {
-            Ok((edges, key)) => Ok(Self {
-                edges,
-                source,
-                key,
+        match Watch::start(fd.as_fd(), interest) {
+            Ok(watch) => Ok(Self {
+                watch,
                 fd: Some(fd),
             }),
             Err(error) => Err((fd, error)),
@@ -163,14 +188,9 @@ impl<T: AsFd> AsyncFd<T> {
 
     fn unwatch(&mut self) -> Option<T> {
         let fd = self.fd.take()?;
-        self.edges.remove(fd.as_fd(), self.key);
+        self.watch.end(fd.as_fd());
         Some(fd)
     }
-}
-
-/// It is watched from the beginning to the end.
-fn bound() -> io::Result<bool> {
-    Ok(false)
 }
 
 impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
@@ -201,7 +221,7 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
     }
 
     fn assume(&self, ready: Ready) {
-        self.source.assume(ready);
+        self.watch.source.assume(ready);
     }
 
     fn poll_ready<'a>(
@@ -210,14 +230,15 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
         direction: Direction,
     ) -> Poll<io::Result<Seen<'a>>> {
         let interest = direction.interest();
-        self.source
+        self.watch
+            .source
             .poll(cx, direction, interest, bound, observe, |_| false)
-            .map_ok(|event| Seen::new(&self.source, event))
+            .map_ok(|event| Seen::new(&self.watch.source, event))
     }
 
     async fn ready<'a>(&'a self, interest: Interest) -> io::Result<Seen<'a>> {
-        let event = self.source.wait(interest, bound).await?;
-        Ok(Seen::new(&self.source, event))
+        let event = self.watch.source.wait(interest, bound).await?;
+        Ok(Seen::new(&self.watch.source, event))
     }
 
     fn try_io<R>(
@@ -225,7 +246,9 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
         interest: Interest,
         operation: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        self.source.attempt(interest, || operation(self.get_ref()))
+        self.watch
+            .source
+            .attempt(interest, || operation(self.get_ref()))
     }
 
     fn run<R>(
@@ -233,14 +256,14 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
         interest: Interest,
         mut operation: impl FnMut(&T) -> io::Result<R>,
     ) -> impl Future<Output = io::Result<R>> {
-        self.source
+        self.watch
+            .source
             .run(interest, bound, move |_| operation(self.get_ref()))
     }
 }
 
 impl<T: AsFd> Drop for AsyncFd<T> {
     fn drop(&mut self) {
-        // Before the descriptor is closed: a duplicate of it somewhere would keep it in the epoll.
         let _ = self.unwatch();
     }
 }
@@ -256,5 +279,114 @@ impl<H: Host> readiness::Reactor for Handle<H> {
 
     fn async_fd<T: AsFd>(&self, fd: T, interest: Interest) -> Result<AsyncFd<T>, (T, io::Error)> {
         AsyncFd::new(fd, interest)
+    }
+}
+
+/// A socket of async-io that tells its readiness to those who ask.
+///
+/// Reads and writes wait in async-io as ever; the epoll watches the socket from the first question on.
+pub struct Socket<T: AsFd> {
+    // `None` only while it is taken out.
+    inner: Option<Async<T>>,
+    watch: OnceLock<Watch>,
+}
+
+impl<T: AsFd> Socket<T> {
+    /// With the readiness of `inner`.
+    pub fn new(inner: Async<T>) -> Self {
+        Self {
+            inner: Some(inner),
+            watch: OnceLock::new(),
+        }
+    }
+
+    /// The socket.
+    #[inline]
+    pub fn get(&self) -> &Async<T> {
+        match &self.inner {
+            Some(inner) => inner,
+            None => unreachable!("the socket leaves only with the handle"),
+        }
+    }
+
+    /// The socket alone.
+    pub fn into_inner(mut self) -> Async<T> {
+        match self.unwatch() {
+            Some(inner) => inner,
+            None => unreachable!("the socket leaves only with the handle"),
+        }
+    }
+
+    fn unwatch(&mut self) -> Option<Async<T>> {
+        let inner = self.inner.take()?;
+        if let Some(watch) = self.watch.get() {
+            watch.end(inner.as_fd());
+        }
+        Some(inner)
+    }
+
+    fn source(&self) -> io::Result<&Source> {
+        if let Some(watch) = self.watch.get() {
+            return Ok(&watch.source);
+        }
+        self.start()
+    }
+
+    #[cold]
+    fn start(&self) -> io::Result<&Source> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let watch = match Watch::start(self.get().as_fd(), interest) {
+            Ok(watch) => self.watch.get_or_init(|| watch),
+            // Another thread was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.watch.wait(),
+            Err(error) => return Err(error),
+        };
+        // So that what is ready is known at once.
+        watch.edges.collect();
+        Ok(&watch.source)
+    }
+}
+
+impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
+    async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        let event = self.source()?.wait(interest, bound).await?;
+        Ok(event.ready())
+    }
+
+    fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
+        self.source()?
+            .poll(cx, direction, direction.interest(), bound, observe, |_| {
+                false
+            })
+            .map_ok(drop)
+    }
+
+    fn try_io<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.source()?.attempt(interest, operation)
+    }
+
+    async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut operation: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        let source = self.source()?;
+        source.run(interest, bound, |_| operation()).await
+    }
+}
+
+impl<T: AsFd> Drop for Socket<T> {
+    fn drop(&mut self) {
+        let _ = self.unwatch();
+    }
+}
+
+impl<T: AsFd + fmt::Debug> fmt::Debug for Socket<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.get(), f)
     }
 }

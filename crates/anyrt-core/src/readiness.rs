@@ -10,7 +10,7 @@ mod source;
 
 use std::future::Future;
 use std::io;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 pub use interest::Interest;
 pub use ready::Ready;
@@ -121,6 +121,104 @@ pub trait AsyncFd<T>: Sized {
         interest: Interest,
         operation: impl FnMut(&T) -> io::Result<R>,
     ) -> impl Future<Output = io::Result<R>>;
+}
+
+/// A socket whose readiness can be waited for, and used.
+///
+/// # For implementors
+/// As of [`AsyncFd`].
+pub trait Readiness {
+    /// Waits until the socket is ready for something of `interest`. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// When nobody watches the socket any more, because the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>> + Send;
+
+    /// Waits until the socket is ready in `direction`; of several tasks that poll, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`ready`](Self::ready).
+    fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>>;
+
+    /// Runs `operation` if the socket is known to be ready, and takes note when it was not.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when the socket is not ready; those of `operation`.
+    fn try_io<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R>;
+
+    /// Runs `operation` whenever the socket is ready, until it gives something else than
+    /// [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// As [`ready`](Self::ready); those of `operation`.
+    ///
+    /// # Cancel safety
+    /// A dropped future has done nothing, if a failed `operation` does nothing.
+    fn async_io<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnMut() -> io::Result<R>,
+    ) -> impl Future<Output = io::Result<R>>;
+
+    /// As [`async_io`](Self::async_io); of several tasks that poll in `direction`, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`async_io`](Self::async_io).
+    #[inline]
+    fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        loop {
+            ready!(self.poll_ready(cx, direction))?;
+            match self.try_io(direction.interest(), &mut operation) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// As [`poll_io`](Self::poll_io), for a byte stream: `operation` moved all that there was, or all that there was
+    /// room for, if it moved less than `len`; so the next one need not try in vain.
+    ///
+    /// # Errors
+    /// As [`async_io`](Self::async_io).
+    #[inline]
+    fn poll_bytes(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        len: usize,
+        mut operation: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_ready(cx, direction))?;
+            let mut part = None;
+            let result = self.try_io(direction.interest(), || {
+                let moved = operation()?;
+                if 0 < moved && moved < len {
+                    // Clears what was known before the operation, and nothing that came since.
+                    part = Some(moved);
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                Ok(moved)
+            });
+            match (part, result) {
+                (Some(moved), _) => return Poll::Ready(Ok(moved)),
+                (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                (None, result) => return Poll::Ready(result),
+            }
+        }
+    }
 }
 
 /// An event of an [`AsyncFd`].

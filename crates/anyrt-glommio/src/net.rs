@@ -5,8 +5,12 @@ mod udp;
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::task::{Context, Poll};
 
 use anyrt_core::Net;
+use anyrt_core::readiness::{self, Direction, Interest, Readiness, Ready, ReadyEvent};
+use socket2::SockRef;
 
 use crate::runtime::GlommioRuntime;
 
@@ -34,3 +38,53 @@ impl Net for GlommioRuntime {
         TcpStream::connect(self, address).await
     }
 }
+
+/// What is the same for all sockets.
+macro_rules! socket {
+    ($($socket:ident)*) => {$(
+        impl $socket {
+            /// The socket, for its options.
+            pub fn socket(&self) -> SockRef<'_> {
+                SockRef::from(self.io.get_ref())
+            }
+        }
+
+        impl AsFd for $socket {
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                self.io.get_ref().as_fd()
+            }
+        }
+
+        impl Readiness for $socket {
+            async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+                let event = readiness::AsyncFd::ready(&self.io, interest).await?;
+                Ok(event.ready())
+            }
+
+            fn poll_ready(
+                &self,
+                cx: &mut Context<'_>,
+                direction: Direction,
+            ) -> Poll<io::Result<()>> {
+                readiness::AsyncFd::poll_ready(&self.io, cx, direction).map_ok(drop)
+            }
+
+            fn try_io<R>(
+                &self,
+                interest: Interest,
+                operation: impl FnOnce() -> io::Result<R>,
+            ) -> io::Result<R> {
+                readiness::AsyncFd::try_io(&self.io, interest, |_| operation())
+            }
+
+            fn async_io<R>(
+                &self,
+                interest: Interest,
+                mut operation: impl FnMut() -> io::Result<R>,
+            ) -> impl Future<Output = io::Result<R>> {
+                self.io.run(interest, move |_| operation())
+            }
+        }
+    )*};
+}
+socket!(TcpListener TcpStream UdpSocket);

@@ -4,9 +4,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 
 use anyrt_core::Net;
+use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
+use socket2::SockRef;
 
+use crate::readiness::{from_tokio, to_tokio};
 use crate::runtime::TokioRuntime;
 
 mod tcp;
@@ -70,3 +74,67 @@ macro_rules! newtype {
     };
 }
 use newtype;
+
+/// What is the same for streams and datagram sockets.
+macro_rules! socket {
+    ($socket:ident, $poll_read_ready:ident, $poll_write_ready:ident) => {
+        impl $socket {
+            /// Stops being asynchronous. The socket stays non-blocking.
+            ///
+            /// # Errors
+            /// As the reactor refuses to let go of it.
+            pub fn into_std(self) -> io::Result<std::net::$socket> {
+                self.0.into_std()
+            }
+
+            /// The socket, for its options.
+            pub fn socket(&self) -> SockRef<'_> {
+                SockRef::from(&self.0)
+            }
+        }
+
+        #[cfg(unix)]
+        impl std::os::fd::AsFd for $socket {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                self.0.as_fd()
+            }
+        }
+
+        impl Readiness for $socket {
+            async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+                self.0.ready(to_tokio(interest)).await.map(from_tokio)
+            }
+
+            #[inline]
+            fn poll_ready(
+                &self,
+                cx: &mut Context<'_>,
+                direction: Direction,
+            ) -> Poll<io::Result<()>> {
+                match direction {
+                    Direction::Read => self.0.$poll_read_ready(cx),
+                    Direction::Write => self.0.$poll_write_ready(cx),
+                }
+            }
+
+            #[inline]
+            fn try_io<R>(
+                &self,
+                interest: Interest,
+                operation: impl FnOnce() -> io::Result<R>,
+            ) -> io::Result<R> {
+                self.0.try_io(to_tokio(interest), operation)
+            }
+
+            fn async_io<R>(
+                &self,
+                interest: Interest,
+                operation: impl FnMut() -> io::Result<R>,
+            ) -> impl Future<Output = io::Result<R>> {
+                self.0.async_io(to_tokio(interest), operation)
+            }
+        }
+    };
+}
+socket!(TcpStream, poll_read_ready, poll_write_ready);
+socket!(UdpSocket, poll_recv_ready, poll_send_ready);

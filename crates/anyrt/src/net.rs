@@ -12,14 +12,21 @@ use crate::backend::map_each;
 use crate::runtime::Handle;
 
 mod stream_io;
+mod sys;
 mod tcp_listener;
+mod tcp_ready;
+mod tcp_socket;
+mod tcp_split;
 mod tcp_stream;
 mod udp;
+mod udp_options;
+mod udp_ready;
 #[cfg(unix)]
 pub mod unix;
 
 pub use anyrt_core::net::ToSocketAddrs;
 pub use tcp_listener::TcpListener;
+pub use tcp_socket::TcpSocket;
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;
 #[cfg(unix)]
@@ -30,7 +37,7 @@ pub use unix::{
 pub mod tcp {
     //! The halves of a TCP stream.
 
-    pub use super::tcp_stream::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
+    pub use super::tcp_split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
 /// The addresses of `host`, which carries a port: `"example.com:80"` or `("example.com", 80)`.
@@ -78,17 +85,18 @@ impl Net for Handle {
     }
 }
 
-/// The first of the addresses of `target`; only a name needs a runtime.
-async fn first_address<A: ToSocketAddrs>(target: A) -> io::Result<SocketAddr> {
-    let first = match target.target() {
-        Target::Address(address) => Some(address),
-        Target::Addresses(addresses) => addresses.first().copied(),
-        _ => Handle::current().lookup_host(target).await?.next(),
+/// The addresses of `target`; only a name needs a runtime, and a list alone memory.
+async fn resolved<A: ToSocketAddrs>(
+    target: A,
+) -> io::Result<impl Iterator<Item = SocketAddr> + use<A>> {
+    let (one, several) = match target.target() {
+        Target::Address(address) => (Some(address), Vec::new().into_iter()),
+        Target::Addresses(addresses) => (None, addresses.into_iter()),
+        _ => (None, Handle::current().lookup_host(target).await?),
     };
-    first.ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "could not resolve to any address",
-        )
-    })
+    Ok(one.into_iter().chain(several))
+}
+
+fn no_address(message: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
 }

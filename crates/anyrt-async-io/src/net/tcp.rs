@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use anyrt_core::coop;
 use anyrt_core::error::ReuniteError;
@@ -11,10 +11,12 @@ use anyrt_core::net::{self, OwnedReadHalf, OwnedWriteHalf, TcpStream as _};
 use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 
+use crate::readiness::Socket;
+
 /// Accepts connections.
 #[derive(Debug)]
 pub struct TcpListener {
-    inner: Async<std::net::TcpListener>,
+    pub(super) inner: Socket<std::net::TcpListener>,
 }
 
 impl TcpListener {
@@ -23,17 +25,41 @@ impl TcpListener {
     /// # Errors
     /// As the reactor refuses it.
     pub fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
-        Async::new_nonblocking(socket).map(|inner| Self { inner })
+        let inner = Socket::new(Async::new_nonblocking(socket)?);
+        Ok(Self { inner })
     }
 
     /// The listener inside.
     pub fn as_inner(&self) -> &Async<std::net::TcpListener> {
-        &self.inner
+        self.inner.get()
     }
 
     /// Takes the listener out.
     pub fn into_inner(self) -> Async<std::net::TcpListener> {
-        self.inner
+        self.inner.into_inner()
+    }
+}
+
+impl TcpListener {
+    /// Waits for a connection; of several tasks that poll, the last one is woken.
+    ///
+    /// # Errors
+    /// As the system's `accept`.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        coop::charged(cx, |cx| {
+            let listener = self.inner.get();
+            loop {
+                match listener.get_ref().accept() {
+                    Ok((stream, peer)) => {
+                        let stream = Async::new(stream)?;
+                        return Poll::Ready(Ok((TcpStream::new(stream), peer)));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+                ready!(listener.poll_readable(cx))?;
+            }
+        })
     }
 }
 
@@ -41,19 +67,19 @@ impl net::TcpListener for TcpListener {
     type Stream = TcpStream;
 
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (inner, peer) = coop::cooperative(self.inner.accept()).await?;
-        Ok((TcpStream { inner }, peer))
+        let (inner, peer) = coop::cooperative(self.inner.get().accept()).await?;
+        Ok((TcpStream::new(inner), peer))
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.get_ref().local_addr()
+        self.inner.get().get_ref().local_addr()
     }
 }
 
 /// A connection. It can be read and written through `&TcpStream`, too.
 #[derive(Debug)]
 pub struct TcpStream {
-    inner: Async<std::net::TcpStream>,
+    pub(super) inner: Socket<std::net::TcpStream>,
 }
 
 impl TcpStream {
@@ -62,7 +88,8 @@ impl TcpStream {
     /// # Errors
     /// As the reactor refuses it.
     pub fn from_std(socket: std::net::TcpStream) -> io::Result<Self> {
-        Async::new_nonblocking(socket).map(|inner| Self { inner })
+        let inner = Socket::new(Async::new_nonblocking(socket)?);
+        Ok(Self { inner })
     }
 
     /// Connects to one address.
@@ -70,18 +97,25 @@ impl TcpStream {
     /// # Errors
     /// As the system's `connect`.
     pub async fn connect(address: SocketAddr) -> io::Result<Self> {
-        let inner = Async::<std::net::TcpStream>::connect(address).await?;
-        Ok(Self { inner })
+        Async::<std::net::TcpStream>::connect(address)
+            .await
+            .map(Self::new)
+    }
+
+    fn new(inner: Async<std::net::TcpStream>) -> Self {
+        Self {
+            inner: Socket::new(inner),
+        }
     }
 
     /// The stream inside.
     pub fn as_inner(&self) -> &Async<std::net::TcpStream> {
-        &self.inner
+        self.inner.get()
     }
 
     /// Takes the stream out.
     pub fn into_inner(self) -> Async<std::net::TcpStream> {
-        self.inner
+        self.inner.into_inner()
     }
 }
 
@@ -90,27 +124,27 @@ impl net::TcpStream for TcpStream {
     type OwnedWriteHalf = OwnedWriteHalf<Self>;
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.get_ref().peer_addr()
+        self.inner.get().get_ref().peer_addr()
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.get_ref().local_addr()
+        self.inner.get().get_ref().local_addr()
     }
 
     fn nodelay(&self) -> io::Result<bool> {
-        self.inner.get_ref().nodelay()
+        self.inner.get().get_ref().nodelay()
     }
 
     fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.inner.get_ref().set_nodelay(nodelay)
+        self.inner.get().get_ref().set_nodelay(nodelay)
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.inner.get_ref().shutdown(how)
+        self.inner.get().get_ref().shutdown(how)
     }
 
     async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        coop::cooperative(self.inner.peek(buf)).await
+        coop::cooperative(self.inner.get().peek(buf)).await
     }
 
     fn into_split(self) -> (Self::OwnedReadHalf, Self::OwnedWriteHalf) {
@@ -131,7 +165,7 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        coop::charged(cx, |cx| Pin::new(&mut &self.inner).poll_read(cx, buf))
+        coop::charged(cx, |cx| Pin::new(&mut self.inner.get()).poll_read(cx, buf))
     }
 
     fn poll_read_vectored(
@@ -140,7 +174,7 @@ impl AsyncRead for &TcpStream {
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         coop::charged(cx, |cx| {
-            Pin::new(&mut &self.inner).poll_read_vectored(cx, bufs)
+            Pin::new(&mut self.inner.get()).poll_read_vectored(cx, bufs)
         })
     }
 }
@@ -151,7 +185,7 @@ impl AsyncWrite for &TcpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        coop::charged(cx, |cx| Pin::new(&mut &self.inner).poll_write(cx, buf))
+        coop::charged(cx, |cx| Pin::new(&mut self.inner.get()).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -160,7 +194,7 @@ impl AsyncWrite for &TcpStream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         coop::charged(cx, |cx| {
-            Pin::new(&mut &self.inner).poll_write_vectored(cx, bufs)
+            Pin::new(&mut self.inner.get()).poll_write_vectored(cx, bufs)
         })
     }
 

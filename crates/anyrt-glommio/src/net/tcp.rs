@@ -2,15 +2,16 @@
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use anyrt_core::error::ReuniteError;
 use anyrt_core::net::{self, OwnedReadHalf, OwnedWriteHalf, TcpStream as _};
 use anyrt_core::readiness::Direction;
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
-use rustix::net::{SocketFlags, acceptfrom_with};
+use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::reactor::{AsyncFd, READ, WRITE};
@@ -19,7 +20,7 @@ use crate::runtime::GlommioRuntime;
 /// Accepts connections. Each belongs to no shard until it is polled for the first time.
 #[derive(Debug)]
 pub struct TcpListener {
-    io: AsyncFd<std::net::TcpListener>,
+    pub(super) io: AsyncFd<std::net::TcpListener>,
     runtime: GlommioRuntime,
 }
 
@@ -37,26 +38,49 @@ impl TcpListener {
     }
 
     /// Takes the listener out, non-blocking as it is.
-    pub fn into_std(self) -> std::net::TcpListener {
-        self.io.into_inner()
+    ///
+    /// # Errors
+    /// None; the signature is that of all backends.
+    pub fn into_std(self) -> io::Result<std::net::TcpListener> {
+        Ok(self.io.into_inner())
     }
 }
 
-impl net::TcpListener for TcpListener {
-    type Stream = TcpStream;
+impl TcpListener {
+    /// Waits for a connection; of several tasks that poll, the last one is woken.
+    ///
+    /// # Errors
+    /// As the system's `accept`.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let (fd, peer) = ready!(self.io.poll_io(cx, Direction::Read, accept))?;
+        Poll::Ready(self.accepted(fd, peer))
+    }
 
-    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let accept = |listener: &std::net::TcpListener| {
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            Ok(acceptfrom_with(listener, flags)?)
-        };
-        let (fd, peer) = self.io.run(READ, accept).await?;
+    fn accepted(
+        &self,
+        fd: OwnedFd,
+        peer: Option<SocketAddrAny>,
+    ) -> io::Result<(TcpStream, SocketAddr)> {
         let stream = std::net::TcpStream::from(fd);
         let peer = match peer.map(SocketAddr::try_from) {
             Some(Ok(peer)) => peer,
             _ => stream.peer_addr()?,
         };
         Ok((TcpStream::new(&self.runtime, stream), peer))
+    }
+}
+
+fn accept(listener: &std::net::TcpListener) -> io::Result<(OwnedFd, Option<SocketAddrAny>)> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(acceptfrom_with(listener, flags)?)
+}
+
+impl net::TcpListener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (fd, peer) = self.io.run(READ, accept).await?;
+        self.accepted(fd, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -67,7 +91,7 @@ impl net::TcpListener for TcpListener {
 /// A connection. It can be read and written through `&TcpStream`, too.
 #[derive(Debug)]
 pub struct TcpStream {
-    io: AsyncFd<std::net::TcpStream>,
+    pub(super) io: AsyncFd<std::net::TcpStream>,
 }
 
 impl TcpStream {
@@ -97,8 +121,11 @@ impl TcpStream {
     }
 
     /// Takes the stream out, non-blocking as it is.
-    pub fn into_std(self) -> std::net::TcpStream {
-        self.io.into_inner()
+    ///
+    /// # Errors
+    /// None; the signature is that of all backends.
+    pub fn into_std(self) -> io::Result<std::net::TcpStream> {
+        Ok(self.io.into_inner())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::runtime::GlommioRuntime;
 /// Sends and receives datagrams.
 #[derive(Debug)]
 pub struct UdpSocket {
-    io: AsyncFd<std::net::UdpSocket>,
+    pub(super) io: AsyncFd<std::net::UdpSocket>,
 }
 
 impl UdpSocket {
@@ -27,8 +27,11 @@ impl UdpSocket {
     }
 
     /// Takes the socket out, non-blocking as it is.
-    pub fn into_std(self) -> std::net::UdpSocket {
-        self.io.into_inner()
+    ///
+    /// # Errors
+    /// None; the signature is that of all backends.
+    pub fn into_std(self) -> io::Result<std::net::UdpSocket> {
+        Ok(self.io.into_inner())
     }
 }
 

@@ -172,6 +172,20 @@ impl<T: AsFd> AsyncFd<T> {
         self.rebind(home)
     }
 
+    /// As [`bind`](Self::bind), for those who want to know what is ready and not to try: what was only taken to be
+    /// ready is forgotten, since the registration tells.
+    fn watch(&self, direction: Direction, follow: Follow) -> io::Result<bool> {
+        let io = &self.source.io;
+        let assumed = io.look(BOTH);
+        if self.source.home_id.load(Ordering::Acquire) == 0 {
+            self.bind(direction, follow)?;
+            io.clear(assumed, Ready::ALL);
+        } else {
+            self.bind(direction, follow)?;
+        }
+        Ok(false)
+    }
+
     #[cold]
     fn rebind(&self, home: u64) -> io::Result<bool> {
         let Some(shard) = self.runtime.current_shard() else {
@@ -260,21 +274,19 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
         cx: &mut Context<'_>,
         direction: Direction,
     ) -> Poll<io::Result<Seen<'a>>> {
+        let bind = || self.watch(direction, Follow::Reader);
+        bind()?;
         self.source
             .io
-            .poll(
-                cx,
-                direction,
-                direction.interest(),
-                || self.bind(direction, Follow::Reader),
-                observe,
-                |_| false,
-            )
+            .poll(cx, direction, direction.interest(), bind, observe, |_| {
+                false
+            })
             .map_ok(|event| Seen::new(&self.source.io, event))
     }
 
     async fn ready<'a>(&'a self, interest: Interest) -> io::Result<Seen<'a>> {
-        let bind = || self.bind(Direction::Read, Follow::Nobody);
+        let bind = || self.watch(Direction::Read, Follow::Nobody);
+        bind()?;
         let event = self.source.io.wait(interest, bind).await?;
         Ok(Seen::new(&self.source.io, event))
     }

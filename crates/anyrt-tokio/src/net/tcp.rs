@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use anyrt_core::error::ReuniteError;
+use anyrt_core::readiness::{Direction, Readiness};
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
 use tokio::io::{self, ReadBuf};
@@ -24,7 +25,7 @@ pub struct TcpListener {
 
 /// A connection.
 #[derive(Debug)]
-pub struct TcpStream(tokio::net::TcpStream);
+pub struct TcpStream(pub(super) tokio::net::TcpStream);
 
 /// The reading half of a connection.
 #[derive(Debug)]
@@ -55,6 +56,38 @@ impl TcpListener {
     }
 }
 
+impl TcpListener {
+    /// Waits for a connection; of several tasks that poll, the last one is woken.
+    ///
+    /// # Errors
+    /// As the system's `accept`.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let _entered = self.home.as_inner().enter();
+        let (stream, peer) = ready!(self.inner.poll_accept(cx))?;
+        Poll::Ready(Ok((TcpStream(stream), peer)))
+    }
+
+    /// Stops being asynchronous. The socket stays non-blocking.
+    ///
+    /// # Errors
+    /// As the reactor refuses to let go of it.
+    pub fn into_std(self) -> io::Result<std::net::TcpListener> {
+        self.inner.into_std()
+    }
+
+    /// The socket, for its options.
+    pub fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.inner)
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsFd for TcpListener {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+}
+
 impl anyrt_core::TcpListener for TcpListener {
     type Stream = TcpStream;
 
@@ -65,6 +98,53 @@ impl anyrt_core::TcpListener for TcpListener {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.local_addr()
+    }
+}
+
+impl TcpStream {
+    /// Reads as the `AsyncRead` of Tokio does, through a shared reference.
+    ///
+    /// # Errors
+    /// As the system's `recv`.
+    pub fn poll_read_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let room = buf.remaining();
+        let read = || self.0.try_read_buf(buf);
+        self.poll_bytes(cx, Direction::Read, room, read)
+            .map_ok(drop)
+    }
+
+    /// Writes as the `AsyncWrite` of Tokio does, through a shared reference.
+    ///
+    /// # Errors
+    /// As the system's `send`.
+    pub fn poll_write_shared(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let write = || self.0.try_write(buf);
+        self.poll_bytes(cx, Direction::Write, buf.len(), write)
+    }
+
+    /// Writes as the `AsyncWrite` of Tokio does, through a shared reference.
+    ///
+    /// # Errors
+    /// As the system's `send`.
+    pub fn poll_write_vectored_shared(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let write = || self.0.try_write_vectored(bufs);
+        self.poll_io(cx, Direction::Write, write)
+    }
+
+    /// Tokio's `try_read_buf`.
+    ///
+    /// # Errors
+    /// As Tokio's.
+    pub fn try_read_buf<B: bytes::BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        self.0.try_read_buf(buf)
     }
 }
 

@@ -3,13 +3,49 @@
 use std::io;
 use std::net::SocketAddr;
 
+use bytes::BufMut;
+
 use super::newtype;
 
 /// Sends and receives datagrams.
 #[derive(Debug)]
-pub struct UdpSocket(tokio::net::UdpSocket);
+pub struct UdpSocket(pub(super) tokio::net::UdpSocket);
 
 newtype!(UdpSocket, tokio::net::UdpSocket);
+
+impl UdpSocket {
+    /// Tokio's `try_recv_buf`.
+    ///
+    /// # Errors
+    /// As Tokio's.
+    pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        self.0.try_recv_buf(buf)
+    }
+
+    /// Tokio's `try_recv_buf_from`.
+    ///
+    /// # Errors
+    /// As Tokio's.
+    pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
+        self.0.try_recv_buf_from(buf)
+    }
+
+    /// Tokio's `recv_buf`.
+    ///
+    /// # Errors
+    /// As Tokio's.
+    pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        self.0.recv_buf(buf).await
+    }
+
+    /// Tokio's `recv_buf_from`.
+    ///
+    /// # Errors
+    /// As Tokio's.
+    pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
+        self.0.recv_buf_from(buf).await
+    }
+}
 
 impl anyrt_core::UdpSocket for UdpSocket {
     async fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {

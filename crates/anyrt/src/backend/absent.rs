@@ -483,6 +483,9 @@ pub(crate) mod net {
     use ::tokio::io::{self as tokio_io, ReadBuf};
     use anyrt_core::Net;
     use anyrt_core::error::ReuniteError;
+    use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
+    use bytes::BufMut;
+    use socket2::SockRef;
 
     use super::{Handle, never};
 
@@ -562,30 +565,6 @@ pub(crate) mod net {
         }
     }
 
-    impl OwnedReadHalf {
-        pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-            never()
-        }
-
-        pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-            never()
-        }
-    }
-
-    impl OwnedWriteHalf {
-        pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-            never()
-        }
-
-        pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-            never()
-        }
-
-        pub(crate) fn forget(self) {
-            never()
-        }
-    }
-
     macro_rules! read {
         ($($reader:ident)*) => {$(
             impl futures_io::AsyncRead for $reader {
@@ -643,6 +622,147 @@ pub(crate) mod net {
     read!(TcpStream OwnedReadHalf);
     write!(futures_io::AsyncWrite, poll_close: TcpStream OwnedWriteHalf);
     write!(tokio_io::AsyncWrite, poll_shutdown: TcpStream OwnedWriteHalf);
+
+    impl futures_io::AsyncRead for &TcpStream {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            never()
+        }
+    }
+
+    impl futures_io::AsyncWrite for &TcpStream {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            never()
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            never()
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            never()
+        }
+    }
+
+    impl TcpListener {
+        pub(crate) fn poll_accept(
+            &self,
+            _: &mut Context<'_>,
+        ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+            never()
+        }
+    }
+
+    // What is Tokio's alone.
+    impl TcpStream {
+        pub(crate) fn poll_read_shared(
+            &self,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            never()
+        }
+
+        pub(crate) fn poll_write_shared(
+            &self,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            never()
+        }
+
+        pub(crate) fn poll_write_vectored_shared(
+            &self,
+            _: &mut Context<'_>,
+            _: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            never()
+        }
+
+        pub(crate) fn try_read_buf<B: BufMut>(&self, _: &mut B) -> io::Result<usize> {
+            never()
+        }
+    }
+
+    // What is Tokio's alone.
+    impl UdpSocket {
+        pub(crate) fn try_recv_buf<B: BufMut>(&self, _: &mut B) -> io::Result<usize> {
+            never()
+        }
+
+        pub(crate) fn try_recv_buf_from<B: BufMut>(
+            &self,
+            _: &mut B,
+        ) -> io::Result<(usize, SocketAddr)> {
+            never()
+        }
+
+        pub(crate) async fn recv_buf<B: BufMut>(&self, _: &mut B) -> io::Result<usize> {
+            never()
+        }
+
+        pub(crate) async fn recv_buf_from<B: BufMut>(
+            &self,
+            _: &mut B,
+        ) -> io::Result<(usize, SocketAddr)> {
+            never()
+        }
+    }
+
+    macro_rules! socket {
+        ($($socket:ident)*) => {$(
+            impl $socket {
+                pub(crate) fn into_std(self) -> io::Result<std::net::$socket> {
+                    never()
+                }
+
+                pub(crate) fn socket(&self) -> SockRef<'_> {
+                    never()
+                }
+            }
+
+            #[cfg(unix)]
+            impl std::os::fd::AsFd for $socket {
+                fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                    never()
+                }
+            }
+
+            impl Readiness for $socket {
+                async fn ready(&self, _: Interest) -> io::Result<Ready> {
+                    never()
+                }
+
+                fn poll_ready(&self, _: &mut Context<'_>, _: Direction) -> Poll<io::Result<()>> {
+                    never()
+                }
+
+                fn try_io<R>(
+                    &self,
+                    _: Interest,
+                    _: impl FnOnce() -> io::Result<R>,
+                ) -> io::Result<R> {
+                    never()
+                }
+
+                async fn async_io<R>(
+                    &self,
+                    _: Interest,
+                    _: impl FnMut() -> io::Result<R>,
+                ) -> io::Result<R> {
+                    never()
+                }
+            }
+        )*};
+    }
+    socket!(TcpListener TcpStream UdpSocket);
 
     impl anyrt_core::UdpSocket for UdpSocket {
         async fn send_to(&self, _: &[u8], _: SocketAddr) -> io::Result<usize> {

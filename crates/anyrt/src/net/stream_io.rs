@@ -1,4 +1,4 @@
-//! The I/O traits of streams and their halves, Tokio's and those of `futures_io`.
+//! The I/O traits of streams, Tokio's and those of `futures_io`.
 //!
 //! Tokio comes first and is forwarded as it is; the others are out of line.
 
@@ -8,11 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::io::ReadBuf;
 
-use super::tcp_stream::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
+use super::TcpStream;
 use crate::backend::{Each, each, each_but_tokio};
 
 /// Reads from a stream that wants initialized memory.
-fn read_initialized(
+pub(super) fn read_initialized(
     reader: &mut (impl futures_io::AsyncRead + Unpin),
     cx: &mut Context<'_>,
     buf: &mut ReadBuf<'_>,
@@ -178,5 +178,5 @@ macro_rules! async_write {
     )*};
 }
 
-async_read!(TcpStream OwnedReadHalf);
-async_write!(TcpStream OwnedWriteHalf);
+async_read!(TcpStream);
+async_write!(TcpStream);

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
 
 use anyrt_core::Net;
 use anyrt_core::TcpListener as _;
 use anyrt_core::net::ToSocketAddrs;
+use socket2::SockRef;
 
-use super::TcpStream;
+use super::{TcpStream, sys};
 use crate::backend::{Each, async_std, each, glommio, smol, tokio};
 use crate::runtime::Handle;
 
@@ -52,10 +54,24 @@ impl TcpListener {
     /// As the reactor refuses it.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// When no runtime is current; see [`runtime`](crate::runtime). With debug assertions, when the socket is
+    /// blocking.
     #[track_caller]
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
+        sys::check_nonblocking(&SockRef::from(&listener))?;
         Handle::current().tcp_listener_from_std(listener)
+    }
+
+    /// Stops being asynchronous. The socket stays non-blocking.
+    ///
+    /// # Errors
+    /// As the reactor refuses to let go of it.
+    pub fn into_std(self) -> io::Result<std::net::TcpListener> {
+        each!(self.inner, listener => listener.into_std())
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        each!(&self.inner, listener => listener.socket())
     }
 
     /// Waits for a connection. Several tasks may wait at once.
@@ -87,6 +103,33 @@ impl TcpListener {
         Ok((TcpStream { inner }, peer))
     }
 
+    /// Waits for a connection; of several tasks that poll, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        macro_rules! accept {
+            ($variant:path, $listener:expr) => {{
+                let (stream, peer) = ready!($listener.poll_accept(cx))?;
+                ($variant(stream), peer)
+            }};
+        }
+        let (inner, peer) = match &self.inner {
+            Each::Tokio(listener) => accept!(Each::Tokio, listener),
+            Each::Smol(listener) => accept!(Each::Smol, listener),
+            Each::AsyncStd(listener) => accept!(Each::AsyncStd, listener),
+            Each::Glommio(listener) => accept!(Each::Glommio, listener),
+        };
+        Poll::Ready(Ok((TcpStream { inner }, peer)))
+    }
+
+    sys::options! {
+        /// How many hops a packet may take (`IP_TTL`).
+        ttl() -> u32 = ttl_v4;
+        /// Sets how many hops a packet may take.
+        set_ttl(ttl: u32) -> () = set_ttl_v4;
+    }
+
     /// The address that it listens on, with the port that the system chose for port 0.
     ///
     /// # Errors
@@ -95,6 +138,8 @@ impl TcpListener {
         each!(&self.inner, listener => listener.local_addr())
     }
 }
+
+sys::descriptor!(TcpListener);
 
 impl anyrt_core::TcpListener for TcpListener {
     type Stream = TcpStream;

@@ -1,18 +1,22 @@
-//! TCP streams and their halves.
+//! TCP streams.
 
 use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
+use ::tokio::io::ReadBuf;
 use anyrt_core::Net;
 use anyrt_core::TcpStream as _;
 use anyrt_core::net::ToSocketAddrs;
+use socket2::SockRef;
 
-use crate::backend::{Each, async_std, each, glommio, smol, tokio};
+use super::tcp_split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::{stream_io, sys};
+use crate::backend::{Each, async_std, each, each_but_tokio, glommio, smol, tokio};
 use crate::runtime::Handle;
-
-/// The halves belong to different streams. They come back.
-pub type ReuniteError = anyrt_core::error::ReuniteError<OwnedReadHalf, OwnedWriteHalf>;
 
 /// A connection.
 ///
@@ -59,10 +63,26 @@ impl TcpStream {
     /// As the reactor refuses it.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// When no runtime is current; see [`runtime`](crate::runtime). With debug assertions, when the socket is
+    /// blocking.
     #[track_caller]
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
+        sys::check_nonblocking(&SockRef::from(&stream))?;
         Handle::current().tcp_stream_from_std(stream)
+    }
+
+    /// Stops being asynchronous. The socket stays non-blocking.
+    ///
+    /// # Errors
+    /// As the reactor refuses to let go of it.
+    pub fn into_std(self) -> io::Result<std::net::TcpStream> {
+        each!(self.inner, stream => stream.into_std())
+    }
+
+    /// The socket, for its options.
+    #[inline]
+    pub(super) fn socket(&self) -> SockRef<'_> {
+        each!(&self.inner, stream => stream.socket())
     }
 
     /// The address of the other side.
@@ -108,30 +128,96 @@ impl TcpStream {
         each!(&self.inner, stream => stream.peek(buf).await)
     }
 
+    /// Whether an error is pending, and takes it.
+    ///
+    /// # Errors
+    /// As the system's `getsockopt`.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket().take_error()
+    }
+
+    sys::options! {
+        /// Whether acknowledgements leave at once (`TCP_QUICKACK`).
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        quickack() -> bool = tcp_quickack;
+        /// Makes acknowledgements leave at once. The system may take it back at any time.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        set_quickack(quickack: bool) -> () = set_tcp_quickack;
+        /// How long closing waits for data that is not sent yet (`SO_LINGER`); `None` does not wait.
+        linger() -> Option<Duration> = linger;
+        /// Sets how long closing waits for data that is not sent yet.
+        #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
+        set_linger(linger: Option<Duration>) -> () = set_linger;
+        /// How many hops a packet may take (`IP_TTL`).
+        ttl() -> u32 = ttl_v4;
+        /// Sets how many hops a packet may take.
+        set_ttl(ttl: u32) -> () = set_ttl_v4;
+    }
+
+    /// Makes closing throw away what is not sent yet and send RST.
+    ///
+    /// # Errors
+    /// As the system's `setsockopt`.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.socket().set_linger(Some(Duration::ZERO))
+    }
+
+    /// Two halves that can be used at the same time, in one task.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        tcp_split::split(self)
+    }
+
     /// Two halves that can live in two tasks. Dropping the writing half sends FIN.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        let (read, write) = match self.inner {
-            Each::Tokio(stream) => {
-                let (read, write) = stream.into_split();
-                (Each::Tokio(read), Each::Tokio(write))
-            }
-            Each::Smol(stream) => {
-                let (read, write) = stream.into_split();
-                (Each::Smol(read), Each::Smol(write))
-            }
-            Each::AsyncStd(stream) => {
-                let (read, write) = stream.into_split();
-                (Each::AsyncStd(read), Each::AsyncStd(write))
-            }
-            Each::Glommio(stream) => {
-                let (read, write) = stream.into_split();
-                (Each::Glommio(read), Each::Glommio(write))
-            }
-        };
-        (
-            OwnedReadHalf { inner: read },
-            OwnedWriteHalf { inner: write },
-        )
+        tcp_split::into_split(self)
+    }
+
+    #[inline]
+    pub(super) fn poll_read_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Each::Tokio(stream) = &self.inner {
+            return stream.poll_read_shared(cx, buf);
+        }
+        each_but_tokio!(&self.inner, stream => stream_io::read_initialized(&mut &*stream, cx, buf))
+    }
+
+    #[inline]
+    pub(super) fn poll_write_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if let Each::Tokio(stream) = &self.inner {
+            return stream.poll_write_shared(cx, buf);
+        }
+        each_but_tokio!(&self.inner, stream => {
+            futures_io::AsyncWrite::poll_write(Pin::new(&mut &*stream), cx, buf)
+        })
+    }
+
+    #[inline]
+    pub(super) fn poll_write_vectored_shared(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let Each::Tokio(stream) = &self.inner {
+            return stream.poll_write_vectored_shared(cx, bufs);
+        }
+        each_but_tokio!(&self.inner, stream => {
+            futures_io::AsyncWrite::poll_write_vectored(Pin::new(&mut &*stream), cx, bufs)
+        })
+    }
+}
+
+sys::descriptor!(TcpStream);
+
+impl AsRef<Self> for TcpStream {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 
@@ -167,8 +253,12 @@ impl anyrt_core::TcpStream for TcpStream {
         self.into_split()
     }
 
-    fn reunite(read: OwnedReadHalf, write: OwnedWriteHalf) -> Result<Self, ReuniteError> {
+    fn reunite(
+        read: OwnedReadHalf,
+        write: OwnedWriteHalf,
+    ) -> Result<Self, anyrt_core::error::ReuniteError<OwnedReadHalf, OwnedWriteHalf>> {
         read.reunite(write)
+            .map_err(|error| anyrt_core::error::ReuniteError(error.0, error.1))
     }
 }
 
@@ -177,123 +267,3 @@ impl fmt::Debug for TcpStream {
         each!(&self.inner, stream => fmt::Debug::fmt(stream, f))
     }
 }
-
-type ReadHalf<S> = <S as anyrt_core::TcpStream>::OwnedReadHalf;
-type WriteHalf<S> = <S as anyrt_core::TcpStream>::OwnedWriteHalf;
-
-/// The reading half of a [`TcpStream`]. Dropping it alone does nothing to the connection.
-pub struct OwnedReadHalf {
-    pub(super) inner: Each<
-        ReadHalf<tokio::net::TcpStream>,
-        ReadHalf<smol::net::TcpStream>,
-        ReadHalf<async_std::net::TcpStream>,
-        ReadHalf<glommio::net::TcpStream>,
-    >,
-}
-
-/// The writing half of a [`TcpStream`]. Dropping it sends FIN.
-pub struct OwnedWriteHalf {
-    pub(super) inner: Each<
-        WriteHalf<tokio::net::TcpStream>,
-        WriteHalf<smol::net::TcpStream>,
-        WriteHalf<async_std::net::TcpStream>,
-        WriteHalf<glommio::net::TcpStream>,
-    >,
-}
-
-impl OwnedReadHalf {
-    /// The stream that the halves came from.
-    ///
-    /// # Errors
-    /// The halves, when they are not of one stream.
-    pub fn reunite(self, write: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
-        /// In terms of the facade's halves.
-        fn wrong<R, W>(
-            error: anyrt_core::error::ReuniteError<R, W>,
-            read: impl FnOnce(R) -> OwnedReadHalf,
-            write: impl FnOnce(W) -> OwnedWriteHalf,
-        ) -> ReuniteError {
-            anyrt_core::error::ReuniteError(read(error.0), write(error.1))
-        }
-        macro_rules! reunite {
-            ($stream:ty, $variant:path, $read:ident, $write:ident) => {
-                match <$stream>::reunite($read, $write) {
-                    Ok(stream) => Ok(TcpStream {
-                        inner: $variant(stream),
-                    }),
-                    Err(error) => Err(wrong(
-                        error,
-                        |half| OwnedReadHalf {
-                            inner: $variant(half),
-                        },
-                        |half| OwnedWriteHalf {
-                            inner: $variant(half),
-                        },
-                    )),
-                }
-            };
-        }
-        match (self.inner, write.inner) {
-            (Each::Tokio(r), Each::Tokio(w)) => {
-                reunite!(tokio::net::TcpStream, Each::Tokio, r, w)
-            }
-            (Each::Smol(r), Each::Smol(w)) => {
-                reunite!(smol::net::TcpStream, Each::Smol, r, w)
-            }
-            (Each::AsyncStd(r), Each::AsyncStd(w)) => {
-                reunite!(async_std::net::TcpStream, Each::AsyncStd, r, w)
-            }
-            (Each::Glommio(r), Each::Glommio(w)) => {
-                reunite!(glommio::net::TcpStream, Each::Glommio, r, w)
-            }
-            (read, write) => Err(anyrt_core::error::ReuniteError(
-                Self { inner: read },
-                OwnedWriteHalf { inner: write },
-            )),
-        }
-    }
-}
-
-impl OwnedWriteHalf {
-    /// The stream that the halves came from.
-    ///
-    /// # Errors
-    /// The halves, when they are not of one stream.
-    pub fn reunite(self, read: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
-        read.reunite(self)
-    }
-
-    /// Drops the half without telling the peer; the connection ends with the reading half.
-    pub fn forget(self) {
-        each!(self.inner, half => half.forget());
-    }
-}
-
-macro_rules! half {
-    ($($half:ident)*) => {$(
-        impl $half {
-            /// The address of the other side.
-            ///
-            /// # Errors
-            /// As the system's `getpeername`.
-            pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-                each!(&self.inner, half => half.peer_addr())
-            }
-
-            /// The address of this side.
-            ///
-            /// # Errors
-            /// As the system's `getsockname`.
-            pub fn local_addr(&self) -> io::Result<SocketAddr> {
-                each!(&self.inner, half => half.local_addr())
-            }
-        }
-
-        impl fmt::Debug for $half {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                each!(&self.inner, half => fmt::Debug::fmt(half, f))
-            }
-        }
-    )*};
-}
-half!(OwnedReadHalf OwnedWriteHalf);

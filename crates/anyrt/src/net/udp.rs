@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use anyrt_core::Net;
 use anyrt_core::UdpSocket as _;
 use anyrt_core::net::ToSocketAddrs;
+use socket2::SockRef;
 
-use super::first_address;
+use super::{no_address, resolved, sys};
 use crate::backend::{Each, async_std, each, glommio, smol, tokio};
 use crate::runtime::Handle;
 
@@ -41,10 +42,25 @@ impl UdpSocket {
     /// As the reactor refuses it.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// When no runtime is current; see [`runtime`](crate::runtime). With debug assertions, when the socket is
+    /// blocking.
     #[track_caller]
     pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
+        sys::check_nonblocking(&SockRef::from(&socket))?;
         Handle::current().udp_socket_from_std(socket)
+    }
+
+    /// Stops being asynchronous. The socket stays non-blocking.
+    ///
+    /// # Errors
+    /// As the reactor refuses to let go of it.
+    pub fn into_std(self) -> io::Result<std::net::UdpSocket> {
+        each!(self.inner, socket => socket.into_std())
+    }
+
+    /// The socket, for its options.
+    pub(super) fn socket(&self) -> SockRef<'_> {
+        each!(&self.inner, socket => socket.socket())
     }
 
     /// Sends one datagram to the first of `target`'s addresses; gives the number of bytes, which is always all.
@@ -55,7 +71,9 @@ impl UdpSocket {
     /// # Cancel safety
     /// A dropped future has sent nothing.
     pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], target: A) -> io::Result<usize> {
-        let target = first_address(target).await?;
+        let Some(target) = resolved(target).await?.next() else {
+            return Err(no_address("no addresses to send data to"));
+        };
         each!(&self.inner, socket => socket.send_to(buf, target).await)
     }
 
@@ -70,14 +88,20 @@ impl UdpSocket {
         each!(&self.inner, socket => socket.recv_from(buf).await)
     }
 
-    /// Fixes the peer to the first of `peer`'s addresses: [`send`](Self::send) goes there, and only what comes
-    /// from there is received.
+    /// Fixes the peer to the first of `peer`'s addresses that can be reached: [`send`](Self::send) goes there, and
+    /// only what comes from there is received.
     ///
     /// # Errors
-    /// As the system's `connect`.
+    /// As the system's `connect`, for the last address; [`io::ErrorKind::InvalidInput`] when there is no address.
     pub async fn connect<A: ToSocketAddrs>(&self, peer: A) -> io::Result<()> {
-        let peer = first_address(peer).await?;
-        each!(&self.inner, socket => socket.connect(peer).await)
+        let mut last = None;
+        for peer in resolved(peer).await? {
+            match each!(&self.inner, socket => socket.connect(peer).await) {
+                Ok(()) => return Ok(()),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| no_address("could not resolve to any address")))
     }
 
     /// Sends one datagram to the peer.
@@ -118,6 +142,8 @@ impl UdpSocket {
         each!(&self.inner, socket => socket.peer_addr())
     }
 }
+
+sys::descriptor!(UdpSocket);
 
 impl anyrt_core::UdpSocket for UdpSocket {
     async fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {

@@ -1,0 +1,128 @@
+//! The system calls of sockets that are ready, the same for all backends.
+//!
+//! They never raise `SIGPIPE`.
+
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::net::SocketAddr;
+
+use bytes::BufMut;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use socket2::SockRef;
+
+/// A datagram is not longer than this, and a read need not be.
+const LARGEST: usize = 65_536;
+
+#[cfg(not(any(target_vendor = "apple", windows)))]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+// There it is an option of the socket.
+#[cfg(any(target_vendor = "apple", windows))]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+pub(super) fn recv(socket: &SockRef<'_>, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
+    let (len, _) = rustix::net::recv(&**socket, buf, flags)?;
+    Ok(len)
+}
+
+pub(super) fn recv_from(
+    socket: &SockRef<'_>,
+    buf: &mut [u8],
+    flags: RecvFlags,
+) -> io::Result<(usize, SocketAddr)> {
+    let (len, _, sender) = rustix::net::recvfrom(&**socket, buf, flags)?;
+    let sender = sender.and_then(|sender| SocketAddr::try_from(sender).ok());
+    match sender {
+        Some(sender) => Ok((len, sender)),
+        None => Err(io::Error::other("sender not available")),
+    }
+}
+
+pub(super) fn recv_vectored(
+    socket: &SockRef<'_>,
+    bufs: &mut [IoSliceMut<'_>],
+) -> io::Result<usize> {
+    (&**socket).read_vectored(bufs)
+}
+
+pub(super) fn send(socket: &SockRef<'_>, buf: &[u8]) -> io::Result<usize> {
+    Ok(rustix::net::send(&**socket, buf, NO_SIGNAL)?)
+}
+
+pub(super) fn send_to(socket: &SockRef<'_>, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
+    Ok(rustix::net::sendto(&**socket, buf, NO_SIGNAL, &target)?)
+}
+
+pub(super) fn send_vectored(socket: &SockRef<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut nothing = SendAncillaryBuffer::default();
+    Ok(rustix::net::sendmsg(
+        &**socket,
+        bufs,
+        &mut nothing,
+        NO_SIGNAL,
+    )?)
+}
+
+/// Receives into `buf` by way of memory that is initialized, which costs a copy.
+pub(super) fn into_buf<B: BufMut, R>(
+    buf: &mut B,
+    receive: impl FnOnce(&mut [u8]) -> io::Result<R>,
+    len: impl FnOnce(&R) -> usize,
+) -> io::Result<R> {
+    let mut space = vec![0; buf.chunk_mut().len().min(LARGEST)];
+    let received = receive(&mut space)?;
+    buf.put_slice(&space[..len(&received)]);
+    Ok(received)
+}
+
+/// Tokio's check: a blocking socket would block the thread that runs the tasks.
+#[track_caller]
+pub(super) fn check_nonblocking(socket: &SockRef<'_>) -> io::Result<()> {
+    debug_assert!(
+        socket.nonblocking()?,
+        "Registering a blocking socket with the runtime is unsupported; make it non-blocking first \
+        (`set_nonblocking(true)`). See github.com/tokio-rs/tokio/issues/7172 for why."
+    );
+    Ok(())
+}
+
+/// Gives a socket its descriptor.
+macro_rules! descriptor {
+    ($($socket:ident)*) => {$(
+        #[cfg(unix)]
+        impl std::os::fd::AsFd for $socket {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                $crate::backend::each!(&self.inner, socket => socket.as_fd())
+            }
+        }
+
+        #[cfg(unix)]
+        impl std::os::fd::AsRawFd for $socket {
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                std::os::fd::AsFd::as_fd(self).as_raw_fd()
+            }
+        }
+
+        impl TryFrom<std::net::$socket> for $socket {
+            type Error = std::io::Error;
+
+            /// As [`from_std`](Self::from_std).
+            fn try_from(socket: std::net::$socket) -> Result<Self, Self::Error> {
+                Self::from_std(socket)
+            }
+        }
+    )*};
+}
+pub(super) use descriptor;
+
+/// Methods that read or write an option of the socket, the same for all backends.
+macro_rules! options {
+    ($($(#[$attribute:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $option:ident;)*) => {$(
+        $(#[$attribute])*
+        ///
+        /// # Errors
+        /// As the system's `getsockopt` or `setsockopt`.
+        pub fn $name(&self, $($argument: $type),*) -> io::Result<$result> {
+            self.socket().$option($($argument),*)
+        }
+    )*};
+}
+pub(super) use options;

@@ -1,0 +1,278 @@
+//! A TCP socket that is neither listening nor connected yet.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyrt_core::Net;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use super::{TcpListener, TcpStream, sys};
+use crate::io::Interest;
+use crate::runtime::Handle;
+
+/// A TCP socket that is neither listening nor connected yet, to set options before it is.
+///
+/// Unlike [`TcpListener::bind`] it sets none by itself.
+///
+/// # Examples
+/// ```no_run
+/// use anyrt::net::TcpSocket;
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let socket = TcpSocket::new_v4()?;
+/// socket.set_reuseaddr(true)?;
+/// socket.bind(([127, 0, 0, 1], 7000).into())?;
+/// let listener = socket.listen(1024)?;
+/// # Ok(()) }
+/// ```
+pub struct TcpSocket {
+    inner: Socket,
+}
+
+impl TcpSocket {
+    /// A socket for IPv4 addresses.
+    ///
+    /// # Errors
+    /// As the system's `socket`.
+    pub fn new_v4() -> io::Result<Self> {
+        Self::new(Domain::IPV4)
+    }
+
+    /// A socket for IPv6 addresses.
+    ///
+    /// # Errors
+    /// As the system's `socket`.
+    pub fn new_v6() -> io::Result<Self> {
+        Self::new(Domain::IPV6)
+    }
+
+    fn new(domain: Domain) -> io::Result<Self> {
+        let inner = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        inner.set_nonblocking(true)?;
+        Ok(Self { inner })
+    }
+
+    /// Takes over a socket of std's, which must be neither listening nor connected if it is to be so here.
+    ///
+    /// It must be non-blocking.
+    pub fn from_std_stream(std_stream: std::net::TcpStream) -> Self {
+        Self {
+            inner: std_stream.into(),
+        }
+    }
+
+    fn socket(&self) -> &Socket {
+        &self.inner
+    }
+
+    sys::options! {
+        /// Whether the system asks silent peers if they are still there (`SO_KEEPALIVE`).
+        keepalive() -> bool = keepalive;
+        /// Makes the system ask silent peers if they are still there.
+        set_keepalive(keepalive: bool) -> () = set_keepalive;
+        /// Whether an address may be bound that connections of the past still hold (`SO_REUSEADDR`).
+        reuseaddr() -> bool = reuse_address;
+        /// Allows to bind an address that connections of the past still hold.
+        set_reuseaddr(reuseaddr: bool) -> () = set_reuse_address;
+        /// Whether several sockets may share the address (`SO_REUSEPORT`).
+        #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+        reuseport() -> bool = reuse_port;
+        /// Allows several sockets, all with this option, to share the address.
+        #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+        set_reuseport(reuseport: bool) -> () = set_reuse_port;
+        /// How long closing waits for data that is not sent yet (`SO_LINGER`); `None` does not wait.
+        linger() -> Option<Duration> = linger;
+        /// Sets how long closing waits for data that is not sent yet.
+        #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
+        set_linger(linger: Option<Duration>) -> () = set_linger;
+        /// Whether small writes leave at once (`TCP_NODELAY`).
+        nodelay() -> bool = tcp_nodelay;
+        /// Makes small writes leave at once.
+        set_nodelay(nodelay: bool) -> () = set_tcp_nodelay;
+        /// The traffic class of IPv6 packets (`IPV6_TCLASS`).
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "freebsd"))]
+        tclass_v6() -> u32 = tclass_v6;
+        /// Sets the traffic class of IPv6 packets.
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "freebsd"))]
+        set_tclass_v6(tclass: u32) -> () = set_tclass_v6;
+        /// The type of service of IPv4 packets (`IP_TOS`).
+        tos_v4() -> u32 = tos_v4;
+        /// Sets the type of service of IPv4 packets.
+        set_tos_v4(tos: u32) -> () = set_tos_v4;
+        /// The type of service of IPv4 packets.
+        #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
+        #[doc(hidden)]
+        tos() -> u32 = tos_v4;
+        /// Sets the type of service of IPv4 packets.
+        #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
+        #[doc(hidden)]
+        set_tos(tos: u32) -> () = set_tos_v4;
+        /// The network device that it is bound to (`SO_BINDTODEVICE`).
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
+        device() -> Option<Vec<u8>> = device;
+        /// Binds it to a network device, or to none.
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
+        bind_device(interface: Option<&[u8]>) -> () = bind_device;
+        /// Whether an error is pending, and takes it (`SO_ERROR`).
+        take_error() -> Option<io::Error> = take_error;
+    }
+
+    /// Makes closing throw away what is not sent yet and send RST.
+    ///
+    /// # Errors
+    /// As the system's `setsockopt`.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.inner.set_linger(Some(Duration::ZERO))
+    }
+
+    /// How much is kept that is not sent yet (`SO_SNDBUF`), which on Linux is twice what was set.
+    ///
+    /// # Errors
+    /// As the system's `getsockopt`.
+    pub fn send_buffer_size(&self) -> io::Result<u32> {
+        self.inner.send_buffer_size().map(saturated)
+    }
+
+    /// Sets how much is kept that is not sent yet.
+    ///
+    /// # Errors
+    /// As the system's `setsockopt`.
+    pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
+        self.inner.set_send_buffer_size(size as usize)
+    }
+
+    /// How much is kept that is not read yet (`SO_RCVBUF`), which on Linux is twice what was set.
+    ///
+    /// # Errors
+    /// As the system's `getsockopt`.
+    pub fn recv_buffer_size(&self) -> io::Result<u32> {
+        self.inner.recv_buffer_size().map(saturated)
+    }
+
+    /// Sets how much is kept that is not read yet.
+    ///
+    /// # Errors
+    /// As the system's `setsockopt`.
+    pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
+        self.inner.set_recv_buffer_size(size as usize)
+    }
+
+    /// The address that it is bound to.
+    ///
+    /// # Errors
+    /// As the system's `getsockname`; [`io::ErrorKind::InvalidInput`] when it is no IP address.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()?.as_socket().ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "invalid address family (not IPv4 or IPv6)",
+            )
+        })
+    }
+
+    /// Binds it to an address.
+    ///
+    /// # Errors
+    /// As the system's `bind`.
+    pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
+        self.inner.bind(&addr.into())
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// As the system's `connect`.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    ///
+    /// # Cancel safety
+    /// Dropping it closes the half-open connection.
+    pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
+        match self.inner.connect(&addr.into()) {
+            Err(error) if !is_in_progress(&error) => return Err(error),
+            _ => {}
+        }
+        let stream = Handle::current().tcp_stream_from_std(self.inner.into())?;
+        stream
+            .async_io(Interest::WRITABLE, || connected(&stream.socket()))
+            .await?;
+        Ok(stream)
+    }
+
+    /// Listens. `backlog` connections wait to be accepted; the system may allow fewer.
+    ///
+    /// # Errors
+    /// As the system's `listen`.
+    ///
+    /// # Panics
+    /// When no runtime is current; see [`runtime`](crate::runtime).
+    #[track_caller]
+    pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
+        self.inner
+            .listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+        Handle::current().tcp_listener_from_std(self.inner.into())
+    }
+}
+
+fn saturated(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+fn is_in_progress(error: &io::Error) -> bool {
+    let in_progress = rustix::io::Errno::INPROGRESS.raw_os_error();
+    error.raw_os_error() == Some(in_progress) || error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// Whether connecting has come to its end, and to which one. Readiness alone may be a false alarm.
+fn connected(socket: &SockRef<'_>) -> io::Result<()> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        result => result.map(drop),
+    }
+}
+
+impl fmt::Debug for TcpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.inner, f)
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+
+    use super::TcpSocket;
+
+    impl AsFd for TcpSocket {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.inner.as_fd()
+        }
+    }
+
+    impl AsRawFd for TcpSocket {
+        fn as_raw_fd(&self) -> RawFd {
+            self.inner.as_raw_fd()
+        }
+    }
+
+    impl IntoRawFd for TcpSocket {
+        fn into_raw_fd(self) -> RawFd {
+            self.inner.into_raw_fd()
+        }
+    }
+
+    /// Where Tokio has `FromRawFd`, which nobody can check.
+    impl From<OwnedFd> for TcpSocket {
+        fn from(fd: OwnedFd) -> Self {
+            Self { inner: fd.into() }
+        }
+    }
+}

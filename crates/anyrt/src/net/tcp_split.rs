@@ -1,0 +1,374 @@
+//! The halves of a TCP stream, borrowed and owned. Either works through a shared reference to the stream.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::BufMut;
+
+use super::TcpStream;
+use crate::io::{Interest, Ready};
+
+/// The reading half that [`TcpStream::split`] lends.
+#[derive(Debug)]
+pub struct ReadHalf<'a>(&'a TcpStream);
+
+/// The writing half that [`TcpStream::split`] lends. Dropping it does nothing to the connection.
+#[derive(Debug)]
+pub struct WriteHalf<'a>(&'a TcpStream);
+
+/// The reading half of a [`TcpStream`]. Dropping it alone does nothing to the connection.
+#[derive(Debug)]
+pub struct OwnedReadHalf {
+    stream: Arc<TcpStream>,
+}
+
+/// The writing half of a [`TcpStream`]. Dropping it sends FIN.
+#[derive(Debug)]
+pub struct OwnedWriteHalf {
+    stream: Arc<TcpStream>,
+    shutdown_on_drop: bool,
+}
+
+/// The halves belong to different streams. They come back.
+#[derive(Debug)]
+pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
+
+impl fmt::Display for ReuniteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tried to reunite halves that are not from the same socket")
+    }
+}
+
+impl Error for ReuniteError {}
+
+pub(super) fn split(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+    (ReadHalf(stream), WriteHalf(stream))
+}
+
+pub(super) fn into_split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+    let stream = Arc::new(stream);
+    let read = OwnedReadHalf {
+        stream: Arc::clone(&stream),
+    };
+    let write = OwnedWriteHalf {
+        stream,
+        shutdown_on_drop: true,
+    };
+    (read, write)
+}
+
+fn reunite(read: OwnedReadHalf, write: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+    if !Arc::ptr_eq(&read.stream, &write.stream) {
+        return Err(ReuniteError(read, write));
+    }
+    write.forget();
+    match Arc::try_unwrap(read.stream) {
+        Ok(stream) => Ok(stream),
+        Err(_) => unreachable!("a stream has two halves"),
+    }
+}
+
+impl OwnedReadHalf {
+    /// The stream that the halves came from.
+    ///
+    /// # Errors
+    /// The halves, when they are not of one stream.
+    pub fn reunite(self, other: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+        reunite(self, other)
+    }
+}
+
+impl OwnedWriteHalf {
+    /// The stream that the halves came from.
+    ///
+    /// # Errors
+    /// The halves, when they are not of one stream.
+    pub fn reunite(self, other: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
+        reunite(other, self)
+    }
+
+    /// Drops the half without telling the peer; the connection ends with the reading half.
+    pub fn forget(mut self) {
+        self.shutdown_on_drop = false;
+    }
+}
+
+impl Drop for OwnedWriteHalf {
+    fn drop(&mut self) {
+        if self.shutdown_on_drop {
+            // Nobody is left to hear of an error; a peer that has gone needs no FIN.
+            let _ = self.stream.socket().shutdown(Shutdown::Write);
+        }
+    }
+}
+
+impl AsRef<TcpStream> for ReadHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}
+
+impl AsRef<TcpStream> for WriteHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}
+
+impl AsRef<TcpStream> for OwnedReadHalf {
+    fn as_ref(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+impl AsRef<TcpStream> for OwnedWriteHalf {
+    fn as_ref(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+macro_rules! half {
+    ($($half:ty),*) => {$(
+        impl $half {
+            /// As [`TcpStream::ready`].
+            ///
+            /// # Errors
+            /// As there.
+            ///
+            /// # Cancel safety
+            /// Changes nothing.
+            pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+                self.as_ref().ready(interest).await
+            }
+
+            /// The address of the other side.
+            ///
+            /// # Errors
+            /// As the system's `getpeername`.
+            pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+                self.as_ref().peer_addr()
+            }
+
+            /// The address of this side.
+            ///
+            /// # Errors
+            /// As the system's `getsockname`.
+            pub fn local_addr(&self) -> io::Result<SocketAddr> {
+                self.as_ref().local_addr()
+            }
+        }
+    )*};
+}
+half!(ReadHalf<'_>, WriteHalf<'_>, OwnedReadHalf, OwnedWriteHalf);
+
+macro_rules! read_half {
+    ($($half:ty),*) => {$(
+        impl $half {
+            /// As [`TcpStream::poll_peek`].
+            ///
+            /// # Errors
+            /// As there.
+            pub fn poll_peek(
+                &mut self,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<usize>> {
+                self.as_ref().poll_peek(cx, buf)
+            }
+
+            /// As [`TcpStream::peek`].
+            ///
+            /// # Errors
+            /// As there.
+            ///
+            /// # Cancel safety
+            /// Takes nothing, whenever it is dropped.
+            pub async fn peek(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                self.as_ref().peek(buf).await
+            }
+
+            /// As [`TcpStream::readable`].
+            ///
+            /// # Errors
+            /// As there.
+            ///
+            /// # Cancel safety
+            /// Changes nothing.
+            pub async fn readable(&self) -> io::Result<()> {
+                self.as_ref().readable().await
+            }
+
+            /// As [`TcpStream::try_read`].
+            ///
+            /// # Errors
+            /// As there.
+            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.as_ref().try_read(buf)
+            }
+
+            /// As [`TcpStream::try_read_vectored`].
+            ///
+            /// # Errors
+            /// As there.
+            pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                self.as_ref().try_read_vectored(bufs)
+            }
+
+            /// As [`TcpStream::try_read_buf`].
+            ///
+            /// # Errors
+            /// As there.
+            pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+                self.as_ref().try_read_buf(buf)
+            }
+        }
+
+        impl AsyncRead for $half {
+            #[inline]
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                TcpStream::poll_read_shared((*self).as_ref(), cx, buf)
+            }
+        }
+
+        impl futures_io::AsyncRead for $half {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                let mut buf = ReadBuf::new(buf);
+                AsyncRead::poll_read(self, cx, &mut buf).map_ok(|()| buf.filled().len())
+            }
+        }
+    )*};
+}
+read_half!(ReadHalf<'_>, OwnedReadHalf);
+
+macro_rules! write_half {
+    ($($half:ty),*) => {$(
+        impl $half {
+            /// As [`TcpStream::writable`].
+            ///
+            /// # Errors
+            /// As there.
+            ///
+            /// # Cancel safety
+            /// Changes nothing.
+            pub async fn writable(&self) -> io::Result<()> {
+                self.as_ref().writable().await
+            }
+
+            /// As [`TcpStream::try_write`].
+            ///
+            /// # Errors
+            /// As there.
+            pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+                self.as_ref().try_write(buf)
+            }
+
+            /// As [`TcpStream::try_write_vectored`].
+            ///
+            /// # Errors
+            /// As there.
+            pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                self.as_ref().try_write_vectored(bufs)
+            }
+
+            fn shut_down(&mut self) -> Poll<io::Result<()>> {
+                let done = match self.as_ref().socket().shutdown(Shutdown::Write) {
+                    // The peer has gone already.
+                    Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+                    done => done,
+                };
+                if done.is_ok() {
+                    self.is_shut_down();
+                }
+                Poll::Ready(done)
+            }
+        }
+
+        impl AsyncWrite for $half {
+            #[inline]
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                TcpStream::poll_write_shared((*self).as_ref(), cx, buf)
+            }
+
+            #[inline]
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                TcpStream::poll_write_vectored_shared((*self).as_ref(), cx, bufs)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                // One system call on every backend.
+                true
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                // A write is a system call; nothing is held back.
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_shutdown(
+                mut self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+            ) -> Poll<io::Result<()>> {
+                self.shut_down()
+            }
+        }
+
+        impl futures_io::AsyncWrite for $half {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                AsyncWrite::poll_write(self, cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                AsyncWrite::poll_write_vectored(self, cx, bufs)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.shut_down()
+            }
+        }
+    )*};
+}
+write_half!(WriteHalf<'_>, OwnedWriteHalf);
+
+impl WriteHalf<'_> {
+    fn is_shut_down(&mut self) {}
+}
+
+impl OwnedWriteHalf {
+    /// It is done, so dropping the half does not do it again.
+    fn is_shut_down(&mut self) {
+        self.shutdown_on_drop = false;
+    }
+}

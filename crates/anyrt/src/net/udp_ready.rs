@@ -1,0 +1,365 @@
+//! The readiness of datagram sockets, and what uses it: without waiting, by polling, and by looking only.
+
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+
+use ::tokio::io::ReadBuf;
+use anyrt_core::readiness::{Direction, Readiness};
+use bytes::BufMut;
+use rustix::net::RecvFlags;
+
+use super::{UdpSocket, sys};
+use crate::backend::{Each, each};
+use crate::io::{Interest, Ready};
+
+/// An error, too, is something to receive.
+const RECEIVE: Interest = Interest::READABLE.add(Interest::ERROR);
+const TAKE: RecvFlags = RecvFlags::empty();
+const PEEK: RecvFlags = RecvFlags::PEEK;
+
+impl UdpSocket {
+    /// Waits until it is ready for something of `interest`. Any number of tasks may wait.
+    ///
+    /// It may end although the socket is not ready; then the next operation says so, and the next wait waits.
+    ///
+    /// # Errors
+    /// When the runtime of the socket has ended.
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        each!(&self.inner, socket => socket.ready(interest).await)
+    }
+
+    /// Waits until there is a datagram. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// As [`ready`](Self::ready).
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.ready(Interest::READABLE).await.map(drop)
+    }
+
+    /// Waits until there is room for a datagram. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// As [`ready`](Self::ready).
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.ready(Interest::WRITABLE).await.map(drop)
+    }
+
+    /// As [`readable`](Self::readable); of several tasks that poll, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`ready`](Self::ready).
+    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&self.inner, socket => socket.poll_ready(cx, Direction::Read))
+    }
+
+    /// As [`writable`](Self::writable); of several tasks that poll, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`ready`](Self::ready).
+    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&self.inner, socket => socket.poll_ready(cx, Direction::Write))
+    }
+
+    /// Runs `f` if the socket is known to be ready for something of `interest`. If `f` gives
+    /// [`io::ErrorKind::WouldBlock`], it is known not to be ready any more.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when it is not ready; those of `f`.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        f: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        each!(&self.inner, socket => socket.try_io(interest, f))
+    }
+
+    /// Runs `f` whenever the socket is ready for something of `interest`, until `f` gives something else than
+    /// [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// As [`ready`](Self::ready); those of `f`.
+    ///
+    /// # Cancel safety
+    /// A dropped future has done nothing, if an `f` that fails does nothing.
+    pub async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut f: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        each!(&self.inner, socket => socket.async_io(interest, &mut f).await)
+    }
+
+    fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        f: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        each!(&self.inner, socket => socket.poll_io(cx, direction, f))
+    }
+
+    /// As [`send`](Self::send); of several tasks that poll for sending, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Write, || sys::send(&self.socket(), buf))
+    }
+
+    /// Sends one datagram to the peer, if there is room.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when there is none; as [`send`](Self::send).
+    pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.try_io(Interest::WRITABLE, || sys::send(&self.socket(), buf))
+    }
+
+    /// As [`send_to`](Self::send_to); of several tasks that poll for sending, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`send_to`](Self::send_to).
+    pub fn poll_send_to(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        target: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Write, || {
+            sys::send_to(&self.socket(), buf, target)
+        })
+    }
+
+    /// Sends one datagram to `target`, if there is room.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when there is none; as [`send_to`](Self::send_to).
+    pub fn try_send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
+        self.try_io(Interest::WRITABLE, || {
+            sys::send_to(&self.socket(), buf, target)
+        })
+    }
+
+    /// As [`recv`](Self::recv); of several tasks that poll for receiving, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.poll_receive(cx, buf, TAKE)
+    }
+
+    /// Receives one datagram from the peer, if there is one.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when there is none; as [`recv`](Self::recv).
+    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.try_io(Interest::READABLE, || sys::recv(&self.socket(), buf, TAKE))
+    }
+
+    /// Receives one datagram from the peer, if there is one, and advances `buf`.
+    ///
+    /// # Errors
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        if let Each::Tokio(socket) = &self.inner {
+            return socket.try_recv_buf(buf);
+        }
+        sys::into_buf(buf, |space| self.try_recv(space), |&len| len)
+    }
+
+    /// Receives one datagram from the peer and advances `buf`.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    /// As [`recv`](Self::recv).
+    pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        if let Each::Tokio(socket) = &self.inner {
+            return socket.recv_buf(buf).await;
+        }
+        self.async_io(RECEIVE, || {
+            let receive = |space: &mut [u8]| sys::recv(&self.socket(), space, TAKE);
+            sys::into_buf(buf, receive, |&len| len)
+        })
+        .await
+    }
+
+    /// As [`recv_from`](Self::recv_from); of several tasks that poll for receiving, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    pub fn poll_recv_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<SocketAddr>> {
+        self.poll_receive_from(cx, buf, TAKE)
+    }
+
+    /// Receives one datagram and its sender, if there is one.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when there is none; as [`recv_from`](Self::recv_from).
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.try_io(Interest::READABLE, || {
+            sys::recv_from(&self.socket(), buf, TAKE)
+        })
+    }
+
+    /// Receives one datagram and its sender, if there is one, and advances `buf`.
+    ///
+    /// # Errors
+    /// As [`try_recv_from`](Self::try_recv_from).
+    pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
+        if let Each::Tokio(socket) = &self.inner {
+            return socket.try_recv_buf_from(buf);
+        }
+        sys::into_buf(buf, |space| self.try_recv_from(space), |&(len, _)| len)
+    }
+
+    /// Receives one datagram and its sender, and advances `buf`.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    ///
+    /// # Cancel safety
+    /// As [`recv_from`](Self::recv_from).
+    pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
+        if let Each::Tokio(socket) = &self.inner {
+            return socket.recv_buf_from(buf).await;
+        }
+        self.async_io(RECEIVE, || {
+            let receive = |space: &mut [u8]| sys::recv_from(&self.socket(), space, TAKE);
+            sys::into_buf(buf, receive, |&(len, _)| len)
+        })
+        .await
+    }
+
+    /// As [`recv`](Self::recv), but leaves the datagram there.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    /// Takes nothing, whenever it is dropped.
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.async_io(RECEIVE, || sys::recv(&self.socket(), buf, PEEK))
+            .await
+    }
+
+    /// As [`peek`](Self::peek); of several tasks that poll for receiving, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.poll_receive(cx, buf, PEEK)
+    }
+
+    /// As [`try_recv`](Self::try_recv), but leaves the datagram there.
+    ///
+    /// # Errors
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.try_io(Interest::READABLE, || sys::recv(&self.socket(), buf, PEEK))
+    }
+
+    /// As [`recv_from`](Self::recv_from), but leaves the datagram there.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    ///
+    /// # Cancel safety
+    /// Takes nothing, whenever it is dropped.
+    pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.async_io(RECEIVE, || sys::recv_from(&self.socket(), buf, PEEK))
+            .await
+    }
+
+    /// As [`peek_from`](Self::peek_from); of several tasks that poll for receiving, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    pub fn poll_peek_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<SocketAddr>> {
+        self.poll_receive_from(cx, buf, PEEK)
+    }
+
+    /// As [`try_recv_from`](Self::try_recv_from), but leaves the datagram there.
+    ///
+    /// # Errors
+    /// As [`try_recv_from`](Self::try_recv_from).
+    pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.try_io(Interest::READABLE, || {
+            sys::recv_from(&self.socket(), buf, PEEK)
+        })
+    }
+
+    /// Waits for a datagram and gives its sender; the datagram stays there.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    ///
+    /// # Cancel safety
+    /// Takes nothing, whenever it is dropped.
+    pub async fn peek_sender(&self) -> io::Result<SocketAddr> {
+        let sender = || sys::recv_from(&self.socket(), &mut [], PEEK);
+        Ok(self.async_io(RECEIVE, sender).await?.1)
+    }
+
+    /// As [`peek_sender`](Self::peek_sender); of several tasks that poll for receiving, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`recv_from`](Self::recv_from).
+    pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
+        let sender = || sys::recv_from(&self.socket(), &mut [], PEEK);
+        self.poll_io(cx, Direction::Read, sender)
+            .map_ok(|(_, sender)| sender)
+    }
+
+    /// The sender of the datagram that is there; the datagram stays.
+    ///
+    /// # Errors
+    /// As [`try_recv_from`](Self::try_recv_from).
+    pub fn try_peek_sender(&self) -> io::Result<SocketAddr> {
+        Ok(self.try_peek_from(&mut [])?.1)
+    }
+
+    fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        flags: RecvFlags,
+    ) -> Poll<io::Result<()>> {
+        let space = buf.initialize_unfilled();
+        let receive = || sys::recv(&self.socket(), space, flags);
+        let len = ready!(self.poll_io(cx, Direction::Read, receive))?;
+        buf.advance(len);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_receive_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        flags: RecvFlags,
+    ) -> Poll<io::Result<SocketAddr>> {
+        let space = buf.initialize_unfilled();
+        let receive = || sys::recv_from(&self.socket(), space, flags);
+        let (len, sender) = ready!(self.poll_io(cx, Direction::Read, receive))?;
+        buf.advance(len);
+        Poll::Ready(Ok(sender))
+    }
+}
