@@ -288,7 +288,8 @@ impl<H: Host> readiness::Reactor for Handle<H> {
 pub struct Socket<T: AsFd> {
     // `None` only while it is taken out.
     inner: Option<Async<T>>,
-    watch: OnceLock<Watch>,
+    // Few ask, so it takes little room.
+    watch: OnceLock<Box<Watch>>,
 }
 
 impl<T: AsFd> Socket<T> {
@@ -336,7 +337,7 @@ impl<T: AsFd> Socket<T> {
     fn start(&self) -> io::Result<&Source> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         let watch = match Watch::start(self.get().as_fd(), interest) {
-            Ok(watch) => self.watch.get_or_init(|| watch),
+            Ok(watch) => self.watch.get_or_init(|| Box::new(watch)),
             // Another thread was faster.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.watch.wait(),
             Err(error) => return Err(error),

@@ -110,7 +110,9 @@ impl TcpStream {
             }
             _ => {}
         }
-        let stream = Self::new(runtime, socket.into());
+        let stream = Self {
+            io: AsyncFd::connecting(runtime, socket.into()),
+        };
         stream.io.run(WRITE, connected).await?;
         Ok(stream)
     }

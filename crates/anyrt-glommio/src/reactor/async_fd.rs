@@ -65,6 +65,11 @@ impl<T: AsFd> AsyncFd<T> {
         Self::with(runtime, fd, BOTH, Ready::READABLE | Ready::WRITABLE)
     }
 
+    /// As [`unbound`](Self::unbound), when there can be nothing to read yet.
+    pub(crate) fn connecting(runtime: &GlommioRuntime, fd: T) -> Self {
+        Self::with(runtime, fd, BOTH, Ready::WRITABLE)
+    }
+
     fn with(runtime: &GlommioRuntime, fd: T, interest: Interest, ready: Ready) -> Self {
         Self {
             source: Arc::new(Source::new(ready)),

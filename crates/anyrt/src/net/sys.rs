@@ -5,12 +5,8 @@
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::SocketAddr;
 
-use bytes::BufMut;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::SockRef;
-
-/// A datagram is not longer than this, and a read need not be.
-const LARGEST: usize = 65_536;
 
 #[cfg(not(any(target_vendor = "apple", windows)))]
 const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
@@ -59,29 +55,6 @@ pub(super) fn send_vectored(socket: &SockRef<'_>, bufs: &[IoSlice<'_>]) -> io::R
         &mut nothing,
         NO_SIGNAL,
     )?)
-}
-
-/// Receives into `buf` by way of memory that is initialized, which costs a copy.
-pub(super) fn into_buf<B: BufMut, R>(
-    buf: &mut B,
-    receive: impl FnOnce(&mut [u8]) -> io::Result<R>,
-    len: impl FnOnce(&R) -> usize,
-) -> io::Result<R> {
-    let mut space = vec![0; buf.chunk_mut().len().min(LARGEST)];
-    let received = receive(&mut space)?;
-    buf.put_slice(&space[..len(&received)]);
-    Ok(received)
-}
-
-/// Tokio's check: a blocking socket would block the thread that runs the tasks.
-#[track_caller]
-pub(super) fn check_nonblocking(socket: &SockRef<'_>) -> io::Result<()> {
-    debug_assert!(
-        socket.nonblocking()?,
-        "Registering a blocking socket with the runtime is unsupported; make it non-blocking first \
-        (`set_nonblocking(true)`). See github.com/tokio-rs/tokio/issues/7172 for why."
-    );
-    Ok(())
 }
 
 /// Gives a socket its descriptor.

@@ -12,6 +12,7 @@ use socket2::SockRef;
 
 use super::{TcpStream, sys};
 use crate::backend::{Each, async_std, each, glommio, smol, tokio};
+use crate::io::fd_io::check_nonblocking;
 use crate::runtime::Handle;
 
 /// Accepts connections.
@@ -58,7 +59,7 @@ impl TcpListener {
     /// blocking.
     #[track_caller]
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
-        sys::check_nonblocking(&SockRef::from(&listener))?;
+        check_nonblocking(&listener)?;
         Handle::current().tcp_listener_from_std(listener)
     }
 

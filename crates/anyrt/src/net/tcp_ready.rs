@@ -10,6 +10,7 @@ use rustix::net::RecvFlags;
 
 use super::{TcpStream, sys};
 use crate::backend::{Each, each};
+use crate::io::read_buf::read_buf;
 use crate::io::{Interest, Ready};
 
 impl TcpStream {
@@ -121,7 +122,7 @@ impl TcpStream {
         if let Each::Tokio(stream) = &self.inner {
             return stream.try_read_buf(buf);
         }
-        sys::into_buf(buf, |space| self.try_read(space), |&len| len)
+        read_buf(buf, |space| self.try_read(space))
     }
 
     /// Writes as much as there is room for.

@@ -12,6 +12,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use bytes::BufMut;
 
 use super::TcpStream;
+use crate::io::bridge::{futures_read, futures_write};
 use crate::io::{Interest, Ready};
 
 /// The reading half that [`TcpStream::split`] lends.
@@ -238,20 +239,10 @@ macro_rules! read_half {
                 TcpStream::poll_read_shared((*self).as_ref(), cx, buf)
             }
         }
-
-        impl futures_io::AsyncRead for $half {
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &mut [u8],
-            ) -> Poll<io::Result<usize>> {
-                let mut buf = ReadBuf::new(buf);
-                AsyncRead::poll_read(self, cx, &mut buf).map_ok(|()| buf.filled().len())
-            }
-        }
     )*};
 }
 read_half!(ReadHalf<'_>, OwnedReadHalf);
+futures_read!(ReadHalf<'_> OwnedReadHalf);
 
 macro_rules! write_half {
     ($($half:ty),*) => {$(
@@ -332,35 +323,10 @@ macro_rules! write_half {
                 self.shut_down()
             }
         }
-
-        impl futures_io::AsyncWrite for $half {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                AsyncWrite::poll_write(self, cx, buf)
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                AsyncWrite::poll_write_vectored(self, cx, bufs)
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
-            }
-
-            fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.shut_down()
-            }
-        }
     )*};
 }
 write_half!(WriteHalf<'_>, OwnedWriteHalf);
+futures_write!(WriteHalf<'_> OwnedWriteHalf);
 
 impl WriteHalf<'_> {
     fn is_shut_down(&mut self) {}

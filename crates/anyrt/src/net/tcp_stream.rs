@@ -16,6 +16,7 @@ use socket2::SockRef;
 use super::tcp_split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{stream_io, sys};
 use crate::backend::{Each, async_std, each, each_but_tokio, glommio, smol, tokio};
+use crate::io::fd_io::check_nonblocking;
 use crate::runtime::Handle;
 
 /// A connection.
@@ -67,7 +68,7 @@ impl TcpStream {
     /// blocking.
     #[track_caller]
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
-        sys::check_nonblocking(&SockRef::from(&stream))?;
+        check_nonblocking(&stream)?;
         Handle::current().tcp_stream_from_std(stream)
     }
 

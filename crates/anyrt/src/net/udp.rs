@@ -11,6 +11,7 @@ use socket2::SockRef;
 
 use super::{no_address, resolved, sys};
 use crate::backend::{Each, async_std, each, glommio, smol, tokio};
+use crate::io::fd_io::check_nonblocking;
 use crate::runtime::Handle;
 
 /// Sends and receives datagrams. Several tasks may use it at once.
@@ -46,7 +47,7 @@ impl UdpSocket {
     /// blocking.
     #[track_caller]
     pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
-        sys::check_nonblocking(&SockRef::from(&socket))?;
+        check_nonblocking(&socket)?;
         Handle::current().udp_socket_from_std(socket)
     }
 

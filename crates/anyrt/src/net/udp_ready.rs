@@ -11,6 +11,7 @@ use rustix::net::RecvFlags;
 
 use super::{UdpSocket, sys};
 use crate::backend::{Each, each};
+use crate::io::read_buf::read_buf;
 use crate::io::{Interest, Ready};
 
 /// An error, too, is something to receive.
@@ -173,7 +174,7 @@ impl UdpSocket {
         if let Each::Tokio(socket) = &self.inner {
             return socket.try_recv_buf(buf);
         }
-        sys::into_buf(buf, |space| self.try_recv(space), |&len| len)
+        read_buf(buf, |space| self.try_recv(space))
     }
 
     /// Receives one datagram from the peer and advances `buf`.
@@ -188,8 +189,7 @@ impl UdpSocket {
             return socket.recv_buf(buf).await;
         }
         self.async_io(RECEIVE, || {
-            let receive = |space: &mut [u8]| sys::recv(&self.socket(), space, TAKE);
-            sys::into_buf(buf, receive, |&len| len)
+            read_buf(buf, |space| sys::recv(&self.socket(), space, TAKE))
         })
         .await
     }
@@ -224,7 +224,7 @@ impl UdpSocket {
         if let Each::Tokio(socket) = &self.inner {
             return socket.try_recv_buf_from(buf);
         }
-        sys::into_buf(buf, |space| self.try_recv_from(space), |&(len, _)| len)
+        read_buf_from(buf, |space| self.try_recv_from(space))
     }
 
     /// Receives one datagram and its sender, and advances `buf`.
@@ -239,8 +239,7 @@ impl UdpSocket {
             return socket.recv_buf_from(buf).await;
         }
         self.async_io(RECEIVE, || {
-            let receive = |space: &mut [u8]| sys::recv_from(&self.socket(), space, TAKE);
-            sys::into_buf(buf, receive, |&(len, _)| len)
+            read_buf_from(buf, |space| sys::recv_from(&self.socket(), space, TAKE))
         })
         .await
     }
@@ -361,5 +360,23 @@ impl UdpSocket {
         let (len, sender) = ready!(self.poll_io(cx, Direction::Read, receive))?;
         buf.advance(len);
         Poll::Ready(Ok(sender))
+    }
+}
+
+/// As [`read_buf`], with the sender.
+fn read_buf_from<B: BufMut>(
+    buf: &mut B,
+    mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+) -> io::Result<(usize, SocketAddr)> {
+    let mut from = None;
+    let len = read_buf(buf, |space| {
+        let (len, sender) = receive(space)?;
+        from = Some(sender);
+        Ok(len)
+    })?;
+    match from {
+        Some(from) => Ok((len, from)),
+        // There is no room at all; the datagram is cut off.
+        None => receive(&mut []),
     }
 }
