@@ -146,7 +146,10 @@ fn bytes(text: &str) -> std::result::Result<u64, Box<dyn std::error::Error>> {
 fn run(options: &Options) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let begin = Instant::now();
     let mut machine = Machine::read();
-    let mut plan = plan::plan(options.quick, options.native);
+    let size = options
+        .size
+        .unwrap_or(if options.quick { 64 << 20 } else { 1 << 30 });
+    let mut plan = plan::plan(options.quick, options.native, size);
     if let Some(word) = &options.only {
         plan.retain(|item| {
             item.rows

@@ -54,6 +54,8 @@ names!(Via { Native = "native", Generic = "generic", Facade = "facade" });
 
 // Each of these compiles the one source text of the operations, `subject/ops.rs`, against its own `Rt`.
 pub mod facade;
+#[cfg(feature = "cli")]
+pub mod files;
 #[cfg(feature = "async-std")]
 pub mod generic_async_std;
 #[cfg(feature = "glommio")]

@@ -19,6 +19,8 @@ pub enum Work {
     Timers(usize),
     /// 1,000 sleeping tasks for as long; milliseconds of CPU per second.
     Idle(Duration),
+    /// Writes and reads a file of so many bytes, and pages of it for as long.
+    Files { size: u64, time: Duration },
     /// Serves echo until killed; prints its address.
     Echo,
     /// Serves a minimal HTTP until killed; prints its address.

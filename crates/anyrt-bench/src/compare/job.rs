@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub(crate) enum Contender {
     RawUring,
     PollLoop,
     Eventfd,
+    Std,
 }
 
 impl Contender {
@@ -40,6 +42,7 @@ impl Contender {
             Self::RawUring => "raw io_uring".to_owned(),
             Self::PollLoop => "bare poll loop".to_owned(),
             Self::Eventfd => "eventfd, two threads".to_owned(),
+            Self::Std => "std, blocking".to_owned(),
         }
     }
 
@@ -50,6 +53,7 @@ impl Contender {
             Self::RawUring => ["raw", "uring"],
             Self::PollLoop => ["raw", "poll"],
             Self::Eventfd => ["raw", "eventfd"],
+            Self::Std => ["raw", "std"],
         }
     }
 }
@@ -118,6 +122,11 @@ fn spell(work: &Work) -> [String; 3] {
         Work::Memory(tasks) => ("memory", String::from("0"), *tasks),
         Work::Timers(timers) => ("timers", String::from("0"), *timers),
         Work::Idle(time) => ("idle", micros(time), 0),
+        Work::Files { size, time } => (
+            "files",
+            micros(time),
+            usize::try_from(*size).unwrap_or(usize::MAX),
+        ),
         Work::Echo => ("echo", String::from("0"), 0),
         Work::Http => ("http", String::from("0"), 0),
     };
@@ -126,7 +135,7 @@ fn spell(work: &Work) -> [String; 3] {
 
 fn read_work(name: &str, time: &str, number: &str) -> Result<Work> {
     let time = Duration::from_micros(time.parse()?);
-    let number = number.parse()?;
+    let number: usize = number.parse()?;
     Ok(match name {
         "spawn" => Work::Spawn1000(time),
         "yield" => Work::Yield {
@@ -138,6 +147,10 @@ fn read_work(name: &str, time: &str, number: &str) -> Result<Work> {
         "memory" => Work::Memory(number),
         "timers" => Work::Timers(number),
         "idle" => Work::Idle(time),
+        "files" => Work::Files {
+            size: number as u64,
+            time,
+        },
         "echo" => Work::Echo,
         "http" => Work::Http,
         _ => return Err(fail(format!("no work {name}"))),
@@ -289,6 +302,26 @@ fn pin(cores: &str) -> Result<()> {
     Ok(())
 }
 
+/// A file that goes with its guard.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self> {
+        let directory = crate::target_directory()?.join("compare");
+        std::fs::create_dir_all(&directory)?;
+        Ok(Self(
+            directory.join(format!("scratch-{}", std::process::id())),
+        ))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // If it is gone already, so much the better.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 /// The child that works: `CORES VIA BACKEND NAME TIME NUMBER`.
 pub(crate) fn work(mut args: impl Iterator<Item = String>) -> Result<()> {
     let mut next = || args.next().ok_or_else(|| fail("an argument is missing"));
@@ -302,11 +335,21 @@ pub(crate) fn work(mut args: impl Iterator<Item = String>) -> Result<()> {
             Backend::AsyncStd => subject::native_async_std::work(backend, work),
             Backend::Glommio => subject::native_glommio::work(backend, work),
         },
-        (Some(_), Some(backend)) => subject::facade::work(backend, work),
+        (Some(_), Some(backend)) => match work {
+            Work::Files { size, time } => {
+                let file = Scratch::new()?;
+                subject::files::through_anyrt(backend, &file.0, size, time)
+            }
+            work => subject::facade::work(backend, work),
+        },
         _ => match (name.as_str(), work) {
             ("epoll", _) => return Ok(floor::epoll_echo()?),
             ("uring", _) => return Ok(uring::echo()?),
             ("poll", Work::Yield { time, .. }) => vec![floor::poll_loop(time)],
+            ("std", Work::Files { size, time }) => {
+                let file = Scratch::new()?;
+                subject::files::through_std(&file.0, size, time)
+            }
             ("eventfd", Work::Wake(time)) => vec![floor::eventfd_wake(time)?],
             _ => return Err(fail("no such floor")),
         },

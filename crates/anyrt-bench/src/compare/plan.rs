@@ -50,7 +50,7 @@ fn row(id: &str, group: &'static str, title: &str, unit: &'static str) -> Row {
 }
 
 /// All that is measured.
-pub(crate) fn plan(quick: bool, native: bool) -> Vec<Item> {
+pub(crate) fn plan(quick: bool, native: bool, size: u64) -> Vec<Item> {
     let mut runtimes = Vec::new();
     for &backend in Backend::ALL {
         runtimes.push(Contender::Runtime(backend, Via::Facade));
@@ -62,7 +62,51 @@ pub(crate) fn plan(quick: bool, native: bool) -> Vec<Item> {
     let mut plan = tasks(&runtimes, time);
     plan.extend(memory(&runtimes, quick));
     plan.extend(servers(&runtimes, quick));
+    plan.push(files(size, time));
     plan
+}
+
+/// Through anyrt alone: natively each runtime has files of another kind.
+fn files(size: u64, time: Duration) -> Item {
+    let mut contenders: Vec<Contender> = Backend::ALL
+        .iter()
+        .map(|&backend| Contender::Runtime(backend, Via::Facade))
+        .collect();
+    contenders.push(Contender::Std);
+    let megabytes = size >> 20;
+    let throughput = |id: &str, title: &str| {
+        let mut row = row(id, FILES, title, "MB/s");
+        row.higher_is_better = true;
+        row
+    };
+    Item {
+        job: Job::Work {
+            work: Work::Files { size, time },
+            placement: Placement::TwoCores,
+        },
+        contenders,
+        rows: vec![
+            (
+                "write",
+                throughput(
+                    "file-write",
+                    &format!("Write {megabytes} MiB in blocks of 64 KiB"),
+                ),
+            ),
+            (
+                "read",
+                throughput(
+                    "file-read",
+                    &format!("Read {megabytes} MiB in blocks of 64 KiB"),
+                ),
+            ),
+            (
+                "random",
+                row("file-random", FILES, "Seek and read a page of 4 KiB", "µs"),
+            ),
+        ],
+        once: false,
+    }
 }
 
 fn tasks(runtimes: &[Contender], time: Duration) -> Vec<Item> {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use anyrt_bench::{Backend, Row, Via};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -43,6 +44,15 @@ impl Probe {
             backend,
             via: Via::Native,
             build: Build::Alone,
+        }
+    }
+
+    /// How many runs are compared. Where the reactor is looked at after a time, not after a number of polls, one run
+    /// does so more often than another.
+    const fn runs(self) -> usize {
+        match self.backend {
+            Backend::Tokio => 1,
+            _ => 3,
         }
     }
 
@@ -184,7 +194,7 @@ impl Probes {
         self.valgrind
     }
 
-    /// Measures every row on every probe; the least of `times` measurements.
+    /// Measures every row on every probe; each run `times` as often as usual.
     pub(crate) fn measure(&self, plan: &[Probe], rows: &[Row], times: usize) -> Measured {
         let jobs: Vec<(Probe, Row)> = plan
             .iter()
@@ -198,8 +208,7 @@ impl Probes {
                 scope.spawn(|| {
                     while let Some(&(probe, row)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                         bar.set_message(format!("{}, {probe}", row.name()));
-                        let counts = (0..times.max(1)).map(|_| self.slope(probe, row));
-                        if let Some(counts) = counts.flatten().reduce(Counts::least) {
+                        if let Some(counts) = self.slope(probe, row, times * probe.runs()) {
                             let mut measured = measured.lock().expect("no thread panics");
                             measured.insert((probe, row as usize), counts);
                         } else {
@@ -214,10 +223,15 @@ impl Probes {
         measured.into_inner().expect("no thread panics")
     }
 
-    /// What one operation adds.
-    fn slope(&self, probe: Probe, row: Row) -> Option<Counts> {
+    /// What one operation adds: from the least of some short runs to the least of some long ones.
+    fn slope(&self, probe: Probe, row: Row, times: usize) -> Option<Counts> {
         let n = row.count();
-        let (once, thrice) = (self.run(probe, row, n)?, self.run(probe, row, 3 * n)?);
+        let least = |n| {
+            (0..times)
+                .filter_map(|_| self.run(probe, row, n))
+                .reduce(Counts::least)
+        };
+        let (once, thrice) = (least(n)?, least(3 * n)?);
         let per_operation = |once: f64, thrice: f64| (thrice - once) / (2 * n) as f64;
         Some(Counts {
             instructions: once
@@ -246,10 +260,7 @@ impl Probes {
             // The native executor's threads: one, as everywhere.
             .env("ASYNC_STD_THREAD_COUNT", "1")
             .env("SMOL_THREADS", "1");
-        let output = command
-            .output()
-            .ok()
-            .filter(|output| output.status.success())?;
+        let output = finish(command)?;
         let printed = String::from_utf8(output.stdout).ok()?;
         let (allocations, bytes) = printed.trim().split_once(' ')?;
         let report = String::from_utf8_lossy(&output.stderr);
@@ -262,6 +273,28 @@ impl Probes {
             bytes: bytes.parse().ok()?,
         })
     }
+}
+
+/// Waits for the program; `None` when it fails, or hangs, as a lost wake-up would make it.
+fn finish(mut command: Command) -> Option<Output> {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    let deadline = Instant::now() + PATIENCE;
+    // What they print fits into a pipe, so they never wait for a reader.
+    while child.try_wait().ok()?.is_none() {
+        if Instant::now() > deadline {
+            // Valgrind takes no other signal while its program waits.
+            child.kill().ok()?;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().ok()?;
+    output.status.success().then_some(output)
 }
 
 fn spinner(length: usize) -> ProgressBar {

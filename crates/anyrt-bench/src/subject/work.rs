@@ -25,6 +25,7 @@ pub fn work(backend: Backend, work: Work) -> Vec<Figure> {
         Work::Memory(tasks) => host.run(move |rt| memory(rt, tasks, report)),
         Work::Timers(timers) => host.run(move |rt| fire(rt, timers, report)),
         Work::Idle(time) => host.run(move |rt| idle(rt, time, report)),
+        Work::Files { .. } => panic!("files are compared through the facade alone"),
         Work::Echo => host.run(echo),
         Work::Http => host.run(http),
     }
