@@ -149,8 +149,7 @@ fn machine(html: &mut String, report: &Report) -> Result<(), Box<dyn Error>> {
         .collect();
     writeln!(
         html,
-        "<footer>\n<h2>How it was measured</h2>\n<p>Medians of {} rounds in {:.0} s, each measurement in a process of \
-         its own, the runtimes in another order each round. Whiskers go from the least to the most; <b>!</b> marks a \
+        "<footer>\n<h2>How it was measured</h2>\n<p>Medians; rounds: {}; {:.0} s in all. Each measurement is a process of its own, the runtimes in another order each round. Whiskers go from the least to the most; <b>!</b> marks a \
          figure whose rounds lie more than 15 % apart: take it for an order of magnitude.</p>\n<p>{}</p>\n<p>{}</p>\n\
          <p><code>cargo run --release -p anyrt-bench -- {}</code></p>\n</footer>",
         report.rounds,

@@ -58,6 +58,9 @@ impl Dialogue {
     }
 }
 
+/// A minute, in nanoseconds; what takes longer counts as that.
+const LONGEST: u64 = 60_000_000_000;
+
 struct Connection {
     stream: TcpStream,
     /// When the request that is under way was due.
@@ -105,7 +108,7 @@ pub(crate) fn run(
         epoll,
         request: dialogue.request(),
         answer: dialogue.answer(),
-        latencies: Histogram::new(3).map_err(io::Error::other)?,
+        latencies: Histogram::new_with_max(LONGEST, 3).map_err(io::Error::other)?,
         requests: 0,
         counts_from: begin + warm_up,
     };

@@ -308,8 +308,8 @@ fn figures(id: &str, group: &'static str, title: &str, open: bool) -> Vec<(&'sta
     vec![
         row("rate", "requests", "per second", !open),
         row("cpu", "CPU of the server", "µs per request", true),
-        row("p50", "latency P50", "µs", false),
-        row("p99", "latency P99", "µs", false),
+        row("p50", "latency P50", "µs", id.ends_with("same")),
+        row("p99", "latency P99", "µs", open),
         row("p999", "latency P99.9", "µs", false),
         row("max", "latency, longest", "µs", false),
         row(

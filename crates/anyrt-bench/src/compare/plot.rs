@@ -9,10 +9,10 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::terminal::number;
 use super::{Line, Result};
 
-const WIDTH: u32 = 460;
+const WIDTH: u32 = 480;
 const BAR: i32 = 20;
 const GAP: i32 = 10;
-const NAMES: i32 = 128;
+const NAMES: i32 = 142;
 const NUMBERS: i32 = 74;
 
 /// Replaced in the SVG by what the page's style says, so that a plot follows dark and light.
@@ -84,7 +84,7 @@ fn bar(
 ) -> std::result::Result<(), Box<dyn Error>> {
     let (middle, spread) = (top + BAR / 2, result.spread);
     let style = |anchor| {
-        ("sans-serif", 13)
+        ("sans-serif", 16)
             .into_font()
             .color(&INK)
             .pos(Pos::new(anchor, VPos::Center))

@@ -84,7 +84,7 @@ pub(crate) fn tables(report: &Report) -> String {
     }
     let _ = write!(
         text,
-        "\nMedians of {} rounds; ! = the rounds lie more than 15 % apart, so take it for an order of magnitude.\n",
+        "\nMedians; rounds: {}; ! = the rounds lie more than 15 % apart, so take it for an order of magnitude.\n",
         report.rounds
     );
     for answer in &report.summary {

@@ -54,10 +54,6 @@ impl Host {
         }
     }
 
-    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.block_on(future)
-    }
-
     pub fn block_on_ready(&self) {
         self.runtime.block_on(std::future::ready(()));
     }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyrt::fs::File;
@@ -16,7 +17,15 @@ const PAGE: usize = 4096;
 /// Writes a file in blocks and reads it back, then reads pages all over it for some time.
 pub fn through_anyrt(backend: Backend, path: &Path, size: u64, time: Duration) -> Vec<Figure> {
     let host = facade::Host::new(backend);
-    host.block_on(work(path.to_owned(), size, time))
+    let (path, figures) = (path.to_owned(), Arc::default());
+    host.run({
+        let figures: Arc<Mutex<Vec<Figure>>> = Arc::clone(&figures);
+        move |_| async move {
+            let measured = work(path, size, time).await;
+            *figures.lock().unwrap() = measured;
+        }
+    });
+    std::mem::take(&mut *figures.lock().unwrap())
 }
 
 async fn work(path: std::path::PathBuf, size: u64, time: Duration) -> Vec<Figure> {
