@@ -11,8 +11,10 @@
     reason = "a benchmark: it has no user but its own commands, and it fails by panicking"
 )]
 #![expect(
+    clippy::clone_on_copy,
     clippy::duplicate_mod,
-    reason = "one source text of the operations, compiled for each way"
+    clippy::forget_non_drop,
+    reason = "one source text of the operations, compiled for each way: what one way must do is idle on another"
 )]
 #![expect(
     clippy::disallowed_methods,
