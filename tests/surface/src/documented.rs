@@ -28,10 +28,14 @@ impl Documented {
     fn read(path: &Path) -> Result<Self> {
         let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let text = fs::read(path).map_err(|error| told(&error))?;
-        let json: Value = serde_json::from_slice(&text).map_err(|error| told(&error))?;
+        let mut json: Value = serde_json::from_slice(&text).map_err(|error| told(&error))?;
         let format = json["format_version"].as_u64().unwrap_or_default();
         if !FORMATS.contains(&format) {
             return Err(told(&format!("format {format} is not known here")));
+        }
+        let names = names(&json);
+        if let Some(index) = json["index"].as_object_mut() {
+            index.values_mut().for_each(|item| rename(item, &names));
         }
         let mut by_path = BTreeMap::new();
         for (id, summary) in json["paths"].as_object().into_iter().flatten() {
@@ -64,6 +68,32 @@ fn path_of(summary: &Value) -> String {
         .filter_map(Value::as_str)
         .collect::<Vec<_>>()
         .join("::")
+}
+
+/// What the types and traits are called where they are defined, by their ids.
+fn names(json: &Value) -> BTreeMap<String, String> {
+    let paths = json["paths"].as_object().into_iter().flatten();
+    paths
+        .filter_map(|(id, summary)| {
+            let name = summary["path"].as_array()?.last()?.as_str()?;
+            Some((id.clone(), name.to_owned()))
+        })
+        .collect()
+}
+
+/// Calls every type and trait as where it is defined, not as it was imported.
+fn rename(value: &mut Value, names: &BTreeMap<String, String>) {
+    match value {
+        Value::Array(all) => all.iter_mut().for_each(|one| rename(one, names)),
+        Value::Object(all) => {
+            let name = all.get("id").and_then(|id| names.get(&id.to_string()));
+            if let (Some(name), Some(path)) = (name, all.get_mut("path")) {
+                *path = name.clone().into();
+            }
+            all.values_mut().for_each(|one| rename(one, names));
+        }
+        _ => {}
+    }
 }
 
 /// All crates that the comparison looks into.

@@ -63,7 +63,12 @@ pub fn type_(value: &Value) -> String {
 pub fn path(value: &Value) -> String {
     let path = text(value, "path");
     let name = path.rsplit("::").next().unwrap_or(path);
-    format!("{name}{}", arguments(&value["args"]))
+    let mut arguments = arguments(&value["args"]);
+    if name == "Result" {
+        // As `std::io::Result` shortens it.
+        arguments = arguments.replace(", Error>", ">");
+    }
+    format!("{name}{arguments}")
 }
 
 fn arguments(value: &Value) -> String {
@@ -168,20 +173,24 @@ pub fn signature(function: &Value, impl_: Option<&Value>) -> String {
         }
     }
     text += &format!("fn({}){}", joined(inputs, ", "), output(returned));
-    let requirements = requirements(&function["generics"]);
-    if !requirements.is_empty() {
-        text += &format!(" where {}", joined(requirements.into_iter(), ", "));
-    }
     let mut names = parameters(&function["generics"]);
+    let mut asked = requirements(&function["generics"]);
+    if let Some(impl_) = impl_ {
+        names.push(("Self".into(), type_(&impl_["for"])));
+        asked.extend(requirements(&impl_["generics"]));
+    }
+    if !asked.is_empty() {
+        text += &format!(" where {}", joined(asked.into_iter(), ", "));
+    }
+    let text = renamed(&text, &names);
     let Some(impl_) = impl_ else {
-        return renamed(&text, &names);
+        return text;
     };
-    names.push(("Self".into(), type_(&impl_["for"])));
     let outer = parameters(&impl_["generics"]).into_iter();
     let outer: Vec<_> = outer
         .map(|(name, place)| (name, format!("Of{place}")))
         .collect();
-    renamed(&renamed(&text, &names), &outer)
+    renamed(&text, &outer)
 }
 
 /// The type parameters, and what they are called here: by their places.
