@@ -12,9 +12,6 @@ use crate::Result;
 /// The JSON that this program understands; rustdoc's changes now and then.
 const FORMATS: std::ops::RangeInclusive<u64> = 45..=60;
 
-/// What anyrt with its feature `full` enables of the tokio crate when Tokio is not among the backends: what it
-/// re-exports is taken from this.
-const RUNTIME_FREE: &str = "\"sync\", \"macros\", \"io-util\", \"parking_lot\"";
 const FULL: &str = "\"full\", \"test-util\"";
 
 /// A crate.
@@ -112,7 +109,12 @@ impl World {
     pub fn document(root: &Path, target: &Path) -> Result<Self> {
         let version = version(root)?;
         let full = tokio(root, &target.join("surface/full"), &version, FULL)?;
-        let lite = tokio(root, &target.join("surface/lite"), &version, RUNTIME_FREE)?;
+        let lite = tokio(
+            root,
+            &target.join("surface/lite"),
+            &version,
+            &reexported(root)?,
+        )?;
         let mut others = BTreeMap::from([("tokio", lite)]);
         for (package, name) in [
             ("anyrt-core", "anyrt_core"),
@@ -149,6 +151,33 @@ fn version(root: &Path) -> Result<String> {
     let line = tokio.and_then(|text| text.lines().find(|line| line.starts_with("version")));
     let version = line.and_then(|line| line.split('"').nth(1));
     Ok(version.ok_or("there is no tokio in Cargo.lock")?.to_owned())
+}
+
+/// The features of the tokio crate that anyrt with its feature `full` enables when Tokio is not among the backends:
+/// what it re-exports is taken from a Tokio with these.
+fn reexported(root: &Path) -> Result<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(root)
+        .output()
+        .map_err(|error| format!("cargo metadata: {error}"))?;
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
+    let package = list(&metadata, "packages").find(|package| package["name"] == "anyrt");
+    let package = package.ok_or("there is no anyrt in the workspace")?;
+    let mut features: Vec<_> = list(package, "dependencies")
+        .filter(|of| of["name"] == "tokio" && of["kind"].is_null())
+        .flat_map(|of| list(of, "features"))
+        .filter_map(Value::as_str)
+        .collect();
+    let full = list(&package["features"], "full").filter_map(Value::as_str);
+    let of_full = full.flat_map(|feature| list(&package["features"], feature));
+    features.extend(of_full.filter_map(|feature| feature.as_str()?.strip_prefix("tokio/")));
+    Ok(format!("{features:?}").trim_matches(['[', ']']).to_owned())
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value[key].as_array().into_iter().flatten()
 }
 
 /// Tokio with these features, by way of a package that has nothing else.
