@@ -141,6 +141,6 @@ pub trait Net: Blocking {
         host: A,
     ) -> impl Future<Output = io::Result<std::vec::IntoIter<SocketAddr>>> + Send {
         let target = host.target();
-        async move { addr::resolve(self, target).await }
+        async move { Ok(addr::resolve(self, target).await?.into_many()) }
     }
 }

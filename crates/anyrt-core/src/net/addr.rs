@@ -123,19 +123,42 @@ impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
     }
 }
 
-pub(super) async fn resolve<R: Blocking>(
-    rt: &R,
-    target: Target,
-) -> io::Result<std::vec::IntoIter<SocketAddr>> {
-    match target {
-        Target::Address(address) => Ok(vec![address].into_iter()),
-        Target::Addresses(addresses) => Ok(addresses.into_iter()),
-        Target::Host(host, port) => {
-            rt.spawn_blocking(move || (host, port).to_socket_addrs())
-                .await?
+/// Addresses to try; a single one, which is what most calls give, takes no allocation.
+pub(super) enum Resolved {
+    One(std::option::IntoIter<SocketAddr>),
+    Many(std::vec::IntoIter<SocketAddr>),
+}
+
+impl Resolved {
+    pub(super) fn into_many(self) -> std::vec::IntoIter<SocketAddr> {
+        match self {
+            Self::One(address) => address.collect::<Vec<_>>().into_iter(),
+            Self::Many(addresses) => addresses,
         }
+    }
+}
+
+impl Iterator for Resolved {
+    type Item = SocketAddr;
+
+    fn next(&mut self) -> Option<SocketAddr> {
+        match self {
+            Self::One(address) => address.next(),
+            Self::Many(addresses) => addresses.next(),
+        }
+    }
+}
+
+pub(super) async fn resolve<R: Blocking>(rt: &R, target: Target) -> io::Result<Resolved> {
+    match target {
+        Target::Address(address) => Ok(Resolved::One(Some(address).into_iter())),
+        Target::Addresses(addresses) => Ok(Resolved::Many(addresses.into_iter())),
+        Target::Host(host, port) => rt
+            .spawn_blocking(move || (host, port).to_socket_addrs())
+            .await?
+            .map(Resolved::Many),
         // No name is looked up: std only says what is wrong.
-        Target::Malformed(text) => text.to_socket_addrs(),
+        Target::Malformed(text) => text.to_socket_addrs().map(Resolved::Many),
     }
 }
 
