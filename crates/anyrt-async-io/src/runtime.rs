@@ -112,12 +112,20 @@ impl<H: Host> Owner for Runtime<H> {
     const KIND: &'static Kind = H::KIND;
 
     fn build(config: &Config) -> Result<Self, BuildError> {
-        if config.max_io_events_per_tick.is_some() {
-            return Err(BuildError::Unsupported {
-                backend: H::KIND.name(),
-                option: "max_io_events_per_tick",
-                why: "its reactor, async-io, takes 1024 events at once and lets nobody change that; leave the option out",
-            });
+        for (option, value) in [
+            ("max_io_events_per_tick", config.max_io_events_per_tick),
+            (
+                "max_io_events_per_busy_tick",
+                config.max_io_events_per_busy_tick,
+            ),
+        ] {
+            if value.is_some() {
+                return Err(BuildError::Unsupported {
+                    backend: H::KIND.name(),
+                    option,
+                    why: "its reactor, async-io, takes 1024 events at once and lets nobody change that; leave it out",
+                });
+            }
         }
         let owned = Engine::start(config)?;
         let handle = Arc::clone(owned.engine()).into();

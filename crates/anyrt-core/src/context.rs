@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::MutexGuard;
 use std::thread::LocalKey;
 
 /// Names a kind of runtime; each backend has one static of it. Compared by address.
@@ -108,8 +109,8 @@ pub fn allow_blocking() -> Entered {
 pub struct Entered {
     current: Option<&'static Kind>,
     driving: Option<&'static Kind>,
-    // A context belongs to its thread: `!Send`.
-    thread: PhantomData<*const ()>,
+    // A context belongs to its thread: `!Send`, but `Sync`.
+    thread: PhantomData<MutexGuard<'static, ()>>,
 }
 
 impl Drop for Entered {

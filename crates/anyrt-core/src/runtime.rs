@@ -113,6 +113,8 @@ pub struct Config {
     pub global_queue_interval: Option<NonZeroU32>,
     /// Most events of the system that are handled at once; the backend's own number if unset.
     pub max_io_events_per_tick: Option<NonZeroUsize>,
+    /// The same while there are tasks to run; as many if unset.
+    pub max_io_events_per_busy_tick: Option<NonZeroUsize>,
     /// Stack of the threads, in bytes; the system's or std's default if unset.
     pub thread_stack_size: Option<usize>,
     /// Whether worker thread `i` runs on core `i` only (modulo the number of cores).
@@ -212,6 +214,10 @@ impl fmt::Debug for Config {
             .field("event_interval", &self.event_interval)
             .field("global_queue_interval", &self.global_queue_interval)
             .field("max_io_events_per_tick", &self.max_io_events_per_tick)
+            .field(
+                "max_io_events_per_busy_tick",
+                &self.max_io_events_per_busy_tick,
+            )
             .field("thread_stack_size", &self.thread_stack_size)
             .field("pin_workers", &self.pin_workers)
             .field("pausable", &self.pausable)
@@ -487,6 +493,13 @@ impl<B> Builder<B> {
     /// Sets how many events of the system are handled at once. 0 is an error of `build`.
     pub fn max_io_events_per_tick(&mut self, events: usize) -> &mut Self {
         self.config.max_io_events_per_tick = self.positive("max_io_events_per_tick", events);
+        self
+    }
+
+    /// Sets how many events of the system are handled at once while there are tasks to run. 0 is an error of `build`.
+    pub fn max_io_events_per_busy_tick(&mut self, events: usize) -> &mut Self {
+        self.config.max_io_events_per_busy_tick =
+            self.positive("max_io_events_per_busy_tick", events);
         self
     }
 

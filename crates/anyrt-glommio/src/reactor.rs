@@ -63,17 +63,32 @@ const BATCH: usize = 256;
 
 /// What one thread needs to collect events, kept to spare allocations.
 pub(crate) struct Scratch {
-    events: Vec<epoll::Event>,
-    /// Whether one batch is all that may be handled at once.
-    limited: bool,
+    idle: Batch,
+    /// While there are tasks to run.
+    busy: Batch,
     pub(crate) wakers: Vec<Waker>,
 }
 
-impl Scratch {
-    pub(crate) fn new(max_events: Option<NonZeroUsize>) -> Self {
+struct Batch {
+    events: Vec<epoll::Event>,
+    /// Whether one batch is all that may be handled at once.
+    limited: bool,
+}
+
+impl Batch {
+    fn new(max: Option<NonZeroUsize>) -> Self {
         Self {
-            events: Vec::with_capacity(max_events.map_or(BATCH, NonZeroUsize::get)),
-            limited: max_events.is_some(),
+            events: Vec::with_capacity(max.map_or(BATCH, NonZeroUsize::get)),
+            limited: max.is_some(),
+        }
+    }
+}
+
+impl Scratch {
+    pub(crate) fn new(max_events: Option<NonZeroUsize>, when_busy: Option<NonZeroUsize>) -> Self {
+        Self {
+            idle: Batch::new(max_events),
+            busy: Batch::new(when_busy.or(max_events)),
             wakers: Vec::new(),
         }
     }
@@ -138,9 +153,13 @@ impl Reactor {
             tv_nsec: 0,
         };
         let mut alarm = false;
-        let mut timeout = if wait { None } else { Some(&NOW) };
+        let (batch, mut timeout) = if wait {
+            (&mut scratch.idle, None)
+        } else {
+            (&mut scratch.busy, Some(&NOW))
+        };
+        let Batch { events, limited } = batch;
         loop {
-            let events = &mut scratch.events;
             events.clear();
             let spare = rustix::buffer::spare_capacity(events);
             // It fails on a signal only; then the next turn sees the events.
@@ -165,7 +184,7 @@ impl Reactor {
                     }
                 }
             }
-            if scratch.limited || events.len() < BATCH {
+            if *limited || events.len() < BATCH {
                 return alarm;
             }
             timeout = Some(&NOW);
@@ -174,7 +193,7 @@ impl Reactor {
 
     /// Tells every source that nothing will come any more.
     pub(crate) fn close(&self) {
-        let mut scratch = Scratch::new(None);
+        let mut scratch = Scratch::new(None, None);
         {
             let mut sources = self.lock();
             sources.closed = true;

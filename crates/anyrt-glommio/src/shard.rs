@@ -77,6 +77,8 @@ pub(crate) struct Shard {
     /// See [`TURN`].
     turn: usize,
     max_events: Option<NonZeroUsize>,
+    /// The same while there are tasks to run.
+    max_events_when_busy: Option<NonZeroUsize>,
     hooks: ThreadHooks,
     metrics: WorkerMetrics,
 }
@@ -152,6 +154,7 @@ impl Shard {
             slice,
             turn: turn.map_or(TURN, |turn| turn.get() as usize),
             max_events: config.max_io_events_per_tick,
+            max_events_when_busy: config.max_io_events_per_busy_tick,
             hooks: config.hooks.clone(),
             metrics: WorkerMetrics::default(),
         }))
@@ -295,7 +298,7 @@ impl Shard {
             unreachable!("the driver runs inside its executor")
         };
         let mut driver = Driver {
-            scratch: Scratch::new(self.max_events),
+            scratch: Scratch::new(self.max_events, self.max_events_when_busy),
             shift: Shift::default(),
             alarm: None,
             busy: false,

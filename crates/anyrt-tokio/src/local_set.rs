@@ -8,7 +8,9 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::task::JoinHandle;
+use anyrt_core::runtime::Id;
+
+use crate::task::{JoinHandle, number_in};
 
 thread_local! {
     static STATE: Cell<State> = const { Cell::new(State { entered: false, polling: false }) };
@@ -63,6 +65,11 @@ impl LocalSet {
             Some(inner) => inner,
             None => unreachable!("the set is taken only in drop"),
         }
+    }
+
+    /// Names the set among all sets and runtimes of the process.
+    pub fn id(&self) -> Id {
+        Id::from_raw(number_in(&self.inner().id()))
     }
 
     /// Starts `future` as a task of the set. It runs when the set is polled, not before.

@@ -258,6 +258,9 @@ impl Owner for Runtime {
         if let Some(events) = config.max_io_events_per_tick {
             builder.max_io_events_per_tick(events.get());
         }
+        if let Some(events) = config.max_io_events_per_busy_tick {
+            builder.max_io_events_per_busy_tick(events.get());
+        }
         if let Some(name) = &config.name {
             builder.name(name);
         }

@@ -40,6 +40,17 @@ pub mod tcp {
     pub use super::tcp_split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
+/// What a panic interrupts is a system call at most, which has happened or has not.
+macro_rules! unwind_safe {
+    ($($socket:ty)*) => {$(
+        impl std::panic::UnwindSafe for $socket {}
+        impl std::panic::RefUnwindSafe for $socket {}
+    )*};
+}
+use unwind_safe;
+
+unwind_safe!(TcpListener TcpStream UdpSocket tcp::OwnedReadHalf tcp::OwnedWriteHalf);
+
 /// The addresses of `host`, which carries a port: `"example.com:80"` or `("example.com", 80)`.
 ///
 /// Names are resolved by the system on a blocking thread, never on one that runs tasks.

@@ -174,31 +174,41 @@ fn intervals_are_taken() {
             sleep(Duration::from_millis(2)).await;
             busy.abort();
         });
-        let built = builder.max_io_events_per_tick(8).build();
-        match backend {
-            Backend::Smol | Backend::AsyncStd => {
-                let error = built.unwrap_err();
-                assert_eq!(error.kind(), std::io::ErrorKind::Unsupported);
-                assert!(
-                    error.to_string().contains("max_io_events_per_tick"),
-                    "{error}"
-                );
+        let batches: [(&str, fn(&mut Builder)); 2] = [
+            ("max_io_events_per_busy_tick", |builder| {
+                _ = builder.max_io_events_per_busy_tick(1);
+            }),
+            ("max_io_events_per_tick", |builder| {
+                _ = builder.max_io_events_per_tick(8)
+            }),
+        ];
+        for (option, set) in batches {
+            let (_, mut builder) = builders().find(|(of, _)| *of == backend).unwrap();
+            set(&mut builder);
+            let built = builder.build();
+            match backend {
+                Backend::Smol | Backend::AsyncStd => {
+                    let error = built.unwrap_err();
+                    assert_eq!(error.kind(), std::io::ErrorKind::Unsupported);
+                    assert!(error.to_string().contains(option), "{error}");
+                }
+                _ => built
+                    .unwrap()
+                    .block_on(async { sleep(Duration::from_millis(1)).await }),
             }
-            _ => built
-                .unwrap()
-                .block_on(async { sleep(Duration::from_millis(1)).await }),
         }
     }
 }
 
 #[test]
 fn a_zero_panics_as_on_tokio() {
-    let setters: [fn(&mut Builder); 6] = [
+    let setters: [fn(&mut Builder); 7] = [
         |builder| _ = builder.worker_threads(0),
         |builder| _ = builder.max_blocking_threads(0),
         |builder| _ = builder.event_interval(0),
         |builder| _ = builder.global_queue_interval(0),
         |builder| _ = builder.max_io_events_per_tick(0),
+        |builder| _ = builder.max_io_events_per_busy_tick(0),
         |builder| _ = builder.name(" "),
     ];
     for set in setters {

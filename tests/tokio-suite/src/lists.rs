@@ -31,7 +31,11 @@ impl Excluded {
             let source = tests.source(file)?;
             let twice = match function {
                 None => excluded.files.insert(file.into(), reason.into()).is_some(),
-                Some(function) if source.contains(&format!("fn {function}(")) => {
+                Some(function)
+                    if ["(", "<"]
+                        .iter()
+                        .any(|next| source.contains(&format!("fn {function}{next}"))) =>
+                {
                     let of_file = excluded.functions.entry(file.into()).or_default();
                     !of_file.insert(function.into())
                 }

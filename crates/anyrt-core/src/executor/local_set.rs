@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 
 use super::TaskHandle;
 use super::local::{self, Inside, Local};
+use crate::runtime::Id;
 
 /// What `block_in_place` says where no other thread can take over; Tokio's words.
 pub const CANNOT_BLOCK_IN_PLACE: &str =
@@ -36,6 +37,7 @@ struct State {
 /// Drops the futures of its tasks before it returns.
 pub struct LocalSet {
     local: Arc<Local>,
+    id: Id,
     // Its tasks belong to this thread.
     thread: PhantomData<*const ()>,
 }
@@ -45,8 +47,14 @@ impl LocalSet {
     pub fn new() -> Self {
         Self {
             local: Local::new(),
+            id: Id::next(),
             thread: PhantomData,
         }
+    }
+
+    /// Names the set among all sets and runtimes of the process.
+    pub fn id(&self) -> Id {
+        self.id
     }
 
     /// Starts `future` as a task of the set. It runs when the set is polled, not before.

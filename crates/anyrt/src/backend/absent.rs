@@ -40,6 +40,7 @@ pub(crate) mod runtime {
     use std::future::Future;
     use std::marker::PhantomData;
     use std::sync::Arc;
+    use std::sync::MutexGuard;
     use std::time::Duration;
 
     use anyrt_core::BuildError;
@@ -52,7 +53,7 @@ pub(crate) mod runtime {
     absent!(Handle Runtime);
 
     #[derive(Debug)]
-    pub(crate) struct EnterGuard<'a>(Infallible, PhantomData<*const &'a ()>);
+    pub(crate) struct EnterGuard<'a>(Infallible, PhantomData<MutexGuard<'a, ()>>);
 
     impl Handle {
         pub(crate) fn try_current() -> Option<Self> {

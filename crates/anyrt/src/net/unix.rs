@@ -17,15 +17,7 @@ use datagram::UnixDatagram;
 use listener::UnixListener;
 use stream::UnixStream;
 
-/// What a panic interrupts is a system call at most, which has happened or has not.
-macro_rules! unwind_safe {
-    ($($socket:ty)*) => {$(
-        impl std::panic::UnwindSafe for $socket {}
-        impl std::panic::RefUnwindSafe for $socket {}
-    )*};
-}
-
-unwind_safe!(UnixDatagram UnixListener UnixStream pipe::Sender pipe::Receiver);
+super::unwind_safe!(UnixDatagram UnixListener UnixStream pipe::Sender pipe::Receiver);
 
 /// A user's id.
 #[expect(non_camel_case_types, reason = "the system's name")]

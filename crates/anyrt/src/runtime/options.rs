@@ -130,4 +130,16 @@ impl Builder {
         self.options.max_io_events_per_tick(events);
         self
     }
+
+    /// Sets how many events of the system are handled at once while there are tasks to run. An error of `build` on Smol
+    /// and async-std, as [`max_io_events_per_tick`](Self::max_io_events_per_tick).
+    ///
+    /// # Panics
+    /// When it is 0.
+    #[track_caller]
+    pub fn max_io_events_per_busy_tick(&mut self, events: usize) -> &mut Self {
+        assert!(events > 0, "max_io_events_per_busy_tick must be non-zero");
+        self.options.max_io_events_per_busy_tick(events);
+        self
+    }
 }

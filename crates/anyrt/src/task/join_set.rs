@@ -29,11 +29,11 @@ use crate::runtime::Handle;
 /// ```
 #[derive(Debug, Default)]
 #[must_use = "dropping the set aborts its tasks"]
-pub struct JoinSet<T: 'static> {
+pub struct JoinSet<T> {
     inner: anyrt_core::JoinSet<T, JoinHandle<T>>,
 }
 
-impl<T: 'static> JoinSet<T> {
+impl<T> JoinSet<T> {
     /// An empty set.
     pub fn new() -> Self {
         Self {
@@ -50,7 +50,9 @@ impl<T: 'static> JoinSet<T> {
     pub fn is_empty(&self) -> bool {
         self.inner.is_empty()
     }
+}
 
+impl<T: 'static> JoinSet<T> {
     /// Starts `future` as a task of the current runtime.
     ///
     /// # Panics

@@ -9,7 +9,7 @@ use anyrt_core::coop as core_coop;
 use super::JoinHandle;
 use super::coop::budgeted;
 use crate::backend::local_set;
-use crate::runtime::Runtime;
+use crate::runtime::{Id, Runtime};
 
 /// Tasks that stay on the thread of the set, for futures that are not `Send`. They run while the set is polled: in
 /// [`run_until`](Self::run_until), in [`block_on`](Self::block_on), or while the set itself is awaited, which ends when
@@ -45,6 +45,11 @@ impl LocalSet {
     /// A set without tasks.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Names the set among all sets and runtimes of the process.
+    pub fn id(&self) -> Id {
+        self.inner.id()
     }
 
     /// Makes [`spawn_local`](super::spawn_local) spawn into this set until the guard is dropped.
