@@ -18,8 +18,8 @@ async fn pair() -> io::Result<(UdpSocket, UdpSocket)> {
     Ok((one, two))
 }
 
-fn would_block<T: std::fmt::Debug>(result: io::Result<T>) -> bool {
-    result.unwrap_err().kind() == ErrorKind::WouldBlock
+fn would_block<T>(result: io::Result<T>) -> bool {
+    result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
 #[anyrt::test(flavor = "multi_thread")]

@@ -23,6 +23,8 @@ fn builders() -> impl Iterator<Item = (Backend, Builder)> {
     })
 }
 
+type Set = fn(&mut Builder);
+
 /// Waits for what other threads are about to do.
 async fn until(mut holds: impl FnMut() -> bool) {
     while !holds() {
@@ -174,7 +176,7 @@ fn intervals_are_taken() {
             sleep(Duration::from_millis(2)).await;
             busy.abort();
         });
-        let batches: [(&str, fn(&mut Builder)); 2] = [
+        let batches: [(&str, Set); 2] = [
             ("max_io_events_per_busy_tick", |builder| {
                 _ = builder.max_io_events_per_busy_tick(1);
             }),
@@ -202,7 +204,7 @@ fn intervals_are_taken() {
 
 #[test]
 fn a_zero_panics_as_on_tokio() {
-    let setters: [fn(&mut Builder); 7] = [
+    let setters: [Set; 7] = [
         |builder| _ = builder.worker_threads(0),
         |builder| _ = builder.max_blocking_threads(0),
         |builder| _ = builder.event_interval(0),
