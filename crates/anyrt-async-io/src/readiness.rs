@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use anyrt_core::readiness::{self, Direction, Interest, Ready, Seen, Source, observe};
 use async_io::Async;
+use once_cell::race::OnceBox;
 use rustix::event::{Timespec, epoll};
 use slab::Slab;
 
@@ -25,6 +26,8 @@ const BATCH: usize = 64;
 struct Edges {
     epoll: Async<OwnedFd>,
     sources: Mutex<Slab<Arc<Source>>>,
+    /// Held while a socket that others may share begins to be watched.
+    starting: Mutex<()>,
     /// Kept to spare allocations; taken out while it is used.
     scratch: Mutex<Vec<Waker>>,
 }
@@ -40,6 +43,7 @@ impl Edges {
             // An epoll is never read, so it need not be non-blocking.
             epoll: Async::new_nonblocking(epoll)?,
             sources: Mutex::default(),
+            starting: Mutex::default(),
             scratch: Mutex::default(),
         });
         let mut first = false;
@@ -144,9 +148,9 @@ struct Watch {
 }
 
 impl Watch {
-    fn start(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Self> {
+    fn start(fd: BorrowedFd<'_>, interest: Interest, assumed: Ready) -> io::Result<Self> {
         let edges = Edges::get()?;
-        let source = Arc::new(Source::new(Ready::EMPTY));
+        let source = Arc::new(Source::new(assumed));
         let key = edges.add(fd, interest, &source)?;
         Ok(Self { edges, source, key })
     }
@@ -177,7 +181,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     /// The descriptor and the reason, as `epoll_ctl` gives it, such as `EPERM` for a regular file.
     pub fn new(fd: T, interest: Interest) -> Result<Self, (T, io::Error)> {
-        match Watch::start(fd.as_fd(), interest) {
+        match Watch::start(fd.as_fd(), interest, Ready::EMPTY) {
             Ok(watch) => Ok(Self {
                 watch,
                 fd: Some(fd),
@@ -289,7 +293,9 @@ pub struct Socket<T: AsFd> {
     // `None` only while it is taken out.
     inner: Option<Async<T>>,
     // Few ask, so it takes little room.
-    watch: OnceLock<Box<Watch>>,
+    watch: OnceBox<Watch>,
+    /// What those are told who ask first.
+    said: Ready,
 }
 
 impl<T: AsFd> Socket<T> {
@@ -297,7 +303,18 @@ impl<T: AsFd> Socket<T> {
     pub fn new(inner: Async<T>) -> Self {
         Self {
             inner: Some(inner),
-            watch: OnceLock::new(),
+            watch: OnceBox::new(),
+            said: Ready::EMPTY,
+        }
+    }
+
+    /// As [`new`](Self::new). Who asks is told that it is ready, until someone finds that it is not: an accepted stream
+    /// often has something to read.
+    pub fn accepted(inner: Async<T>) -> Self {
+        Self {
+            said: Ready::READABLE | Ready::WRITABLE,
+            inner: Some(inner),
+            watch: OnceBox::new(),
         }
     }
 
@@ -336,12 +353,17 @@ impl<T: AsFd> Socket<T> {
     #[cold]
     fn start(&self) -> io::Result<&Source> {
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let watch = match Watch::start(self.get().as_fd(), interest) {
-            Ok(watch) => self.watch.get_or_init(|| Box::new(watch)),
-            // Another thread was faster.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.watch.wait(),
-            Err(error) => return Err(error),
+        let edges = Edges::get()?;
+        // One at a time: the second of two would be refused, since the socket is watched already.
+        let starting = edges.starting.lock();
+        let watch = match self.watch.get() {
+            Some(watch) => watch,
+            None => {
+                let watch = Watch::start(self.get().as_fd(), interest, self.said)?;
+                self.watch.get_or_init(|| Box::new(watch))
+            }
         };
+        drop(starting);
         // So that what is ready is known at once.
         watch.edges.collect();
         Ok(&watch.source)

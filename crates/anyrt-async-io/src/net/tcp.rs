@@ -52,7 +52,7 @@ impl TcpListener {
                 match listener.get_ref().accept() {
                     Ok((stream, peer)) => {
                         let stream = Async::new(stream)?;
-                        return Poll::Ready(Ok((TcpStream::new(stream), peer)));
+                        return Poll::Ready(Ok((TcpStream::accepted(stream), peer)));
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) => return Poll::Ready(Err(error)),
@@ -68,7 +68,7 @@ impl net::TcpListener for TcpListener {
 
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (inner, peer) = coop::cooperative(self.inner.get().accept()).await?;
-        Ok((TcpStream::new(inner), peer))
+        Ok((TcpStream::accepted(inner), peer))
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -100,6 +100,12 @@ impl TcpStream {
         Async::<std::net::TcpStream>::connect(address)
             .await
             .map(Self::new)
+    }
+
+    fn accepted(inner: Async<std::net::TcpStream>) -> Self {
+        Self {
+            inner: Socket::accepted(inner),
+        }
     }
 
     fn new(inner: Async<std::net::TcpStream>) -> Self {

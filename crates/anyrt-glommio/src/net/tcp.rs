@@ -66,7 +66,8 @@ impl TcpListener {
             Some(Ok(peer)) => peer,
             _ => stream.peer_addr()?,
         };
-        Ok((TcpStream::new(&self.runtime, stream), peer))
+        let io = AsyncFd::accepted(&self.runtime, stream);
+        Ok((TcpStream { io }, peer))
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) const READ: Interest = Interest::READABLE.add(Interest::ERROR);
 /// What the writer of a socket waits for.
 pub(crate) const WRITE: Interest = Interest::WRITABLE.add(Interest::ERROR);
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+const ALL: Ready = Ready::from_bits(Ready::READABLE.bits() | Ready::WRITABLE.bits());
 
 /// Whom a descriptor follows to another shard.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct AsyncFd<T: AsFd> {
     runtime: GlommioRuntime,
     /// What the descriptor is watched for.
     interest: Interest,
+    /// What those are told who ask for the readiness of a descriptor that is not watched yet.
+    said: Ready,
     // `None` only while it is taken out.
     fd: Option<T>,
 }
@@ -52,7 +55,7 @@ impl<T: AsFd> AsyncFd<T> {
         interest: Interest,
     ) -> Result<Self, (T, io::Error)> {
         // What is ready now is told by the registration itself.
-        let fd = Self::with(runtime, fd, interest, Ready::EMPTY);
+        let fd = Self::with(runtime, fd, interest, Ready::EMPTY, Ready::EMPTY);
         match fd.bind(Direction::Read, Follow::Nobody) {
             Ok(_) => Ok(fd),
             Err(error) => Err((fd.into_inner(), error)),
@@ -62,19 +65,32 @@ impl<T: AsFd> AsyncFd<T> {
     /// A descriptor that is known to be one that epoll takes: it is registered when something must wait for it,
     /// on the shard that does, and taken to be ready until then.
     pub(crate) fn unbound(runtime: &GlommioRuntime, fd: T) -> Self {
-        Self::with(runtime, fd, BOTH, Ready::READABLE | Ready::WRITABLE)
+        Self::with(runtime, fd, BOTH, ALL, Ready::EMPTY)
+    }
+
+    /// As [`unbound`](Self::unbound). Who asks is told, too, that it is ready, until someone finds that it is not: an
+    /// accepted stream often has something to read.
+    pub(crate) fn accepted(runtime: &GlommioRuntime, fd: T) -> Self {
+        Self::with(runtime, fd, BOTH, ALL, ALL)
     }
 
     /// As [`unbound`](Self::unbound), when there can be nothing to read yet.
     pub(crate) fn connecting(runtime: &GlommioRuntime, fd: T) -> Self {
-        Self::with(runtime, fd, BOTH, Ready::WRITABLE)
+        Self::with(runtime, fd, BOTH, Ready::WRITABLE, Ready::WRITABLE)
     }
 
-    fn with(runtime: &GlommioRuntime, fd: T, interest: Interest, ready: Ready) -> Self {
+    fn with(
+        runtime: &GlommioRuntime,
+        fd: T,
+        interest: Interest,
+        ready: Ready,
+        said: Ready,
+    ) -> Self {
         Self {
             source: Arc::new(Source::new(ready)),
             runtime: runtime.clone(),
             interest,
+            said,
             fd: Some(fd),
         }
     }
@@ -180,14 +196,12 @@ impl<T: AsFd> AsyncFd<T> {
     /// As [`bind`](Self::bind), for those who want to know what is ready and not to try: what was only taken to be
     /// ready is forgotten, since the registration tells.
     fn watch(&self, direction: Direction, follow: Follow) -> io::Result<bool> {
-        let io = &self.source.io;
-        let assumed = io.look(BOTH);
+        // What comes after this look is another event, so it is not cleared.
+        let assumed = self.source.io.look(BOTH);
         if self.source.home_id.load(Ordering::Acquire) == 0 {
-            self.bind(direction, follow)?;
-            io.clear(assumed, Ready::ALL);
-        } else {
-            self.bind(direction, follow)?;
+            self.source.io.clear(assumed, ALL - self.said);
         }
+        self.bind(direction, follow)?;
         Ok(false)
     }
 
