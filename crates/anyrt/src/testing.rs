@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::resume_unwind;
+use std::pin::Pin;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -55,6 +56,9 @@ impl<T: Outcome, E: fmt::Debug> Outcome for Result<T, E> {
     }
 }
 
+/// A test body: told as a failure, and of one type, so that a runtime's `block_on` is compiled once for all tests.
+type Body = Pin<Box<dyn Future<Output = Option<String>>>>;
+
 /// Runs the test `make()` as the options say, on a runtime that `configure` has the last word about.
 ///
 /// It has a thread of its own, so that also a test that blocks it, or a runtime that does not end, is reported.
@@ -64,18 +68,24 @@ impl<T: Outcome, E: fmt::Debug> Outcome for Result<T, E> {
 #[track_caller]
 pub fn run_test<F>(
     options: Options,
-    configure: impl FnOnce(&mut Builder) + Send + 'static,
+    configure: fn(&mut Builder),
     make: impl FnOnce() -> F + Send + 'static,
 ) where
-    F: Future,
+    F: Future + 'static,
     F::Output: Outcome,
 {
+    let body = || -> Body { Box::pin(async move { make().await.failure() }) };
+    run_body(options, configure, Box::new(body));
+}
+
+#[track_caller]
+fn run_body(options: Options, configure: fn(&mut Builder), body: Box<dyn FnOnce() -> Body + Send>) {
     let Options { name, backend, .. } = options;
     let (done, finished) = mpsc::channel();
     let thread = thread::Builder::new()
         .name(format!("{name} on {backend}"))
         .spawn(move || {
-            let failure = run(options, configure, make);
+            let failure = run(options, configure, body);
             let _ = done.send(());
             failure
         });
@@ -94,18 +104,14 @@ pub fn run_test<F>(
     }
 }
 
-fn run<F>(
+fn run(
     options: Options,
-    configure: impl FnOnce(&mut Builder),
-    make: impl FnOnce() -> F,
-) -> Option<String>
-where
-    F: Future,
-    F::Output: Outcome,
-{
+    configure: fn(&mut Builder),
+    body: Box<dyn FnOnce() -> Body + Send>,
+) -> Option<String> {
     match start(options, configure) {
-        Ok(Started::Shared(runtime)) => runtime.block_on(make()).failure(),
-        Ok(Started::Local(runtime)) => runtime.block_on(make()).failure(),
+        Ok(Started::Shared(runtime)) => runtime.block_on(body()),
+        Ok(Started::Local(runtime)) => runtime.block_on(body()),
         Err(error) => Some(format!("{}: {error}", options.backend)),
     }
 }
@@ -115,7 +121,7 @@ enum Started {
     Local(LocalRuntime),
 }
 
-fn start(options: Options, configure: impl FnOnce(&mut Builder)) -> io::Result<Started> {
+fn start(options: Options, configure: fn(&mut Builder)) -> io::Result<Started> {
     let mut builder = match options.flavor {
         Flavor::MultiThread => Builder::new_multi_thread(),
         Flavor::CurrentThread | Flavor::Local => Builder::new_current_thread(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::Result;
-use crate::source::Tests;
+use crate::source::{Tests, has_function};
 
 /// What is not compiled.
 pub struct Excluded {
@@ -31,11 +31,7 @@ impl Excluded {
             let source = tests.source(file)?;
             let twice = match function {
                 None => excluded.files.insert(file.into(), reason.into()).is_some(),
-                Some(function)
-                    if ["(", "<"]
-                        .iter()
-                        .any(|next| source.contains(&format!("fn {function}{next}"))) =>
-                {
+                Some(function) if has_function(source, function) => {
                     let of_file = excluded.functions.entry(file.into()).or_default();
                     !of_file.insert(function.into())
                 }

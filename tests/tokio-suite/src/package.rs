@@ -237,10 +237,11 @@ impl Package {
         excluded: &Excluded,
         failed: &mut BTreeMap<String, Failed>,
     ) -> Result<()> {
-        let mut news = false;
+        let (mut news, mut last) = (false, String::new());
         for Failure { file, line, text } in errors {
             let function = source::function_at(tests.source(&file)?, line);
             let of_file = failed.entry(file.clone()).or_default();
+            last = format!("{file}:{line}: {text}");
             of_file.errors.insert(text);
             news |= match function.filter(|name| !excluded.functions(&file).contains(*name)) {
                 Some(name) => of_file.functions.insert(name.to_owned()),
@@ -250,7 +251,7 @@ impl Package {
         if news {
             Ok(())
         } else {
-            Err("the compiler complains of what is not compiled".into())
+            Err(format!("the compiler complains of what is not compiled: {last}"))
         }
     }
 }

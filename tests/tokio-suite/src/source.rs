@@ -124,6 +124,11 @@ pub fn function_at(source: &str, line: usize) -> Option<&str> {
     found
 }
 
+/// Whether there is a function of that name.
+pub fn has_function(source: &str, name: &str) -> bool {
+    source.lines().any(|line| function_on(line) == Some(name))
+}
+
 fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
