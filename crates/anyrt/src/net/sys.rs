@@ -5,6 +5,7 @@
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::SocketAddr;
 
+use anyrt_core::readiness::{Interest, Readiness};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::SockRef;
 
@@ -55,6 +56,23 @@ pub(super) fn send_vectored(socket: &SockRef<'_>, bufs: &[IoSlice<'_>]) -> io::R
         &mut nothing,
         NO_SIGNAL,
     )?)
+}
+
+/// Has `operation` done if it need not wait.
+///
+/// Where another thread is the reactor, it may be late with the news, so the operation is tried even if nobody has
+/// said that the socket is ready: that costs no more than asking.
+pub(super) fn try_now<R>(
+    socket: &impl Readiness,
+    interest: Interest,
+    mut operation: impl FnMut() -> io::Result<R>,
+) -> io::Result<R> {
+    let mut tried = false;
+    let result = socket.try_io(interest, || {
+        tried = true;
+        operation()
+    });
+    if tried { result } else { operation() }
 }
 
 /// Gives a socket its descriptor.

@@ -9,7 +9,7 @@ use bytes::BufMut;
 use rustix::net::RecvFlags;
 
 use super::{TcpStream, sys};
-use crate::backend::{Each, each};
+use crate::backend::{Each, each, each_but_tokio};
 use crate::io::read_buf::read_buf;
 use crate::io::{Interest, Ready};
 
@@ -94,12 +94,25 @@ impl TcpStream {
         each!(&self.inner, stream => stream.async_io(interest, &mut f).await)
     }
 
+    /// As [`try_io`](Self::try_io), for what cannot wait anyway.
+    fn try_now<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        match &self.inner {
+            // What Tokio does is the measure.
+            Each::Tokio(stream) => stream.try_io(interest, operation),
+            _ => each_but_tokio!(&self.inner, stream => sys::try_now(stream, interest, operation)),
+        }
+    }
+
     /// Reads what is there; 0 at the end.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when nothing is; as the system's `recv`.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_io(Interest::READABLE, || {
+        self.try_now(Interest::READABLE, || {
             sys::recv(&self.socket(), buf, RecvFlags::empty())
         })
     }
@@ -109,7 +122,7 @@ impl TcpStream {
     /// # Errors
     /// As [`try_read`](Self::try_read).
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.try_io(Interest::READABLE, || {
+        self.try_now(Interest::READABLE, || {
             sys::recv_vectored(&self.socket(), bufs)
         })
     }
@@ -130,7 +143,7 @@ impl TcpStream {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none; as the system's `send`.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.try_io(Interest::WRITABLE, || sys::send(&self.socket(), buf))
+        self.try_now(Interest::WRITABLE, || sys::send(&self.socket(), buf))
     }
 
     /// Writes as much of several buffers as there is room for, by one system call.
@@ -138,7 +151,7 @@ impl TcpStream {
     /// # Errors
     /// As [`try_write`](Self::try_write).
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.try_io(Interest::WRITABLE, || {
+        self.try_now(Interest::WRITABLE, || {
             sys::send_vectored(&self.socket(), bufs)
         })
     }

@@ -10,7 +10,7 @@ use bytes::BufMut;
 use rustix::net::RecvFlags;
 
 use super::{UdpSocket, sys};
-use crate::backend::{Each, each};
+use crate::backend::{Each, each, each_but_tokio};
 use crate::io::read_buf::read_buf;
 use crate::io::{Interest, Ready};
 
@@ -100,6 +100,19 @@ impl UdpSocket {
         each!(&self.inner, socket => socket.async_io(interest, &mut f).await)
     }
 
+    /// As [`try_io`](Self::try_io), for what cannot wait anyway.
+    fn try_now<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        match &self.inner {
+            // What Tokio does is the measure.
+            Each::Tokio(socket) => socket.try_io(interest, operation),
+            _ => each_but_tokio!(&self.inner, socket => sys::try_now(socket, interest, operation)),
+        }
+    }
+
     fn poll_io<R>(
         &self,
         cx: &mut Context<'_>,
@@ -122,7 +135,7 @@ impl UdpSocket {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none; as [`send`](Self::send).
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.try_io(Interest::WRITABLE, || sys::send(&self.socket(), buf))
+        self.try_now(Interest::WRITABLE, || sys::send(&self.socket(), buf))
     }
 
     /// As [`send_to`](Self::send_to); of several tasks that poll for sending, the last one is woken.
@@ -145,7 +158,7 @@ impl UdpSocket {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none; as [`send_to`](Self::send_to).
     pub fn try_send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-        self.try_io(Interest::WRITABLE, || {
+        self.try_now(Interest::WRITABLE, || {
             sys::send_to(&self.socket(), buf, target)
         })
     }
@@ -163,7 +176,7 @@ impl UdpSocket {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none; as [`recv`](Self::recv).
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_io(Interest::READABLE, || sys::recv(&self.socket(), buf, TAKE))
+        self.try_now(Interest::READABLE, || sys::recv(&self.socket(), buf, TAKE))
     }
 
     /// Receives one datagram from the peer, if there is one, and advances `buf`.
@@ -211,7 +224,7 @@ impl UdpSocket {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none; as [`recv_from`](Self::recv_from).
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.try_io(Interest::READABLE, || {
+        self.try_now(Interest::READABLE, || {
             sys::recv_from(&self.socket(), buf, TAKE)
         })
     }
@@ -269,7 +282,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_io(Interest::READABLE, || sys::recv(&self.socket(), buf, PEEK))
+        self.try_now(Interest::READABLE, || sys::recv(&self.socket(), buf, PEEK))
     }
 
     /// As [`recv_from`](Self::recv_from), but leaves the datagram there.
@@ -301,7 +314,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`try_recv_from`](Self::try_recv_from).
     pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.try_io(Interest::READABLE, || {
+        self.try_now(Interest::READABLE, || {
             sys::recv_from(&self.socket(), buf, PEEK)
         })
     }
