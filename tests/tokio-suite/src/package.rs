@@ -251,7 +251,9 @@ impl Package {
         if news {
             Ok(())
         } else {
-            Err(format!("the compiler complains of what is not compiled: {last}"))
+            Err(format!(
+                "the compiler complains of what is not compiled: {last}"
+            ))
         }
     }
 }
