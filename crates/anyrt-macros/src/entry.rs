@@ -238,6 +238,13 @@ pub(crate) fn test(args: Args, function: ItemFn) -> Result<TokenStream> {
             })
             .collect(),
     };
+    // A path that the user wrote is meant for where the function is.
+    let scope = args.krate.is_some().then(|| {
+        quote! {
+            #[allow(unused_imports, reason = "the path may be one that holds everywhere")]
+            use super::*;
+        }
+    });
     let ItemFn {
         vis, sig, block, ..
     } = &function;
@@ -249,6 +256,7 @@ pub(crate) fn test(args: Args, function: ItemFn) -> Result<TokenStream> {
         #[cfg(test)]
         #(#conditions)*
         mod #name {
+            #scope
             #(#cases)*
         }
     })

@@ -59,6 +59,10 @@ pub use task::spawn;
 #[doc(no_inline)]
 pub use tokio::{join, pin, select, task_local, try_join};
 
+/// What Tokio's macros expand to; hidden there, too.
+#[doc(hidden)]
+pub use tokio::macros;
+
 #[doc(hidden)]
 pub mod __private {
     pub use crate::testing::{Flavor, Options, run_test};

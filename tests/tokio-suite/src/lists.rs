@@ -1,14 +1,15 @@
 //! What is told of beforehand: files and functions that are left out, and tests that differ.
 //!
-//! A line is a name, spaces, and a reason; `#` starts a comment. In `excluded.txt` the name is `file` or
-//! `file::function`. In `different.txt` it is `file::test`, and before the name are the backends, as `smol,glommio` or
-//! `all`; a test that differs now and then only has `sometimes` before its reason.
+//! A line is a name, spaces, and a reason; `#` starts a comment. In `excluded.txt` the name is `file`,
+//! `file::function`, or `file::Word` for the macro calls with that word in them. In `different.txt` it is
+//! `file::test`, and before the name are the backends, as `smol,glommio` or `all`; a test that differs now and then
+//! only has `sometimes` before its reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::Result;
-use crate::source::{Tests, has_function};
+use crate::source::{self, Tests};
 
 /// What is not compiled.
 pub struct Excluded {
@@ -31,11 +32,11 @@ impl Excluded {
             let source = tests.source(file)?;
             let twice = match function {
                 None => excluded.files.insert(file.into(), reason.into()).is_some(),
-                Some(function) if has_function(source, function) => {
+                Some(function) if source::has(source, function) => {
                     let of_file = excluded.functions.entry(file.into()).or_default();
                     !of_file.insert(function.into())
                 }
-                Some(function) => return Err(format!("{file}: no function {function} in it")),
+                Some(function) => return Err(format!("{file}: nothing named {function} in it")),
             };
             if twice {
                 return Err(format!("{name} is excluded twice"));

@@ -69,7 +69,7 @@ fn suite() -> Result<bool> {
         let cases = run::cases(&built.programs, &args)?;
         let mut report = Report::new(&built, &args, &tests, &excluded, &different, reference);
         for backend in backends {
-            let done = run::run(&cases, backend, &different, &args)?;
+            let done = run::run(&cases, backend, &different, &args, tests.package())?;
             report.add(backend, done);
         }
         ok &= report.print();

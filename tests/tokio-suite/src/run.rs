@@ -96,7 +96,15 @@ fn split(full: &str) -> (&str, Option<&'static str>) {
 }
 
 /// Runs on the backend what is for it; the failed ones of which that is news twice.
-pub fn run(cases: &[Case], backend: &str, different: &Different, args: &Args) -> Result<Vec<Done>> {
+///
+/// The directory is where cargo runs tests: that of their package.
+pub fn run(
+    cases: &[Case],
+    backend: &str,
+    different: &Different,
+    args: &Args,
+    dir: &Path,
+) -> Result<Vec<Done>> {
     let cases: Vec<_> = cases
         .iter()
         .filter(|case| case.backend.is_none_or(|of| of == backend))
@@ -109,7 +117,7 @@ pub fn run(cases: &[Case], backend: &str, different: &Different, args: &Args) ->
             let (cases, next, all, failed) = (&cases, &next, &all, &failed);
             scope.spawn(move || {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    match run_one(case, backend, different, args, job) {
+                    match run_one(case, backend, different, args, job, dir) {
                         Ok(done) => lock(all).push(done),
                         Err(error) => {
                             lock(failed).get_or_insert(error);
@@ -140,6 +148,7 @@ fn run_one(
     different: &Different,
     args: &Args,
     job: usize,
+    dir: &Path,
 ) -> Result<Done> {
     let known = different.find(backend, &case.name).is_some();
     let timeout = if known {
@@ -147,10 +156,10 @@ fn run_one(
     } else {
         args.timeout
     };
-    let (mut end, output) = once(case, backend, timeout, job)?;
+    let (mut end, output) = once(case, backend, timeout, job, dir)?;
     if end == End::Failed && !known {
         // On a busy machine a test that takes the time may fail once.
-        let (again, _) = once(case, backend, timeout, job)?;
+        let (again, _) = once(case, backend, timeout, job, dir)?;
         if again == End::Passed {
             end = End::PassedThen;
         }
@@ -165,7 +174,13 @@ fn run_one(
     })
 }
 
-fn once(case: &Case, backend: &str, timeout: Duration, job: usize) -> Result<(End, String)> {
+fn once(
+    case: &Case,
+    backend: &str,
+    timeout: Duration,
+    job: usize,
+    dir: &Path,
+) -> Result<(End, String)> {
     let path = case
         .program
         .with_extension(format!("{}.{job}.out", std::process::id()));
@@ -174,6 +189,7 @@ fn once(case: &Case, backend: &str, timeout: Duration, job: usize) -> Result<(En
     let mut command = Command::new(&case.program);
     command
         .args(["--exact", &case.full, "--nocapture", "--test-threads", "1"])
+        .current_dir(dir)
         .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(output.try_clone().map_err(told)?)

@@ -57,6 +57,11 @@ impl Tests {
         })
     }
 
+    /// The directory of their package.
+    pub fn package(&self) -> &Path {
+        self.dir.parent().unwrap_or(&self.dir)
+    }
+
     /// Their names, sorted.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         self.sources.keys().map(String::as_str)
@@ -124,9 +129,11 @@ pub fn function_at(source: &str, line: usize) -> Option<&str> {
     found
 }
 
-/// Whether there is a function of that name.
-pub fn has_function(source: &str, name: &str) -> bool {
-    source.lines().any(|line| function_on(line) == Some(name))
+/// Whether there is something of that name to be left out.
+pub fn has(source: &str, name: &str) -> bool {
+    source
+        .lines()
+        .any(|line| function_on(line) == Some(name) || is_call_with(line, name))
 }
 
 fn indentation(line: &str) -> usize {
@@ -147,11 +154,25 @@ fn function_on(line: &str) -> Option<&str> {
     }
 }
 
-/// The text without these functions; its lines keep their numbers.
+/// Whether the line calls a macro, as `assert_value!(…);`, with that word in it.
+fn is_call_with(line: &str, word: &str) -> bool {
+    let line = line.trim();
+    let called = line.split_once("!(").is_some_and(|(name, _)| {
+        !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    });
+    called
+        && line.ends_with(");")
+        && line
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|part| part == word)
+}
+
+/// The text without these functions, or macro calls with these words; its lines keep their numbers.
 pub fn without(source: &str, functions: &BTreeSet<String>) -> String {
     let mut lines: Vec<_> = source.lines().map(str::to_owned).collect();
     for at in 0..lines.len() {
-        if !function_on(&lines[at]).is_some_and(|name| functions.contains(name)) {
+        let called = || functions.iter().any(|word| is_call_with(&lines[at], word));
+        if !function_on(&lines[at]).is_some_and(|name| functions.contains(name)) && !called() {
             continue;
         }
         let mut first = at;
@@ -186,6 +207,7 @@ async fn first() {
     inner();
 }
 
+assert_value!(Wrapped<First>: Send);
 rt_test! {
     #[test]
     fn second() {
@@ -203,8 +225,9 @@ rt_test! {
             (7, Some("first")),
             (9, Some("first")),
             (12, None),
-            (13, Some("second")),
-            (15, Some("second")),
+            (13, None),
+            (14, Some("second")),
+            (16, Some("second")),
         ] {
             assert_eq!(function_at(SOURCE, line), name, "line {line}");
         }
@@ -212,9 +235,11 @@ rt_test! {
 
     #[test]
     fn functions_are_taken_out_with_their_attributes() {
-        let text = without(SOURCE, &BTreeSet::from(["first".into(), "second".into()]));
+        let names = ["first", "second", "First"].map(str::to_owned);
+        let text = without(SOURCE, &BTreeSet::from(names));
         assert!(text.contains("#[cfg(any())] #[tokio::test]\n#[cfg(unix)]"));
         assert!(text.contains("#[cfg(any())]     #[test]\n    fn second"));
+        assert!(text.contains("\n#[cfg(any())] assert_value!("));
         assert_eq!(text.lines().count(), SOURCE.lines().count());
     }
 

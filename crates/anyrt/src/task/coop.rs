@@ -9,7 +9,7 @@
 //! The types of [`sync`](crate::sync) are Tokio's own and charge Tokio's account, which Tokio fills on its own
 //! runtime alone. Elsewhere each poll of a task fills it, too, with 127 units, and restores it afterwards; the
 //! backends' operations charge the account of [`anyrt_core::coop`]. A task that does both yields when either is
-//! empty. What is offered here charges whichever binds the task and lifts both.
+//! empty. What is offered here charges and lifts both.
 
 use std::cell::Cell;
 use std::fmt;
@@ -35,36 +35,28 @@ pub fn has_budget_remaining() -> bool {
 /// [`RestoreOnPending::made_progress`] was called.
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
-    let unit = if core::is_limited() {
-        Unit::Core(Cell::new(Some(ready!(core::poll_proceed(cx)))))
-    } else {
-        Unit::Tokio(ready!(tokio_coop::poll_proceed(cx)))
-    };
-    Poll::Ready(RestoreOnPending { unit })
+    let tokio = ready!(tokio_coop::poll_proceed(cx));
+    let core = ready!(core::poll_proceed(cx));
+    Poll::Ready(RestoreOnPending {
+        tokio,
+        core: Cell::new(Some(core)),
+    })
 }
 
 /// Gives the unit of [`poll_proceed`] back when it is dropped, for an operation that was not ready.
 #[must_use = "dropping it gives the unit back"]
 pub struct RestoreOnPending {
-    unit: Unit,
-}
-
-enum Unit {
-    Core(Cell<Option<core::Charge>>),
-    Tokio(tokio_coop::RestoreOnPending),
+    tokio: tokio_coop::RestoreOnPending,
+    core: Cell<Option<core::Charge>>,
 }
 
 impl RestoreOnPending {
     /// The operation was ready: the unit is spent.
     #[inline]
     pub fn made_progress(&self) {
-        match &self.unit {
-            Unit::Core(charge) => {
-                if let Some(charge) = charge.take() {
-                    charge.made_progress();
-                }
-            }
-            Unit::Tokio(unit) => unit.made_progress(),
+        self.tokio.made_progress();
+        if let Some(charge) = self.core.take() {
+            charge.made_progress();
         }
     }
 }
