@@ -135,6 +135,8 @@ pub fn panic_cannot_drop_here() -> ! {
 /// Where a thread keeps its current runtime; each backend has one as a `thread_local!`.
 pub struct Slot<R> {
     current: RefCell<Option<R>>,
+    /// How many guards there are.
+    depth: Cell<usize>,
 }
 
 impl<R> Slot<R> {
@@ -142,6 +144,7 @@ impl<R> Slot<R> {
     pub const fn new() -> Self {
         Self {
             current: RefCell::new(None),
+            depth: Cell::new(0),
         }
     }
 
@@ -156,13 +159,16 @@ impl<R> Slot<R> {
     /// Makes `runtime` current until the guard is dropped; `entered` says so to the other backends.
     #[must_use = "the runtime is current only while the guard lives"]
     pub fn enter(key: &'static LocalKey<Self>, runtime: R, entered: Entered) -> SlotGuard<R> {
+        let former = key.try_with(|slot| {
+            slot.depth.set(slot.depth.get() + 1);
+            (slot.current.replace(Some(runtime)), slot.depth.get())
+        });
+        // A runtime may end with its thread, after what this thread remembers has ended.
+        let (former, depth) = former.unwrap_or_default();
         SlotGuard {
-            // A runtime may end with its thread, after what this thread remembers has ended.
-            former: key
-                .try_with(|slot| slot.current.replace(Some(runtime)))
-                .ok()
-                .flatten(),
             key,
+            former,
+            depth,
             _entered: entered,
         }
     }
@@ -181,18 +187,33 @@ impl<R> fmt::Debug for Slot<R> {
 }
 
 /// Restores the former current runtime when it is dropped.
+///
+/// # Panics
+/// Its drop panics while a guard that was made later is alive: the wrong runtime would be current after both.
 pub struct SlotGuard<R: 'static> {
     key: &'static LocalKey<Slot<R>>,
     former: Option<R>,
+    depth: usize,
     _entered: Entered,
 }
 
 impl<R> Drop for SlotGuard<R> {
     fn drop(&mut self) {
         let former = self.former.take();
+        let left = self.key.try_with(|slot| {
+            let last = slot.depth.get() == self.depth;
+            last.then(|| {
+                slot.depth.set(self.depth - 1);
+                slot.current.replace(former)
+            })
+        });
         // Outside the borrow: dropping a runtime's last handle may look at what is current.
-        let left = self.key.try_with(|slot| slot.current.replace(former));
-        drop(left);
+        if matches!(left, Ok(None)) && !std::thread::panicking() {
+            panic!(
+                "`EnterGuard` values dropped out of order. Guards returned by `Runtime::enter()` must be dropped in \
+                 the reverse order as they were acquired."
+            );
+        }
     }
 }
 

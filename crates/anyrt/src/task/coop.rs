@@ -35,28 +35,35 @@ pub fn has_budget_remaining() -> bool {
 /// [`RestoreOnPending::made_progress`] was called.
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
-    let tokio = ready!(tokio_coop::poll_proceed(cx));
     let core = ready!(core::poll_proceed(cx));
+    // Ours has the last word where there is one: Tokio's has a unit less then, so it is empty a unit earlier.
+    let tokio = if !core::is_limited() || tokio_coop::has_budget_remaining() {
+        Some(ready!(tokio_coop::poll_proceed(cx)))
+    } else {
+        None
+    };
     Poll::Ready(RestoreOnPending {
-        tokio,
         core: Cell::new(Some(core)),
+        tokio,
     })
 }
 
 /// Gives the unit of [`poll_proceed`] back when it is dropped, for an operation that was not ready.
 #[must_use = "dropping it gives the unit back"]
 pub struct RestoreOnPending {
-    tokio: tokio_coop::RestoreOnPending,
     core: Cell<Option<core::Charge>>,
+    tokio: Option<tokio_coop::RestoreOnPending>,
 }
 
 impl RestoreOnPending {
     /// The operation was ready: the unit is spent.
     #[inline]
     pub fn made_progress(&self) {
-        self.tokio.made_progress();
         if let Some(charge) = self.core.take() {
             charge.made_progress();
+        }
+        if let Some(unit) = &self.tokio {
+            unit.made_progress();
         }
     }
 }
