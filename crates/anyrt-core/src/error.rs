@@ -271,6 +271,12 @@ impl<R, W> fmt::Debug for ReuniteError<R, W> {
     }
 }
 
+/// The runtime in which a socket or another descriptor waits has ended: it is what an [`std::io::Error`] holds then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the runtime that this descriptor waits in has ended")]
+#[non_exhaustive]
+pub struct RuntimeEnded {}
+
 /// Shutdown gave up waiting; what was still running goes on in the background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{tasks} tasks are still running {waited:?} after shutdown began")]

@@ -49,10 +49,8 @@ macro_rules! run_on {
 }
 
 pub use crate::backend::Backend;
-#[doc(no_inline)]
-pub use ::tokio::runtime::is_rt_shutdown_err;
 pub use anyrt_core::runtime::{Config, Flavor, Id};
-pub use current::{TryCurrentError, worker_index};
+pub use current::{TryCurrentError, is_rt_shutdown_err, worker_index};
 pub use local::{LocalOptions, LocalRuntime};
 pub use metrics::{RuntimeFlavor, RuntimeMetrics};
 

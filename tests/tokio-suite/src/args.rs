@@ -31,7 +31,7 @@ impl Args {
             backends: Vec::new(),
             files: BTreeSet::new(),
             filters: Vec::new(),
-            timeout: Duration::from_secs(20),
+            timeout: Duration::from_secs(60),
             jobs: cores * 2,
             verbose: false,
         };

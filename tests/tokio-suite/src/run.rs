@@ -17,7 +17,7 @@ use crate::args::Args;
 use crate::lists::Different;
 
 /// How long a test may take of which it is known that it fails or hangs.
-const DIFFERENT: Duration = Duration::from_secs(10);
+const DIFFERENT: Duration = Duration::from_secs(4);
 
 /// A test of one of the programs.
 pub struct Case {

@@ -17,6 +17,7 @@ use futures_util::task::AtomicWaker;
 
 use super::{Direction, Interest, Ready, ReadyEvent};
 use crate::coop;
+use crate::error::RuntimeEnded;
 
 /// The poller has ended: nobody will ever report readiness again.
 const GONE: u32 = 1 << 8;
@@ -327,7 +328,7 @@ fn would_block<R>(result: &io::Result<R>) -> bool {
 
 /// For runtime authors: the error of who would wait for a poller that has ended.
 pub fn gone() -> io::Error {
-    io::Error::other("the runtime that this descriptor waits in has ended")
+    io::Error::other(RuntimeEnded {})
 }
 
 /// The future of [`Source::run`].

@@ -1,8 +1,10 @@
 //! What this thread is to the current runtime.
 
-use std::fmt;
+use std::error::Error;
+use std::{fmt, io};
 
 use anyrt_core::NoRuntime;
+use anyrt_core::error::RuntimeEnded;
 use anyrt_core::runtime::Metrics;
 
 use super::Handle;
@@ -54,7 +56,13 @@ impl fmt::Display for TryCurrentError {
     }
 }
 
-impl std::error::Error for TryCurrentError {}
+impl Error for TryCurrentError {}
+
+/// Whether an operation failed because the runtime that it waits in has ended.
+pub fn is_rt_shutdown_err(error: &io::Error) -> bool {
+    let ended = |inner: &(dyn Error + Send + Sync)| inner.is::<RuntimeEnded>();
+    tokio::runtime::is_rt_shutdown_err(error) || error.get_ref().is_some_and(ended)
+}
 
 /// The number of the worker of the current runtime that this thread is, if it is one.
 pub fn worker_index() -> Option<usize> {
