@@ -60,8 +60,9 @@ impl Error for TryCurrentError {}
 
 /// Whether an operation failed because the runtime that it waits in has ended.
 pub fn is_rt_shutdown_err(error: &io::Error) -> bool {
-    let ended = |inner: &(dyn Error + Send + Sync)| inner.is::<RuntimeEnded>();
-    tokio::runtime::is_rt_shutdown_err(error) || error.get_ref().is_some_and(ended)
+    let inner = error.get_ref();
+    tokio::runtime::is_rt_shutdown_err(error)
+        || inner.is_some_and(|inner| inner.is::<RuntimeEnded>())
 }
 
 /// The number of the worker of the current runtime that this thread is, if it is one.
