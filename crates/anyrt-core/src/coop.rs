@@ -40,10 +40,10 @@ fn with<T>(budget: Option<u8>, poll: impl FnOnce() -> T) -> T {
     poll()
 }
 
-/// Whether there is a limit: inside a task, unless it was lifted.
+/// How many units are left; `None` where there is no limit: outside a task, or where it was lifted.
 #[inline]
-pub fn is_limited() -> bool {
-    LEFT.get().is_some()
+pub fn left() -> Option<u8> {
+    LEFT.get()
 }
 
 /// Whether the next operation may go on.

@@ -79,6 +79,15 @@ async fn backends_can_be_chosen() {
     assert!(matches!(backend, Backend::Smol | Backend::AsyncStd));
 }
 
+mod elsewhere {
+    pub(super) use anyrt as under_another_name;
+}
+
+#[anyrt::test(crate = "elsewhere::under_another_name")]
+async fn the_path_of_the_crate_may_be_a_relative_one() {
+    anyrt::task::yield_now().await;
+}
+
 #[anyrt::test(crate = "anyrt")]
 async fn the_crate_can_be_named() {}
 

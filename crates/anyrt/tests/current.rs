@@ -56,6 +56,21 @@ fn without_a_runtime_everything_says_what_to_do() {
 }
 
 #[test]
+fn guards_that_are_dropped_out_of_order_are_refused() {
+    for &backend in Backend::enabled() {
+        let (one, other) = (build(backend), build(backend));
+        let message = panic_message(|| {
+            let first = one.enter();
+            let _second = other.enter();
+            drop(first);
+        });
+        assert!(message.contains("out of order"), "{backend}: {message}");
+        let _again = other.enter();
+        assert_eq!(current(), Some(backend));
+    }
+}
+
+#[test]
 fn what_was_entered_last_is_current() {
     for &outer in Backend::enabled() {
         for &inner in Backend::enabled() {

@@ -26,7 +26,13 @@ use tokio::task::coop as tokio_coop;
 /// Whether the next operation of this task may go on.
 #[inline]
 pub fn has_budget_remaining() -> bool {
-    core::has_budget_remaining() && tokio_coop::has_budget_remaining()
+    core::has_budget_remaining() && tokio_may_proceed()
+}
+
+/// Whether Tokio's account lets the next operation go on. It has a unit less than ours, which ours makes up for.
+#[inline]
+fn tokio_may_proceed() -> bool {
+    tokio_coop::has_budget_remaining() || core::left() == Some(1)
 }
 
 /// Takes one unit and goes on, or wakes the task and gives `Pending` when none is left.
@@ -35,12 +41,12 @@ pub fn has_budget_remaining() -> bool {
 /// [`RestoreOnPending::made_progress`] was called.
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
+    let last = core::left() == Some(1);
     let core = ready!(core::poll_proceed(cx));
-    // Ours has the last word where there is one: Tokio's has a unit less then, so it is empty a unit earlier.
-    let tokio = if !core::is_limited() || tokio_coop::has_budget_remaining() {
-        Some(ready!(tokio_coop::poll_proceed(cx)))
-    } else {
+    let tokio = if last && !tokio_coop::has_budget_remaining() {
         None
+    } else {
+        Some(ready!(tokio_coop::poll_proceed(cx)))
     };
     Poll::Ready(RestoreOnPending {
         core: Cell::new(Some(core)),
