@@ -24,8 +24,10 @@
 pub mod probe;
 pub mod row;
 pub mod subject;
+#[cfg(feature = "cli")]
 pub mod work;
 
 pub use row::Row;
 pub use subject::{Backend, Via};
+#[cfg(feature = "cli")]
 pub use work::Work;

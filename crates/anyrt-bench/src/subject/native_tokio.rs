@@ -16,10 +16,12 @@ use crate::subject::common::HOUR;
 
 #[path = "ops.rs"]
 mod ops;
+#[cfg(feature = "cli")]
 #[path = "work.rs"]
 mod work;
 
 pub use ops::{repeat, run};
+#[cfg(feature = "cli")]
 pub use work::work;
 
 #[derive(Clone, Copy)]
