@@ -68,6 +68,19 @@ impl JoinError {
         }
     }
 
+    /// Goes on with the panic of the task, or panics because it was cancelled.
+    ///
+    /// # Panics
+    /// Always.
+    #[cold]
+    #[track_caller]
+    pub fn resume(self) -> ! {
+        match self.try_into_panic() {
+            Ok(payload) => std::panic::resume_unwind(payload),
+            Err(cancelled) => panic!("{cancelled}"),
+        }
+    }
+
     fn message(&self) -> Option<String> {
         let payload = self.panic.as_ref()?;
         let payload = payload

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::panic;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -253,10 +252,9 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
     pub async fn join_all(mut self) -> Vec<T> {
         let mut values = Vec::with_capacity(self.len());
         while let Some(result) = self.join_next().await {
-            match result.map_err(JoinError::try_into_panic) {
+            match result {
                 Ok(value) => values.push(value),
-                Err(Ok(payload)) => panic::resume_unwind(payload),
-                Err(Err(cancelled)) => panic!("{cancelled}"),
+                Err(error) => error.resume(),
             }
         }
         values

@@ -101,8 +101,12 @@ pub trait Net: Blocking {
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send {
         let target = address.target();
         async move {
+            let addresses = match target {
+                Target::Address(address) => return self.connect_tcp_addr(address).await,
+                target => addr::resolve(self, target).await?,
+            };
             let mut last = None;
-            for address in addr::resolve(self, target).await? {
+            for address in addresses {
                 match self.connect_tcp_addr(address).await {
                     Ok(stream) => return Ok(stream),
                     Err(error) => last = Some(error),

@@ -38,7 +38,7 @@ pub fn block_in_place<T>(job: impl FnOnce() -> T) -> T {
 }
 
 /// Tokio's blocking threads start like its workers, marked as driving the runtime; a job may block.
-fn on_blocking_thread<T>(job: impl FnOnce() -> T) -> impl FnOnce() -> T {
+pub(crate) fn on_blocking_thread<T>(job: impl FnOnce() -> T) -> impl FnOnce() -> T {
     move || {
         let _blocking = context::allow_blocking();
         job()

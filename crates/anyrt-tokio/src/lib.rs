@@ -35,6 +35,7 @@ pub mod blocking;
 pub mod channel;
 #[cfg(feature = "fs")]
 pub mod fs;
+pub mod join_set;
 pub mod local_set;
 pub mod net;
 pub mod readiness;

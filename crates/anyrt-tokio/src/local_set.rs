@@ -60,7 +60,8 @@ impl LocalSet {
         }
     }
 
-    fn inner(&self) -> &tokio::task::LocalSet {
+    /// Tokio's own.
+    pub fn as_inner(&self) -> &tokio::task::LocalSet {
         match &self.inner {
             Some(inner) => inner,
             None => unreachable!("the set is taken only in drop"),
@@ -69,7 +70,7 @@ impl LocalSet {
 
     /// Names the set among all sets and runtimes of the process.
     pub fn id(&self) -> Id {
-        Id::from_raw(number_in(&self.inner().id()))
+        Id::from_raw(number_in(&self.as_inner().id()))
     }
 
     /// Starts `future` as a task of the set. It runs when the set is polled, not before.
@@ -79,20 +80,20 @@ impl LocalSet {
         F: Future + 'static,
         F::Output: 'static,
     {
-        JoinHandle::new(self.inner().spawn_local(future))
+        JoinHandle::new(self.as_inner().spawn_local(future))
     }
 
     /// Makes [`spawn_local`] spawn here until the guard is dropped.
     pub fn enter(&self) -> LocalEnterGuard {
         LocalEnterGuard {
-            _tokio: self.inner().enter(),
+            _tokio: self.as_inner().enter(),
             _inside: Inside::enter(false),
         }
     }
 
     /// Runs `future`, and the tasks of the set beside it, until `future` is ready.
     pub async fn run_until<F: Future>(&self, future: F) -> F::Output {
-        let mut run = std::pin::pin!(self.inner().run_until(future));
+        let mut run = std::pin::pin!(self.as_inner().run_until(future));
         std::future::poll_fn(|cx| {
             let _inside = Inside::enter(true);
             run.as_mut().poll(cx)

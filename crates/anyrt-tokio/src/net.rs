@@ -2,8 +2,10 @@
 //!
 //! Each type is a newtype that gives Tokio's own through `as_inner`, `as_inner_mut` and `into_inner`.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::task::{Context, Poll};
 
 use anyrt_core::Net;
@@ -25,24 +27,32 @@ impl Net for TokioRuntime {
     type UdpSocket = UdpSocket;
 
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        let _entered = self.as_inner().enter();
+        let _entered = self.within_context();
         let inner = tokio::net::TcpListener::from_std(listener)?;
         Ok(TcpListener::new(inner, self.clone()))
     }
 
     fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        let _entered = self.as_inner().enter();
+        let _entered = self.within_context();
         tokio::net::TcpStream::from_std(stream).map(TcpStream::from)
     }
 
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
-        let _entered = self.as_inner().enter();
+        let _entered = self.within_context();
         tokio::net::UdpSocket::from_std(socket).map(UdpSocket::from)
     }
 
     async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        let connect = tokio::net::TcpStream::connect(address);
-        self.within(connect).await.map(TcpStream::from)
+        let mut connect = pin!(TcpStream::connect(address));
+        // Tokio asks for its context where it makes the socket: in the first poll.
+        let first = poll_fn(|cx| {
+            let _entered = self.within_context();
+            Poll::Ready(connect.as_mut().poll(cx))
+        });
+        match first.await {
+            Poll::Ready(connected) => connected,
+            Poll::Pending => connect.await,
+        }
     }
 }
 

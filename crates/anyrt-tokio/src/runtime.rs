@@ -3,14 +3,11 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use anyrt_core::context::{self, Kind};
 use anyrt_core::error::{BuildError, NoRuntime};
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
-use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 
 use crate::task::{self, LocalScope, RunUntil};
@@ -99,12 +96,13 @@ impl TokioRuntime {
         block_on(scope.run_until(future))
     }
 
-    /// Enters the runtime whenever `future` is polled, so that it may be polled on any thread.
-    pub(crate) fn within<F: Future>(&self, future: F) -> Within<F> {
-        Within {
-            handle: self.handle.clone(),
-            future,
-        }
+    /// Makes the runtime current, if it is not, until what it gives is dropped.
+    #[inline]
+    pub(crate) fn within_context(&self) -> Option<tokio::runtime::EnterGuard<'_>> {
+        // It mostly is, and to look costs half of what entering and leaving does.
+        let is_current =
+            Handle::try_current().is_ok_and(|current| current.id() == self.handle.id());
+        (!is_current).then(|| self.handle.enter())
     }
 }
 
@@ -178,25 +176,6 @@ impl fmt::Debug for TokioRuntime {
 pub struct EnterGuard<'a> {
     _tokio: tokio::runtime::EnterGuard<'a>,
     _anyrt: context::Entered,
-}
-
-pin_project! {
-    /// The future of [`TokioRuntime::within`].
-    pub(crate) struct Within<F> {
-        handle: Handle,
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F: Future> Future for Within<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let _entered = this.handle.enter();
-        this.future.poll(cx)
-    }
 }
 
 /// A Tokio runtime that anyrt started.

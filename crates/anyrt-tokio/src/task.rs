@@ -69,20 +69,35 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let set = SCOPE.with_borrow_mut(|scope| match scope {
+    JoinHandle::new(local_set().spawn_local(future))
+}
+
+/// The set of this thread's `block_on`, which comes with the first local task.
+#[track_caller]
+pub(crate) fn local_set() -> Rc<LocalSet> {
+    match SCOPE.get() {
         Scope::Closed => panic!(
             "`spawn_local` needs a thread that is inside `block_on`: a worker thread shares its tasks with others, \
              so a future that is not `Send` cannot live there. Use `spawn`, or call `spawn_local` from the future \
              given to `block_on` (or from one of its local tasks)."
         ),
-        Scope::Open(set) => {
-            ANY.set(true);
-            Rc::clone(set.get_or_insert_default())
+        Scope::Open => {
+            let set = Rc::new(LocalSet::new());
+            SETS.with_borrow_mut(|sets| sets.push(Rc::clone(&set)));
+            SCOPE.set(Scope::Filled);
+            set
         }
+        Scope::Filled => current_set(),
         // A destructor spawns while its `block_on` ends: this set, and the task with it, ends at once, too.
         Scope::Closing => Rc::default(),
-    });
-    JoinHandle::new(set.spawn_local(future))
+    }
+}
+
+fn current_set() -> Rc<LocalSet> {
+    SETS.with_borrow(|sets| match sets.last() {
+        Some(set) => Rc::clone(set),
+        None => unreachable!("a scope that is filled has put its set here"),
+    })
 }
 
 /// The id of the task that this thread is polling or dropping.
@@ -139,9 +154,7 @@ impl<T> anyrt_core::JoinHandle<T> for JoinHandle<T> {
     }
 
     fn abort_handle(&self) -> AbortHandle {
-        AbortHandle {
-            inner: self.inner.abort_handle(),
-        }
+        AbortHandle::new(self.inner.abort_handle())
     }
 }
 
@@ -158,6 +171,13 @@ impl<T> fmt::Debug for JoinHandle<T> {
 #[derive(Clone)]
 pub struct AbortHandle {
     inner: tokio::task::AbortHandle,
+}
+
+impl AbortHandle {
+    #[inline]
+    pub(crate) fn new(inner: tokio::task::AbortHandle) -> Self {
+        Self { inner }
+    }
 }
 
 impl anyrt_core::AbortHandle for AbortHandle {
@@ -183,7 +203,7 @@ impl fmt::Debug for AbortHandle {
 }
 
 #[cold]
-fn join_error(error: tokio::task::JoinError) -> JoinError {
+pub(crate) fn join_error(error: tokio::task::JoinError) -> JoinError {
     let id = id(error.id());
     match error.try_into_panic() {
         Ok(payload) => JoinError::panicked(id, payload),
@@ -191,7 +211,7 @@ fn join_error(error: tokio::task::JoinError) -> JoinError {
     }
 }
 
-fn id(id: tokio::task::Id) -> Id {
+pub(crate) fn id(id: tokio::task::Id) -> Id {
     Id::from_raw(number_in(&id))
 }
 
@@ -221,22 +241,25 @@ pub(crate) fn number_in(id: &impl Hash) -> u64 {
 }
 
 thread_local! {
-    static SCOPE: RefCell<Scope> = const { RefCell::new(Scope::Closed) };
-    /// Whether a set was ever made on this thread: all that a `block_on` without local tasks looks at.
-    static ANY: Cell<bool> = const { Cell::new(false) };
+    /// All that a `block_on` without local tasks looks at.
+    static SCOPE: Cell<Scope> = const { Cell::new(Scope::Closed) };
+    /// The sets of the scopes that are filled; the innermost one is the last.
+    static SETS: RefCell<Vec<Rc<LocalSet>>> = const { RefCell::new(Vec::new()) };
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
     /// Outside `block_on`.
     Closed,
-    /// The set comes with the first local task.
-    Open(Option<Rc<LocalSet>>),
+    /// No local task has been spawned.
+    Open,
+    Filled,
     /// The local tasks are being dropped.
     Closing,
 }
 
 pub(crate) fn is_local_scope_open() -> bool {
-    SCOPE.with_borrow(|scope| !matches!(scope, Scope::Closed))
+    SCOPE.get() != Scope::Closed
 }
 
 /// While it is open, this thread accepts local tasks. Closing it drops what is left of them.
@@ -248,9 +271,10 @@ pub(crate) struct LocalScope<'a> {
 }
 
 impl<'a> LocalScope<'a> {
+    #[inline]
     pub(crate) fn open(runtime: &'a Handle) -> Self {
         Self {
-            outer: SCOPE.replace(Scope::Open(None)),
+            outer: SCOPE.replace(Scope::Open),
             runtime,
             thread: PhantomData,
         }
@@ -259,16 +283,25 @@ impl<'a> LocalScope<'a> {
     pub(crate) fn run_until<F: Future>(&self, future: F) -> RunUntil<F> {
         RunUntil { future }
     }
+
+    #[cold]
+    #[inline(never)]
+    fn drop_tasks(&self) {
+        SCOPE.set(Scope::Closing);
+        let set = SETS.with_borrow_mut(Vec::pop);
+        // Destructors see their runtime, as they do when Tokio drops a task.
+        let _entered = self.runtime.enter();
+        drop(set);
+    }
 }
 
 impl Drop for LocalScope<'_> {
+    #[inline]
     fn drop(&mut self) {
-        let set = SCOPE.replace(Scope::Closing);
-        // Destructors see their runtime, as they do when Tokio drops a task.
-        let entered = self.runtime.enter();
-        drop(set);
-        drop(entered);
-        SCOPE.replace(std::mem::replace(&mut self.outer, Scope::Closed));
+        if SCOPE.get() == Scope::Filled {
+            self.drop_tasks();
+        }
+        SCOPE.set(self.outer);
     }
 }
 
@@ -290,7 +323,7 @@ impl<F: Future> Future for RunUntil<F> {
         if let Poll::Ready(value) = coop::with_budget(|| future.poll(cx)) {
             return Poll::Ready(value);
         }
-        if ANY.get() {
+        if SCOPE.get() == Scope::Filled {
             run_local_tasks(cx);
         }
         Poll::Pending
@@ -299,13 +332,9 @@ impl<F: Future> Future for RunUntil<F> {
 
 /// Runs a turn of the local tasks, and leaves the waker with them.
 #[cold]
+#[inline(never)]
 fn run_local_tasks(cx: &mut Context<'_>) {
-    let set = SCOPE.with_borrow(|scope| match scope {
-        Scope::Open(set) => set.clone(),
-        Scope::Closed | Scope::Closing => None,
-    });
-    if let Some(set) = set {
-        let turn = set.run_until(std::future::pending::<()>());
-        let _pending = pin!(turn).poll(cx);
-    }
+    let set = current_set();
+    let turn = set.run_until(std::future::pending::<()>());
+    let _pending = pin!(turn).poll(cx);
 }

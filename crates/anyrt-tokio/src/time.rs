@@ -21,12 +21,12 @@ impl Timer for TokioRuntime {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
-        let _entered = self.as_inner().enter();
+        let _entered = self.within_context();
         sleep_until(deadline)
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
-        let _entered = self.as_inner().enter();
+        let _entered = self.within_context();
         sleep(duration)
     }
 

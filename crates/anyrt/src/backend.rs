@@ -34,7 +34,7 @@ pub(crate) mod tokio {
     #[cfg(all(unix, feature = "signal"))]
     pub(crate) use anyrt_tokio::signal;
     pub(crate) use anyrt_tokio::{
-        KIND, TokioRuntime as Handle, blocking, channel, net, readiness, task, time,
+        KIND, TokioRuntime as Handle, blocking, channel, join_set, net, readiness, task, time,
     };
     pub(crate) const ENABLED: bool = true;
 }
@@ -271,7 +271,14 @@ impl Backend {
             .or_else(Self::of_application)
     }
 
+    /// Whether it is Tokio's.
+    #[inline]
+    pub(crate) fn is_tokio_current() -> bool {
+        tokio::ENABLED && Self::current() == Some(Self::Tokio)
+    }
+
     #[cold]
+    #[inline(never)]
     fn of_application() -> Option<Self> {
         if tokio::Handle::try_current().is_some() {
             Some(Self::Tokio)

@@ -96,16 +96,13 @@ impl Net for Handle {
     }
 }
 
-/// The addresses of `target`; only a name needs a runtime, and a list alone memory.
-async fn resolved<A: ToSocketAddrs>(
-    target: A,
-) -> io::Result<impl Iterator<Item = SocketAddr> + use<A>> {
-    let (one, several) = match target.target() {
-        Target::Address(address) => (Some(address), Vec::new().into_iter()),
-        Target::Addresses(addresses) => (None, addresses.into_iter()),
-        _ => (None, Handle::current().lookup_host(target).await?),
-    };
-    Ok(one.into_iter().chain(several))
+/// The addresses of `target`; only a name needs a runtime.
+async fn several(target: Target) -> io::Result<std::vec::IntoIter<SocketAddr>> {
+    match target {
+        Target::Address(address) => Ok(vec![address].into_iter()),
+        Target::Addresses(addresses) => Ok(addresses.into_iter()),
+        target => Handle::current().lookup_host(target).await,
+    }
 }
 
 fn no_address(message: &'static str) -> io::Error {

@@ -294,6 +294,13 @@ enum Abort {
 }
 
 impl AbortHandle {
+    #[inline]
+    fn tokio(handle: tokio::task::AbortHandle) -> Self {
+        Self {
+            inner: Abort::Tokio(handle),
+        }
+    }
+
     /// See [`JoinHandle::abort`].
     pub fn abort(&self) {
         match &self.inner {

@@ -117,6 +117,12 @@ impl ToSocketAddrs for String {
     }
 }
 
+impl ToSocketAddrs for Target {
+    fn target(&self) -> Target {
+        self.clone()
+    }
+}
+
 impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
     fn target(&self) -> Target {
         (**self).target()

@@ -239,6 +239,8 @@ impl<K: Keeper> super::Sleep for Sleep<K> {
 }
 
 impl<K: Keeper> Drop for Sleep<K> {
+    // A timer of the facade that is of another runtime need not have room for it on the stack.
+    #[inline(never)]
     fn drop(&mut self) {
         self.disarm(Place::Nowhere);
     }

@@ -1,8 +1,9 @@
 //! TCP listeners, streams and their halves.
 
+use std::future::{Future, poll_fn};
 use std::io::IoSlice;
 use std::net::{Shutdown, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use anyrt_core::error::ReuniteError;
@@ -62,7 +63,7 @@ impl TcpListener {
     /// # Errors
     /// As the system's `accept`.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let _entered = self.home.as_inner().enter();
+        let _entered = self.home.within_context();
         let (stream, peer) = ready!(self.inner.poll_accept(cx))?;
         Poll::Ready(Ok((TcpStream(stream), peer)))
     }
@@ -92,7 +93,12 @@ impl anyrt_core::TcpListener for TcpListener {
     type Stream = TcpStream;
 
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.home.within(self.inner.accept()).await?;
+        let mut accept = pin!(self.inner.accept());
+        let (stream, peer) = poll_fn(|cx| {
+            let _entered = self.home.within_context();
+            accept.as_mut().poll(cx)
+        })
+        .await?;
         Ok((TcpStream(stream), peer))
     }
 
@@ -102,6 +108,17 @@ impl anyrt_core::TcpListener for TcpListener {
 }
 
 impl TcpStream {
+    /// Connects to one address.
+    ///
+    /// # Errors
+    /// As the system's `connect`.
+    ///
+    /// # Panics
+    /// When no Tokio runtime is current at the first poll; later ones need none.
+    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
+        tokio::net::TcpStream::connect(address).await.map(Self)
+    }
+
     /// Reads as the `AsyncRead` of Tokio does, through a shared reference.
     ///
     /// # Errors
@@ -172,8 +189,8 @@ impl anyrt_core::TcpStream for TcpStream {
         SockRef::from(&self.0).shutdown(how)
     }
 
-    async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.peek(buf).await
+    fn peek(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send {
+        self.0.peek(buf)
     }
 
     fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {

@@ -1,5 +1,6 @@
 //! UDP sockets.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
@@ -48,24 +49,31 @@ impl UdpSocket {
 }
 
 impl anyrt_core::UdpSocket for UdpSocket {
-    async fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-        self.0.send_to(buf, target).await
+    fn send_to(
+        &self,
+        buf: &[u8],
+        target: SocketAddr,
+    ) -> impl Future<Output = io::Result<usize>> + Send {
+        self.0.send_to(buf, target)
     }
 
-    async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.0.recv_from(buf).await
+    fn recv_from(
+        &self,
+        buf: &mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send {
+        self.0.recv_from(buf)
     }
 
-    async fn connect(&self, peer: SocketAddr) -> io::Result<()> {
-        self.0.connect(peer).await
+    fn connect(&self, peer: SocketAddr) -> impl Future<Output = io::Result<()>> + Send {
+        self.0.connect(peer)
     }
 
-    async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.0.send(buf).await
+    fn send(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> + Send {
+        self.0.send(buf)
     }
 
-    async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.recv(buf).await
+    fn recv(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send {
+        self.0.recv(buf)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

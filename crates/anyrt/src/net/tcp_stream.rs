@@ -10,12 +10,12 @@ use std::time::Duration;
 use ::tokio::io::ReadBuf;
 use anyrt_core::Net;
 use anyrt_core::TcpStream as _;
-use anyrt_core::net::ToSocketAddrs;
+use anyrt_core::net::{Target, ToSocketAddrs};
 use socket2::SockRef;
 
 use super::tcp_split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{stream_io, sys};
-use crate::backend::{Each, async_std, each, each_but_tokio, glommio, smol, tokio};
+use crate::backend::{Backend, Each, async_std, each, each_but_tokio, glommio, smol, tokio};
 use crate::io::fd_io::check_nonblocking;
 use crate::runtime::Handle;
 
@@ -55,7 +55,15 @@ impl TcpStream {
     /// # Cancel safety
     /// Dropping it closes the half-open connection.
     pub async fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
-        Handle::current().connect_tcp(address).await
+        let target = address.target();
+        // The runtime is current, so that no handle to it is needed.
+        if Backend::is_tokio_current()
+            && let Target::Address(address) = target
+        {
+            let inner = Each::Tokio(tokio::net::TcpStream::connect(address).await?);
+            return Ok(Self { inner });
+        }
+        Handle::current().connect_tcp(target).await
     }
 
     /// Takes over a connected socket, which must be non-blocking.

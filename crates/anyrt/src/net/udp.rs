@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 
 use anyrt_core::Net;
 use anyrt_core::UdpSocket as _;
-use anyrt_core::net::ToSocketAddrs;
+use anyrt_core::net::{Target, ToSocketAddrs};
 use socket2::SockRef;
 
-use super::{no_address, resolved, sys};
+use super::{no_address, several, sys};
 use crate::backend::{Each, async_std, each, glommio, smol, tokio};
 use crate::io::fd_io::check_nonblocking;
 use crate::runtime::Handle;
@@ -72,8 +72,12 @@ impl UdpSocket {
     /// # Cancel safety
     /// A dropped future has sent nothing.
     pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], target: A) -> io::Result<usize> {
-        let Some(target) = resolved(target).await?.next() else {
-            return Err(no_address("no addresses to send data to"));
+        let target = match target.target() {
+            Target::Address(address) => address,
+            target => several(target)
+                .await?
+                .next()
+                .ok_or_else(|| no_address("no addresses to send data to"))?,
         };
         each!(&self.inner, socket => socket.send_to(buf, target).await)
     }
@@ -96,7 +100,7 @@ impl UdpSocket {
     /// As the system's `connect`, for the last address; [`io::ErrorKind::InvalidInput`] when there is no address.
     pub async fn connect<A: ToSocketAddrs>(&self, peer: A) -> io::Result<()> {
         let mut last = None;
-        for peer in resolved(peer).await? {
+        for peer in several(peer.target()).await? {
             match each!(&self.inner, socket => socket.connect(peer).await) {
                 Ok(()) => return Ok(()),
                 Err(error) => last = Some(error),

@@ -1,10 +1,14 @@
 //! A set of tasks on the current runtime.
 
-use std::future::Future;
+use std::fmt;
+use std::future::{Future, poll_fn};
 use std::task::{Context, Poll};
 
 use super::coop::lifted;
-use super::{AbortHandle, Id, JoinError, JoinHandle, LocalSet, spawn, spawn_blocking, spawn_local};
+use super::{
+    AbortHandle, Id, JoinError, JoinHandle, LocalSet, local_set, spawn, spawn_blocking, spawn_local,
+};
+use crate::backend::{Backend, Each, tokio};
 use crate::runtime::Handle;
 
 /// Tasks that are joined as they end, whichever ends first.
@@ -27,28 +31,86 @@ use crate::runtime::Handle;
 /// assert_eq!(sum, 14);
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Default)]
 #[must_use = "dropping the set aborts its tasks"]
 pub struct JoinSet<T> {
-    inner: anyrt_core::JoinSet<T, JoinHandle<T>>,
+    members: Members<T>,
+}
+
+type CoreSet<T> = anyrt_core::JoinSet<T, JoinHandle<T>>;
+
+enum Members<T> {
+    None,
+    /// Tokio's own set costs its tasks least, but takes no others.
+    Tokio(tokio::join_set::JoinSet<T>),
+    Any(CoreSet<T>),
+    /// A task of another runtime has come to those of Tokio; none is added to these any more.
+    Both(Box<(tokio::join_set::JoinSet<T>, CoreSet<T>)>),
+}
+
+/// The match: evaluates the expression with each set that there is.
+macro_rules! for_each {
+    ($members:expr, $set:ident => $do:expr) => {
+        match $members {
+            Members::None => {}
+            Members::Tokio($set) => $do,
+            Members::Any($set) => $do,
+            Members::Both(both) => {
+                let ($set, any) = &mut **both;
+                $do;
+                let $set = any;
+                $do
+            }
+        }
+    };
 }
 
 impl<T> JoinSet<T> {
     /// An empty set.
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self {
-            inner: anyrt_core::JoinSet::new(),
+            members: Members::None,
         }
     }
 
     /// The number of tasks in the set: those that run, and those that ended but were not joined.
     pub fn len(&self) -> usize {
-        self.inner.len()
+        match &self.members {
+            Members::None => 0,
+            Members::Tokio(set) => set.len(),
+            Members::Any(set) => set.len(),
+            Members::Both(both) => both.0.len() + both.1.len(),
+        }
     }
 
     /// Whether no task is in the set.
     pub fn is_empty(&self) -> bool {
-        self.inner.is_empty()
+        self.len() == 0
+    }
+
+    /// For a task of Tokio's, unless tasks of other runtimes are in the set.
+    #[inline]
+    fn tokio(&mut self) -> Option<&mut tokio::join_set::JoinSet<T>> {
+        if let Members::None = self.members {
+            self.members = Members::Tokio(tokio::join_set::JoinSet::new());
+        }
+        match &mut self.members {
+            Members::Tokio(set) => Some(set),
+            _ => None,
+        }
+    }
+
+    /// For a task of any runtime.
+    fn any(&mut self) -> &mut CoreSet<T> {
+        self.members = match std::mem::replace(&mut self.members, Members::None) {
+            Members::None => Members::Any(CoreSet::new()),
+            Members::Tokio(set) => Members::Both(Box::new((set, CoreSet::new()))),
+            members => members,
+        };
+        match &mut self.members {
+            Members::Any(set) => set,
+            Members::Both(both) => &mut both.1,
+            _ => unreachable!("it was made above"),
+        }
     }
 }
 
@@ -63,7 +125,12 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        self.inner.insert(spawn(future))
+        if Backend::is_tokio_current()
+            && let Some(set) = self.tokio()
+        {
+            return AbortHandle::tokio(set.spawn(future));
+        }
+        self.any().insert(spawn(future))
     }
 
     /// Starts `future` as a task of that runtime.
@@ -73,7 +140,12 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        self.inner.insert(handle.spawn(future))
+        if let Each::Tokio(rt) = &handle.inner
+            && let Some(set) = self.tokio()
+        {
+            return AbortHandle::tokio(set.spawn_on(future, rt));
+        }
+        self.any().insert(handle.spawn(future))
     }
 
     /// Starts `future` as a task that stays on this thread.
@@ -85,7 +157,16 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        self.inner.insert(spawn_local(future))
+        if Backend::is_tokio_current()
+            && let Some(set) = self.tokio()
+        {
+            return AbortHandle::tokio(if local_set::is_entered() {
+                set.spawn_local(local_set::task(future))
+            } else {
+                set.spawn_local(future)
+            });
+        }
+        self.any().insert(spawn_local(future))
     }
 
     /// Starts `future` as a task of that set of local tasks. It runs when `local_set` is polled.
@@ -94,7 +175,14 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        self.inner.insert(local_set.spawn_local(future))
+        // Where Tokio is enabled, all sets of local tasks are its own.
+        if (Backend::is_tokio_current() || matches!(self.members, Members::Tokio(_)))
+            && let Some(set) = self.tokio()
+        {
+            let future = local_set::task(future);
+            return AbortHandle::tokio(set.spawn_local_on(future, &local_set.inner));
+        }
+        self.any().insert(local_set.spawn_local(future))
     }
 
     /// Starts `job` on a thread where blocking harms nobody. Aborting it has no effect once it runs.
@@ -107,7 +195,12 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        self.inner.insert(spawn_blocking(job))
+        if Backend::is_tokio_current()
+            && let Some(set) = self.tokio()
+        {
+            return AbortHandle::tokio(set.spawn_blocking(job));
+        }
+        self.any().insert(spawn_blocking(job))
     }
 
     /// Starts `job` on a thread of that runtime where blocking harms nobody.
@@ -117,7 +210,12 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        self.inner.insert(handle.spawn_blocking(job))
+        if let Each::Tokio(rt) = &handle.inner
+            && let Some(set) = self.tokio()
+        {
+            return AbortHandle::tokio(set.spawn_blocking_on(job, rt));
+        }
+        self.any().insert(handle.spawn_blocking(job))
     }
 
     /// Waits for the next task to end; `None` when the set is empty.
@@ -125,7 +223,7 @@ impl<T: 'static> JoinSet<T> {
     /// # Cancel safety
     /// A dropped future has taken no task out of the set.
     pub async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
-        self.inner.join_next().await
+        poll_fn(|cx| self.poll_join_next(cx)).await
     }
 
     /// As [`join_next`](Self::join_next), with the id of the task.
@@ -133,22 +231,39 @@ impl<T: 'static> JoinSet<T> {
     /// # Cancel safety
     /// A dropped future has taken no task out of the set.
     pub async fn join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
-        self.inner.join_next_with_id().await
+        poll_fn(|cx| self.poll_join_next_with_id(cx)).await
     }
 
     /// A task that has ended already, if there is one.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
-        lifted(|| self.inner.try_join_next())
+        let joined = self.try_join_next_with_id()?;
+        Some(joined.map(|(_, value)| value))
     }
 
     /// As [`try_join_next`](Self::try_join_next), with the id of the task.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
-        lifted(|| self.inner.try_join_next_with_id())
+        match &mut self.members {
+            Members::None => None,
+            Members::Tokio(set) => set.try_join_next_with_id(),
+            Members::Any(set) => lifted(|| set.try_join_next_with_id()),
+            Members::Both(both) => both
+                .0
+                .try_join_next_with_id()
+                .or_else(|| lifted(|| both.1.try_join_next_with_id())),
+        }
     }
 
     /// Polls for the next task to end.
+    #[inline]
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
-        self.inner.poll_join_next(cx)
+        match &mut self.members {
+            Members::None => Poll::Ready(None),
+            Members::Tokio(set) => set.poll_join_next(cx),
+            Members::Any(set) => set.poll_join_next(cx),
+            Members::Both(both) => {
+                first_of(both.0.poll_join_next(cx), || both.1.poll_join_next(cx))
+            }
+        }
     }
 
     /// As [`poll_join_next`](Self::poll_join_next), with the id of the task.
@@ -156,30 +271,72 @@ impl<T: 'static> JoinSet<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(Id, T), JoinError>>> {
-        self.inner.poll_join_next_with_id(cx)
+        match &mut self.members {
+            Members::None => Poll::Ready(None),
+            Members::Tokio(set) => set.poll_join_next_with_id(cx),
+            Members::Any(set) => set.poll_join_next_with_id(cx),
+            Members::Both(both) => first_of(both.0.poll_join_next_with_id(cx), || {
+                both.1.poll_join_next_with_id(cx)
+            }),
+        }
     }
 
     /// Asks all tasks to end. They stay in the set until they are joined.
     pub fn abort_all(&mut self) {
-        self.inner.abort_all();
+        for_each!(&mut self.members, set => set.abort_all());
     }
 
     /// Takes all tasks out of the set; they go on by themselves.
     pub fn detach_all(&mut self) {
-        self.inner.detach_all();
+        for_each!(&mut self.members, set => set.detach_all());
     }
 
     /// Aborts all tasks and waits until they have ended.
     pub async fn shutdown(&mut self) {
-        self.inner.shutdown().await;
+        self.abort_all();
+        while self.join_next().await.is_some() {}
     }
 
     /// Waits for all tasks and gives their results, in the order in which they ended.
     ///
     /// # Panics
     /// When a task panicked or was cancelled; the others are aborted then.
-    pub async fn join_all(self) -> Vec<T> {
-        self.inner.join_all().await
+    pub async fn join_all(mut self) -> Vec<T> {
+        let mut values = Vec::with_capacity(self.len());
+        while let Some(joined) = self.join_next().await {
+            match joined {
+                Ok(value) => values.push(value),
+                Err(error) => error.resume(),
+            }
+        }
+        values
+    }
+}
+
+/// The next of two sets; the first, which takes no more tasks, goes before the second.
+fn first_of<T>(
+    first: Poll<Option<T>>,
+    second: impl FnOnce() -> Poll<Option<T>>,
+) -> Poll<Option<T>> {
+    match first {
+        Poll::Ready(None) => second(),
+        Poll::Ready(joined) => Poll::Ready(joined),
+        Poll::Pending => match second() {
+            Poll::Ready(None) => Poll::Pending,
+            joined => joined,
+        },
+    }
+}
+
+impl<T> Default for JoinSet<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for JoinSet<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinSet").field("len", &self.len()).finish()
     }
 }
 

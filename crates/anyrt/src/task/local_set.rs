@@ -38,7 +38,7 @@ use crate::runtime::{Id, Runtime};
 /// ```
 #[derive(Debug, Default)]
 pub struct LocalSet {
-    inner: local_set::LocalSet,
+    pub(super) inner: local_set::LocalSet,
 }
 
 impl LocalSet {
@@ -109,14 +109,19 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    if local_set::is_entered() {
+    if is_entered() {
         Ok(local_set::join(local_set::spawn_local(task(future))))
     } else {
         Err(future)
     }
 }
 
+/// Whether this thread is inside a set.
+pub(super) fn is_entered() -> bool {
+    local_set::is_entered()
+}
+
 /// Both accounts, since whichever set it is fills one of them only.
-fn task<F: Future>(future: F) -> impl Future<Output = F::Output> {
+pub(super) fn task<F: Future>(future: F) -> impl Future<Output = F::Output> {
     core_coop::budgeted(budgeted(future))
 }

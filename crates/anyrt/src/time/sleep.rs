@@ -143,7 +143,15 @@ impl Future for Sleep {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        each_timer!(TimersProj, self.project().inner.project(), sleep => sleep.poll(cx))
+        #[inline(never)]
+        fn elsewhere(timers: Pin<&mut Timers>, cx: &mut Context<'_>) -> Poll<()> {
+            each_timer!(TimersProj, timers.project(), sleep => sleep.poll(cx))
+        }
+        let mut timers = self.project().inner;
+        match timers.as_mut().project() {
+            TimersProj::Tokio { sleep } => sleep.poll(cx),
+            _ => elsewhere(timers, cx),
+        }
     }
 }
 

@@ -1,0 +1,173 @@
+//! Sets of tasks: Tokio's own, whose members are found by the task that ends.
+
+use std::fmt;
+use std::future::Future;
+use std::task::{Context, Poll};
+
+use anyrt_core::error::JoinError;
+use anyrt_core::task::Id;
+
+use crate::blocking::on_blocking_thread;
+use crate::local_set::{self, LocalSet};
+use crate::runtime::TokioRuntime;
+use crate::task::{self, AbortHandle};
+
+/// Tokio's set of tasks. Dropping it aborts them.
+///
+/// It takes tasks of Tokio alone, and none that has been spawned already: for that, and in generic code, there is
+/// [`anyrt_core::JoinSet`].
+#[must_use = "dropping the set aborts its tasks"]
+pub struct JoinSet<T> {
+    inner: tokio::task::JoinSet<T>,
+}
+
+impl<T> JoinSet<T> {
+    /// An empty set.
+    pub fn new() -> Self {
+        Self {
+            inner: tokio::task::JoinSet::new(),
+        }
+    }
+
+    /// The number of tasks in the set: those that run, and those that ended but were not joined.
+    pub fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    /// Whether no task is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.inner.is_empty()
+    }
+}
+
+impl<T: 'static> JoinSet<T> {
+    /// Starts `future` as a task of the current runtime.
+    ///
+    /// # Panics
+    /// When no Tokio runtime is current.
+    #[inline]
+    #[track_caller]
+    pub fn spawn<F>(&mut self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send,
+    {
+        AbortHandle::new(self.inner.spawn(future))
+    }
+
+    /// Starts `future` as a task of that runtime.
+    #[track_caller]
+    pub fn spawn_on<F>(&mut self, future: F, runtime: &TokioRuntime) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send,
+    {
+        AbortHandle::new(self.inner.spawn_on(future, runtime.as_inner()))
+    }
+
+    /// Starts `future` as a task of the [`LocalSet`] that this thread is inside of, or else of its `block_on`.
+    ///
+    /// # Panics
+    /// When the thread is inside neither.
+    #[track_caller]
+    pub fn spawn_local<F>(&mut self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        AbortHandle::new(if local_set::is_entered() {
+            self.inner.spawn_local(future)
+        } else {
+            self.inner.spawn_local_on(future, &task::local_set())
+        })
+    }
+
+    /// Starts `future` as a task of that set of local tasks.
+    #[track_caller]
+    pub fn spawn_local_on<F>(&mut self, future: F, local_set: &LocalSet) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        AbortHandle::new(self.inner.spawn_local_on(future, local_set.as_inner()))
+    }
+
+    /// Runs `job` on a blocking thread of the current runtime.
+    ///
+    /// # Panics
+    /// When no Tokio runtime is current.
+    #[track_caller]
+    pub fn spawn_blocking<F>(&mut self, job: F) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        AbortHandle::new(self.inner.spawn_blocking(on_blocking_thread(job)))
+    }
+
+    /// Runs `job` on a blocking thread of that runtime.
+    #[track_caller]
+    pub fn spawn_blocking_on<F>(&mut self, job: F, runtime: &TokioRuntime) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        let job = on_blocking_thread(job);
+        AbortHandle::new(self.inner.spawn_blocking_on(job, runtime.as_inner()))
+    }
+
+    /// Takes the result of a task that has ended; `None` when there is none, or no task at all.
+    ///
+    /// # Errors
+    /// The [`JoinError`] of a task that panicked or was aborted.
+    pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
+        self.inner.try_join_next_with_id().map(with_id)
+    }
+
+    /// Polls for a task that has ended; the caller who polled last is woken.
+    ///
+    /// `Pending` when none has, or when Tokio's budget is used up; `None` when the set is empty.
+    #[inline]
+    pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
+        let next = self.inner.poll_join_next(cx);
+        next.map(|next| next.map(|result| result.map_err(task::join_error)))
+    }
+
+    /// As [`poll_join_next`](Self::poll_join_next), with the id of the task.
+    pub fn poll_join_next_with_id(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(Id, T), JoinError>>> {
+        let next = self.inner.poll_join_next_with_id(cx);
+        next.map(|next| next.map(with_id))
+    }
+
+    /// Aborts all tasks in the set. They stay in it until they are joined.
+    pub fn abort_all(&mut self) {
+        self.inner.abort_all();
+    }
+
+    /// Empties the set; its tasks go on, and nobody hears of their results.
+    pub fn detach_all(&mut self) {
+        self.inner.detach_all();
+    }
+}
+
+fn with_id<T>(
+    joined: Result<(tokio::task::Id, T), tokio::task::JoinError>,
+) -> Result<(Id, T), JoinError> {
+    match joined {
+        Ok((id, value)) => Ok((task::id(id), value)),
+        Err(error) => Err(task::join_error(error)),
+    }
+}
+
+impl<T> Default for JoinSet<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for JoinSet<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinSet").field("len", &self.len()).finish()
+    }
+}
