@@ -102,7 +102,7 @@ pub trait Net: Blocking {
         let target = address.target();
         async move {
             let addresses = match target {
-                Target::Address(address) => return self.connect_tcp_addr(address).await,
+                Target::Address(address) => addr::Resolved::one(address),
                 target => addr::resolve(self, target).await?,
             };
             let mut last = None;

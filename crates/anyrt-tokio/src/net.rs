@@ -2,10 +2,9 @@
 //!
 //! Each type is a newtype that gives Tokio's own through `as_inner`, `as_inner_mut` and `into_inner`.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::task::{Context, Poll};
 
 use anyrt_core::Net;
@@ -18,7 +17,7 @@ use crate::runtime::TokioRuntime;
 mod tcp;
 mod udp;
 
-pub use tcp::{OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream};
+pub use tcp::{OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream, connect};
 pub use udp::UdpSocket;
 
 impl Net for TokioRuntime {
@@ -42,17 +41,11 @@ impl Net for TokioRuntime {
         tokio::net::UdpSocket::from_std(socket).map(UdpSocket::from)
     }
 
-    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        let mut connect = pin!(TcpStream::connect(address));
-        // Tokio asks for its context where it makes the socket: in the first poll.
-        let first = poll_fn(|cx| {
-            let _entered = self.within_context();
-            Poll::Ready(connect.as_mut().poll(cx))
-        });
-        match first.await {
-            Poll::Ready(connected) => connected,
-            Poll::Pending => connect.await,
-        }
+    fn connect_tcp_addr(
+        &self,
+        address: SocketAddr,
+    ) -> impl Future<Output = io::Result<TcpStream>> + Send {
+        tcp::connect_on(Some(self), address)
     }
 }
 

@@ -161,7 +161,24 @@ macro_rules! each_but_tokio {
     };
 }
 
-pub(crate) use {each, each_but_tokio, map_each};
+/// A function for the runtimes but Tokio: out of line where Tokio, which comes first, is enabled beside them.
+#[cfg(feature = "tokio")]
+macro_rules! beside_tokio {
+    ($($function:tt)*) => {
+        #[cold]
+        #[inline(never)]
+        $($function)*
+    };
+}
+#[cfg(not(feature = "tokio"))]
+macro_rules! beside_tokio {
+    ($($function:tt)*) => {
+        #[inline]
+        $($function)*
+    };
+}
+
+pub(crate) use {beside_tokio, each, each_but_tokio, map_each};
 
 /// One of the runtimes that anyrt knows; each is a feature of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -10,7 +10,9 @@ use anyrt_core::Blocking;
 use anyrt_core::task::{AbortHandle as _, JoinHandle as _, LocalSpawner, Spawner};
 
 use self::coop::{budgeted, lifted};
-use crate::backend::{Backend, async_std, core_task, entered, glommio, no_runtime, smol, tokio};
+use crate::backend::{
+    Backend, async_std, beside_tokio, core_task, entered, glommio, no_runtime, smol, tokio,
+};
 
 pub mod coop;
 mod join_set;
@@ -74,7 +76,26 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    on_current!(tokio::task::spawn(future), rt => rt.spawn(budgeted(future)))
+    if Backend::is_tokio_current() {
+        JoinHandle::tokio(tokio::task::spawn(future))
+    } else {
+        spawn_through_handle(future)
+    }
+}
+
+beside_tokio! {
+    /// As [`spawn`], on Tokio through its handle: what is called in two places is called, not taken in.
+    #[track_caller]
+    fn spawn_through_handle<F>(future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        on_current!(
+            entered(tokio::Handle::with_current(|rt| rt.spawn(future))),
+            rt => rt.spawn(budgeted(future))
+        )
+    }
 }
 
 /// Starts `future` as a task that stays on this thread, for futures that are not `Send`.
@@ -244,8 +265,17 @@ impl<T> Future for JoinHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.inner {
             Join::Tokio(handle) => Pin::new(handle).poll(cx),
-            Join::Core(handle) => Pin::new(handle).poll(cx),
+            Join::Core(handle) => poll_core(handle, cx),
         }
+    }
+}
+
+beside_tokio! {
+    fn poll_core<T>(
+        handle: &mut core_task::JoinHandle<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, JoinError>> {
+        Pin::new(handle).poll(cx)
     }
 }
 

@@ -136,6 +136,11 @@ pub(super) enum Resolved {
 }
 
 impl Resolved {
+    #[inline]
+    pub(super) fn one(address: SocketAddr) -> Self {
+        Self::One(Some(address).into_iter())
+    }
+
     pub(super) fn into_many(self) -> std::vec::IntoIter<SocketAddr> {
         match self {
             Self::One(address) => address.collect::<Vec<_>>().into_iter(),
@@ -157,7 +162,7 @@ impl Iterator for Resolved {
 
 pub(super) async fn resolve<R: Blocking>(rt: &R, target: Target) -> io::Result<Resolved> {
     match target {
-        Target::Address(address) => Ok(Resolved::One(Some(address).into_iter())),
+        Target::Address(address) => Ok(Resolved::one(address)),
         Target::Addresses(addresses) => Ok(Resolved::Many(addresses.into_iter())),
         Target::Host(host, port) => rt
             .spawn_blocking(move || (host, port).to_socket_addrs())

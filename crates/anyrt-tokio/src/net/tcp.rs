@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use anyrt_core::error::ReuniteError;
 use anyrt_core::readiness::{Direction, Readiness};
 use futures_io::{AsyncRead, AsyncWrite};
+use pin_project_lite::pin_project;
 use socket2::SockRef;
 use tokio::io::{self, ReadBuf};
 use tokio::net::tcp;
@@ -107,18 +108,50 @@ impl anyrt_core::TcpListener for TcpListener {
     }
 }
 
-impl TcpStream {
-    /// Connects to one address.
-    ///
-    /// # Errors
-    /// As the system's `connect`.
-    ///
-    /// # Panics
-    /// When no Tokio runtime is current at the first poll; later ones need none.
-    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
-        tokio::net::TcpStream::connect(address).await.map(Self)
-    }
+/// Connects to one address on the current runtime.
+///
+/// # Errors
+/// As the system's `connect`.
+///
+/// # Panics
+/// When no Tokio runtime is current at the first poll; later ones need none.
+pub fn connect(address: SocketAddr) -> impl Future<Output = io::Result<TcpStream>> + Send {
+    connect_on(None, address)
+}
 
+/// Connects on that runtime, or on the current one.
+pub(super) fn connect_on(
+    runtime: Option<&TokioRuntime>,
+    address: SocketAddr,
+) -> impl Future<Output = io::Result<TcpStream>> + Send {
+    Connect {
+        runtime,
+        future: tokio::net::TcpStream::connect(address),
+    }
+}
+
+pin_project! {
+    struct Connect<'a, F> {
+        // Until the first poll: there Tokio makes the socket, and asks for its context.
+        runtime: Option<&'a TokioRuntime>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future<Output = io::Result<tokio::net::TcpStream>>> Future for Connect<'_, F> {
+    type Output = io::Result<TcpStream>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let runtime = this.runtime.take();
+        let _entered = runtime.and_then(TokioRuntime::within_context);
+        this.future.poll(cx).map_ok(TcpStream)
+    }
+}
+
+impl TcpStream {
     /// Reads as the `AsyncRead` of Tokio does, through a shared reference.
     ///
     /// # Errors

@@ -662,11 +662,11 @@ pub(crate) mod net {
     }
 
     // What is Tokio's alone.
-    impl TcpStream {
-        pub(crate) async fn connect(_: SocketAddr) -> io::Result<Self> {
-            never()
-        }
+    pub(crate) async fn connect(_: SocketAddr) -> io::Result<TcpStream> {
+        never()
+    }
 
+    impl TcpStream {
         pub(crate) fn poll_read_shared(
             &self,
             _: &mut Context<'_>,

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use ::tokio::io::ReadBuf;
 
 use super::TcpStream;
-use crate::backend::{Each, each, each_but_tokio};
+use crate::backend::{Each, beside_tokio, each, each_but_tokio};
 
 /// Reads from a stream that wants initialized memory.
 pub(super) fn read_initialized(
@@ -39,13 +39,14 @@ macro_rules! async_read {
         }
 
         impl $reader {
-            #[inline(never)]
-            fn poll_read_elsewhere(
-                &mut self,
-                cx: &mut Context<'_>,
-                buf: &mut ReadBuf<'_>,
-            ) -> Poll<io::Result<()>> {
-                each_but_tokio!(&mut self.inner, reader => read_initialized(reader, cx, buf))
+            beside_tokio! {
+                fn poll_read_elsewhere(
+                    &mut self,
+                    cx: &mut Context<'_>,
+                    buf: &mut ReadBuf<'_>,
+                ) -> Poll<io::Result<()>> {
+                    each_but_tokio!(&mut self.inner, reader => read_initialized(reader, cx, buf))
+                }
             }
         }
 
@@ -119,26 +120,28 @@ macro_rules! async_write {
         }
 
         impl $writer {
-            #[inline(never)]
-            fn poll_write_elsewhere(
-                &mut self,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                each_but_tokio!(&mut self.inner, writer => {
-                    futures_io::AsyncWrite::poll_write(Pin::new(writer), cx, buf)
-                })
+            beside_tokio! {
+                fn poll_write_elsewhere(
+                    &mut self,
+                    cx: &mut Context<'_>,
+                    buf: &[u8],
+                ) -> Poll<io::Result<usize>> {
+                    each_but_tokio!(&mut self.inner, writer => {
+                        futures_io::AsyncWrite::poll_write(Pin::new(writer), cx, buf)
+                    })
+                }
             }
 
-            #[inline(never)]
-            fn poll_write_vectored_elsewhere(
-                &mut self,
-                cx: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                each_but_tokio!(&mut self.inner, writer => {
-                    futures_io::AsyncWrite::poll_write_vectored(Pin::new(writer), cx, bufs)
-                })
+            beside_tokio! {
+                fn poll_write_vectored_elsewhere(
+                    &mut self,
+                    cx: &mut Context<'_>,
+                    bufs: &[IoSlice<'_>],
+                ) -> Poll<io::Result<usize>> {
+                    each_but_tokio!(&mut self.inner, writer => {
+                        futures_io::AsyncWrite::poll_write_vectored(Pin::new(writer), cx, bufs)
+                    })
+                }
             }
         }
 

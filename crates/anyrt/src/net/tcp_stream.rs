@@ -60,7 +60,7 @@ impl TcpStream {
         if Backend::is_tokio_current()
             && let Target::Address(address) = target
         {
-            let inner = Each::Tokio(tokio::net::TcpStream::connect(address).await?);
+            let inner = Each::Tokio(tokio::net::connect(address).await?);
             return Ok(Self { inner });
         }
         Handle::current().connect_tcp(target).await

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use super::coop::lifted;
 use super::{
-    AbortHandle, Id, JoinError, JoinHandle, LocalSet, local_set, spawn, spawn_blocking, spawn_local,
+    AbortHandle, Id, JoinError, JoinHandle, LocalSet, local_set, spawn_blocking, spawn_local,
+    spawn_through_handle,
 };
 use crate::backend::{Backend, Each, tokio};
 use crate::runtime::Handle;
@@ -47,21 +48,22 @@ enum Members<T> {
     Both(Box<(tokio::join_set::JoinSet<T>, CoreSet<T>)>),
 }
 
-/// The match: evaluates the expression with each set that there is.
-macro_rules! for_each {
-    ($members:expr, $set:ident => $do:expr) => {
-        match $members {
-            Members::None => {}
-            Members::Tokio($set) => $do,
-            Members::Any($set) => $do,
-            Members::Both(both) => {
-                let ($set, any) = &mut **both;
-                $do;
-                let $set = any;
-                $do
-            }
+impl<T> Members<T> {
+    /// The sets that there are. What is Tokio's is called in one place only, so that the compiler takes it in there.
+    #[inline]
+    fn parts(
+        &mut self,
+    ) -> (
+        Option<&mut tokio::join_set::JoinSet<T>>,
+        Option<&mut CoreSet<T>>,
+    ) {
+        match self {
+            Self::None => (None, None),
+            Self::Tokio(set) => (Some(set), None),
+            Self::Any(set) => (None, Some(set)),
+            Self::Both(both) => (Some(&mut both.0), Some(&mut both.1)),
         }
-    };
+    }
 }
 
 impl<T> JoinSet<T> {
@@ -130,7 +132,7 @@ impl<T: 'static> JoinSet<T> {
         {
             return AbortHandle::tokio(set.spawn(future));
         }
-        self.any().insert(spawn(future))
+        self.any().insert(spawn_through_handle(future))
     }
 
     /// Starts `future` as a task of that runtime.
@@ -242,27 +244,22 @@ impl<T: 'static> JoinSet<T> {
 
     /// As [`try_join_next`](Self::try_join_next), with the id of the task.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
-        match &mut self.members {
-            Members::None => None,
-            Members::Tokio(set) => set.try_join_next_with_id(),
-            Members::Any(set) => lifted(|| set.try_join_next_with_id()),
-            Members::Both(both) => both
-                .0
-                .try_join_next_with_id()
-                .or_else(|| lifted(|| both.1.try_join_next_with_id())),
-        }
+        let (tokio, any) = self.members.parts();
+        let joined = tokio.and_then(|set| set.try_join_next_with_id());
+        joined.or_else(|| lifted(|| any?.try_join_next_with_id()))
     }
 
     /// Polls for the next task to end.
     #[inline]
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
-        match &mut self.members {
-            Members::None => Poll::Ready(None),
-            Members::Tokio(set) => set.poll_join_next(cx),
-            Members::Any(set) => set.poll_join_next(cx),
-            Members::Both(both) => {
-                first_of(both.0.poll_join_next(cx), || both.1.poll_join_next(cx))
-            }
+        let (tokio, any) = self.members.parts();
+        let joined = match tokio {
+            Some(set) => set.poll_join_next(cx),
+            None => Poll::Ready(None),
+        };
+        match any {
+            Some(any) => or_of(any, joined, |set| set.poll_join_next(cx)),
+            None => joined,
         }
     }
 
@@ -271,24 +268,37 @@ impl<T: 'static> JoinSet<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(Id, T), JoinError>>> {
-        match &mut self.members {
-            Members::None => Poll::Ready(None),
-            Members::Tokio(set) => set.poll_join_next_with_id(cx),
-            Members::Any(set) => set.poll_join_next_with_id(cx),
-            Members::Both(both) => first_of(both.0.poll_join_next_with_id(cx), || {
-                both.1.poll_join_next_with_id(cx)
-            }),
+        let (tokio, any) = self.members.parts();
+        let joined = match tokio {
+            Some(set) => set.poll_join_next_with_id(cx),
+            None => Poll::Ready(None),
+        };
+        match any {
+            Some(any) => or_of(any, joined, |set| set.poll_join_next_with_id(cx)),
+            None => joined,
         }
     }
 
     /// Asks all tasks to end. They stay in the set until they are joined.
     pub fn abort_all(&mut self) {
-        for_each!(&mut self.members, set => set.abort_all());
+        let (tokio, any) = self.members.parts();
+        if let Some(set) = tokio {
+            set.abort_all();
+        }
+        if let Some(set) = any {
+            set.abort_all();
+        }
     }
 
     /// Takes all tasks out of the set; they go on by themselves.
     pub fn detach_all(&mut self) {
-        for_each!(&mut self.members, set => set.detach_all());
+        let (tokio, any) = self.members.parts();
+        if let Some(set) = tokio {
+            set.detach_all();
+        }
+        if let Some(set) = any {
+            set.detach_all();
+        }
     }
 
     /// Aborts all tasks and waits until they have ended.
@@ -313,15 +323,16 @@ impl<T: 'static> JoinSet<T> {
     }
 }
 
-/// The next of two sets; the first, which takes no more tasks, goes before the second.
-fn first_of<T>(
-    first: Poll<Option<T>>,
-    second: impl FnOnce() -> Poll<Option<T>>,
-) -> Poll<Option<T>> {
-    match first {
-        Poll::Ready(None) => second(),
+/// What the set of Tokio's tasks gave, which goes first since it takes no more, or else what the other gives.
+fn or_of<T, R>(
+    any: &mut CoreSet<T>,
+    tokio: Poll<Option<R>>,
+    poll: impl FnOnce(&mut CoreSet<T>) -> Poll<Option<R>>,
+) -> Poll<Option<R>> {
+    match tokio {
+        Poll::Ready(None) => poll(any),
         Poll::Ready(joined) => Poll::Ready(joined),
-        Poll::Pending => match second() {
+        Poll::Pending => match poll(any) {
             Poll::Ready(None) => Poll::Pending,
             joined => joined,
         },

@@ -11,7 +11,9 @@ use anyrt_core::time::Sleep as _;
 use pin_project_lite::pin_project;
 
 use super::{Duration, Instant};
-use crate::backend::{Backend, Each, async_std, each, entered, glommio, no_runtime, smol, tokio};
+use crate::backend::{
+    Backend, Each, async_std, beside_tokio, each, entered, glommio, no_runtime, smol, tokio,
+};
 use crate::runtime::Handle;
 
 /// A timer of the current runtime, after Tokio was dealt with.
@@ -43,10 +45,11 @@ macro_rules! elsewhere {
 #[inline]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    #[inline(never)]
-    #[track_caller]
-    fn elsewhere(backend: Option<Backend>, duration: Duration) -> Sleep {
-        elsewhere!(backend, rt => rt.sleep(duration))
+    beside_tokio! {
+        #[track_caller]
+        fn elsewhere(backend: Option<Backend>, duration: Duration) -> Sleep {
+            elsewhere!(backend, rt => rt.sleep(duration))
+        }
     }
     match Backend::current() {
         Some(Backend::Tokio) => Sleep::new(Timers::Tokio {
@@ -66,10 +69,11 @@ pub fn sleep(duration: Duration) -> Sleep {
 #[inline]
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    #[inline(never)]
-    #[track_caller]
-    fn elsewhere(backend: Option<Backend>, deadline: Instant) -> Sleep {
-        elsewhere!(backend, rt => rt.sleep_until(deadline.into_std()))
+    beside_tokio! {
+        #[track_caller]
+        fn elsewhere(backend: Option<Backend>, deadline: Instant) -> Sleep {
+            elsewhere!(backend, rt => rt.sleep_until(deadline.into_std()))
+        }
     }
     match Backend::current() {
         Some(Backend::Tokio) => Sleep::new(Timers::Tokio {
@@ -143,9 +147,10 @@ impl Future for Sleep {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        #[inline(never)]
-        fn elsewhere(timers: Pin<&mut Timers>, cx: &mut Context<'_>) -> Poll<()> {
-            each_timer!(TimersProj, timers.project(), sleep => sleep.poll(cx))
+        beside_tokio! {
+            fn elsewhere(timers: Pin<&mut Timers>, cx: &mut Context<'_>) -> Poll<()> {
+                each_timer!(TimersProj, timers.project(), sleep => sleep.poll(cx))
+            }
         }
         let mut timers = self.project().inner;
         match timers.as_mut().project() {
@@ -203,10 +208,12 @@ impl Timer for Handle {
     }
 
     fn renew(&self, mut sleep: Pin<&mut Sleep>, deadline: std::time::Instant) {
-        match self.inner {
+        match sleep.as_mut().project().inner.project() {
             // A reset would arm it.
-            Each::Tokio(_) => sleep.set(self.sleep_until(deadline)),
-            Each::Smol(_) | Each::AsyncStd(_) | Each::Glommio(_) => sleep.reset(deadline.into()),
+            TimersProj::Tokio { .. } => sleep.set(self.sleep_until(deadline)),
+            TimersProj::Smol { sleep } => sleep.reset(deadline),
+            TimersProj::AsyncStd { sleep } => sleep.reset(deadline),
+            TimersProj::Glommio { sleep } => sleep.reset(deadline),
         }
     }
 }
