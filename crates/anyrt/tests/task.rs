@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
-use anyrt::runtime::{Backend, Builder, Handle};
+use anyrt::runtime::{Backend, Builder, Handle, Runtime};
 use anyrt::sync::oneshot;
 use anyrt::task::{
     self, JoinError, JoinSet, block_in_place, id, spawn_blocking, try_id, unconstrained, yield_now,
@@ -229,6 +229,37 @@ async fn a_set_takes_every_kind_of_task() {
     let mut all = set.join_all().await;
     all.sort_unstable();
     assert_eq!(all, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn a_set_takes_tasks_of_every_runtime() {
+    let runtimes: Vec<Runtime> = Backend::enabled()
+        .iter()
+        .map(|&backend| {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(1).backend(backend).build().unwrap()
+        })
+        .collect();
+    for root in &runtimes {
+        let mut set = JoinSet::new();
+        // Twice, so that each kind comes to a set that has tasks of the others already.
+        for runtime in runtimes.iter().chain(&runtimes) {
+            set.spawn_on(async { Handle::current().backend() }, runtime.handle());
+        }
+        set.spawn_on(pending(), root.handle());
+        assert_eq!(set.len(), 2 * runtimes.len() + 1);
+        root.block_on(async {
+            set.spawn(async { Handle::current().backend() });
+            for _ in 0..2 * runtimes.len() + 1 {
+                set.join_next().await.unwrap().unwrap();
+            }
+            assert!(set.try_join_next().is_none());
+            set.abort_all();
+            let (last, none) = (set.join_next_with_id().await, set.join_next().await);
+            assert!(last.unwrap().unwrap_err().is_cancelled());
+            assert!(none.is_none());
+        });
+    }
 }
 
 #[anyrt::test]
