@@ -9,7 +9,6 @@
 pub mod fs;
 pub mod net;
 pub mod reactor;
-#[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod readiness;
 pub mod runtime;
 pub mod task;

@@ -67,14 +67,24 @@ compile_error!(
     "anyrt's Glommio backend needs Linux (io_uring): do not enable the feature `glommio` for this target"
 );
 
+#[cfg(target_os = "linux")]
 pub mod fs;
+#[cfg(target_os = "linux")]
 pub mod net;
+#[cfg(target_os = "linux")]
 pub mod reactor;
+#[cfg(target_os = "linux")]
 pub mod runtime;
+#[cfg(target_os = "linux")]
 mod shard;
+#[cfg(target_os = "linux")]
 mod sys;
+#[cfg(target_os = "linux")]
 pub mod task;
+#[cfg(target_os = "linux")]
 pub mod time;
 
+#[cfg(target_os = "linux")]
 pub use runtime::{GlommioRuntime, KIND};
+#[cfg(target_os = "linux")]
 pub use sys::is_available;

@@ -30,11 +30,13 @@ pub(crate) mod absent;
 pub(crate) mod tokio {
     #[cfg(feature = "fs")]
     pub(crate) use anyrt_tokio::fs;
+    #[cfg(unix)]
+    pub(crate) use anyrt_tokio::readiness;
     pub(crate) use anyrt_tokio::runtime::{EnterGuard, Runtime};
     #[cfg(all(unix, feature = "signal"))]
     pub(crate) use anyrt_tokio::signal;
     pub(crate) use anyrt_tokio::{
-        KIND, TokioRuntime as Handle, blocking, channel, join_set, net, readiness, task, time,
+        KIND, TokioRuntime as Handle, blocking, channel, join_set, net, task, time,
     };
     pub(crate) const ENABLED: bool = true;
 }
@@ -45,8 +47,10 @@ pub(crate) use absent as tokio;
 pub(crate) mod smol {
     #[cfg(feature = "fs")]
     pub(crate) use anyrt_smol::fs;
+    #[cfg(unix)]
+    pub(crate) use anyrt_smol::readiness;
     pub(crate) use anyrt_smol::runtime::Runtime;
-    pub(crate) use anyrt_smol::{KIND, SmolRuntime as Handle, net, readiness, time};
+    pub(crate) use anyrt_smol::{KIND, SmolRuntime as Handle, net, time};
     pub(crate) const ENABLED: bool = true;
     pub(crate) type EnterGuard<'a> = anyrt_core::context::SlotGuard<Handle>;
 }
@@ -57,8 +61,10 @@ pub(crate) use absent as smol;
 pub(crate) mod async_std {
     #[cfg(feature = "fs")]
     pub(crate) use anyrt_async_std::fs;
+    #[cfg(unix)]
+    pub(crate) use anyrt_async_std::readiness;
     pub(crate) use anyrt_async_std::runtime::Runtime;
-    pub(crate) use anyrt_async_std::{AsyncStdRuntime as Handle, KIND, net, readiness, time};
+    pub(crate) use anyrt_async_std::{AsyncStdRuntime as Handle, KIND, net, time};
     pub(crate) const ENABLED: bool = true;
     pub(crate) type EnterGuard<'a> = anyrt_core::context::SlotGuard<Handle>;
 }

@@ -47,6 +47,7 @@ macro_rules! unwind_safe {
         impl std::panic::RefUnwindSafe for $socket {}
     )*};
 }
+#[cfg(unix)]
 use unwind_safe;
 
 unwind_safe!(TcpListener TcpStream UdpSocket tcp::OwnedReadHalf tcp::OwnedWriteHalf);

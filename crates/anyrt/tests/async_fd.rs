@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use anyrt::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use anyrt::io::{Interest, Ready};
+use anyrt::runtime::{Backend, Handle};
 use anyrt::task::yield_now;
 
 fn pair() -> io::Result<(UnixStream, UnixStream)> {
@@ -72,6 +73,13 @@ async fn readiness_after_the_guard_is_not_cleared_with_it() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether readiness that was cleared although it was there is found again, as where no poller is edge-triggered.
+fn finds_what_was_cleared() -> bool {
+    let edges = cfg!(any(target_os = "linux", target_os = "android")) && !cfg!(anyrt_portable);
+    let backend = Handle::current().backend();
+    matches!(backend, Backend::Smol | Backend::AsyncStd) && !edges
+}
+
 #[anyrt::test(flavor = "multi_thread")]
 async fn parts_of_what_is_ready_are_cleared() -> io::Result<()> {
     let (mut one, two) = watched()?;
@@ -84,13 +92,18 @@ async fn parts_of_what_is_ready_are_cleared() -> io::Result<()> {
         assert_eq!(guard.ready(), Ready::READABLE | Ready::WRITABLE);
         guard.clear_ready_matching(Ready::READABLE);
         assert_eq!(guard.ready(), Ready::WRITABLE);
-        let known = one.try_io(Interest::READABLE, |_| Ok(()));
-        assert_eq!(known.unwrap_err().kind(), ErrorKind::WouldBlock);
-        assert!(one.try_io(Interest::WRITABLE, |_| Ok(())).is_ok());
+        let is_known = |interest| match one.try_io(interest, |_| Ok(())) {
+            Ok(()) => true,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                false
+            }
+        };
+        assert_eq!(is_known(Interest::READABLE), finds_what_was_cleared());
+        assert!(is_known(Interest::WRITABLE));
         guard.clear_ready_matching(Ready::WRITABLE);
         assert_eq!(guard.ready(), Ready::EMPTY);
-        let known = one.try_io(Interest::WRITABLE, |_| Ok(()));
-        assert_eq!(known.unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert_eq!(is_known(Interest::WRITABLE), finds_what_was_cleared());
     }
     // A new event.
     two.get_ref().write_all(b"y")?;

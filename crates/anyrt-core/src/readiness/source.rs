@@ -110,6 +110,13 @@ impl Source {
         }
     }
 
+    /// What those futures wait for whom no event concerned yet, for a poller that must be asked each time.
+    pub fn awaited(&self) -> Option<Interest> {
+        let waiting = self.lock_waiting();
+        let interests = waiting.wakers.iter().map(|(_, interest, _)| *interest);
+        interests.reduce(Interest::add)
+    }
+
     /// Takes the descriptor to be ready for `ready`, although no event said so.
     pub fn assume(&self, ready: Ready) {
         let bits = u32::from(ready.bits());
@@ -163,8 +170,8 @@ impl Source {
     /// Runs `operation` whenever the descriptor is ready, until it gives something else than
     /// [`io::ErrorKind::WouldBlock`]; of several tasks that poll in `direction`, the last one is woken.
     ///
-    /// `bind` is asked before anything is waited for: it sees to it that a poller reports to this source, and
-    /// gives whether that is a new one. `exhausted` says of a result that the next attempt would be in vain.
+    /// `bind` is asked when the waker is in place and before anything is waited for: it sees to it that a poller reports
+    /// to this source, and gives whether that is a new one. `exhausted` says of a result that the next attempt would be in vain.
     ///
     /// # Errors
     /// Those of `operation` and of `bind`; one of kind `Other` when it would have to wait but the poller has ended.
@@ -240,13 +247,12 @@ impl Source {
                 if registered {
                     return Poll::Pending;
                 }
+                register(cx.waker());
+                registered = true;
                 if bind()? {
                     // Newly registered there: try once more, or an edge of the former place may be missed.
                     self.assume(unclosed(interest));
-                    continue;
                 }
-                register(cx.waker());
-                registered = true;
                 continue;
             }
             match operation(event) {

@@ -6,7 +6,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::SocketAddr;
 
 use anyrt_core::readiness::{Interest, Readiness};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 
 #[cfg(not(any(target_vendor = "apple", windows)))]
@@ -14,6 +14,16 @@ const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 // There it is an option of the socket.
 #[cfg(any(target_vendor = "apple", windows))]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+#[cfg(unix)]
+pub(super) use crate::io::fd_io::check_nonblocking;
+
+/// The system does not tell.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the signature is that of Unix")]
+pub(super) fn check_nonblocking<S>(_: &S) -> io::Result<()> {
+    Ok(())
+}
 
 pub(super) fn recv(socket: &SockRef<'_>, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
     let (len, _) = rustix::net::recv(&**socket, buf, flags)?;
@@ -48,8 +58,14 @@ pub(super) fn send_to(socket: &SockRef<'_>, buf: &[u8], target: SocketAddr) -> i
     Ok(rustix::net::sendto(&**socket, buf, NO_SIGNAL, &target)?)
 }
 
+#[cfg(windows)]
 pub(super) fn send_vectored(socket: &SockRef<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-    let mut nothing = SendAncillaryBuffer::default();
+    io::Write::write_vectored(&mut &**socket, bufs)
+}
+
+#[cfg(not(windows))]
+pub(super) fn send_vectored(socket: &SockRef<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut nothing = rustix::net::SendAncillaryBuffer::default();
     Ok(rustix::net::sendmsg(
         &**socket,
         bufs,

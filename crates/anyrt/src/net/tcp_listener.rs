@@ -12,7 +12,6 @@ use socket2::SockRef;
 
 use super::{TcpStream, sys};
 use crate::backend::{Each, async_std, each, glommio, smol, tokio};
-use crate::io::fd_io::check_nonblocking;
 use crate::runtime::Handle;
 
 /// Accepts connections.
@@ -59,7 +58,7 @@ impl TcpListener {
     /// blocking.
     #[track_caller]
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
-        check_nonblocking(&listener)?;
+        sys::check_nonblocking(&listener)?;
         Handle::current().tcp_listener_from_std(listener)
     }
 

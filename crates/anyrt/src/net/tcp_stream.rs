@@ -16,7 +16,6 @@ use socket2::SockRef;
 use super::tcp_split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{stream_io, sys};
 use crate::backend::{Backend, Each, async_std, each, each_but_tokio, glommio, smol, tokio};
-use crate::io::fd_io::check_nonblocking;
 use crate::runtime::Handle;
 
 /// A connection.
@@ -76,7 +75,7 @@ impl TcpStream {
     /// blocking.
     #[track_caller]
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
-        check_nonblocking(&stream)?;
+        sys::check_nonblocking(&stream)?;
         Handle::current().tcp_stream_from_std(stream)
     }
 

@@ -12,7 +12,6 @@ use socket2::SockRef;
 
 use super::{no_address, several, sys};
 use crate::backend::{Each, async_std, each, glommio, smol, tokio};
-use crate::io::fd_io::check_nonblocking;
 use crate::runtime::Handle;
 
 /// Sends and receives datagrams. Several tasks may use it at once.
@@ -48,7 +47,7 @@ impl UdpSocket {
     /// blocking.
     #[track_caller]
     pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
-        check_nonblocking(&socket)?;
+        sys::check_nonblocking(&socket)?;
         Handle::current().udp_socket_from_std(socket)
     }
 

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::io;
-#[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
 use std::process::{Child, ExitStatus};
 use std::task::{Context, Poll};
@@ -13,7 +12,6 @@ use std::task::{Context, Poll};
 use signal_hook::consts::SIGCHLD;
 
 use super::orphans;
-#[cfg(target_os = "linux")]
 use crate::io::{Interest, unix::AsyncFd};
 use crate::signal_hub::{self, Listener};
 
@@ -27,7 +25,6 @@ pub(super) struct Exit {
 }
 
 enum Watch {
-    #[cfg(target_os = "linux")]
     Descriptor(AsyncFd<OwnedFd>),
     Signals(Listener),
     Nothing,
@@ -36,7 +33,6 @@ enum Watch {
 impl Watch {
     #[track_caller]
     fn new(id: u32) -> io::Result<Self> {
-        #[cfg(target_os = "linux")]
         if let Some(descriptor) = descriptor_of(id) {
             let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
             return Ok(Self::Descriptor(descriptor));
@@ -52,6 +48,11 @@ fn descriptor_of(id: u32) -> Option<OwnedFd> {
 
     let id = Pid::from_raw(i32::try_from(id).ok()?)?;
     pidfd_open(id, PidfdFlags::NONBLOCK).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn descriptor_of(_: u32) -> Option<OwnedFd> {
+    None
 }
 
 impl Exit {
@@ -96,7 +97,6 @@ impl Exit {
         loop {
             // Who asks first and listens afterwards may miss the end.
             let listening = match &mut self.watch {
-                #[cfg(target_os = "linux")]
                 Watch::Descriptor(descriptor) => match descriptor.poll_read_ready(cx) {
                     Poll::Ready(Ok(mut ready)) => {
                         ready.clear_ready();

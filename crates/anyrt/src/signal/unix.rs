@@ -62,8 +62,8 @@ impl SignalKind {
         target_os = "illumos"
     ))]
     pub const fn info() -> Self {
-        // The same number on all of them, for which signal-hook has no name.
-        Self(29)
+        // Signal-hook has no name for it.
+        Self(if cfg!(target_os = "illumos") { 41 } else { 29 })
     }
 
     /// `SIGINT`: Ctrl-C. By default it ends the process.

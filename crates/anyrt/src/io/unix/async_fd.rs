@@ -425,7 +425,11 @@ fn look(fd: impl AsFd, interest: Interest) -> Ready {
     flags.set(PollFlags::PRI, interest.is_priority());
     let mut fds = [PollFd::new(&fd, flags)];
     match poll(&mut fds, Some(&NOW)) {
-        Ok(1..) => Ready::from_epoll(u32::from(fds[0].revents().bits())) & interest.mask(),
+        Ok(1..) => {
+            // The numbers are the same on all Unix systems, the type is not.
+            let bits = i32::from(fds[0].revents().bits());
+            Ready::from_epoll(bits.cast_unsigned()) & interest.mask()
+        }
         _ => Ready::EMPTY,
     }
 }

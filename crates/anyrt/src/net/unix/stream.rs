@@ -285,7 +285,8 @@ impl UnixStream {
     /// Who the other side is: the process that connected, or that called `listen`, or that made the pair.
     ///
     /// # Errors
-    /// As the system's `getsockopt`.
+    /// As the system's `getsockopt`; [`io::ErrorKind::Unsupported`] elsewhere than on Linux, Android, Apple's systems
+    /// and the BSDs.
     pub fn peer_cred(&self) -> io::Result<UCred> {
         ucred::of_peer(self)
     }

@@ -40,7 +40,13 @@ pub(super) fn of_peer(socket: impl AsFd) -> io::Result<UCred> {
     })
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
 pub(super) fn of_peer(socket: impl AsFd) -> io::Result<UCred> {
     let (uid, gid) = nix::unistd::getpeereid(&socket)?;
     #[cfg(target_vendor = "apple")]
@@ -55,4 +61,17 @@ pub(super) fn of_peer(socket: impl AsFd) -> io::Result<UCred> {
         uid: uid.as_raw(),
         gid: gid.as_raw(),
     })
+}
+
+#[cfg(not(any(
+    target_vendor = "apple",
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "linux",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+pub(super) fn of_peer(_: impl AsFd) -> io::Result<UCred> {
+    Err(io::ErrorKind::Unsupported.into())
 }
