@@ -63,6 +63,13 @@ macro_rules! socket {
             }
         }
 
+        #[cfg(windows)]
+        impl std::os::windows::io::AsSocket for $socket {
+            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+                self.inner.get().as_socket()
+            }
+        }
+
         impl Readiness for $socket {
             fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>> + Send {
                 self.inner.ready(interest)

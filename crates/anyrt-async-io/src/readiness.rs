@@ -2,6 +2,11 @@
 //!
 //! On Linux and Android an epoll of ours watches them, elsewhere the reactor of async-io alone. `--cfg anyrt_portable`
 //! in `RUSTFLAGS` chooses the latter on Linux as well, so that it is tested there.
+//!
+//! # What differs where there is no epoll
+//! - A descriptor, and a socket whose readiness somebody asked for, takes a second descriptor: its duplicate.
+//! - Readiness that was cleared although it was there is told again; an edge-triggered epoll tells of it when more comes.
+//! - Out-of-band data is told by Linux and Android alone, as on Tokio.
 
 #[cfg(unix)]
 mod async_fd;

@@ -103,6 +103,13 @@ macro_rules! socket {
             }
         }
 
+        #[cfg(windows)]
+        impl std::os::windows::io::AsSocket for $socket {
+            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+                self.0.as_socket()
+            }
+        }
+
         impl Readiness for $socket {
             async fn ready(&self, interest: Interest) -> io::Result<Ready> {
                 self.0.ready(to_tokio(interest)).await.map(from_tokio)

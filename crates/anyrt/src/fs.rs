@@ -136,6 +136,14 @@ of_two_paths! {
     symlink(original, link) -> () = std::os::unix::fs::symlink;
 }
 
+#[cfg(windows)]
+of_two_paths! {
+    /// Makes a symbolic link to a directory, which need not lead anywhere.
+    symlink_dir(original, link) -> () = std::os::windows::fs::symlink_dir;
+    /// Makes a symbolic link to a file, which need not lead anywhere.
+    symlink_file(original, link) -> () = std::os::windows::fs::symlink_file;
+}
+
 /// Sets who may do what with a file.
 ///
 /// # Errors

@@ -29,6 +29,12 @@
 //! `full` is what it is there, and `parking_lot` is passed on to Tokio's locks. The other names of Tokio's features
 //! are accepted: what they stand for is always there.
 //!
+//! # Systems
+//! All of it is developed and tested on Linux. With `tokio`, `smol` and `async-std` it compiles for macOS, the BSDs and
+//! Windows, too; there it has not been run. Where there is no epoll, Smol and async-std learn from their own reactor what
+//! is ready; that path is tested, on Linux. On Windows there are no Unix sockets, pipes, `AsyncFd`, processes and signals.
+//! `glommio` is for Linux alone, and a compile error elsewhere.
+//!
 //! # For libraries
 //! A library may use this crate without any backend feature, or be generic over the traits of [`anyrt_core`]:
 //! [`runtime::Handle`] implements all of them.

@@ -3,9 +3,6 @@
 //! It tells of a direction once each time that it is asked, whether what is there is new or not. So it is asked when
 //! somebody waits; what the descriptor is ready for is then looked up with `poll`, which tells errors, closed directions
 //! and out-of-band data apart. Who knows of no readiness and does not wait looks there, too.
-//!
-//! # What differs from an edge-triggered poller
-//! What was cleared although it was there is told again. A descriptor takes a second one, its duplicate.
 
 use std::io;
 use std::pin::Pin;

@@ -14,7 +14,7 @@ impl Interest {
     pub const READABLE: Self = Self(0b0001);
     /// Room to write, the end of connecting, that nobody reads any more.
     pub const WRITABLE: Self = Self(0b0010);
-    /// An exceptional condition, such as out-of-band data.
+    /// An exceptional condition, such as out-of-band data. Linux and Android tell of it, other systems need not.
     pub const PRIORITY: Self = Self(0b0100);
     /// An error, such as an entry in a socket's error queue.
     pub const ERROR: Self = Self(0b1000);

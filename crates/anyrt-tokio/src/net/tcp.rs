@@ -90,6 +90,13 @@ impl std::os::fd::AsFd for TcpListener {
     }
 }
 
+#[cfg(windows)]
+impl std::os::windows::io::AsSocket for TcpListener {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        self.inner.as_socket()
+    }
+}
+
 impl anyrt_core::TcpListener for TcpListener {
     type Stream = TcpStream;
 

@@ -740,6 +740,13 @@ pub(crate) mod net {
                 }
             }
 
+            #[cfg(windows)]
+            impl std::os::windows::io::AsSocket for $socket {
+                fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+                    never()
+                }
+            }
+
             impl Readiness for $socket {
                 async fn ready(&self, _: Interest) -> io::Result<Ready> {
                     never()

@@ -91,7 +91,7 @@ pub(super) fn try_now<R>(
     if tried { result } else { operation() }
 }
 
-/// Gives a socket its descriptor.
+/// Gives a socket its descriptor, or what Windows has instead.
 macro_rules! descriptor {
     ($($socket:ident)*) => {$(
         #[cfg(unix)]
@@ -105,6 +105,20 @@ macro_rules! descriptor {
         impl std::os::fd::AsRawFd for $socket {
             fn as_raw_fd(&self) -> std::os::fd::RawFd {
                 std::os::fd::AsFd::as_fd(self).as_raw_fd()
+            }
+        }
+
+        #[cfg(windows)]
+        impl std::os::windows::io::AsSocket for $socket {
+            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+                $crate::backend::each!(&self.inner, socket => socket.as_socket())
+            }
+        }
+
+        #[cfg(windows)]
+        impl std::os::windows::io::AsRawSocket for $socket {
+            fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
+                std::os::windows::io::AsSocket::as_socket(self).as_raw_socket()
             }
         }
 

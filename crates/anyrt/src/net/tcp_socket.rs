@@ -77,10 +77,26 @@ impl TcpSocket {
         /// Allows to bind an address that connections of the past still hold.
         set_reuseaddr(reuseaddr: bool) -> () = set_reuse_address;
         /// Whether several sockets may share the address (`SO_REUSEPORT`).
-        #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+        #[cfg(all(
+            unix,
+            not(any(
+                target_os = "solaris",
+                target_os = "illumos",
+                target_os = "cygwin",
+                target_os = "nuttx"
+            ))
+        ))]
         reuseport() -> bool = reuse_port;
         /// Allows several sockets, all with this option, to share the address.
-        #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+        #[cfg(all(
+            unix,
+            not(any(
+                target_os = "solaris",
+                target_os = "illumos",
+                target_os = "cygwin",
+                target_os = "nuttx"
+            ))
+        ))]
         set_reuseport(reuseport: bool) -> () = set_reuse_port;
         /// How long closing waits for data that is not sent yet (`SO_LINGER`); `None` does not wait.
         linger() -> Option<Duration> = linger;
@@ -92,20 +108,68 @@ impl TcpSocket {
         /// Makes small writes leave at once.
         set_nodelay(nodelay: bool) -> () = set_tcp_nodelay;
         /// The traffic class of IPv6 packets (`IPV6_TCLASS`).
-        #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "freebsd"))]
+        #[cfg(any(
+            target_os = "android",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "fuchsia",
+            target_os = "linux",
+            target_os = "macos",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_os = "cygwin"
+        ))]
         tclass_v6() -> u32 = tclass_v6;
         /// Sets the traffic class of IPv6 packets.
-        #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "freebsd"))]
+        #[cfg(any(
+            target_os = "android",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "fuchsia",
+            target_os = "linux",
+            target_os = "macos",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_os = "cygwin"
+        ))]
         set_tclass_v6(tclass: u32) -> () = set_tclass_v6;
         /// The type of service of IPv4 packets (`IP_TOS`).
+        #[cfg(not(any(
+            target_os = "fuchsia",
+            target_os = "redox",
+            target_os = "solaris",
+            target_os = "illumos",
+            target_os = "haiku"
+        )))]
         tos_v4() -> u32 = tos_v4;
         /// Sets the type of service of IPv4 packets.
+        #[cfg(not(any(
+            target_os = "fuchsia",
+            target_os = "redox",
+            target_os = "solaris",
+            target_os = "illumos",
+            target_os = "haiku"
+        )))]
         set_tos_v4(tos: u32) -> () = set_tos_v4;
         /// The type of service of IPv4 packets.
+        #[cfg(not(any(
+            target_os = "fuchsia",
+            target_os = "redox",
+            target_os = "solaris",
+            target_os = "illumos",
+            target_os = "haiku"
+        )))]
         #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
         #[doc(hidden)]
         tos() -> u32 = tos_v4;
         /// Sets the type of service of IPv4 packets.
+        #[cfg(not(any(
+            target_os = "fuchsia",
+            target_os = "redox",
+            target_os = "solaris",
+            target_os = "illumos",
+            target_os = "haiku"
+        )))]
         #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
         #[doc(hidden)]
         set_tos(tos: u32) -> () = set_tos_v4;
@@ -273,6 +337,42 @@ mod unix {
     impl From<OwnedFd> for TcpSocket {
         fn from(fd: OwnedFd) -> Self {
             Self { inner: fd.into() }
+        }
+    }
+}
+
+#[cfg(windows)]
+mod windows {
+    use std::os::windows::io::{
+        AsRawSocket, AsSocket, BorrowedSocket, IntoRawSocket, OwnedSocket, RawSocket,
+    };
+
+    use super::TcpSocket;
+
+    impl AsSocket for TcpSocket {
+        fn as_socket(&self) -> BorrowedSocket<'_> {
+            self.inner.as_socket()
+        }
+    }
+
+    impl AsRawSocket for TcpSocket {
+        fn as_raw_socket(&self) -> RawSocket {
+            self.inner.as_raw_socket()
+        }
+    }
+
+    impl IntoRawSocket for TcpSocket {
+        fn into_raw_socket(self) -> RawSocket {
+            self.inner.into_raw_socket()
+        }
+    }
+
+    /// Where Tokio has `FromRawSocket`, which nobody can check.
+    impl From<OwnedSocket> for TcpSocket {
+        fn from(socket: OwnedSocket) -> Self {
+            Self {
+                inner: socket.into(),
+            }
         }
     }
 }

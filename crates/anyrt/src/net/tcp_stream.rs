@@ -146,10 +146,20 @@ impl TcpStream {
 
     sys::options! {
         /// Whether acknowledgements leave at once (`TCP_QUICKACK`).
-        #[cfg(any(target_os = "linux", target_os = "android"))]
+        #[cfg(any(
+            target_os = "linux",
+            target_os = "android",
+            target_os = "fuchsia",
+            target_os = "cygwin"
+        ))]
         quickack() -> bool = tcp_quickack;
         /// Makes acknowledgements leave at once. The system may take it back at any time.
-        #[cfg(any(target_os = "linux", target_os = "android"))]
+        #[cfg(any(
+            target_os = "linux",
+            target_os = "android",
+            target_os = "fuchsia",
+            target_os = "cygwin"
+        ))]
         set_quickack(quickack: bool) -> () = set_tcp_quickack;
         /// How long closing waits for data that is not sent yet (`SO_LINGER`); `None` does not wait.
         linger() -> Option<Duration> = linger;

@@ -24,24 +24,72 @@ impl UdpSocket {
         /// Sets whether what is sent to an IPv6 group comes back to its own host.
         set_multicast_loop_v6(on: bool) -> () = set_multicast_loop_v6;
         /// The traffic class of IPv6 packets (`IPV6_TCLASS`).
-        #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "freebsd"))]
+        #[cfg(any(
+            target_os = "android",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "fuchsia",
+            target_os = "linux",
+            target_os = "macos",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_os = "cygwin"
+        ))]
         tclass_v6() -> u32 = tclass_v6;
         /// Sets the traffic class of IPv6 packets.
-        #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "freebsd"))]
+        #[cfg(any(
+            target_os = "android",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "fuchsia",
+            target_os = "linux",
+            target_os = "macos",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_os = "cygwin"
+        ))]
         set_tclass_v6(tclass: u32) -> () = set_tclass_v6;
         /// How many hops a packet may take (`IP_TTL`).
         ttl() -> u32 = ttl_v4;
         /// Sets how many hops a packet may take.
         set_ttl(ttl: u32) -> () = set_ttl_v4;
         /// The type of service of IPv4 packets (`IP_TOS`).
+        #[cfg(not(any(
+            target_os = "fuchsia",
+            target_os = "redox",
+            target_os = "solaris",
+            target_os = "illumos",
+            target_os = "haiku"
+        )))]
         tos_v4() -> u32 = tos_v4;
         /// Sets the type of service of IPv4 packets.
+        #[cfg(not(any(
+            target_os = "fuchsia",
+            target_os = "redox",
+            target_os = "solaris",
+            target_os = "illumos",
+            target_os = "haiku"
+        )))]
         set_tos_v4(tos: u32) -> () = set_tos_v4;
         /// The type of service of IPv4 packets.
+        #[cfg(not(any(
+            target_os = "fuchsia",
+            target_os = "redox",
+            target_os = "solaris",
+            target_os = "illumos",
+            target_os = "haiku"
+        )))]
         #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
         #[doc(hidden)]
         tos() -> u32 = tos_v4;
         /// Sets the type of service of IPv4 packets.
+        #[cfg(not(any(
+            target_os = "fuchsia",
+            target_os = "redox",
+            target_os = "solaris",
+            target_os = "illumos",
+            target_os = "haiku"
+        )))]
         #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
         #[doc(hidden)]
         set_tos(tos: u32) -> () = set_tos_v4;
