@@ -158,11 +158,6 @@ impl Watch {
 
     /// It is watched from the beginning to the end.
     #[inline]
-    #[expect(
-        clippy::unnecessary_wraps,
-        clippy::unused_self,
-        reason = "the other way of watching needs both"
-    )]
     pub(super) fn bind(&self, _: Interest) -> io::Result<bool> {
         Ok(false)
     }

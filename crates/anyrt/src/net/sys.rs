@@ -20,7 +20,6 @@ pub(super) use crate::io::fd_io::check_nonblocking;
 
 /// The system does not tell.
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the signature is that of Unix")]
 pub(super) fn check_nonblocking<S>(_: &S) -> io::Result<()> {
     Ok(())
 }
