@@ -14,6 +14,7 @@
     clippy::clone_on_copy,
     clippy::duplicate_mod,
     clippy::forget_non_drop,
+    clippy::unnecessary_mut_passed,
     reason = "one source text of the operations, compiled for each way: what one way must do is idle on another"
 )]
 #![expect(

@@ -4,6 +4,7 @@
 //! built with fat LTO. So start-up and warm-up fall out, and no other load on the machine is seen.
 
 mod budget;
+mod peers;
 mod probe;
 mod table;
 mod time;
@@ -27,6 +28,7 @@ Usage: anyrt-bench overhead [options]
   --check          compare with budgets.toml; the exit code is 1 when a row is above its budget
   --quick          the subset for CI: Tokio's rows only
   --time           also the ratio of times, in this process, paired and rotated
+  --peers          beside the other abstraction layers instead; with --check the exit code is 1 when one is better
   --write          put the tables into docs/performance.md and docs/performance.zh-CN.md
   --bless          take what is measured as the price of the rows that have a reason in budgets.toml";
 
@@ -38,6 +40,7 @@ struct Options {
     rows: Vec<Row>,
     check: bool,
     quick: bool,
+    peers: bool,
     time: bool,
     write: bool,
     bless: bool,
@@ -49,6 +52,7 @@ pub(crate) fn main(mut args: lexopt::Parser) -> Result<(), Box<dyn std::error::E
         rows: Vec::new(),
         check: false,
         quick: false,
+        peers: false,
         time: false,
         write: false,
         bless: false,
@@ -71,6 +75,7 @@ pub(crate) fn main(mut args: lexopt::Parser) -> Result<(), Box<dyn std::error::E
             }
             Long("check") => options.check = true,
             Long("quick") => options.quick = true,
+            Long("peers") => options.peers = true,
             Long("time") => options.time = true,
             Long("write") => options.write = true,
             Long("bless") => options.bless = true,
@@ -87,7 +92,11 @@ pub(crate) fn main(mut args: lexopt::Parser) -> Result<(), Box<dyn std::error::E
     if options.rows.is_empty() {
         options.rows = Row::ALL.to_vec();
     }
-    run(&options)
+    if options.peers {
+        peers::run(&options)
+    } else {
+        run(&options)
+    }
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {

@@ -11,7 +11,7 @@ use super::Measured;
 use super::probe::{Build, Counts, Probe};
 
 /// What a native runtime's own tables and queues may add to a slope of allocations when they grow.
-const GROWTH: f64 = 0.05;
+pub(super) const GROWTH: f64 = 0.05;
 /// What a listed price may be exceeded by, since the same source is laid out anew by every compiler.
 const LAYOUT: f64 = 0.03;
 const LAYOUT_INSTRUCTIONS: f64 = 25.0;

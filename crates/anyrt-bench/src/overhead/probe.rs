@@ -49,7 +49,7 @@ impl Probe {
 
     /// How many runs are compared. Where the reactor is looked at after a time, not after a number of polls, one run
     /// does so more often than another.
-    const fn runs(self) -> usize {
+    pub(crate) const fn runs(self) -> usize {
         match self.backend {
             Backend::Tokio => 1,
             _ => 3,
@@ -200,35 +200,32 @@ impl Probes {
             .iter()
             .flat_map(|probe| rows.iter().map(|row| (*probe, *row)))
             .collect();
-        let bar = spinner(jobs.len());
-        let (next, measured) = (AtomicUsize::new(0), Mutex::new(Measured::new()));
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    while let Some(&(probe, row)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        bar.set_message(format!("{}, {probe}", row.name()));
-                        if let Some(counts) = self.slope(probe, row, times * probe.runs()) {
-                            let mut measured = measured.lock().expect("no thread panics");
-                            measured.insert((probe, row as usize), counts);
-                        } else {
-                            bar.println(format!("{} failed on {probe}", row.name()));
-                        }
-                        bar.inc(1);
-                    }
-                });
+        let measured = Mutex::new(Measured::new());
+        in_parallel(&jobs, |bar, &(probe, row)| {
+            bar.set_message(format!("{}, {probe}", row.name()));
+            let program = self.directory.join(probe.file());
+            if let Some(counts) = self.slope(&program, probe.backend, row, times * probe.runs()) {
+                let mut measured = measured.lock().expect("no thread panics");
+                measured.insert((probe, row as usize), counts);
+            } else {
+                bar.println(format!("{} failed on {probe}", row.name()));
             }
         });
-        bar.finish_and_clear();
         measured.into_inner().expect("no thread panics")
     }
 
     /// What one operation adds: from the least of some short runs to the least of some long ones.
-    fn slope(&self, probe: Probe, row: Row, times: usize) -> Option<Counts> {
+    pub(crate) fn slope(
+        &self,
+        program: &Path,
+        backend: Backend,
+        row: Row,
+        times: usize,
+    ) -> Option<Counts> {
         let n = row.count();
         let least = |n| {
             (0..times)
-                .filter_map(|_| self.run(probe, row, n))
+                .filter_map(|_| self.run(program, backend, row, n))
                 .reduce(Counts::least)
         };
         let (once, thrice) = (least(n)?, least(3 * n)?);
@@ -244,19 +241,18 @@ impl Probes {
     }
 
     /// The totals of one run, which under valgrind counts allocations, too.
-    fn run(&self, probe: Probe, row: Row, n: usize) -> Option<Counts> {
-        let program = self.directory.join(probe.file());
+    fn run(&self, program: &Path, backend: Backend, row: Row, n: usize) -> Option<Counts> {
         let mut command = if self.valgrind {
             let mut valgrind = Command::new("valgrind");
             valgrind
                 .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-                .arg(Path::new(&program));
+                .arg(program);
             valgrind
         } else {
-            Command::new(&program)
+            Command::new(program)
         };
         command
-            .args([probe.backend.name(), row.name(), &n.to_string()])
+            .args([backend.name(), row.name(), &n.to_string()])
             // The native executor's threads: one, as everywhere.
             .env("ASYNC_STD_THREAD_COUNT", "1")
             .env("SMOL_THREADS", "1");
@@ -273,6 +269,23 @@ impl Probes {
             bytes: bytes.parse().ok()?,
         })
     }
+}
+
+/// Does all jobs, as many at a time as there are cores.
+pub(crate) fn in_parallel<J: Sync>(jobs: &[J], work: impl Fn(&ProgressBar, &J) + Sync) {
+    let (bar, next) = (spinner(jobs.len()), AtomicUsize::new(0));
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    work(&bar, job);
+                    bar.inc(1);
+                }
+            });
+        }
+    });
+    bar.finish_and_clear();
 }
 
 /// Waits for the program; `None` when it fails, or hangs, as a lost wake-up would make it.
@@ -297,7 +310,7 @@ fn finish(mut command: Command) -> Option<Output> {
     output.status.success().then_some(output)
 }
 
-fn spinner(length: usize) -> ProgressBar {
+pub(crate) fn spinner(length: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} [{pos}/{len}] {msg}");
     let bar = ProgressBar::new(length as u64);
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

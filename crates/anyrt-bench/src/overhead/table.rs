@@ -16,6 +16,12 @@ pub(crate) enum Language {
     Chinese,
 }
 
+/// Where the tables are.
+pub(super) const DOCUMENTS: [(&str, Language); 2] = [
+    ("docs/performance.md", Language::English),
+    ("docs/performance.zh-CN.md", Language::Chinese),
+];
+
 /// The ways in the order of the columns.
 fn columns(backend: Backend) -> [Probe; 3] {
     let probe = |via, build| Probe {
@@ -96,7 +102,7 @@ pub(crate) fn of(
     text
 }
 
-fn whole(instructions: Option<f64>) -> String {
+pub(super) fn whole(instructions: Option<f64>) -> String {
     instructions.map_or_else(|| "–".to_owned(), |n| format!("{n:.0}"))
 }
 
@@ -131,10 +137,7 @@ pub(crate) fn write(
     measured: &Measured,
     budgets: &Budgets,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    for (document, language) in [
-        ("docs/performance.md", Language::English),
-        ("docs/performance.zh-CN.md", Language::Chinese),
-    ] {
+    for (document, language) in DOCUMENTS {
         for &backend in backends {
             let table = of(backend, measured, budgets, language);
             docs::replace(document, &format!("overhead:{backend}"), &table)?;

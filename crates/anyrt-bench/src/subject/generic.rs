@@ -61,8 +61,8 @@ impl Rt {
         task.await.unwrap()
     }
 
-    pub fn detach<T: Send + 'static>(&self, task: Task<T>) {
-        drop(task);
+    pub fn spawn_detached(&self, future: impl Future<Output = ()> + Send + 'static) {
+        drop(self.spawn(future));
     }
 
     pub async fn abort<T: Send + 'static>(&self, task: Task<T>) {

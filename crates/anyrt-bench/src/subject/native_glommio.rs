@@ -62,8 +62,8 @@ impl Rt {
         task.await
     }
 
-    pub fn detach<T>(&self, task: Task<T>) {
-        drop(task.detach());
+    pub fn spawn_detached(&self, future: impl Future<Output = ()> + 'static) {
+        drop(self.spawn(future).detach());
     }
 
     pub async fn abort<T>(&self, task: Task<T>) {

@@ -58,8 +58,8 @@ impl Rt {
         task.await
     }
 
-    pub fn detach<T>(&self, task: Task<T>) {
-        task.detach();
+    pub fn spawn_detached(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.spawn(future).detach();
     }
 
     pub async fn abort<T>(&self, task: Task<T>) {

@@ -59,8 +59,8 @@ impl Rt {
         task.await.unwrap()
     }
 
-    pub fn detach<T>(&self, task: JoinHandle<T>) {
-        drop(task);
+    pub fn spawn_detached(&self, future: impl Future<Output = ()> + Send + 'static) {
+        drop(self.spawn(future));
     }
 
     pub async fn abort<T>(&self, task: JoinHandle<T>) {

@@ -49,7 +49,7 @@ pub fn repeat(host: &Host, row: Row, n: usize) {
 async fn spawn(rt: Rt, n: usize) {
     for _ in 0..n / 50 {
         for _ in 0..49 {
-            rt.detach(rt.spawn(async { black_box(()) }));
+            rt.spawn_detached(async { black_box(()) });
         }
         rt.join(rt.spawn(async { black_box(()) })).await;
     }
@@ -130,11 +130,11 @@ async fn channel_mpsc(rt: Rt, n: usize) {
     let (sender, mut receiver) = rt.channel::<usize>(16);
     for _ in 0..SENDERS {
         let (task, sender) = (rt.clone(), sender.clone());
-        rt.detach(rt.spawn(async move {
+        rt.spawn_detached(async move {
             for i in 0..n / SENDERS {
                 task.send(&sender, i).await;
             }
-        }));
+        });
     }
     drop(sender);
     let mut received = 0;
@@ -147,16 +147,16 @@ async fn channel_mpsc(rt: Rt, n: usize) {
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 async fn tcp_connect(rt: Rt, n: usize) {
-    let (listener, address) = rt.listen(ANY_PORT).await;
+    let (mut listener, address) = rt.listen(ANY_PORT).await;
     for _ in 0..n {
-        let _ends = join(rt.connect(address), rt.accept(&listener)).await;
+        let _ends = join(rt.connect(address), rt.accept(&mut listener)).await;
     }
 }
 
 /// One side asks, the other answers, both in one task, so that who waits when is always the same.
 async fn tcp(rt: Rt, n: usize, size: usize) {
-    let (listener, address) = rt.listen(ANY_PORT).await;
-    let (mut client, mut server) = join(rt.connect(address), rt.accept(&listener)).await;
+    let (mut listener, address) = rt.listen(ANY_PORT).await;
+    let (mut client, mut server) = join(rt.connect(address), rt.accept(&mut listener)).await;
     let answer = async {
         let mut buffer = vec![0; size];
         for _ in 0..n {
@@ -175,8 +175,8 @@ async fn tcp(rt: Rt, n: usize, size: usize) {
 }
 
 async fn tcp_vectored(rt: Rt, n: usize) {
-    let (listener, address) = rt.listen(ANY_PORT).await;
-    let (mut client, mut server) = join(rt.connect(address), rt.accept(&listener)).await;
+    let (mut listener, address) = rt.listen(ANY_PORT).await;
+    let (mut client, mut server) = join(rt.connect(address), rt.accept(&mut listener)).await;
     let slices = [&[1; 64][..], &[2; 64], &[3; 64], &[4; 64]];
     let answer = async {
         let mut buffer = [0; 256];

@@ -132,7 +132,7 @@ impl Future for Parked {
 async fn memory(rt: Rt, tasks: usize, report: Report) {
     let before = resident();
     for i in 0..tasks {
-        rt.detach(rt.spawn(Parked::default()));
+        rt.spawn_detached(Parked::default());
         if i % 1000 == 0 {
             rt.yield_now().await;
         }
@@ -168,9 +168,9 @@ async fn fire(rt: Rt, timers: usize, report: Report) {
 async fn idle(rt: Rt, time: Duration, report: Report) {
     for _ in 0..1000 {
         let task = rt.clone();
-        rt.detach(rt.spawn(async move {
+        rt.spawn_detached(async move {
             task.sleep(HOUR).await;
-        }));
+        });
     }
     rt.sleep(Duration::from_millis(50)).await;
     let (before, start) = (cpu_time(), Instant::now());
@@ -188,7 +188,7 @@ async fn echo(rt: Rt) {
         let mut stream = rt.accept(&listener).await;
         rt.set_nodelay(&stream);
         let task = rt.clone();
-        rt.detach(rt.spawn(async move {
+        rt.spawn_detached(async move {
             let mut buffer = [0; 4096];
             loop {
                 let read = task.read(&mut stream, &mut buffer).await;
@@ -196,7 +196,7 @@ async fn echo(rt: Rt) {
                     return;
                 }
             }
-        }));
+        });
     }
 }
 
@@ -210,7 +210,7 @@ async fn http(rt: Rt) {
         let mut stream = rt.accept(&listener).await;
         rt.set_nodelay(&stream);
         let task = rt.clone();
-        rt.detach(rt.spawn(async move {
+        rt.spawn_detached(async move {
             let (mut buffer, mut filled) = ([0; 4096], 0);
             loop {
                 let read = task.read(&mut stream, &mut buffer[filled..]).await;
@@ -226,6 +226,6 @@ async fn http(rt: Rt) {
                     filled -= end + 4;
                 }
             }
-        }));
+        });
     }
 }

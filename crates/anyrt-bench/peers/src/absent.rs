@@ -1,0 +1,112 @@
+//! What a peer does not have: each peer's `Rt` dereferences to this, so that its own methods come first.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Ends the program, and says why.
+pub(crate) fn absent() -> ! {
+    println!("absent");
+    std::process::exit(0)
+}
+
+pub(crate) struct Absent;
+
+/// A socket, a timer or a set that is never made.
+#[derive(Clone)]
+pub(crate) struct Nothing;
+
+impl Absent {
+    pub(crate) async fn abort<T>(&self, _: T) {
+        absent()
+    }
+
+    pub(crate) async fn yield_now(&self) {
+        absent()
+    }
+
+    pub(crate) async fn sleep(&self, _: Duration) {
+        absent()
+    }
+
+    pub(crate) async fn timeout<F: Future>(&self, _: Duration, _: F) -> Option<F::Output> {
+        absent()
+    }
+
+    pub(crate) fn overdue_interval(&self) -> Nothing {
+        absent()
+    }
+
+    pub(crate) async fn tick<I>(&self, _: &mut I) {
+        absent()
+    }
+
+    pub(crate) fn channel<T>(&self, _: usize) -> (PhantomData<T>, PhantomData<T>) {
+        absent()
+    }
+
+    pub(crate) async fn send<T>(&self, _: &PhantomData<T>, _: T) {
+        absent()
+    }
+
+    pub(crate) async fn recv<T>(&self, _: &mut PhantomData<T>) -> Option<T> {
+        absent()
+    }
+
+    pub(crate) async fn listen(&self, _: SocketAddr) -> (Nothing, SocketAddr) {
+        absent()
+    }
+
+    pub(crate) async fn connect(&self, _: SocketAddr) -> Nothing {
+        absent()
+    }
+
+    pub(crate) async fn accept(&self, _: &mut Nothing) -> Nothing {
+        absent()
+    }
+
+    pub(crate) async fn read_exact<S>(&self, _: &mut S, _: &mut [u8]) {
+        absent()
+    }
+
+    pub(crate) async fn write_all<S>(&self, _: &mut S, _: &[u8]) {
+        absent()
+    }
+
+    pub(crate) async fn write_vectored<S>(&self, _: &mut S, _: [&[u8]; 4]) -> usize {
+        absent()
+    }
+
+    pub(crate) async fn udp(&self, _: SocketAddr) -> (Nothing, SocketAddr) {
+        absent()
+    }
+
+    pub(crate) async fn send_to<S>(&self, _: &S, _: &[u8], _: SocketAddr) {
+        absent()
+    }
+
+    pub(crate) async fn recv_from<S>(&self, _: &S, _: &mut [u8]) {
+        absent()
+    }
+
+    pub(crate) fn spawn_blocking<T>(&self, _: impl FnOnce() -> T) -> PhantomData<T> {
+        absent()
+    }
+
+    pub(crate) async fn join_blocking<T>(&self, _: PhantomData<T>) -> T {
+        absent()
+    }
+
+    pub(crate) fn join_set<T>(&self) -> PhantomData<T> {
+        absent()
+    }
+
+    pub(crate) fn spawn_in<T>(&self, _: &mut PhantomData<T>, _: impl Future<Output = T>) {
+        absent()
+    }
+
+    pub(crate) async fn join_next<T>(&self, _: &mut PhantomData<T>) -> Option<T> {
+        absent()
+    }
+}
