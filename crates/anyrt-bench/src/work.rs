@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 /// A job of a child process.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Work {
     /// Spawns 1,000 tasks and joins them, for as long; microseconds.
     Spawn1000(Duration),
@@ -11,33 +13,123 @@ pub enum Work {
     Yield { tasks: usize, time: Duration },
     /// Two tasks that wake each other, for as long; nanoseconds per switch.
     Wake(Duration),
-    /// Calls a blocking thread and waits for it, for as long; microseconds.
-    Blocking(Duration),
+    /// A task and a thread that wake each other, for as long; microseconds there and back. The thread is on `core`.
+    WakeAcross { core: usize, time: Duration },
+    /// Calls a blocking thread and waits for it, for as long; microseconds. The thread is on `core`.
+    Blocking { core: usize, time: Duration },
     /// So many tasks that wait; bytes per task, and megabytes.
     Memory(usize),
     /// So many timers; milliseconds to start them, and of CPU until all have fired.
     Timers(usize),
-    /// 1,000 sleeping tasks for as long; milliseconds of CPU per second.
+    /// 1,000 sleeping tasks for as long; milliseconds of CPU per second, and context switches.
     Idle(Duration),
     /// Writes and reads a file of so many bytes, and pages of it for as long.
     Files { size: u64, time: Duration },
-    /// Serves echo until killed; prints its address.
+    /// Serves until killed; prints its address.
+    Serve(Dialogue),
+}
+
+/// A request, and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Dialogue {
+    /// 1 KB there and back.
     Echo,
-    /// Serves a minimal HTTP until killed; prints its address.
+    /// A GET over a connection that stays.
     Http,
+}
+
+/// What the HTTP servers answer.
+pub const HTTP_ANSWER: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 13\r\n\r\nHello, world!";
+
+impl Dialogue {
+    /// What a client sends.
+    pub fn request(self) -> Vec<u8> {
+        match self {
+            Self::Echo => vec![7; 1024],
+            Self::Http => {
+                b"GET / HTTP/1.1\r\nhost: localhost\r\nuser-agent: anyrt-bench\r\n\r\n".to_vec()
+            }
+        }
+    }
+
+    /// The bytes of the answer.
+    pub fn answer_length(self) -> usize {
+        match self {
+            Self::Echo => 1024,
+            Self::Http => HTTP_ANSWER.len(),
+        }
+    }
 }
 
 /// A name and a value.
 pub type Figure = (&'static str, f64);
 
-/// CPU time that this process has used.
-pub fn cpu_time() -> Duration {
-    let ticks = |task: std::io::Result<std::fs::DirEntry>| {
-        let stat = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+/// What the threads of a process, a number or `self`, have used of the CPU.
+///
+/// # Errors
+/// Where there is no such process.
+pub fn cpu_time(process: &str) -> std::io::Result<Duration> {
+    let nanos = of_threads(process, "schedstat", |stat| {
         stat.split(' ').next()?.parse::<u64>().ok()
-    };
-    let tasks = std::fs::read_dir("/proc/self/task");
-    Duration::from_nanos(tasks.map_or(0, |tasks| tasks.filter_map(ticks).sum()))
+    })?;
+    Ok(Duration::from_nanos(nanos.iter().sum()))
+}
+
+/// How often the threads of a process, a number or `self`, have stopped running, by themselves or not.
+///
+/// # Errors
+/// Where there is no such process.
+pub fn context_switches(process: &str) -> std::io::Result<f64> {
+    let counts = of_threads(process, "status", |status| {
+        let counts = status
+            .lines()
+            .filter(|line| line.contains("ctxt_switches"))
+            .filter_map(|line| line.split_whitespace().last()?.parse::<f64>().ok());
+        Some(counts.sum::<f64>())
+    })?;
+    Ok(counts.iter().sum())
+}
+
+/// Reads a file of each thread; a thread that has just ended has none.
+fn of_threads<T>(
+    process: &str,
+    file: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> std::io::Result<Vec<T>> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task"))?;
+    let texts =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join(file)).ok());
+    Ok(texts.filter_map(|text| read(&text)).collect())
+}
+
+/// Keeps the calling thread, and those that it starts, to these cores.
+///
+/// # Errors
+/// Those of the system, such as where the process may not use a core.
+#[cfg(target_os = "linux")]
+pub fn pin(cores: &[usize]) -> std::io::Result<()> {
+    let mut set = rustix::thread::CpuSet::new();
+    for &core in cores {
+        set.set(core);
+    }
+    Ok(rustix::thread::sched_setaffinity(None, &set)?)
+}
+
+/// Elsewhere a process is not kept to a core.
+#[cfg(not(target_os = "linux"))]
+pub fn pin(_: &[usize]) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Keeps the calling thread to `core`, if it is not there already.
+pub fn move_to(core: usize) {
+    thread_local! {
+        static THERE: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
+    }
+    if THERE.replace(Some(core)) != Some(core) {
+        pin(&[core]).unwrap();
+    }
 }
 
 /// Resident memory of this process, in bytes.

@@ -160,7 +160,7 @@ impl NoRuntime {
 }
 
 /// A runtime could not be built as it was configured.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// The backend cannot honour an option, and would not ignore it silently.
@@ -205,6 +205,13 @@ pub enum BuildError {
         /// The system's error.
         source: std::io::Error,
     },
+}
+
+impl fmt::Debug for BuildError {
+    /// The message, which tells everything: each program has this code, whatever goes wrong in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BuildError({self})")
+    }
 }
 
 impl From<BuildError> for std::io::Error {

@@ -77,7 +77,8 @@ impl<T: 'static> JoinSet<T> {
         AbortHandle::new(if local_set::is_entered() {
             self.inner.spawn_local(future)
         } else {
-            self.inner.spawn_local_on(future, &task::local_set())
+            self.inner
+                .spawn_local_on(future, task::local_set().as_set())
         })
     }
 

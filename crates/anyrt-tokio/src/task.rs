@@ -69,12 +69,12 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    JoinHandle::new(local_set().spawn_local(future))
+    JoinHandle::new(local_set().as_set().spawn_local(future))
 }
 
 /// The set of this thread's `block_on`, which comes with the first local task.
 #[track_caller]
-pub(crate) fn local_set() -> Rc<LocalSet> {
+pub(crate) fn local_set() -> Rc<dyn LocalTasks> {
     match SCOPE.get() {
         Scope::Closed => panic!(
             "`spawn_local` needs a thread that is inside `block_on`: a worker thread shares its tasks with others, \
@@ -82,18 +82,18 @@ pub(crate) fn local_set() -> Rc<LocalSet> {
              given to `block_on` (or from one of its local tasks)."
         ),
         Scope::Open => {
-            let set = Rc::new(LocalSet::new());
+            let set: Rc<dyn LocalTasks> = Rc::new(LocalSet::new());
             SETS.with_borrow_mut(|sets| sets.push(Rc::clone(&set)));
             SCOPE.set(Scope::Filled);
             set
         }
         Scope::Filled => current_set(),
         // A destructor spawns while its `block_on` ends: this set, and the task with it, ends at once, too.
-        Scope::Closing => Rc::default(),
+        Scope::Closing => Rc::new(LocalSet::new()),
     }
 }
 
-fn current_set() -> Rc<LocalSet> {
+fn current_set() -> Rc<dyn LocalTasks> {
     SETS.with_borrow(|sets| match sets.last() {
         Some(set) => Rc::clone(set),
         None => unreachable!("a scope that is filled has put its set here"),
@@ -244,7 +244,26 @@ thread_local! {
     /// All that a `block_on` without local tasks looks at.
     static SCOPE: Cell<Scope> = const { Cell::new(Scope::Closed) };
     /// The sets of the scopes that are filled; the innermost one is the last.
-    static SETS: RefCell<Vec<Rc<LocalSet>>> = const { RefCell::new(Vec::new()) };
+    static SETS: RefCell<Vec<Rc<dyn LocalTasks>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A [`LocalSet`], as all but [`local_set`] know it: so a program without local tasks has no code for them.
+pub(crate) trait LocalTasks {
+    fn as_set(&self) -> &LocalSet;
+
+    /// Runs a turn, and leaves the waker with them.
+    fn turn(&self, cx: &mut Context<'_>);
+}
+
+impl LocalTasks for LocalSet {
+    fn as_set(&self) -> &LocalSet {
+        self
+    }
+
+    fn turn(&self, cx: &mut Context<'_>) {
+        let turn = self.run_until(std::future::pending::<()>());
+        let _pending = pin!(turn).poll(cx);
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -330,11 +349,8 @@ impl<F: Future> Future for RunUntil<F> {
     }
 }
 
-/// Runs a turn of the local tasks, and leaves the waker with them.
 #[cold]
 #[inline(never)]
 fn run_local_tasks(cx: &mut Context<'_>) {
-    let set = current_set();
-    let turn = set.run_until(std::future::pending::<()>());
-    let _pending = pin!(turn).poll(cx);
+    current_set().turn(cx);
 }

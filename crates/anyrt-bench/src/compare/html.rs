@@ -14,11 +14,12 @@ fn about(group: &str) -> &'static str {
     match group {
         TASKS => {
             "One thread, on one core. What is between two tasks: how fast they start, how fast the runtime goes from \
-             one to the next. The bare poll loop is a future polled by a loop that does nothing else; eventfd is two \
-             threads that wake each other through the kernel."
+             one to the next. The floor is a bare loop that polls boxed futures in turn and knows no wakers; where \
+             another thread takes part, two threads that wake each other through eventfds."
         }
         MEMORY => {
-            "What waiting costs. A waiting task keeps its waker, as one that waits for a message does."
+            "What waiting costs. A waiting task keeps its waker, as one that waits for a message does. The floor is \
+             a list of boxed futures, a heap of deadlines, and a thread that sleeps."
         }
         ECHO => {
             "The server has one thread on one core; the client is a process of its own on another core, or on the same \
@@ -27,11 +28,19 @@ fn about(group: &str) -> &'static str {
              requests are due at a fixed rate, latency counts from the moment when a request was due."
         }
         HTTP => {
-            "The least server that a keep-alive client accepts: it looks for the empty line and answers."
+            "The least server that a keep-alive client accepts: it looks for the empty line and answers. Placed and \
+             measured as the echo; the floor is the same over raw epoll and raw io_uring."
         }
-        FILES => "From the page cache: this measures the runtime, not the disk.",
+        FILES => {
+            "Written to the page cache and read from it, so this measures the runtime and not the disk, as far as the \
+             file fits into memory. The floor is std on one thread; it alone also wrote the file to the disk \
+             (sync_all) and read it from there (with the page cache emptied), which is in the table. Natively, \
+             Glommio's files are its buffered ones."
+        }
         PROGRAMS => {
-            "A program that spawns a task and joins it, in release and stripped, built from nothing."
+            "A hello world spawns a task and joins it; an echo server has a listener and a task per connection. \
+             Stripped. The floor is the same with std's threads. The time is that of building the hello world with \
+             all that it depends on, in release."
         }
         _ => "",
     }
@@ -51,8 +60,10 @@ pub(crate) fn page(report: &Report) -> Result<String, Box<dyn Error>> {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>Four runtimes on this machine</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <header>\n<h1>Four runtimes on this machine</h1>\n<p class=\"lead\">The same program through anyrt on Tokio, \
-         Smol, async-std and Glommio.</p>\n</header>\n"
+         Smol, async-std and Glommio.</p>\n<p>{}</p>\n</header>\n",
+        escape(&report.machine.line())
     );
+    failures(&mut html, report)?;
     summary(&mut html, report)?;
     for (group, lines) in groups(report) {
         section(&mut html, group, &lines)?;
@@ -84,31 +95,70 @@ fn summary(html: &mut String, report: &Report) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// What is missing, and what else to know before the figures.
+fn failures(html: &mut String, report: &Report) -> Result<(), Box<dyn Error>> {
+    for remark in &report.remarks {
+        writeln!(html, "<p class=\"remark\">{}</p>", escape(remark))?;
+    }
+    if report.failures.is_empty() {
+        return Ok(());
+    }
+    html.push_str("<section class=\"remark\">\n<h2>Not measured</h2>\n<ul>\n");
+    for failure in &report.failures {
+        writeln!(html, "<li>{}</li>", escape(&failure.to_string()))?;
+    }
+    html.push_str("</ul>\n</section>\n");
+    Ok(())
+}
+
 fn section(html: &mut String, group: &str, lines: &[&Line]) -> Result<(), Box<dyn Error>> {
     writeln!(
         html,
-        "<section>\n<h2>{}</h2>\n<p>{}</p>\n<div class=\"plots\">",
+        "<section>\n<h2>{}</h2>\n<p>{}</p>",
         escape(group),
         about(group)
     )?;
-    for line in lines.iter().filter(|line| line.row.plotted) {
-        let better = if line.row.higher_is_better {
-            "more is better"
-        } else {
-            "less is better"
-        };
-        writeln!(
-            html,
-            "<figure>\n<figcaption>{}<small>{}, {better}</small></figcaption>\n{}</figure>",
-            escape(&line.row.title),
-            escape(line.row.unit),
-            plot::bars(line)?
-        )?;
+    for lines in lines.chunk_by(|one, next| one.row.part == next.row.part) {
+        if let Some(part) = lines.first().and_then(|line| line.row.part.as_ref()) {
+            writeln!(html, "<h3>{}</h3>", escape(part))?;
+        }
+        html.push_str("<div class=\"plots\">\n");
+        for line in lines.iter().filter(|line| line.row.plotted) {
+            let better = if line.row.higher_is_better {
+                "more is better"
+            } else {
+                "less is better"
+            };
+            let unit = format!("{}, {better}", line.row.unit);
+            figure(html, &line.row.title, &unit, &plot::bars(line)?)?;
+        }
+        let latencies: Vec<&Line> = lines
+            .iter()
+            .copied()
+            .filter(|line| line.row.is_latency())
+            .collect();
+        if !latencies.is_empty() {
+            let unit = "µs: P50, P99, P99.9 and the longest; less is better";
+            figure(html, "Latency", unit, &plot::latencies(&latencies)?)?;
+        }
+        html.push_str("</div>\n");
     }
-    html.push_str("</div>\n");
     table(html, lines)?;
     html.push_str("</section>\n");
     Ok(())
+}
+
+fn figure(html: &mut String, title: &str, unit: &str, svg: &str) -> std::fmt::Result {
+    // What begins a caption is a capital, whatever it is in a table.
+    let mut letters = title.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let title: String = first.chain(letters).collect();
+    writeln!(
+        html,
+        "<figure>\n<figcaption>{}<small>{}</small></figcaption>\n{svg}</figure>",
+        escape(&title),
+        escape(unit),
+    )
 }
 
 fn table(html: &mut String, lines: &[&Line]) -> Result<(), Box<dyn Error>> {
@@ -118,7 +168,17 @@ fn table(html: &mut String, lines: &[&Line]) -> Result<(), Box<dyn Error>> {
         write!(html, "<th>{}</th>", escape(name))?;
     }
     html.push_str("</tr></thead>\n<tbody>\n");
+    let mut part: &Option<String> = &None;
     for line in lines {
+        if line.row.part != *part {
+            part = &line.row.part;
+            writeln!(
+                html,
+                "<tr class=\"part\"><th colspan=\"{}\">{}</th></tr>",
+                contenders.len() + 1,
+                escape(part.as_deref().unwrap_or_default())
+            )?;
+        }
         write!(
             html,
             "<tr><th>{}<small>{}</small></th>",
@@ -141,21 +201,21 @@ fn table(html: &mut String, lines: &[&Line]) -> Result<(), Box<dyn Error>> {
 }
 
 fn machine(html: &mut String, report: &Report) -> Result<(), Box<dyn Error>> {
-    let versions: Vec<String> = report
-        .machine
-        .versions
-        .iter()
-        .map(|(name, version)| format!("{name} {version}"))
-        .collect();
+    let times = if report.rounds == 1 {
+        "round"
+    } else {
+        "rounds"
+    };
     writeln!(
         html,
-        "<footer>\n<h2>How it was measured</h2>\n<p>Medians; rounds: {}; {:.0} s in all. Each measurement is a process of its own, the runtimes in another order each round. Whiskers go from the least to the most; <b>!</b> marks a \
-         figure whose rounds lie more than 15 % apart: take it for an order of magnitude.</p>\n<p>{}</p>\n<p>{}</p>\n\
+        "<footer>\n<h2>How it was measured</h2>\n<p>Medians of {} {times}, {:.0} s in all. Each measurement is a \
+         process of its own, the runtimes in another order each round. Whiskers go from the least to the most; <b>!</b> \
+         marks a figure whose rounds lie more than 15 % apart: take it for an order of magnitude. ×1.06 means that the \
+         floor, the grey bars and the dashed line, does it 1.06 times as well.</p>\n<p>{}</p>\n\
          <p><code>cargo run --release -p anyrt-bench -- {}</code></p>\n</footer>",
         report.rounds,
         report.seconds,
-        escape(&report.machine.line()),
-        escape(&versions.join(", ")),
+        escape(&report.machine.versions_line()),
         escape(&report.command)
     )?;
     Ok(())

@@ -1,17 +1,19 @@
 //! The jobs: each runs in a child process of its own and gives figures.
 
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use anyrt_bench::work::Figure;
+use anyrt_bench::work::{Dialogue, Figure, pin};
 use anyrt_bench::{Backend, Via, Work, subject};
-use rustix::thread::{CpuSet, Pid, sched_setaffinity};
+use serde::{Deserialize, Serialize};
 
-use super::load::{self, Dialogue, Load, Pace};
-use super::{floor, uring};
+use super::cores::Cores;
+use super::load::{self, Load, Pace};
+use super::process::Process;
+use super::{epoll, floor, uring};
 use crate::fail;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -20,9 +22,15 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contender {
     Runtime(Backend, Via),
-    RawEpoll,
-    RawUring,
-    PollLoop,
+    Floor(Floor),
+}
+
+/// What does the work with nothing between it and the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Floor {
+    Epoll,
+    Uring,
+    Loop,
     Eventfd,
     Std,
 }
@@ -38,208 +46,207 @@ impl Contender {
         match self {
             Self::Runtime(of, Via::Native) => format!("{}, native", backend(of)),
             Self::Runtime(of, _) => backend(of).to_owned(),
-            Self::RawEpoll => "raw epoll".to_owned(),
-            Self::RawUring => "raw io_uring".to_owned(),
-            Self::PollLoop => "bare poll loop".to_owned(),
-            Self::Eventfd => "eventfd, two threads".to_owned(),
-            Self::Std => "std, blocking".to_owned(),
+            Self::Floor(floor) => floor.name().to_owned(),
         }
     }
 
     fn args(self) -> [&'static str; 2] {
         match self {
             Self::Runtime(backend, via) => [via.name(), backend.name()],
-            Self::RawEpoll => ["raw", "epoll"],
-            Self::RawUring => ["raw", "uring"],
-            Self::PollLoop => ["raw", "poll"],
-            Self::Eventfd => ["raw", "eventfd"],
-            Self::Std => ["raw", "std"],
+            Self::Floor(floor) => ["floor", floor.name()],
         }
     }
 }
 
-/// Where server and client run.
+impl Floor {
+    const ALL: [Self; 5] = [
+        Self::Epoll,
+        Self::Uring,
+        Self::Loop,
+        Self::Eventfd,
+        Self::Std,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Epoll => "raw epoll",
+            Self::Uring => "raw io_uring",
+            Self::Loop => "bare loop",
+            Self::Eventfd => "eventfd",
+            Self::Std => "std, blocking",
+        }
+    }
+
+    /// Whether this is the name of a floor.
+    pub(crate) fn is_name(name: &str) -> bool {
+        Self::parse(name).is_some()
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|floor| floor.name() == name)
+    }
+
+    /// Does the work, or serves until killed.
+    fn work(self, work: Work, scratch: &Path) -> Result<Vec<Figure>> {
+        Ok(match (self, work) {
+            (Self::Epoll, Work::Serve(dialogue)) => {
+                epoll::serve(dialogue)?;
+                Vec::new()
+            }
+            (Self::Uring, Work::Serve(dialogue)) => {
+                uring::serve(dialogue)?;
+                Vec::new()
+            }
+            (Self::Loop, work) => floor::bare_loop(work)?,
+            (Self::Eventfd, work) => floor::eventfds(work)?,
+            (Self::Std, Work::Files { size, time }) => {
+                subject::files::through_std(scratch, size, time)
+            }
+            _ => return Err(fail(format!("{} does not do {work:?}", self.name()))),
+        })
+    }
+}
+
+/// Where the two sides run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Placement {
-    /// Both on the first core.
     SameCore,
-    /// The client has a core of its own.
     TwoCores,
+    /// Wherever the system puts it.
+    Anywhere,
 }
 
 impl Placement {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::SameCore => "same core",
-            Self::TwoCores => "two cores",
-        }
-    }
-
     pub(crate) const fn id(self) -> &'static str {
         match self {
             Self::SameCore => "same",
             Self::TwoCores => "two",
+            Self::Anywhere => "any",
         }
     }
 
-    const fn cores(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::SameCore => "0",
-            Self::TwoCores => "0,1",
+            Self::SameCore => "same core",
+            Self::TwoCores => "two cores",
+            Self::Anywhere => "any core",
         }
     }
 
-    const fn clients_core(self) -> &'static str {
+    /// The core of the other side, if there is one.
+    pub(crate) const fn other(self, cores: Cores) -> Option<usize> {
         match self {
-            Self::SameCore => "0",
-            Self::TwoCores => "1",
+            Self::TwoCores => cores.second,
+            _ => Some(cores.first),
         }
     }
 }
 
 /// Something to measure.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Job {
     /// In one process.
     Work { work: Work, placement: Placement },
-    /// A server, and a client in another process.
+    /// A server on the first core, and a client in another process on `core`.
     Serve {
         dialogue: Dialogue,
-        connections: usize,
-        pace: Pace,
-        placement: Placement,
-        time: Duration,
+        ask: Ask,
+        core: usize,
     },
 }
 
-fn spell(work: &Work) -> [String; 3] {
-    let micros = |time: &Duration| time.as_micros().to_string();
-    let (name, time, number) = match work {
-        Work::Spawn1000(time) => ("spawn", micros(time), 0),
-        Work::Yield { tasks, time } => ("yield", micros(time), *tasks),
-        Work::Wake(time) => ("wake", micros(time), 0),
-        Work::Blocking(time) => ("blocking", micros(time), 0),
-        Work::Memory(tasks) => ("memory", String::from("0"), *tasks),
-        Work::Timers(timers) => ("timers", String::from("0"), *timers),
-        Work::Idle(time) => ("idle", micros(time), 0),
-        Work::Files { size, time } => (
-            "files",
-            micros(time),
-            usize::try_from(*size).unwrap_or(usize::MAX),
-        ),
-        Work::Echo => ("echo", String::from("0"), 0),
-        Work::Http => ("http", String::from("0"), 0),
-    };
-    [name.to_owned(), time, number.to_string()]
+/// What a client does.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Ask {
+    pub(crate) connections: usize,
+    pub(crate) pace: Pace,
+    pub(crate) time: Duration,
 }
 
-fn read_work(name: &str, time: &str, number: &str) -> Result<Work> {
-    let time = Duration::from_micros(time.parse()?);
-    let number: usize = number.parse()?;
-    Ok(match name {
-        "spawn" => Work::Spawn1000(time),
-        "yield" => Work::Yield {
-            tasks: number,
-            time,
-        },
-        "wake" => Work::Wake(time),
-        "blocking" => Work::Blocking(time),
-        "memory" => Work::Memory(number),
-        "timers" => Work::Timers(number),
-        "idle" => Work::Idle(time),
-        "files" => Work::Files {
-            size: number as u64,
-            time,
-        },
-        "echo" => Work::Echo,
-        "http" => Work::Http,
-        _ => return Err(fail(format!("no work {name}"))),
-    })
+/// What holds for all jobs.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub(crate) cores: Cores,
+    /// No measurement may take longer.
+    pub(crate) limit: Duration,
+    /// Where files are written.
+    pub(crate) scratch: PathBuf,
 }
 
-/// A child that is killed with its guard.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+impl Setting {
+    fn child(&self, contender: Contender, work: &Work, cores: Option<usize>) -> Result<Command> {
+        let mut command = Command::new(crate::this_program());
+        command
+            .args(["__work", &serde_json::to_string(&cores)?])
+            .args(contender.args())
+            .arg(serde_json::to_string(work)?)
+            .arg(&self.scratch)
+            .env("ASYNC_STD_THREAD_COUNT", "1")
+            .env("SMOL_THREADS", "1");
+        Ok(command)
     }
-}
-
-fn child(contender: Contender, work: &Work, cores: &str) -> Command {
-    let mut command = Command::new(crate::this_program());
-    command
-        .args(["__work", cores])
-        .args(contender.args())
-        .args(spell(work))
-        .env("ASYNC_STD_THREAD_COUNT", "1")
-        .env("SMOL_THREADS", "1");
-    command
 }
 
 impl Job {
     /// Does it once; figures by name.
-    pub(crate) fn run(&self, contender: Contender) -> Result<Vec<(String, f64)>> {
+    pub(crate) fn run(&self, contender: Contender, setting: &Setting) -> Result<Vec<Measured>> {
         match self {
             Self::Work { work, placement } => {
-                let output = child(contender, work, placement.cores())
-                    .stderr(Stdio::inherit())
-                    .output()?;
-                if !output.status.success() {
-                    return Err(fail(format!("{work:?} failed on {}", contender.name())));
+                let core = (*placement != Placement::Anywhere).then_some(setting.cores.first);
+                let mut child = Process::start(&mut setting.child(contender, work, core)?)?;
+                let figures = child.line(setting.limit);
+                drop(child);
+                // It is the child's to remove, but one that was ended had no time for it.
+                let _ = std::fs::remove_file(&setting.scratch);
+                let mut figures: Vec<Measured> = serde_json::from_str(&figures?)?;
+                if let Some((_, nanos)) = figures.iter().find(|(name, _)| name == "switch") {
+                    figures.push(("rate".to_owned(), 1e9 / nanos));
                 }
-                Ok(serde_json::from_slice(&output.stdout)?)
+                Ok(figures)
             }
             Self::Serve {
                 dialogue,
-                connections,
-                pace,
-                placement,
-                time,
-            } => {
-                let work = match dialogue {
-                    Dialogue::Echo => Work::Echo,
-                    Dialogue::Http => Work::Http,
-                };
-                let mut server = Running(
-                    child(contender, &work, "0")
-                        .stdout(Stdio::piped())
-                        .spawn()?,
-                );
-                let mut address = String::new();
-                if let Some(stdout) = &mut server.0.stdout {
-                    BufReader::new(stdout).read_line(&mut address)?;
-                }
-                let rate = match pace {
-                    Pace::Closed => 0,
-                    Pace::Open(rate) => *rate,
-                };
-                let before = Usage::of(server.0.id())?;
-                let output = Command::new(crate::this_program())
-                    .args(["__load", placement.clients_core(), address.trim()])
-                    .arg(if matches!(dialogue, Dialogue::Http) {
-                        "http"
-                    } else {
-                        "echo"
-                    })
-                    .args([connections.to_string(), rate.to_string()])
-                    .arg(time.as_micros().to_string())
-                    .output()?;
-                let after = Usage::of(server.0.id())?;
-                let load: Load = serde_json::from_slice(&output.stdout)
-                    .map_err(|_| fail(String::from_utf8_lossy(&output.stderr)))?;
-                Ok(figures(load, before, after))
-            }
+                ask,
+                core,
+            } => serve(contender, setting, *dialogue, *ask, *core),
         }
     }
+}
+
+/// A figure's name and value.
+pub(crate) type Measured = (String, f64);
+
+fn serve(
+    contender: Contender,
+    setting: &Setting,
+    dialogue: Dialogue,
+    ask: Ask,
+    core: usize,
+) -> Result<Vec<Measured>> {
+    let work = Work::Serve(dialogue);
+    let mut server = setting.child(contender, &work, Some(setting.cores.first))?;
+    let mut server = Process::start(&mut server)?;
+    let address = server.line(setting.limit)?;
+    let before = Usage::of(server.id())?;
+    let mut client = Command::new(crate::this_program());
+    client.args(["__load", &core.to_string(), &address]).args([
+        serde_json::to_string(&dialogue)?,
+        serde_json::to_string(&ask)?,
+    ]);
+    let answer = Process::start(&mut client).and_then(|mut client| client.line(setting.limit));
+    let after = Usage::of(server.id());
+    let load: Load = match (answer, server.failure()) {
+        (Ok(answer), None) => serde_json::from_str(&answer)?,
+        (_, Some(failure)) => return Err(fail(failure)),
+        (Err(client), None) => return Err(fail(format!("the client {client}"))),
+    };
+    Ok(figures(load, before, after?))
 }
 
 /// The share of the warm-up in a client's run.
 const WARM_UP: u32 = 5;
 
-fn figures(load: Load, before: Usage, after: Usage) -> Vec<(String, f64)> {
+fn figures(load: Load, before: Usage, after: Usage) -> Vec<Measured> {
     // The server's usage covers the warm-up; so do the requests that it is divided by, at the same rate.
     let whole = 1.0 + 1.0 / f64::from(WARM_UP);
     let requests = (load.requests as f64 * whole).max(1.0);
@@ -268,114 +275,78 @@ struct Usage {
 
 impl Usage {
     fn of(process: u32) -> io::Result<Self> {
-        let mut usage = Self {
-            cpu: 0.0,
-            switches: 0.0,
-        };
-        for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
-            let task = task?.path();
-            let schedstat = std::fs::read_to_string(task.join("schedstat")).unwrap_or_default();
-            let nanos = schedstat
-                .split(' ')
-                .next()
-                .and_then(|n| n.parse::<f64>().ok());
-            usage.cpu += nanos.unwrap_or(0.0) / 1e9;
-            let status = std::fs::read_to_string(task.join("status")).unwrap_or_default();
-            let counts = status
-                .lines()
-                .filter(|line| line.contains("ctxt_switches"))
-                .filter_map(|line| line.split_whitespace().last()?.parse::<f64>().ok());
-            usage.switches += counts.sum::<f64>();
-        }
-        Ok(usage)
+        let process = process.to_string();
+        Ok(Self {
+            cpu: anyrt_bench::work::cpu_time(&process)?.as_secs_f64(),
+            switches: anyrt_bench::work::context_switches(&process)?,
+        })
     }
-}
-
-/// Keeps this process to these cores, as far as the machine has them.
-fn pin(cores: &str) -> Result<()> {
-    let available = std::thread::available_parallelism()?.get();
-    let mut set = CpuSet::new();
-    for core in cores.split(',') {
-        set.set(core.parse::<usize>()?.min(available - 1));
-    }
-    sched_setaffinity(Pid::from_raw(0), &set)?;
-    Ok(())
 }
 
 /// A file that goes with its guard.
 struct Scratch(PathBuf);
 
-impl Scratch {
-    fn new() -> Result<Self> {
-        let directory = crate::target_directory()?.join("compare");
-        std::fs::create_dir_all(&directory)?;
-        Ok(Self(
-            directory.join(format!("scratch-{}", std::process::id())),
-        ))
-    }
-}
-
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // If it is gone already, so much the better.
+        // If there was none, so much the better.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// The child that works: `CORES VIA BACKEND NAME TIME NUMBER`.
+/// A child must not outlive the one that reads its figures.
+fn end_with_parent() -> Result<()> {
+    let signal = rustix::process::Signal::KILL;
+    Ok(rustix::process::set_parent_process_death_signal(Some(
+        signal,
+    ))?)
+}
+
+/// The child that works: `CORE VIA BACKEND WORK SCRATCH`.
 pub(crate) fn work(mut args: impl Iterator<Item = String>) -> Result<()> {
     let mut next = || args.next().ok_or_else(|| fail("an argument is missing"));
-    pin(&next()?)?;
+    end_with_parent()?;
+    if let Some(core) = serde_json::from_str(&next()?)? {
+        pin(&[core])?;
+    }
     let (via, name) = (next()?, next()?);
-    let work = read_work(&next()?, &next()?, &next()?)?;
-    let figures: Vec<Figure> = match (Via::parse(&via), Backend::parse(&name)) {
-        (Some(Via::Native), Some(backend)) => match backend {
+    let work: Work = serde_json::from_str(&next()?)?;
+    let scratch = Scratch(next()?.into());
+    let backend = Backend::parse(&name);
+    let figures: Vec<Figure> = match (Via::parse(&via), backend, work) {
+        (Some(Via::Native), Some(backend), Work::Files { size, time }) => {
+            subject::files::natively(backend, &scratch.0, size, time)
+        }
+        (Some(Via::Native), Some(backend), work) => match backend {
             Backend::Tokio => subject::native_tokio::work(backend, work),
             Backend::Smol => subject::native_smol::work(backend, work),
             Backend::AsyncStd => subject::native_async_std::work(backend, work),
             Backend::Glommio => subject::native_glommio::work(backend, work),
         },
-        (Some(_), Some(backend)) => match work {
-            Work::Files { size, time } => {
-                let file = Scratch::new()?;
-                subject::files::through_anyrt(backend, &file.0, size, time)
-            }
-            work => subject::facade::work(backend, work),
-        },
-        _ => match (name.as_str(), work) {
-            ("epoll", _) => return Ok(floor::epoll_echo()?),
-            ("uring", _) => return Ok(uring::echo()?),
-            ("poll", Work::Yield { time, .. }) => vec![floor::poll_loop(time)],
-            ("std", Work::Files { size, time }) => {
-                let file = Scratch::new()?;
-                subject::files::through_std(&file.0, size, time)
-            }
-            ("eventfd", Work::Wake(time)) => vec![floor::eventfd_wake(time)?],
-            _ => return Err(fail("no such floor")),
-        },
+        (Some(_), Some(backend), Work::Files { size, time }) => {
+            subject::files::through_anyrt(backend, &scratch.0, size, time)
+        }
+        (Some(_), Some(backend), work) => subject::facade::work(backend, work),
+        (_, _, work) => Floor::parse(&name)
+            .ok_or_else(|| fail(format!("no contender `{name}`")))?
+            .work(work, &scratch.0)?,
     };
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())
 }
 
-/// The child that asks: `CORE ADDRESS DIALOGUE CONNECTIONS RATE MICROSECONDS`.
+/// The child that asks: `CORE ADDRESS DIALOGUE ASK`.
 pub(crate) fn load(mut args: impl Iterator<Item = String>) -> Result<()> {
     let mut next = || args.next().ok_or_else(|| fail("an argument is missing"));
-    pin(&next()?)?;
+    end_with_parent()?;
+    pin(&[next()?.parse()?])?;
     let address: SocketAddr = next()?.parse()?;
-    let dialogue = if next()? == "http" {
-        Dialogue::Http
-    } else {
-        Dialogue::Echo
-    };
-    let (connections, rate) = (next()?.parse()?, next()?.parse()?);
-    let time = Duration::from_micros(next()?.parse()?);
-    let pace = if rate == 0 {
-        Pace::Closed
-    } else {
-        Pace::Open(rate)
-    };
-    let load = load::run(address, dialogue, connections, pace, time / WARM_UP, time)?;
+    let dialogue: Dialogue = serde_json::from_str(&next()?)?;
+    let ask: Ask = serde_json::from_str(&next()?)?;
+    let warm_up = ask.time / WARM_UP;
+    let load = load::run(address, dialogue, ask, warm_up)?;
+    if load.requests == 0 {
+        return Err(fail("got no answer"));
+    }
     println!("{}", serde_json::to_string(&load)?);
     Ok(())
 }

@@ -5,12 +5,15 @@ use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use anyrt_bench::work::Dialogue;
 use hdrhistogram::Histogram;
 use rustix::event::{Timespec, epoll};
 use serde::{Deserialize, Serialize};
 
+use super::job::Ask;
+
 /// What is asked, and how often.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Pace {
     /// Each connection asks again when it has its answer.
     Closed,
@@ -29,33 +32,6 @@ pub(crate) struct Load {
     pub(crate) p99: f64,
     pub(crate) p999: f64,
     pub(crate) max: f64,
-}
-
-/// A request, and how long the answer is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Dialogue {
-    /// 1 KB there and back.
-    Echo,
-    /// A GET over a connection that stays.
-    Http,
-}
-
-impl Dialogue {
-    fn request(self) -> Vec<u8> {
-        match self {
-            Self::Echo => vec![7; 1024],
-            Self::Http => {
-                b"GET / HTTP/1.1\r\nhost: localhost\r\nuser-agent: anyrt-bench\r\n\r\n".to_vec()
-            }
-        }
-    }
-
-    const fn answer(self) -> usize {
-        match self {
-            Self::Echo => 1024,
-            Self::Http => 78,
-        }
-    }
 }
 
 /// A minute, in nanoseconds; what takes longer counts as that.
@@ -79,18 +55,16 @@ struct Client {
     counts_from: Instant,
 }
 
-/// Asks for `warm_up` and then for `time`.
+/// Asks for `warm_up`, which does not count, and then for as long as it should.
 pub(crate) fn run(
     address: SocketAddr,
     dialogue: Dialogue,
-    connections: usize,
-    pace: Pace,
+    ask: Ask,
     warm_up: Duration,
-    time: Duration,
 ) -> io::Result<Load> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let mut all = Vec::with_capacity(connections);
-    for index in 0..connections {
+    let mut all = Vec::with_capacity(ask.connections);
+    for index in 0..ask.connections {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
@@ -107,13 +81,13 @@ pub(crate) fn run(
         connections: all,
         epoll,
         request: dialogue.request(),
-        answer: dialogue.answer(),
+        answer: dialogue.answer_length(),
         latencies: Histogram::new_with_max(LONGEST, 3).map_err(io::Error::other)?,
         requests: 0,
         counts_from: begin + warm_up,
     };
-    let end = client.counts_from + time;
-    match pace {
+    let end = client.counts_from + ask.time;
+    match ask.pace {
         Pace::Closed => client.closed(end)?,
         Pace::Open(rate) => client.open(begin, end, rate)?,
     }

@@ -11,6 +11,7 @@ pub(crate) struct Machine {
     pub(crate) cores: usize,
     pub(crate) virtual_machine: bool,
     pub(crate) memory_gib: f64,
+    pub(crate) available_gib: f64,
     pub(crate) kernel: String,
     pub(crate) governor: String,
     pub(crate) rustc: String,
@@ -27,16 +28,18 @@ impl Machine {
             Some(line.split_once(':')?.1.trim().to_owned())
         };
         let memory = read("/proc/meminfo");
-        let kibibytes = memory
-            .split_whitespace()
-            .nth(1)
-            .and_then(|n| n.parse::<f64>().ok());
+        let gib = |name: &str| {
+            let line = memory.lines().find(|line| line.starts_with(name))?;
+            let kib = line.split_whitespace().nth(1)?.parse::<f64>().ok()?;
+            Some(kib / 1024.0 / 1024.0)
+        };
         let rustc = Command::new("rustc").arg("--version").output();
         Self {
             processor: field("model name").unwrap_or_else(|| "unknown".to_owned()),
             cores: std::thread::available_parallelism().map_or(1, |n| n.get()),
             virtual_machine: field("flags").is_some_and(|flags| flags.contains("hypervisor")),
-            memory_gib: kibibytes.unwrap_or(0.0) / 1024.0 / 1024.0,
+            memory_gib: gib("MemTotal").unwrap_or(0.0),
+            available_gib: gib("MemAvailable").unwrap_or(0.0),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             governor: read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
                 .trim()
@@ -72,6 +75,15 @@ impl Machine {
             self.load_before,
             self.load_after
         )
+    }
+}
+
+impl Machine {
+    /// The versions in one line.
+    pub(crate) fn versions_line(&self) -> String {
+        let versions = self.versions.iter();
+        let versions = versions.map(|(name, version)| format!("{name} {version}"));
+        versions.collect::<Vec<_>>().join(", ")
     }
 }
 

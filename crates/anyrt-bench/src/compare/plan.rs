@@ -2,22 +2,69 @@
 
 use std::time::Duration;
 
+use anyrt_bench::work::Dialogue;
 use anyrt_bench::{Backend, Via, Work};
 use serde::Serialize;
 
-use super::job::{Contender, Job, Placement};
-use super::load::{Dialogue, Pace};
+use super::cores::Cores;
+use super::job::{Ask, Contender, Floor, Job, Placement};
+use super::load::Pace;
 
 /// A line of the report.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
     pub(crate) id: String,
     pub(crate) group: &'static str,
+    /// What several rows belong to, such as those of one server and load.
+    pub(crate) part: Option<String>,
     pub(crate) title: String,
     pub(crate) unit: &'static str,
     pub(crate) higher_is_better: bool,
     /// Whether the report has a plot of it.
     pub(crate) plotted: bool,
+}
+
+impl Row {
+    pub(crate) fn new(id: &str, group: &'static str, title: &str, unit: &'static str) -> Self {
+        Self {
+            id: id.to_owned(),
+            group,
+            part: None,
+            title: title.to_owned(),
+            unit,
+            higher_is_better: false,
+            plotted: true,
+        }
+    }
+
+    fn more_is_better(mut self) -> Self {
+        self.higher_is_better = true;
+        self
+    }
+
+    fn in_tables_only(mut self) -> Self {
+        self.plotted = false;
+        self
+    }
+
+    /// Whether its group, name or title contains the word, in small letters.
+    pub(crate) fn is_about(&self, word: &str) -> bool {
+        let texts = [self.group, &self.id, &self.full_title()].map(str::to_lowercase);
+        texts.iter().any(|text| text.contains(word))
+    }
+
+    /// Whether it is of a server's latencies, from the median to the longest.
+    pub(crate) fn is_latency(&self) -> bool {
+        self.title.starts_with("latency")
+    }
+
+    /// With the part that it belongs to.
+    pub(crate) fn full_title(&self) -> String {
+        match &self.part {
+            Some(part) => format!("{part}: {}", self.title),
+            None => self.title.clone(),
+        }
+    }
 }
 
 /// A job, who does it, and the rows that its figures belong to.
@@ -31,6 +78,16 @@ pub(crate) struct Item {
     pub(crate) once: bool,
 }
 
+/// What to plan for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish {
+    pub(crate) quick: bool,
+    pub(crate) native: bool,
+    /// Of the file.
+    pub(crate) size: u64,
+    pub(crate) cores: Cores,
+}
+
 pub(crate) const TASKS: &str = "Tasks";
 pub(crate) const MEMORY: &str = "Memory and timers";
 pub(crate) const ECHO: &str = "Echo of 1 KB over TCP";
@@ -38,278 +95,302 @@ pub(crate) const HTTP: &str = "HTTP";
 pub(crate) const FILES: &str = "Files";
 pub(crate) const PROGRAMS: &str = "Programs";
 
-fn row(id: &str, group: &'static str, title: &str, unit: &'static str) -> Row {
-    Row {
-        id: id.to_owned(),
-        group,
-        title: title.to_owned(),
-        unit,
-        higher_is_better: false,
-        plotted: true,
-    }
-}
-
 /// All that is measured.
-pub(crate) fn plan(quick: bool, native: bool, size: u64) -> Vec<Item> {
+pub(crate) fn plan(wish: Wish) -> Vec<Item> {
     let mut runtimes = Vec::new();
     for &backend in Backend::ALL {
         runtimes.push(Contender::Runtime(backend, Via::Facade));
-        if native {
+        if wish.native {
             runtimes.push(Contender::Runtime(backend, Via::Native));
         }
     }
-    let time = Duration::from_millis(if quick { 150 } else { 500 });
-    let mut plan = tasks(&runtimes, time);
-    plan.extend(memory(&runtimes, quick));
-    plan.extend(servers(&runtimes, quick));
-    plan.push(files(size, time));
-    plan
-}
-
-/// Through anyrt alone: natively each runtime has files of another kind.
-fn files(size: u64, time: Duration) -> Item {
-    let mut contenders: Vec<Contender> = Backend::ALL
-        .iter()
-        .map(|&backend| Contender::Runtime(backend, Via::Facade))
-        .collect();
-    contenders.push(Contender::Std);
-    let megabytes = size >> 20;
-    let throughput = |id: &str, title: &str| {
-        let mut row = row(id, FILES, title, "MB/s");
-        row.higher_is_better = true;
-        row
+    let plan = Plan {
+        wish,
+        runtimes,
+        time: Duration::from_millis(if wish.quick { 150 } else { 500 }),
     };
-    Item {
-        job: Job::Work {
-            work: Work::Files { size, time },
-            placement: Placement::TwoCores,
-        },
-        contenders,
-        rows: vec![
-            (
-                "write",
-                throughput(
-                    "file-write",
-                    &format!("Write {megabytes} MiB in blocks of 64 KiB"),
-                ),
-            ),
-            (
-                "read",
-                throughput(
-                    "file-read",
-                    &format!("Read {megabytes} MiB in blocks of 64 KiB"),
-                ),
-            ),
-            (
-                "random",
-                row("file-random", FILES, "Seek and read a page of 4 KiB", "µs"),
-            ),
-        ],
-        once: false,
-    }
-}
-
-fn tasks(runtimes: &[Contender], time: Duration) -> Vec<Item> {
-    let item = |work, placement, figure, row, more: &[Contender]| Item {
-        job: Job::Work { work, placement },
-        contenders: [runtimes, more].concat(),
-        rows: vec![(figure, row)],
-        once: false,
-    };
-    let same = Placement::SameCore;
-    let mut items = vec![item(
-        Work::Spawn1000(time),
-        same,
-        "spawn",
-        row("spawn-1000", TASKS, "Spawn 1,000 tasks and join them", "µs"),
-        &[],
-    )];
-    for tasks in [1, 2, 100] {
-        let title = match tasks {
-            1 => "Yield, one task alone".to_owned(),
-            _ => format!("Switch between {tasks} tasks that yield"),
-        };
-        items.push(item(
-            Work::Yield { tasks, time },
-            same,
-            "switch",
-            row(&format!("switch-{tasks}"), TASKS, &title, "ns per switch"),
-            &[Contender::PollLoop],
-        ));
-    }
-    items.push(item(
-        Work::Wake(time),
-        same,
-        "wake",
-        row(
-            "wake",
-            TASKS,
-            "Wake another task, and be woken",
-            "ns per switch",
-        ),
-        &[Contender::Eventfd],
-    ));
-    for placement in [Placement::SameCore, Placement::TwoCores] {
-        let title = format!("Call a blocking thread and wait, {}", placement.name());
-        let id = format!("blocking-{}", placement.id());
-        items.push(item(
-            Work::Blocking(time),
-            placement,
-            "blocking",
-            row(&id, TASKS, &title, "µs"),
-            &[],
-        ));
-    }
+    let mut items = plan.tasks();
+    items.extend(plan.memory());
+    items.extend(plan.servers());
+    items.push(plan.files());
     items
 }
 
-fn memory(runtimes: &[Contender], quick: bool) -> Vec<Item> {
-    let item = |work, rows, once| Item {
-        job: Job::Work {
-            work,
-            placement: Placement::SameCore,
-        },
-        contenders: runtimes.to_vec(),
-        rows,
-        once,
-    };
-    let mut items = Vec::new();
-    for (tasks, name) in [(100_000, "100K"), (1_000_000, "1M")] {
-        let mut total = row(
-            &format!("memory-{name}"),
-            MEMORY,
-            &format!("{name} waiting tasks, in all"),
-            "MB",
-        );
-        total.plotted = false;
-        let each = row(
-            &format!("task-{name}"),
-            MEMORY,
-            &format!("A waiting task, of {name}"),
-            "bytes",
-        );
-        items.push(item(
-            Work::Memory(tasks),
-            vec![("total", total), ("per-task", each)],
-            true,
-        ));
+/// A size as people write it.
+pub(crate) fn bytes(size: u64) -> String {
+    match size {
+        _ if size >= 1 << 30 && size.is_multiple_of(1 << 30) => format!("{} GiB", size >> 30),
+        _ if size >= 1 << 20 && size.is_multiple_of(1 << 20) => format!("{} MiB", size >> 20),
+        _ if size >= 1 << 10 && size.is_multiple_of(1 << 10) => format!("{} KiB", size >> 10),
+        _ => format!("{size} bytes"),
     }
-    let timers: &[(usize, &str)] = if quick {
-        &[(100_000, "100K")]
-    } else {
-        &[(100_000, "100K"), (1_000_000, "1M")]
-    };
-    for &(timers, name) in timers {
-        let create = row(
-            &format!("timers-start-{name}"),
-            MEMORY,
-            &format!("Start {name} tasks that sleep"),
-            "ms",
-        );
-        let cpu = row(
-            &format!("timers-cpu-{name}"),
-            MEMORY,
-            &format!("Start {name} sleeps and let them fire"),
-            "ms of CPU",
-        );
-        items.push(item(
-            Work::Timers(timers),
-            vec![("create", create), ("cpu", cpu)],
-            quick,
-        ));
-    }
-    let idle = row(
-        "idle",
-        MEMORY,
-        "1,000 sleeping tasks, nothing to do",
-        "ms of CPU per s",
-    );
-    let time = Duration::from_millis(if quick { 400 } else { 2_000 });
-    items.push(item(Work::Idle(time), vec![("idle", idle)], quick));
-    items
 }
 
-fn servers(runtimes: &[Contender], quick: bool) -> Vec<Item> {
-    let time = Duration::from_millis(if quick { 250 } else { 1_000 });
-    let floors = [Contender::RawEpoll, Contender::RawUring];
-    let mut items = Vec::new();
-    let mut echo = |connections: usize, pace, placement: Placement| {
-        let id = format!("echo-{connections}-{}", placement.id());
-        let people = if connections == 1 {
-            "connection"
-        } else {
-            "connections"
-        };
-        let mut title = format!("{connections} {people}, {}", placement.name());
-        let open = matches!(pace, Pace::Open(_));
-        if let Pace::Open(rate) = pace {
-            title = format!("{connections} connections, {rate} requests/s due");
-        }
-        items.push(Item {
-            job: Job::Serve {
-                dialogue: Dialogue::Echo,
-                connections,
-                pace,
-                placement,
-                time,
+struct Plan {
+    wish: Wish,
+    runtimes: Vec<Contender>,
+    time: Duration,
+}
+
+impl Plan {
+    fn with(&self, floors: &[Floor]) -> Vec<Contender> {
+        let floors = floors.iter().copied().map(Contender::Floor);
+        self.runtimes.iter().copied().chain(floors).collect()
+    }
+
+    fn tasks(&self) -> Vec<Item> {
+        let time = self.time;
+        let alone = |work, rows| Item {
+            job: Job::Work {
+                work,
+                placement: Placement::SameCore,
             },
-            contenders: [runtimes, &floors].concat(),
-            rows: figures(
-                &if open {
-                    format!("open-{connections}")
-                } else {
-                    id
-                },
-                ECHO,
-                &title,
-                open,
-            ),
+            contenders: self.with(&[Floor::Loop]),
+            rows,
             once: false,
-        });
-    };
-    let counts: &[usize] = if quick { &[1, 64] } else { &[1, 16, 64, 256] };
-    for &connections in counts {
-        echo(connections, Pace::Closed, Placement::TwoCores);
+        };
+        let row = |id: &str, title: &str, unit| Row::new(id, TASKS, title, unit);
+        let mut items = vec![alone(
+            Work::Spawn1000(time),
+            vec![(
+                "spawn",
+                row("spawn-1000", "Spawn 1,000 tasks and join them", "µs"),
+            )],
+        )];
+        for tasks in [1, 2, 100] {
+            let title = match tasks {
+                1 => "Yield, one task alone".to_owned(),
+                _ => format!("Switch between {tasks} tasks that yield"),
+            };
+            let rate = row(&format!("switches-{tasks}"), &title, "switches per second");
+            items.push(alone(
+                Work::Yield { tasks, time },
+                vec![
+                    (
+                        "switch",
+                        row(&format!("switch-{tasks}"), &title, "ns per switch"),
+                    ),
+                    ("rate", rate.more_is_better().in_tables_only()),
+                ],
+            ));
+        }
+        items.push(alone(
+            Work::Wake(time),
+            vec![(
+                "wake",
+                row("wake", "Wake another task, and be woken", "ns per switch"),
+            )],
+        ));
+        for placement in [Placement::SameCore, Placement::TwoCores] {
+            let Some(core) = placement.other(self.wish.cores) else {
+                continue;
+            };
+            let across = |work, figure, id: &str, title: &str| Item {
+                job: Job::Work {
+                    work,
+                    placement: Placement::SameCore,
+                },
+                contenders: self.with(&[Floor::Eventfd]),
+                rows: vec![(
+                    figure,
+                    row(
+                        &format!("{id}-{}", placement.id()),
+                        &format!("{title}, {}", placement.name()),
+                        "µs there and back",
+                    ),
+                )],
+                once: false,
+            };
+            items.push(across(
+                Work::WakeAcross { core, time },
+                "across",
+                "wake-thread",
+                "Wake a thread, and be woken by it",
+            ));
+            items.push(across(
+                Work::Blocking { core, time },
+                "blocking",
+                "blocking",
+                "Call a blocking thread and wait",
+            ));
+        }
+        items
     }
-    echo(1, Pace::Closed, Placement::SameCore);
-    if !quick {
-        echo(64, Pace::Closed, Placement::SameCore);
-        echo(16, Pace::Open(20_000), Placement::TwoCores);
+
+    fn memory(&self) -> Vec<Item> {
+        let quick = self.wish.quick;
+        let item = |work, rows, once| Item {
+            job: Job::Work {
+                work,
+                placement: Placement::SameCore,
+            },
+            contenders: self.with(&[Floor::Loop]),
+            rows,
+            once,
+        };
+        let row = |id: String, title: String, unit| Row::new(&id, MEMORY, &title, unit);
+        let mut items = Vec::new();
+        for (tasks, name) in [(100_000, "100K"), (1_000_000, "1M")] {
+            let total = row(
+                format!("memory-{name}"),
+                format!("{name} waiting tasks, in all"),
+                "MB",
+            );
+            let each = row(
+                format!("task-{name}"),
+                format!("A waiting task, of {name}"),
+                "bytes",
+            );
+            let rows = vec![("total", total.in_tables_only()), ("per-task", each)];
+            items.push(item(Work::Memory(tasks), rows, true));
+        }
+        let timers: &[(usize, &str)] = if quick {
+            &[(100_000, "100K")]
+        } else {
+            &[(100_000, "100K"), (1_000_000, "1M")]
+        };
+        for &(timers, name) in timers {
+            let create = row(
+                format!("timers-start-{name}"),
+                format!("Start {name} tasks that sleep"),
+                "ms",
+            );
+            let cpu = row(
+                format!("timers-cpu-{name}"),
+                format!("Start {name} sleeps and let them fire"),
+                "ms of CPU",
+            );
+            let rows = vec![("create", create), ("cpu", cpu)];
+            items.push(item(Work::Timers(timers), rows, quick));
+        }
+        let title = "1,000 sleeping tasks, nothing to do";
+        let idle = row("idle".into(), title.into(), "ms of CPU per s");
+        let switches = row("idle-switches".into(), title.into(), "wake-ups per s");
+        let time = Duration::from_millis(if quick { 400 } else { 2_000 });
+        let rows = vec![("idle", idle), ("switches", switches.in_tables_only())];
+        items.push(item(Work::Idle(time), rows, quick));
+        items
     }
-    echo(64, Pace::Open(20_000), Placement::TwoCores);
-    items.push(Item {
-        job: Job::Serve {
-            dialogue: Dialogue::Http,
-            connections: 64,
-            pace: Pace::Closed,
-            placement: Placement::TwoCores,
-            time,
-        },
-        contenders: runtimes.to_vec(),
-        rows: figures("http-64", HTTP, "64 connections, kept alive", false),
-        once: false,
-    });
-    items
+
+    fn servers(&self) -> Vec<Item> {
+        let quick = self.wish.quick;
+        let (same, two) = (Placement::SameCore, Placement::TwoCores);
+        let counts: &[usize] = if quick { &[1, 64] } else { &[1, 16, 64, 256] };
+        let mut items = Vec::new();
+        for placement in [two, same] {
+            for &connections in counts {
+                // On one core two are enough: alone, and in a crowd.
+                if placement == two || connections == 1 || (connections == 64 && !quick) {
+                    items.extend(self.server(Dialogue::Echo, connections, Pace::Closed, placement));
+                }
+            }
+        }
+        for &connections in if quick { &[64][..] } else { &[1, 16, 64, 256] } {
+            // One connection has to keep up with it by itself, and each answer may have to wake a core that sleeps.
+            let open = Pace::Open(if connections == 1 { 2_000 } else { 20_000 });
+            items.extend(self.server(Dialogue::Echo, connections, open, two));
+        }
+        items.extend(self.server(Dialogue::Http, 64, Pace::Closed, two));
+        items
+    }
+
+    /// Nothing, where there are no two cores for it.
+    fn server(
+        &self,
+        dialogue: Dialogue,
+        connections: usize,
+        pace: Pace,
+        placement: Placement,
+    ) -> Option<Item> {
+        let core = placement.other(self.wish.cores)?;
+        let people = match connections {
+            1 => "1 connection".to_owned(),
+            _ => format!("{connections} connections"),
+        };
+        let (kind, group) = match dialogue {
+            Dialogue::Echo => ("echo", ECHO),
+            Dialogue::Http => ("http", HTTP),
+        };
+        let (id, part) = match pace {
+            Pace::Closed => (
+                format!("{kind}-{connections}-{}", placement.id()),
+                format!("{people}, {}", placement.name()),
+            ),
+            Pace::Open(rate) => (
+                format!("{kind}-{connections}-open"),
+                format!("{people}, {}, {rate} requests/s due", placement.name()),
+            ),
+        };
+        let time = Duration::from_millis(if self.wish.quick { 250 } else { 1_000 });
+        Some(Item {
+            job: Job::Serve {
+                dialogue,
+                ask: Ask {
+                    connections,
+                    pace,
+                    time,
+                },
+                core,
+            },
+            contenders: self.with(&[Floor::Epoll, Floor::Uring]),
+            rows: served(&id, group, &part, pace),
+            once: false,
+        })
+    }
+
+    fn files(&self) -> Item {
+        let size = self.wish.size;
+        let row = |id: &str, title: &str, unit| Row::new(id, FILES, title, unit);
+        let throughput = |id: &str, what: &str| {
+            let title = format!("{what}, {} in blocks of 64 KiB", bytes(size));
+            row(id, &title, "MB/s").more_is_better()
+        };
+        let disk = |id: &str, what: &str| throughput(id, what).in_tables_only();
+        Item {
+            job: Job::Work {
+                work: Work::Files {
+                    size,
+                    time: self.time,
+                },
+                placement: Placement::Anywhere,
+            },
+            contenders: self.with(&[Floor::Std]),
+            rows: vec![
+                ("write", throughput("file-write", "Write to the page cache")),
+                ("read", throughput("file-read", "Read from the page cache")),
+                (
+                    "random",
+                    row(
+                        "file-random",
+                        "Read a page of 4 KiB anywhere, from the page cache",
+                        "µs",
+                    ),
+                ),
+                ("synced", disk("file-synced", "Write to the disk")),
+                ("cold", disk("file-cold", "Read from the disk")),
+            ],
+            once: false,
+        }
+    }
 }
 
 /// The rows of a server.
-fn figures(id: &str, group: &'static str, title: &str, open: bool) -> Vec<(&'static str, Row)> {
-    let row = |name: &'static str, what: &str, unit: &'static str, plotted: bool| {
-        let mut row = row(
-            &format!("{id}-{name}"),
-            group,
-            &format!("{title}: {what}"),
-            unit,
-        );
-        row.plotted = plotted;
-        row.higher_is_better = name == "rate";
+fn served(id: &str, group: &'static str, part: &str, pace: Pace) -> Vec<(&'static str, Row)> {
+    let open = matches!(pace, Pace::Open(_));
+    let row = |name: &'static str, title: &str, unit: &'static str, plotted: bool| {
+        let row = Row {
+            part: Some(part.to_owned()),
+            plotted,
+            ..Row::new(&format!("{id}-{name}"), group, title, unit)
+        };
         (name, row)
     };
+    let (_, rate) = row("rate", "requests", "per second", !open);
     vec![
-        row("rate", "requests", "per second", !open),
+        ("rate", rate.more_is_better()),
         row("cpu", "CPU of the server", "µs per request", true),
-        row("p50", "latency P50", "µs", id.ends_with("same")),
-        row("p99", "latency P99", "µs", open),
+        row("p50", "latency P50", "µs", false),
+        row("p99", "latency P99", "µs", false),
         row("p999", "latency P99.9", "µs", false),
         row("max", "latency, longest", "µs", false),
         row(

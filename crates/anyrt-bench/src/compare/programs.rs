@@ -1,167 +1,312 @@
-//! Size and build time of a small program per runtime, through anyrt and natively.
+//! Size and build time of two small programs per runtime, through anyrt and natively.
 
-use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use anyrt_bench::{Backend, Via};
 use indicatif::ProgressBar;
 
+use super::job::{Contender, Floor};
+use super::measure::{Failure, Figures};
 use super::plan::{PROGRAMS, Row};
-use super::{Values, add};
+use super::terminal::number;
 use crate::fail;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// A program: what it depends on, and its text.
-struct Program {
-    contender: &'static str,
-    dependency: &'static str,
-    main: &'static str,
+/// How many times as large as natively a program may be, with fat LTO, and why where the contract costs more than 3 %.
+const fn size_budget(backend: Backend) -> (f64, &'static str) {
+    match backend {
+        Backend::Tokio => (1.03, ""),
+        Backend::Smol => (1.14, OWN_TASKS),
+        Backend::AsyncStd => (1.42, OWN_TASKS),
+        Backend::Glommio => (1.30, OWN_TASKS),
+    }
 }
 
-const THROUGH_ANYRT: &str = "#[anyrt::main]\nasync fn main() {\n    println!(\"{}\", anyrt::spawn(async { \"Hello\" }).await.unwrap());\n}\n";
+const OWN_TASKS: &str = "the tasks, the run queue, the clock and the way to shut down are anyrt's, beside what of the \
+                         native runtime they stand on, and the budget is Tokio's";
 
-/// `ANYRT` stands for the path of the facade.
-const PROGRAMS_OF: [Program; 8] = [
-    Program {
-        contender: "Tokio",
-        dependency: "anyrt = { path = \"ANYRT\", features = [\"tokio\"] }",
-        main: THROUGH_ANYRT,
-    },
-    Program {
-        contender: "Tokio, native",
-        dependency: "tokio = { version = \"1\", features = [\"rt-multi-thread\", \"macros\", \"net\", \"time\"] }",
-        main: "#[tokio::main]\nasync fn main() {\n    println!(\"{}\", tokio::spawn(async { \"Hello\" }).await.unwrap());\n}\n",
-    },
-    Program {
-        contender: "Smol",
-        dependency: "anyrt = { path = \"ANYRT\", features = [\"smol\"] }",
-        main: THROUGH_ANYRT,
-    },
-    Program {
-        contender: "Smol, native",
-        dependency: "smol = \"2\"",
-        main: "fn main() {\n    smol::block_on(async { println!(\"{}\", smol::spawn(async { \"Hello\" }).await) });\n}\n",
-    },
-    Program {
-        contender: "async-std",
-        dependency: "anyrt = { path = \"ANYRT\", features = [\"async-std\"] }",
-        main: THROUGH_ANYRT,
-    },
-    Program {
-        contender: "async-std, native",
-        dependency: "async-std = \"1\"",
-        main: "use async_std::task;\nfn main() {\n    task::block_on(async { println!(\"{}\", task::spawn(async { \"Hello\" }).await) });\n}\n",
-    },
-    Program {
-        contender: "Glommio",
-        dependency: "anyrt = { path = \"ANYRT\", features = [\"glommio\"] }",
-        main: THROUGH_ANYRT,
-    },
-    Program {
-        contender: "Glommio, native",
-        dependency: "glommio = { package = \"glommio-ng\", version = \"=0.12.0\" }",
-        main: "use glommio::{LocalExecutor, spawn_local};\nfn main() {\n    LocalExecutor::default().run(async { println!(\"{}\", spawn_local(async { \"Hello\" }).await) });\n}\n",
-    },
-];
+/// What may take longer to build, in time of the CPU; told, and not held, as is all that is a time.
+const BUILD_BUDGET: f64 = 1.3;
 
-/// Builds all programs, each from nothing.
-pub(crate) fn measure(native: bool, values: &mut Values) -> Result<Vec<Row>> {
-    let programs: Vec<&Program> = PROGRAMS_OF
-        .iter()
-        .filter(|program| native || !program.contender.ends_with("native"))
-        .collect();
+/// The programs of one contender.
+struct Package {
+    contender: Contender,
+    dependencies: &'static str,
+    hello: &'static str,
+    echo: &'static str,
+}
+
+impl Package {
+    fn of(contender: Contender) -> Self {
+        macro_rules! programs {
+            ($name:literal) => {
+                (
+                    include_str!(concat!("programs/", $name, "_hello.rs")),
+                    include_str!(concat!("programs/", $name, "_echo.rs")),
+                )
+            };
+        }
+        let (dependencies, (hello, echo)) = match contender {
+            Contender::Runtime(backend, Via::Native) => match backend {
+                Backend::Tokio => (
+                    "tokio = { version = \"1\", features = [\"io-util\", \"macros\", \"net\", \"rt-multi-thread\", \"time\"] }",
+                    programs!("tokio"),
+                ),
+                Backend::Smol => ("smol = \"2\"", programs!("smol")),
+                Backend::AsyncStd => ("async-std = \"1\"", programs!("async_std")),
+                Backend::Glommio => (
+                    "glommio = { package = \"glommio-ng\", version = \"=0.12.0\" }\n\
+                     futures-util = { version = \"0.3\", default-features = false, features = [\"io\"] }",
+                    programs!("glommio"),
+                ),
+            },
+            Contender::Runtime(..) => (
+                "anyrt = { path = \"FACADE\", features = [\"BACKEND\"] }",
+                programs!("anyrt"),
+            ),
+            Contender::Floor(_) => ("", programs!("std")),
+        };
+        Self {
+            contender,
+            dependencies,
+            hello,
+            echo,
+        }
+    }
+
+    /// With the versions of this workspace.
+    fn write(&self) -> Result<PathBuf> {
+        let name = self.contender.name().to_lowercase().replace(", ", "-");
+        let directory = crate::target_directory()?.join("compare").join(name);
+        let source = directory.join("src/bin");
+        std::fs::create_dir_all(&source)?;
+        std::fs::write(source.join("hello.rs"), self.hello)?;
+        std::fs::write(source.join("echo.rs"), self.echo)?;
+        let backend = match self.contender {
+            Contender::Runtime(backend, _) => backend.name(),
+            Contender::Floor(_) => "",
+        };
+        let facade = crate::workspace().join("crates/anyrt");
+        let dependencies = self
+            .dependencies
+            .replace("FACADE", &facade.to_string_lossy())
+            .replace("BACKEND", backend);
+        let manifest = format!(
+            "[package]\nname = \"programs\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+             [dependencies]\n{dependencies}\n\n[profile.release]\nstrip = true\n\n\
+             [profile.small]\ninherits = \"release\"\nlto = \"fat\"\ncodegen-units = 1\n\n[workspace]\n"
+        );
+        std::fs::write(directory.join("Cargo.toml"), manifest)?;
+        let lock = crate::workspace().join("Cargo.lock");
+        std::fs::copy(lock, directory.join("Cargo.lock"))?;
+        Ok(directory)
+    }
+
+    /// The figures of each row.
+    fn build(&self) -> Result<Vec<(&'static str, f64)>> {
+        let directory = self.write()?;
+        let target = directory.join("target");
+        if target.exists() {
+            std::fs::remove_dir_all(&target)?;
+        }
+        // What is downloaded does not count.
+        cargo(&directory, &["fetch", "--quiet"])?;
+        let build = |profile: &str, program: &str| {
+            let args = ["build", "--quiet", "--offline", "--target-dir", "target"];
+            cargo(
+                &directory,
+                &[&args[..], &["--profile", profile, "--bin", program]].concat(),
+            )
+        };
+        let size = |profile: &str, program: &str| -> Result<f64> {
+            let file = target.join(profile).join(program);
+            Ok(std::fs::metadata(file)?.len() as f64 / 1000.0)
+        };
+        let (before, start) = (cpu_of_children()?, Instant::now());
+        build("release", "hello")?;
+        let seconds = start.elapsed().as_secs_f64();
+        let cpu = (cpu_of_children()? - before).as_secs_f64();
+        build("release", "echo")?;
+        build("small", "hello")?;
+        build("small", "echo")?;
+        let figures = vec![
+            ("program-hello", size("release", "hello")?),
+            ("program-echo", size("release", "echo")?),
+            ("program-hello-small", size("small", "hello")?),
+            ("program-echo-small", size("small", "echo")?),
+            ("program-build", seconds),
+            ("program-build-cpu", cpu),
+        ];
+        std::fs::remove_dir_all(&target)?;
+        Ok(figures)
+    }
+}
+
+pub(crate) fn rows() -> Vec<Row> {
+    let row = |id: &str, title: &str, unit| Row::new(id, PROGRAMS, title, unit);
+    vec![
+        row("program-hello", "Size of a hello world, release", "kB"),
+        row("program-echo", "Size of an echo server, release", "kB"),
+        row(
+            "program-hello-small",
+            "Size of a hello world, release with fat LTO",
+            "kB",
+        ),
+        row(
+            "program-echo-small",
+            "Size of an echo server, release with fat LTO",
+            "kB",
+        ),
+        row("program-build", "Build the hello world from nothing", "s"),
+        row(
+            "program-build-cpu",
+            "Build the hello world from nothing",
+            "s of CPU",
+        ),
+    ]
+}
+
+/// Builds the programs of all, each from nothing.
+pub(crate) fn measure(native: bool, figures: &mut Figures) {
+    measure_those(contenders(native), figures);
+}
+
+fn measure_those(contenders: Vec<Contender>, figures: &mut Figures) {
     let bar = ProgressBar::new_spinner();
-    for program in programs {
-        bar.set_message(format!("building a program with {}", program.contender));
-        bar.enable_steady_tick(std::time::Duration::from_millis(100));
-        let (size, seconds) = build(program)?;
-        add(values, "program-size", program.contender, size / 1000.0);
-        add(values, "program-build", program.contender, seconds);
+    bar.enable_steady_tick(Duration::from_millis(250));
+    for contender in contenders {
+        let name = contender.name();
+        bar.set_message(format!("building small programs with {name}"));
+        match Package::of(contender).build() {
+            Ok(measured) => {
+                for (row, value) in measured {
+                    figures.add(row, &name, value);
+                }
+            }
+            Err(error) => {
+                let failure = Failure {
+                    contender: name,
+                    row: PROGRAMS.to_owned(),
+                    error: error.to_string(),
+                };
+                bar.println(failure.to_string());
+                figures.failures.push(failure);
+            }
+        }
     }
     bar.finish_and_clear();
-    let row = |id: &str, title: &str, unit| Row {
-        id: id.to_owned(),
-        group: PROGRAMS,
-        title: title.to_owned(),
-        unit,
-        higher_is_better: false,
-        plotted: true,
-    };
-    Ok(vec![
-        row("program-size", "Size of a hello world", "kB"),
-        row("program-build", "Time to build it", "s"),
-    ])
 }
 
-/// Bytes, and seconds.
-fn build(program: &Program) -> Result<(f64, f64)> {
-    let name: String = program
-        .contender
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    let directory = crate::target_directory()?.join("compare").join(&name);
-    let facade = crate::workspace().join("crates/anyrt");
-    let mut manifest = String::new();
-    write!(
-        manifest,
-        "[package]\nname = \"hello\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{}\n\n\
-         [profile.release]\nstrip = true\n\n[workspace]\n",
-        program
-            .dependency
-            .replace("ANYRT", &facade.to_string_lossy())
-    )?;
-    std::fs::create_dir_all(directory.join("src"))?;
-    std::fs::write(directory.join("Cargo.toml"), manifest)?;
-    std::fs::write(directory.join("src/main.rs"), program.main)?;
-    // The versions of this workspace.
-    std::fs::copy(
-        crate::workspace().join("Cargo.lock"),
-        directory.join("Cargo.lock"),
-    )?;
-    let target = directory.join("target");
-    if target.exists() {
-        std::fs::remove_dir_all(&target)?;
+fn contenders(native: bool) -> Vec<Contender> {
+    let mut contenders = Vec::new();
+    for &backend in Backend::ALL {
+        contenders.push(Contender::Runtime(backend, Via::Facade));
+        if native {
+            contenders.push(Contender::Runtime(backend, Via::Native));
+        }
     }
-    // What is downloaded does not count.
-    cargo(&directory, &["fetch", "--quiet"])?;
-    let start = Instant::now();
-    cargo(
-        &directory,
-        &[
-            "build",
-            "--quiet",
-            "--release",
-            "--offline",
-            "--target-dir",
-            "target",
-        ],
-    )?;
-    let seconds = start.elapsed().as_secs_f64();
-    let size = std::fs::metadata(target.join("release/hello"))?.len();
-    Ok((size as f64, seconds))
+    contenders.push(Contender::Floor(Floor::Std));
+    contenders
+}
+
+/// Fails where a program is larger than its budget; tells what else was measured. Of the runtimes whose names contain
+/// the word, if there is one.
+pub(crate) fn check(only: Option<&str>) -> Result<()> {
+    let chosen = |contender: &Contender| {
+        matches!(contender, Contender::Runtime(..))
+            && only.is_none_or(|word| contender.name().to_lowercase().contains(word))
+    };
+    let contenders: Vec<Contender> = contenders(true).into_iter().filter(chosen).collect();
+    if contenders.is_empty() {
+        return Err(fail("no runtime has such a name"));
+    }
+    let mut figures = Figures::default();
+    measure_those(contenders, &mut figures);
+    if let Some(failure) = figures.failures.first() {
+        return Err(fail(failure.to_string()));
+    }
+    let mut above = Vec::new();
+    for row in rows() {
+        println!("{}, {}", row.title, row.unit);
+        for &backend in Backend::ALL {
+            let value = |via| {
+                let name = Contender::Runtime(backend, via).name();
+                let of_row = figures.of(&row.id).iter();
+                let mut values = of_row.filter(|(one, _)| *one == name);
+                values
+                    .next()
+                    .and_then(|(_, values)| values.first().copied())
+            };
+            let (Some(ours), Some(native)) = (value(Via::Facade), value(Via::Native)) else {
+                continue;
+            };
+            let line = format!(
+                "{:<10} {:>8} native, {:>8} through anyrt: {:+.1} %",
+                Contender::Runtime(backend, Via::Facade).name(),
+                number(native),
+                number(ours),
+                (ours / native - 1.0) * 100.0
+            );
+            let (budget, why) = size_budget(backend);
+            let mark = match row.id.as_str() {
+                "program-hello-small" | "program-echo-small" if ours > native * budget => {
+                    above.push(format!(
+                        "{}: {line}, budget {:+.0} %",
+                        row.title,
+                        (budget - 1.0) * 100.0
+                    ));
+                    "  above its budget"
+                }
+                "program-hello-small" | "program-echo-small" if !why.is_empty() => "  [1]",
+                "program-build-cpu" if ours > native * BUILD_BUDGET => "  above 1.3 times",
+                _ => "",
+            };
+            println!("  {line}{mark}");
+        }
+    }
+    println!("[1] {OWN_TASKS}");
+    if above.is_empty() {
+        return Ok(());
+    }
+    Err(fail(above.join("\n")))
+}
+
+/// What children of this process, and theirs, have used of the CPU, once they have ended.
+fn cpu_of_children() -> Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The name, in parentheses, may have spaces; the 14th and 15th field after it are the children's.
+    let ticks = stat.rsplit_once(')').map(|(_, rest)| {
+        let fields = rest.split_whitespace().skip(13).take(2);
+        fields
+            .filter_map(|field| field.parse::<u64>().ok())
+            .sum::<u64>()
+    });
+    let per_second = rustix::param::clock_ticks_per_second();
+    Ok(Duration::from_secs_f64(
+        ticks.unwrap_or(0) as f64 / per_second as f64,
+    ))
 }
 
 fn cargo(directory: &Path, args: &[&str]) -> Result<()> {
-    let status = Command::new(crate::cargo())
+    let output = Command::new(crate::cargo())
         .args(args)
         .current_dir(directory)
-        .status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(fail(format!(
-            "cargo {} failed in {}",
-            args.join(" "),
-            directory.display()
-        )))
+        // Neither the flags nor the place of this build.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_TARGET_DIR")
+        .output()?;
+    if output.status.success() {
+        return Ok(());
     }
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let error = complaint.lines().find(|line| line.contains("error"));
+    Err(fail(format!(
+        "cargo {} in {}: {}",
+        args.join(" "),
+        directory.display(),
+        error.unwrap_or("failed")
+    )))
 }

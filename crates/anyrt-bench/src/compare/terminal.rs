@@ -18,9 +18,18 @@ pub(crate) fn number(value: f64) -> String {
             }
             grouped
         }
-        v if v >= 100.0 => format!("{value:.0}"),
-        v if v >= 10.0 => format!("{value:.1}"),
+        v if v >= 99.95 => format!("{value:.0}"),
+        v if v >= 9.995 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
+    }
+}
+
+/// A ratio, such as `×1.06` or `×81`.
+pub(crate) fn times(ratio: f64) -> String {
+    match ratio {
+        r if r >= 99.5 => format!("×{}", number(r.round())),
+        r if r >= 9.95 => format!("×{r:.0}"),
+        r => format!("×{r:.2}"),
     }
 }
 
@@ -36,59 +45,121 @@ pub(crate) fn groups(report: &Report) -> Vec<(&'static str, Vec<&Line>)> {
     groups
 }
 
-/// The contenders of some lines, in the order of their first appearance.
+/// The contenders of some lines, in the order of their first appearance, those at the floor last.
 pub(crate) fn contenders<'a>(lines: &[&'a Line]) -> Vec<&'a str> {
-    let mut names = Vec::new();
-    for line in lines {
-        for result in &line.results {
-            if !names.contains(&result.contender.as_str()) {
-                names.push(result.contender.as_str());
-            }
+    let mut names: Vec<(bool, &str)> = Vec::new();
+    for result in lines.iter().flat_map(|line| &line.results) {
+        let name = (result.is_floor(), result.contender.as_str());
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
-    names
+    names.sort_by_key(|(floor, _)| *floor);
+    names.into_iter().map(|(_, name)| name).collect()
 }
 
-/// What a cell says.
+/// What a cell says: the figure, and how far from the floor it is.
 pub(crate) fn cell(line: &Line, contender: &str) -> String {
     line.of(contender).map_or_else(String::new, |result| {
         let mark = if result.wide { "!" } else { "" };
-        format!("{}{mark}", number(result.spread.median))
+        let floor = result
+            .of_floor
+            .map_or_else(String::new, |ratio| format!(" ({})", times(ratio)));
+        format!("{}{mark}{floor}", number(result.spread.median))
     })
 }
 
 /// All tables, and the summary.
 pub(crate) fn tables(report: &Report) -> String {
     let mut text = format!("{}\n", report.machine.line());
+    let _ = writeln!(text, "{}", report.machine.versions_line());
     for (group, lines) in groups(report) {
-        let contenders = contenders(&lines);
-        let title = |line: &Line| format!("{}, {}", line.row.title, line.row.unit);
-        let first = lines
-            .iter()
-            .map(|line| title(line).chars().count())
-            .max()
-            .unwrap_or(0);
-        let _ = write!(text, "\n{group:first$}");
-        for name in &contenders {
-            let _ = write!(text, "  {name:>10}");
-        }
-        text.push('\n');
-        for line in lines {
-            let _ = write!(text, "{:first$}", title(line));
-            for name in &contenders {
-                let width = name.chars().count().max(10);
-                let _ = write!(text, "  {:>width$}", cell(line, name));
-            }
-            text.push('\n');
-        }
+        table(&mut text, group, &lines);
     }
     let _ = write!(
         text,
-        "\nMedians; rounds: {}; ! = the rounds lie more than 15 % apart, so take it for an order of magnitude.\n",
+        "\nMedians; rounds: {}; ! = the rounds lie more than 15 % apart, so take it for an order of magnitude.\n\
+         In brackets: how many times the floor, which is in the last columns.\n",
         report.rounds
     );
+    for remark in &report.remarks {
+        let _ = writeln!(text, "{remark}");
+    }
     for answer in &report.summary {
         let _ = write!(text, "\n{}\n  {}\n", answer.question, answer.answer);
     }
+    if !report.failures.is_empty() {
+        text.push_str("\nNot measured:\n");
+        for failure in &report.failures {
+            let _ = writeln!(text, "  {failure}");
+        }
+    }
     text
+}
+
+fn table(text: &mut String, group: &str, lines: &[&Line]) {
+    let length = |text: &str| text.chars().count();
+    let title = |line: &Line| {
+        let indent = if line.row.part.is_some() { "  " } else { "" };
+        format!("{indent}{}, {}", line.row.title, line.row.unit)
+    };
+    let first = lines.iter().map(|line| length(&title(line))).max();
+    let first = first.unwrap_or(0).max(length(group));
+    let columns: Vec<(&str, usize)> = contenders(lines)
+        .into_iter()
+        .map(|name| {
+            let cells = lines.iter().map(|line| length(&cell(line, name)));
+            (name, cells.max().unwrap_or(0).max(length(name)))
+        })
+        .collect();
+    let _ = write!(text, "\n{group:first$}");
+    for (name, width) in &columns {
+        let _ = write!(text, "  {name:>width$}");
+    }
+    text.push('\n');
+    let mut part: &Option<String> = &None;
+    for line in lines {
+        if line.row.part != *part {
+            part = &line.row.part;
+            let _ = writeln!(text, "{}", part.as_deref().unwrap_or_default());
+        }
+        let _ = write!(text, "{:first$}", title(line));
+        for (name, width) in &columns {
+            let _ = write!(text, "  {:>width$}", cell(line, name));
+        }
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{number, times};
+
+    #[test]
+    fn numbers_have_three_digits_or_more() {
+        for (value, text) in [
+            (0.0, "0.00"),
+            (0.534, "0.53"),
+            (9.999, "10.0"),
+            (12.34, "12.3"),
+            (99.97, "100"),
+            (1234.6, "1235"),
+            (12345.6, "12 346"),
+            (1_234_567.0, "1 234 567"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn ratios_are_as_exact_as_they_need_to_be() {
+        for (ratio, text) in [
+            (1.0612, "×1.06"),
+            (9.96, "×10"),
+            (81.4, "×81"),
+            (4321.9, "×4322"),
+        ] {
+            assert_eq!(times(ratio), text);
+        }
+    }
 }

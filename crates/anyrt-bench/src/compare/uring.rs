@@ -1,4 +1,4 @@
-//! Echo over a bare io_uring, one operation in flight per connection.
+//! A server over a bare io_uring, one operation in flight per connection.
 //!
 //! The only file with unsafe code: the ring takes addresses of buffers, and no safe crate offers that.
 #![expect(unsafe_code, reason = "io_uring reads and writes memory by address")]
@@ -7,7 +7,10 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 
+use anyrt_bench::work::Dialogue;
 use io_uring::{IoUring, opcode, types};
+
+use super::floor::answer;
 
 /// Leaked, so that it neither moves nor goes while the ring knows its buffer.
 struct Connection {
@@ -18,8 +21,8 @@ struct Connection {
 
 const ACCEPTED: u64 = u64::MAX;
 
-/// Echoes until killed; prints its address.
-pub(crate) fn echo() -> io::Result<()> {
+/// Serves until killed; prints its address.
+pub(crate) fn serve(dialogue: Dialogue) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
     listener.set_nonblocking(true)?;
@@ -48,7 +51,7 @@ pub(crate) fn echo() -> io::Result<()> {
                         buffer: [0; 4096],
                         sending: true,
                     }));
-                    next(&mut ring, connections.len(), connection, 0)?;
+                    next(&mut ring, connections.len(), connection, dialogue, 0)?;
                     connections.push(connection);
                 }
                 continue;
@@ -56,24 +59,35 @@ pub(crate) fn echo() -> io::Result<()> {
             let key = usize::try_from(key).map_err(io::Error::other)?;
             // Zero is the end of the connection, less an error; either way nothing is in flight on it any more.
             if let Ok(bytes @ 1..) = u32::try_from(result) {
-                next(&mut ring, key, connections[key], bytes)?;
+                next(&mut ring, key, connections[key], dialogue, bytes)?;
             }
         }
     }
 }
 
-/// After a receipt sends so many bytes, after a sending receives.
-fn next(ring: &mut IoUring, key: usize, connection: &mut Connection, bytes: u32) -> io::Result<()> {
+/// After a receipt of so many bytes sends the answer, if there is one yet; after a sending receives.
+fn next(
+    ring: &mut IoUring,
+    key: usize,
+    connection: &mut Connection,
+    dialogue: Dialogue,
+    bytes: u32,
+) -> io::Result<()> {
     connection.sending = !connection.sending;
+    let mut length = 0;
+    if connection.sending {
+        length = answer(dialogue, &mut connection.buffer, bytes as usize);
+        connection.sending = length > 0;
+    }
     let fd = types::Fd(connection.stream.as_raw_fd());
     let buffer = connection.buffer.as_mut_ptr();
     let entry = if connection.sending {
-        opcode::Send::new(fd, buffer, bytes).build()
+        opcode::Send::new(fd, buffer, length as u32).build()
     } else {
         opcode::Recv::new(fd, buffer, 4096).build()
     };
     let entry = entry.user_data(key as u64);
-    // SAFETY: the buffer is leaked and has 4096 bytes, of which `bytes` were received;
+    // SAFETY: the buffer is leaked and has 4096 bytes, of which the answer takes `length`;
     // there is one operation in flight per connection, so nobody else touches it until the operation is done.
     unsafe { ring.submission().push(&entry) }.map_err(io::Error::other)
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -10,7 +11,10 @@ use std::time::{Duration, Instant};
 use super::{Host, Rt};
 use crate::subject::Backend;
 use crate::subject::common::{HOUR, Turn};
-use crate::work::{Figure, Work, cpu_time, median, resident, seconds};
+use crate::work::{
+    Dialogue, Figure, HTTP_ANSWER, Work, context_switches, cpu_time, median, move_to, resident,
+    seconds,
+};
 
 /// Does the job on a runtime of one thread.
 pub fn work(backend: Backend, work: Work) -> Vec<Figure> {
@@ -21,13 +25,16 @@ pub fn work(backend: Backend, work: Work) -> Vec<Figure> {
         Work::Spawn1000(time) => host.run(move |rt| spawn_1000(rt, time, report)),
         Work::Yield { tasks, time } => host.run(move |rt| yields(rt, tasks, time, report)),
         Work::Wake(time) => host.run(move |rt| wake(rt, time, report)),
-        Work::Blocking(time) => host.run(move |rt| blocking(rt, time, report)),
+        Work::WakeAcross { core, time } => {
+            host.run(move |_| wake_across(core, time, report));
+        }
+        Work::Blocking { core, time } => host.run(move |rt| blocking(rt, core, time, report)),
         Work::Memory(tasks) => host.run(move |rt| memory(rt, tasks, report)),
         Work::Timers(timers) => host.run(move |rt| fire(rt, timers, report)),
         Work::Idle(time) => host.run(move |rt| idle(rt, time, report)),
-        Work::Files { .. } => panic!("files are compared through the facade alone"),
-        Work::Echo => host.run(echo),
-        Work::Http => host.run(http),
+        Work::Files { .. } => panic!("files have a module of their own"),
+        Work::Serve(Dialogue::Echo) => host.run(echo),
+        Work::Serve(Dialogue::Http) => host.run(http),
     }
     let figures = std::mem::take(&mut *figures.lock().unwrap());
     // What still waits need not be taken apart: the process ends.
@@ -104,11 +111,41 @@ async fn wake(rt: Rt, time: Duration, report: Report) {
     report.figure("wake", median(each));
 }
 
-async fn blocking(rt: Rt, time: Duration, report: Report) {
+/// The other side is a thread that parks, so that one of the two ways is the runtime's and the other the system's.
+async fn wake_across(core: usize, time: Duration, report: Report) {
+    const EACH: usize = 200;
+    let (ours, theirs) = (Turn::default(), Arc::new(AtomicBool::new(false)));
+    let other = std::thread::spawn({
+        let (ours, theirs) = (ours.clone(), Arc::clone(&theirs));
+        move || {
+            move_to(core);
+            loop {
+                while !theirs.swap(false, Ordering::AcqRel) {
+                    std::thread::park();
+                }
+                ours.give();
+            }
+        }
+    });
     let (begin, mut each) = (Instant::now(), Vec::new());
     while begin.elapsed() < time {
         let start = Instant::now();
-        rt.join_blocking(rt.spawn_blocking(|| ())).await;
+        for _ in 0..EACH {
+            theirs.store(true, Ordering::Release);
+            other.thread().unpark();
+            ours.take().await;
+        }
+        each.push(seconds(start) * 1e6 / EACH as f64);
+    }
+    report.figure("across", median(each));
+}
+
+async fn blocking(rt: Rt, core: usize, time: Duration, report: Report) {
+    let (begin, mut each) = (Instant::now(), Vec::new());
+    while begin.elapsed() < time {
+        let start = Instant::now();
+        rt.join_blocking(rt.spawn_blocking(move || move_to(core)))
+            .await;
         each.push(seconds(start) * 1e6);
     }
     report.figure("blocking", median(each));
@@ -145,7 +182,7 @@ async fn memory(rt: Rt, tasks: usize, report: Report) {
 }
 
 async fn fire(rt: Rt, timers: usize, report: Report) {
-    let before = cpu_time();
+    let before = cpu_time("self").unwrap();
     let start = Instant::now();
     // Later than the start of the last one.
     let after = Duration::from_micros(3 * timers as u64);
@@ -162,7 +199,10 @@ async fn fire(rt: Rt, timers: usize, report: Report) {
     for task in tasks {
         rt.join(task).await;
     }
-    report.figure("cpu", (cpu_time() - before).as_secs_f64() * 1e3);
+    report.figure(
+        "cpu",
+        (cpu_time("self").unwrap() - before).as_secs_f64() * 1e3,
+    );
 }
 
 async fn idle(rt: Rt, time: Duration, report: Report) {
@@ -173,10 +213,18 @@ async fn idle(rt: Rt, time: Duration, report: Report) {
         });
     }
     rt.sleep(Duration::from_millis(50)).await;
-    let (before, start) = (cpu_time(), Instant::now());
+    let (before, switches, start) = (
+        cpu_time("self").unwrap(),
+        context_switches("self").unwrap(),
+        Instant::now(),
+    );
     rt.sleep(time).await;
-    let used = (cpu_time() - before).as_secs_f64() * 1e3;
+    let used = (cpu_time("self").unwrap() - before).as_secs_f64() * 1e3;
     report.figure("idle", used / seconds(start));
+    report.figure(
+        "switches",
+        (context_switches("self").unwrap() - switches) / seconds(start),
+    );
 }
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -202,8 +250,6 @@ async fn echo(rt: Rt) {
 
 /// The least that a keep-alive client accepts: one answer for each empty line.
 async fn http(rt: Rt) {
-    const ANSWER: &[u8] =
-        b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 13\r\n\r\nHello, world!";
     let (listener, address) = rt.listen(ANY_PORT).await;
     println!("{address}");
     loop {
@@ -219,7 +265,7 @@ async fn http(rt: Rt) {
                 }
                 filled += read;
                 while let Some(end) = buffer[..filled].windows(4).position(|w| w == b"\r\n\r\n") {
-                    if !task.try_write_all(&mut stream, ANSWER).await {
+                    if !task.try_write_all(&mut stream, HTTP_ANSWER).await {
                         return;
                     }
                     buffer.copy_within(end + 4..filled, 0);

@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::{Future, pending, ready};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, LocalKey};
 use std::time::{Duration, Instant};
 
@@ -366,19 +366,24 @@ impl<H: Host> Owned<H> {
         let engine = Arc::clone(&self.engine);
         let running = engine.workers.enter();
         let (pin, hooks) = (config.pin_workers, config.hooks.clone());
-        let (started, ready) = mpsc::sync_channel(1);
+        // Whether it is where it should be. A channel would be 12 kB in every program.
+        let started = Arc::new(OnceLock::new());
+        let placed = Arc::clone(&started);
         let thread = config.thread(name).spawn(move || {
             let _running = running;
-            let _ = started.send(if pin { pin_to_core(index) } else { Ok(()) });
+            placed.get_or_init(|| !pin || pin_to_core(index));
             let _current = engine.make_current(context::drive(H::KIND));
             let queue = Arc::clone(&engine.queue);
             let _thread = hooks.enter();
             H::block_on(queue.run_worker(index, queue.tasks().drained()));
         })?;
-        match ready.recv() {
-            Ok(Ok(())) => Ok(thread),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(std::io::Error::other("a worker thread ended as it started")),
+        if *started.wait() {
+            Ok(thread)
+        } else {
+            Err(std::io::Error::new(
+                std::io::ErrorKind::Unsupported,
+                "the system did not let a worker thread be bound to a core (`pin_workers`)",
+            ))
         }
     }
 }
@@ -412,17 +417,9 @@ impl<H: Host> fmt::Debug for Owned<H> {
     }
 }
 
-fn pin_to_core(index: usize) -> std::io::Result<()> {
+fn pin_to_core(index: usize) -> bool {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
-    let pinned = !cores.is_empty() && core_affinity::set_for_current(cores[index % cores.len()]);
-    if pinned {
-        Ok(())
-    } else {
-        Err(std::io::Error::new(
-            std::io::ErrorKind::Unsupported,
-            "the system did not let a worker thread be bound to a core (`pin_workers`)",
-        ))
-    }
+    !cores.is_empty() && core_affinity::set_for_current(cores[index % cores.len()])
 }
 
 /// Counts threads that are still running.

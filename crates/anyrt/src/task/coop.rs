@@ -15,7 +15,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::mpsc;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use anyrt_core::coop as core;
@@ -227,13 +227,12 @@ fn first_of_thread() -> Option<tokio_coop::RestoreOnPending> {
     if ending {
         return None;
     }
-    let (sender, unit) = mpsc::channel();
+    let unit = Rc::new(Cell::new(None));
+    let taken = Rc::clone(&unit);
     let set = LocalSet::new();
     let _task = set.spawn_local(std::future::poll_fn(move |cx| {
-        tokio_coop::poll_proceed(cx).map(|unit| {
-            let _ = sender.send(unit);
-        })
+        tokio_coop::poll_proceed(cx).map(|unit| taken.set(Some(unit)))
     }));
     let _ = pin!(set).poll(&mut Context::from_waker(Waker::noop()));
-    unit.try_recv().ok()
+    unit.take()
 }

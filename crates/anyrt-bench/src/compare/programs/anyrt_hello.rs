@@ -1,0 +1,4 @@
+#[anyrt::main]
+async fn main() {
+    println!("{}", anyrt::spawn(async { "Hello" }).await.unwrap());
+}

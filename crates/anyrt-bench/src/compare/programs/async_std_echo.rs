@@ -1,0 +1,21 @@
+use async_std::net::TcpListener;
+use async_std::prelude::*;
+use async_std::task;
+
+fn main() -> std::io::Result<()> {
+    task::block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        println!("{}", listener.local_addr()?);
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            task::spawn(async move {
+                let mut buffer = [0; 4096];
+                while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+                    if stream.write_all(&buffer[..read]).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    })
+}

@@ -1,0 +1,5 @@
+fn main() {
+    smol::block_on(async {
+        println!("{}", smol::spawn(async { "Hello" }).await);
+    });
+}

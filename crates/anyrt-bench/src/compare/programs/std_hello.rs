@@ -1,0 +1,3 @@
+fn main() {
+    println!("{}", std::thread::spawn(|| "Hello").join().unwrap());
+}
