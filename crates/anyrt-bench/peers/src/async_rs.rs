@@ -16,7 +16,7 @@ use async_rs::util::Task as AnyTask;
 use futures_util::{AsyncReadExt, AsyncWriteExt, Stream, StreamExt};
 
 use crate::absent::Absent;
-use crate::runner::Runner;
+use crate::runner::{MOMENT, Runner};
 
 #[path = "../../src/subject/ops.rs"]
 pub(crate) mod ops;
@@ -99,7 +99,9 @@ impl Rt {
 
     pub(crate) fn overdue_interval(&self) -> impl Stream<Item = Instant> + Unpin + Send {
         // It begins now: with such a period it is overdue for ever after a moment.
-        Box::pin(self.0.interval(Duration::from_nanos(1)))
+        let interval = Box::pin(self.0.interval(Duration::from_nanos(1)));
+        std::thread::sleep(MOMENT);
+        interval
     }
 
     pub(crate) async fn tick(&self, interval: &mut (impl Stream<Item = Instant> + Unpin)) {

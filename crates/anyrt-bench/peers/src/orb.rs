@@ -14,6 +14,7 @@ use orb_smol::SmolRT as R;
 use orb_tokio::TokioRT as R;
 
 use crate::absent::Absent;
+use crate::runner::MOMENT;
 
 #[path = "../../src/subject/ops.rs"]
 pub(crate) mod ops;
@@ -85,7 +86,9 @@ impl Rt {
 
     pub(crate) fn overdue_interval(&self) -> <R as AsyncTime>::Interval {
         // It begins one period from now: with such a period it is overdue for ever after a moment.
-        R::interval(Duration::from_nanos(1))
+        let interval = R::interval(Duration::from_nanos(1));
+        std::thread::sleep(MOMENT);
+        interval
     }
 
     pub(crate) async fn tick(&self, interval: &mut <R as AsyncTime>::Interval) {

@@ -1,6 +1,10 @@
 //! The runtimes below the peers, for those that start none: everything on one thread, as in the native probes.
 
 use std::future::Future;
+use std::time::Duration;
+
+/// A tick of which so much has passed is overdue by Tokio's account: it forgives 5 ms.
+pub(crate) const MOMENT: Duration = Duration::from_millis(20);
 
 /// Runs the body of a measurement where the tasks run.
 pub(crate) struct Runner {
