@@ -161,7 +161,7 @@ pub(crate) fn main(mut args: lexopt::Parser) -> std::result::Result<(), Box<dyn 
     let setting = Setting {
         cores,
         limit: options.limit,
-        scratch: scratch()?,
+        scratch: scratch(),
     };
     let mut figures = Figures::default();
     let rounds = figures.measure(&plan, &setting, &options);
@@ -190,7 +190,7 @@ pub(crate) fn main(mut args: lexopt::Parser) -> std::result::Result<(), Box<dyn 
         .collect();
     machine.load_after = machine::load();
     let report = Report {
-        remarks: remarks(&machine, cores, &options),
+        remarks: remarks(&machine, cores, &options, rounds),
         machine,
         command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
         rounds,
@@ -210,15 +210,17 @@ pub(crate) fn main(mut args: lexopt::Parser) -> std::result::Result<(), Box<dyn 
     Ok(())
 }
 
-/// A file that is written and read, beside what cargo builds: a temporary directory is often kept in memory.
-fn scratch() -> std::result::Result<std::path::PathBuf, Box<dyn Error>> {
-    let directory = crate::target_directory()?.join("compare");
-    std::fs::create_dir_all(&directory)?;
-    Ok(directory.join(format!("scratch-{}", std::process::id())))
+/// A file that is written and read, beside this program: a temporary directory is often kept in memory.
+fn scratch() -> std::path::PathBuf {
+    let name = format!("compare-scratch-{}", std::process::id());
+    crate::this_program().with_file_name(name)
 }
 
-fn remarks(machine: &Machine, cores: Cores, options: &Options) -> Vec<String> {
+fn remarks(machine: &Machine, cores: Cores, options: &Options, rounds: usize) -> Vec<String> {
     let mut remarks = Vec::new();
+    if rounds == 1 {
+        remarks.push("One round: these figures say nothing of how steady they are.".to_owned());
+    }
     if cores.second.is_none() {
         remarks.push(
             "This process may use one core only, so rows that need two are missing.".to_owned(),

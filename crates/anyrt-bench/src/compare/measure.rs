@@ -100,7 +100,7 @@ impl Figures {
         setting: &Setting,
         bar: &ProgressBar,
     ) -> Result<(), Failure> {
-        let title = item.rows.first().map(|(_, row)| row.full_title());
+        let title = item.rows.first().map(|(_, row)| row.what());
         let title = title.unwrap_or_default();
         bar.set_message(format!("{}: {title}", contender.name()));
         let figures = item.job.run(contender, setting).map_err(|error| Failure {

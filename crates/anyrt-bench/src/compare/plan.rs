@@ -58,6 +58,14 @@ impl Row {
         self.title.starts_with("latency")
     }
 
+    /// What is measured when this row is.
+    pub(crate) fn what(&self) -> String {
+        match &self.part {
+            Some(part) => format!("{}, {part}", self.group),
+            None => self.title.clone(),
+        }
+    }
+
     /// With the part that it belongs to.
     pub(crate) fn full_title(&self) -> String {
         match &self.part {
