@@ -192,7 +192,7 @@ pub(crate) fn main(mut args: lexopt::Parser) -> std::result::Result<(), Box<dyn 
     let report = Report {
         remarks: remarks(&machine, cores, &options, rounds),
         machine,
-        command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+        command: options.command(),
         rounds,
         seconds: begin.elapsed().as_secs_f64(),
         summary: summary::answers(&lines),

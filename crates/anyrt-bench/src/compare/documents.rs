@@ -12,14 +12,14 @@ pub(crate) fn write(report: &Report) -> io::Result<()> {
     let machine = report.machine.line();
     let versions = report.machine.versions_line();
     let tables = tables(report);
-    let (rounds, minutes) = (report.rounds, report.seconds / 60.0);
+    let (rounds, seconds) = (report.rounds, report.seconds);
     let mut english = format!(
-        "Printed by `{command}` in {minutes:.0} minutes, {rounds} rounds, on\n{machine};\n{versions}.\n\n\
+        "Printed by `{command}` in {seconds:.0} s; rounds: {rounds}; on\n{machine};\n{versions}.\n\n\
          A figure is a median; `!` marks one whose rounds lie more than 15 % apart. In brackets: how many times the\n\
          floor, which has the figure without one.\n"
     );
     let mut chinese = format!(
-        "由 `{command}` 在 {minutes:.0} 分钟内打印，{rounds} 轮，机器：\n{machine}；\n{versions}。\n\n\
+        "由 `{command}` 在 {seconds:.0} 秒内打印，轮数 {rounds}，机器：\n{machine}；\n{versions}。\n\n\
          数字是中位数；`!` 表示各轮相差超过 15 %。括号里是下限的多少倍，下限自身没有括号。表格与说明是命令的原样输出（英文）。\n"
     );
     for (text, heading) in [

@@ -79,9 +79,34 @@ impl Options {
                 other => return Err(other.unexpected().into()),
             }
         }
-        options.rounds = rounds.unwrap_or(if options.quick { 3 } else { 5 });
-        options.size = size.unwrap_or(if options.quick { 64 << 20 } else { 1 << 30 });
+        let usual = Self::usual(options.quick);
+        options.rounds = rounds.unwrap_or(usual.0);
+        options.size = size.unwrap_or(usual.1);
         Ok(Some(options))
+    }
+
+    /// The command line again, without where the report goes.
+    pub(crate) fn command(&self) -> String {
+        let mut command = "compare".to_owned();
+        for (given, option) in [(self.quick, " --quick"), (self.native, " --native")] {
+            command.push_str(if given { option } else { "" });
+        }
+        let usual = Self::usual(self.quick);
+        if self.rounds != usual.0 {
+            command.push_str(&format!(" --rounds {}", self.rounds));
+        }
+        if self.size != usual.1 {
+            command.push_str(&format!(" --size {}", self.size));
+        }
+        if let Some(word) = &self.only {
+            command.push_str(&format!(" --only {word}"));
+        }
+        command
+    }
+
+    /// How many rounds, and a file of what size, where neither is given.
+    const fn usual(quick: bool) -> (usize, u64) {
+        if quick { (3, 64 << 20) } else { (5, 1 << 30) }
     }
 
     /// Fails now rather than after all was measured.
@@ -180,5 +205,19 @@ mod tests {
         let more = read(&["--quick", "--rounds", "7", "--size", "1G"]);
         let more = more.unwrap().unwrap();
         assert_eq!((more.rounds, more.size), (7, 1 << 30));
+    }
+
+    #[test]
+    fn the_command_tells_what_was_asked_for_and_not_where_it_went() {
+        let args = [
+            "--native",
+            "--html",
+            "/tmp/x.html",
+            "--write",
+            "--rounds",
+            "2",
+        ];
+        let options = read(&args).unwrap().unwrap();
+        assert_eq!(options.command(), "compare --native --rounds 2");
     }
 }

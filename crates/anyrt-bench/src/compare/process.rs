@@ -83,7 +83,10 @@ impl Process {
             .filter(|line| !line.is_empty() && !line.starts_with("note: run with"))
             .take(3)
             .collect();
-        format!("ended with {status}: {}", lines.join(" "))
+        match lines.join(" ") {
+            words if words.is_empty() => format!("ended with {status}"),
+            words => format!("ended with {status}: {words}"),
+        }
     }
 }
 
