@@ -164,10 +164,7 @@ fn draw(
         [(NAMES - 1, 0), (NAMES, area.dim_in_pixel().1 as i32)],
         FAINT.filled(),
     ))?;
-    for (index, result) in results(line).enumerate() {
-        let top = GAP + index as i32 * (BAR + GAP);
-        bar(area, result, top, &x)?;
-    }
+    // Under the bars and the figures, so that it hides neither.
     if let Some(floor) = line.floor() {
         let (x, bottom) = (x(floor), area.dim_in_pixel().1 as i32);
         for top in (0..bottom).step_by(8) {
@@ -176,6 +173,10 @@ fn draw(
                 INK.mix(0.45),
             ))?;
         }
+    }
+    for (index, result) in results(line).enumerate() {
+        let top = GAP + index as i32 * (BAR + GAP);
+        bar(area, result, top, &x)?;
     }
     Ok(())
 }
