@@ -84,7 +84,7 @@ pub(crate) mod glommio {
 #[cfg(not(feature = "glommio"))]
 pub(crate) use absent as glommio;
 
-/// Handles of the tasks of all backends but Tokio.
+/// Handles of the tasks of all backends but Tokio, and sets of them.
 #[cfg(not(all(
     feature = "tokio",
     not(any(feature = "smol", feature = "async-std", feature = "glommio"))
@@ -93,12 +93,17 @@ pub(crate) mod core_task {
     pub(crate) use anyrt_core::executor::{
         TaskAbortHandle as AbortHandle, TaskHandle as JoinHandle,
     };
+
+    pub(crate) type JoinSet<T> = anyrt_core::JoinSet<T, crate::task::JoinHandle<T>>;
 }
 #[cfg(all(
     feature = "tokio",
     not(any(feature = "smol", feature = "async-std", feature = "glommio"))
 ))]
-pub(crate) use absent::task as core_task;
+pub(crate) mod core_task {
+    pub(crate) use super::absent::join_set::JoinSet;
+    pub(crate) use super::absent::task::{AbortHandle, JoinHandle};
+}
 
 /// Sets of local tasks, which need no runtime: Tokio's own if it is there, for every backend then.
 #[cfg(feature = "tokio")]

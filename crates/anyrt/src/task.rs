@@ -79,20 +79,21 @@ where
     if Backend::is_tokio_current() {
         JoinHandle::tokio(tokio::task::spawn(future))
     } else {
-        spawn_through_handle(future)
+        spawn_elsewhere(future)
     }
 }
 
 beside_tokio! {
-    /// As [`spawn`], on Tokio through its handle: what is called in two places is called, not taken in.
+    /// As [`spawn`]. What is Tokio's is boxed: where its own future is spawned in two places, the compiler takes it in
+    /// at neither.
     #[track_caller]
-    fn spawn_through_handle<F>(future: F) -> JoinHandle<F::Output>
+    fn spawn_elsewhere<F>(future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
         on_current!(
-            entered(tokio::Handle::with_current(|rt| rt.spawn(future))),
+            tokio::task::spawn(Box::pin(future)),
             rt => rt.spawn(budgeted(future))
         )
     }

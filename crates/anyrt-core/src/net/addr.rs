@@ -26,13 +26,24 @@ pub enum Target {
 pub trait ToSocketAddrs {
     /// The addresses, or the name to resolve.
     fn target(&self) -> Target;
+
+    /// The address, where it is a single one that needs no resolution.
+    #[inline]
+    fn address(&self) -> Option<SocketAddr> {
+        match self.target() {
+            Target::Address(address) => Some(address),
+            _ => None,
+        }
+    }
 }
 
+#[inline]
 fn one(address: SocketAddr) -> Target {
     Target::Address(address)
 }
 
 impl ToSocketAddrs for SocketAddr {
+    #[inline]
     fn target(&self) -> Target {
         one(*self)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ::tokio::io::ReadBuf;
 use anyrt_core::Net;
 use anyrt_core::TcpStream as _;
-use anyrt_core::net::{Target, ToSocketAddrs};
+use anyrt_core::net::ToSocketAddrs;
 use socket2::SockRef;
 
 use super::tcp_split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
@@ -54,15 +54,14 @@ impl TcpStream {
     /// # Cancel safety
     /// Dropping it closes the half-open connection.
     pub async fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
-        let target = address.target();
         // The runtime is current, so that no handle to it is needed.
         if Backend::is_tokio_current()
-            && let Target::Address(address) = target
+            && let Some(address) = address.address()
         {
             let inner = Each::Tokio(tokio::net::connect(address).await?);
             return Ok(Self { inner });
         }
-        Handle::current().connect_tcp(target).await
+        Handle::current().connect_tcp(address).await
     }
 
     /// Takes over a connected socket, which must be non-blocking.

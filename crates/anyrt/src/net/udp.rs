@@ -1,13 +1,12 @@
 //! UDP sockets.
 
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
 use anyrt_core::Net;
 use anyrt_core::UdpSocket as _;
-use anyrt_core::net::{Target, ToSocketAddrs};
+use anyrt_core::net::ToSocketAddrs;
 use socket2::SockRef;
 
 use super::{no_address, several, sys};
@@ -71,23 +70,15 @@ impl UdpSocket {
     ///
     /// # Cancel safety
     /// A dropped future has sent nothing.
-    pub fn send_to<A: ToSocketAddrs>(
-        &self,
-        buf: &[u8],
-        target: A,
-    ) -> impl Future<Output = io::Result<usize>> {
-        let target = target.target();
-        // No `async fn`, which moves its arguments once more.
-        async move {
-            let target = match target {
-                Target::Address(address) => address,
-                target => several(target)
-                    .await?
-                    .next()
-                    .ok_or_else(|| no_address("no addresses to send data to"))?,
-            };
-            each!(&self.inner, socket => socket.send_to(buf, target).await)
-        }
+    pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], target: A) -> io::Result<usize> {
+        let target = match target.address() {
+            Some(address) => address,
+            None => {
+                let first = several(target.target()).await?.next();
+                first.ok_or_else(|| no_address("no addresses to send data to"))?
+            }
+        };
+        each!(&self.inner, socket => socket.send_to(buf, target).await)
     }
 
     /// Receives one datagram and its sender; what does not fit into `buf` is cut off.
@@ -97,11 +88,8 @@ impl UdpSocket {
     ///
     /// # Cancel safety
     /// A datagram that a dropped future would have had goes to the next one.
-    pub fn recv_from(
-        &self,
-        buf: &mut [u8],
-    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
-        async move { each!(&self.inner, socket => socket.recv_from(buf).await) }
+    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        each!(&self.inner, socket => socket.recv_from(buf).await)
     }
 
     /// Fixes the peer to the first of `peer`'s addresses that can be reached: [`send`](Self::send) goes there, and

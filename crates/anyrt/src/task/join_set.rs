@@ -6,10 +6,9 @@ use std::task::{Context, Poll};
 
 use super::coop::lifted;
 use super::{
-    AbortHandle, Id, JoinError, JoinHandle, LocalSet, local_set, spawn_blocking, spawn_local,
-    spawn_through_handle,
+    AbortHandle, Id, JoinError, LocalSet, local_set, spawn_blocking, spawn_elsewhere, spawn_local,
 };
-use crate::backend::{Backend, Each, tokio};
+use crate::backend::{Backend, Each, core_task, tokio};
 use crate::runtime::Handle;
 
 /// Tasks that are joined as they end, whichever ends first.
@@ -37,25 +36,32 @@ pub struct JoinSet<T> {
     members: Members<T>,
 }
 
-type CoreSet<T> = anyrt_core::JoinSet<T, JoinHandle<T>>;
-
 enum Members<T> {
     None,
     /// Tokio's own set costs its tasks least, but takes no others.
     Tokio(tokio::join_set::JoinSet<T>),
-    Any(CoreSet<T>),
+    Any(core_task::JoinSet<T>),
     /// A task of another runtime has come to those of Tokio; none is added to these any more.
-    Both(Box<(tokio::join_set::JoinSet<T>, CoreSet<T>)>),
+    Both(Box<(tokio::join_set::JoinSet<T>, core_task::JoinSet<T>)>),
 }
 
 impl<T> Members<T> {
+    #[cold]
+    fn make_any(&mut self) {
+        let any = core_task::JoinSet::new();
+        *self = match std::mem::replace(self, Self::None) {
+            Self::Tokio(tokio) => Self::Both(Box::new((tokio, any))),
+            _ => Self::Any(any),
+        };
+    }
+
     /// The sets that there are. What is Tokio's is called in one place only, so that the compiler takes it in there.
     #[inline]
     fn parts(
         &mut self,
     ) -> (
         Option<&mut tokio::join_set::JoinSet<T>>,
-        Option<&mut CoreSet<T>>,
+        Option<&mut core_task::JoinSet<T>>,
     ) {
         match self {
             Self::None => (None, None),
@@ -101,13 +107,22 @@ impl<T> JoinSet<T> {
         }
     }
 
+    /// For a task of a `LocalSet`: where Tokio is enabled, it is one of Tokio's, whatever runtime is current.
+    fn tokio_local(&mut self) -> Option<&mut tokio::join_set::JoinSet<T>> {
+        let are_others_near = Backend::enabled().len() > 1 && !Backend::is_tokio_current();
+        let are_others_first = matches!(self.members, Members::None) && are_others_near;
+        if Backend::Tokio.is_enabled() && !are_others_first {
+            self.tokio()
+        } else {
+            None
+        }
+    }
+
     /// For a task of any runtime.
-    fn any(&mut self) -> &mut CoreSet<T> {
-        self.members = match std::mem::replace(&mut self.members, Members::None) {
-            Members::None => Members::Any(CoreSet::new()),
-            Members::Tokio(set) => Members::Both(Box::new((set, CoreSet::new()))),
-            members => members,
-        };
+    fn any(&mut self) -> &mut core_task::JoinSet<T> {
+        if let Members::None | Members::Tokio(_) = self.members {
+            self.members.make_any();
+        }
         match &mut self.members {
             Members::Any(set) => set,
             Members::Both(both) => &mut both.1,
@@ -132,7 +147,8 @@ impl<T: 'static> JoinSet<T> {
         {
             return AbortHandle::tokio(set.spawn(future));
         }
-        self.any().insert(spawn_through_handle(future))
+        let task = spawn_elsewhere(future);
+        self.any().insert(task)
     }
 
     /// Starts `future` as a task of that runtime.
@@ -147,7 +163,8 @@ impl<T: 'static> JoinSet<T> {
         {
             return AbortHandle::tokio(set.spawn_on(future, rt));
         }
-        self.any().insert(handle.spawn(future))
+        let task = handle.spawn(future);
+        self.any().insert(task)
     }
 
     /// Starts `future` as a task that stays on this thread.
@@ -159,16 +176,17 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        if Backend::is_tokio_current()
+        if local_set::is_entered() {
+            if let Some(set) = self.tokio_local() {
+                return AbortHandle::tokio(set.spawn_local(local_set::task(future)));
+            }
+        } else if Backend::is_tokio_current()
             && let Some(set) = self.tokio()
         {
-            return AbortHandle::tokio(if local_set::is_entered() {
-                set.spawn_local(local_set::task(future))
-            } else {
-                set.spawn_local(future)
-            });
+            return AbortHandle::tokio(set.spawn_local(future));
         }
-        self.any().insert(spawn_local(future))
+        let task = spawn_local(future);
+        self.any().insert(task)
     }
 
     /// Starts `future` as a task of that set of local tasks. It runs when `local_set` is polled.
@@ -177,14 +195,12 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        // Where Tokio is enabled, all sets of local tasks are its own.
-        if (Backend::is_tokio_current() || matches!(self.members, Members::Tokio(_)))
-            && let Some(set) = self.tokio()
-        {
+        if let Some(set) = self.tokio_local() {
             let future = local_set::task(future);
             return AbortHandle::tokio(set.spawn_local_on(future, &local_set.inner));
         }
-        self.any().insert(local_set.spawn_local(future))
+        let task = local_set.spawn_local(future);
+        self.any().insert(task)
     }
 
     /// Starts `job` on a thread where blocking harms nobody. Aborting it has no effect once it runs.
@@ -202,7 +218,8 @@ impl<T: 'static> JoinSet<T> {
         {
             return AbortHandle::tokio(set.spawn_blocking(job));
         }
-        self.any().insert(spawn_blocking(job))
+        let task = spawn_blocking(job);
+        self.any().insert(task)
     }
 
     /// Starts `job` on a thread of that runtime where blocking harms nobody.
@@ -217,7 +234,8 @@ impl<T: 'static> JoinSet<T> {
         {
             return AbortHandle::tokio(set.spawn_blocking_on(job, rt));
         }
-        self.any().insert(handle.spawn_blocking(job))
+        let task = handle.spawn_blocking(job);
+        self.any().insert(task)
     }
 
     /// Waits for the next task to end; `None` when the set is empty.
@@ -325,9 +343,9 @@ impl<T: 'static> JoinSet<T> {
 
 /// What the set of Tokio's tasks gave, which goes first since it takes no more, or else what the other gives.
 fn or_of<T, R>(
-    any: &mut CoreSet<T>,
+    any: &mut core_task::JoinSet<T>,
     tokio: Poll<Option<R>>,
-    poll: impl FnOnce(&mut CoreSet<T>) -> Poll<Option<R>>,
+    poll: impl FnOnce(&mut core_task::JoinSet<T>) -> Poll<Option<R>>,
 ) -> Poll<Option<R>> {
     match tokio {
         Poll::Ready(None) => poll(any),

@@ -24,6 +24,10 @@ impl<T> JoinSet<T> {
         never()
     }
 
+    pub(crate) fn insert(&mut self, _: crate::task::JoinHandle<T>) -> crate::task::AbortHandle {
+        never()
+    }
+
     pub(crate) fn spawn<F>(&mut self, _: F) -> AbortHandle {
         never()
     }
