@@ -106,6 +106,17 @@ async fn several(target: Target) -> io::Result<std::vec::IntoIter<SocketAddr>> {
     }
 }
 
+/// The first address of `target`.
+async fn first_of(target: Target) -> io::Result<SocketAddr> {
+    match target {
+        Target::Address(address) => Ok(address),
+        target => {
+            let first = several(target).await?.next();
+            first.ok_or_else(|| no_address("no addresses to send data to"))
+        }
+    }
+}
+
 fn no_address(message: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }

@@ -36,7 +36,7 @@ fn handles_have_few_words() {
         JoinHandle<[u64; 64]>: 2;
         AbortHandle: 3;
         Id: 1;
-        JoinSet<[u64; 64]>: 6;
+        JoinSet<[u64; 64]>: 8;
         Handle: 2;
         Runtime: 14;
         TcpListener: 7;

@@ -27,13 +27,10 @@ pub trait ToSocketAddrs {
     /// The addresses, or the name to resolve.
     fn target(&self) -> Target;
 
-    /// The address, where it is a single one that needs no resolution.
+    /// The address, where `self` is nothing else: it need not be copied then.
     #[inline]
-    fn address(&self) -> Option<SocketAddr> {
-        match self.target() {
-            Target::Address(address) => Some(address),
-            _ => None,
-        }
+    fn as_address(&self) -> Option<&SocketAddr> {
+        None
     }
 }
 
@@ -43,6 +40,11 @@ fn one(address: SocketAddr) -> Target {
 }
 
 impl ToSocketAddrs for SocketAddr {
+    #[inline]
+    fn as_address(&self) -> Option<&SocketAddr> {
+        Some(self)
+    }
+
     #[inline]
     fn target(&self) -> Target {
         one(*self)
@@ -135,6 +137,11 @@ impl ToSocketAddrs for Target {
 }
 
 impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
+    #[inline]
+    fn as_address(&self) -> Option<&SocketAddr> {
+        (**self).as_address()
+    }
+
     fn target(&self) -> Target {
         (**self).target()
     }

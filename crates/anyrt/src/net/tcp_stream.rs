@@ -56,7 +56,7 @@ impl TcpStream {
     pub async fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         // The runtime is current, so that no handle to it is needed.
         if Backend::is_tokio_current()
-            && let Some(address) = address.address()
+            && let Some(&address) = address.as_address()
         {
             let inner = Each::Tokio(tokio::net::connect(address).await?);
             return Ok(Self { inner });

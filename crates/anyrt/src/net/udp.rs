@@ -9,7 +9,7 @@ use anyrt_core::UdpSocket as _;
 use anyrt_core::net::ToSocketAddrs;
 use socket2::SockRef;
 
-use super::{no_address, several, sys};
+use super::{first_of, no_address, several, sys};
 use crate::backend::{Each, async_std, each, glommio, smol, tokio};
 use crate::runtime::Handle;
 
@@ -71,14 +71,15 @@ impl UdpSocket {
     /// # Cancel safety
     /// A dropped future has sent nothing.
     pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], target: A) -> io::Result<usize> {
-        let target = match target.address() {
+        let first;
+        let target = match target.as_address() {
             Some(address) => address,
             None => {
-                let first = several(target.target()).await?.next();
-                first.ok_or_else(|| no_address("no addresses to send data to"))?
+                first = first_of(target.target()).await?;
+                &first
             }
         };
-        each!(&self.inner, socket => socket.send_to(buf, target).await)
+        each!(&self.inner, socket => socket.send_to(buf, *target).await)
     }
 
     /// Receives one datagram and its sender; what does not fit into `buf` is cut off.

@@ -33,61 +33,24 @@ use crate::runtime::Handle;
 /// ```
 #[must_use = "dropping the set aborts its tasks"]
 pub struct JoinSet<T> {
-    members: Members<T>,
-}
-
-enum Members<T> {
-    None,
-    /// Tokio's own set costs its tasks least, but takes no others.
-    Tokio(tokio::join_set::JoinSet<T>),
-    Any(core_task::JoinSet<T>),
-    /// A task of another runtime has come to those of Tokio; none is added to these any more.
-    Both(Box<(tokio::join_set::JoinSet<T>, core_task::JoinSet<T>)>),
-}
-
-impl<T> Members<T> {
-    #[cold]
-    fn make_any(&mut self) {
-        let any = core_task::JoinSet::new();
-        *self = match std::mem::replace(self, Self::None) {
-            Self::Tokio(tokio) => Self::Both(Box::new((tokio, any))),
-            _ => Self::Any(any),
-        };
-    }
-
-    /// The sets that there are. What is Tokio's is called in one place only, so that the compiler takes it in there.
-    #[inline]
-    fn parts(
-        &mut self,
-    ) -> (
-        Option<&mut tokio::join_set::JoinSet<T>>,
-        Option<&mut core_task::JoinSet<T>>,
-    ) {
-        match self {
-            Self::None => (None, None),
-            Self::Tokio(set) => (Some(set), None),
-            Self::Any(set) => (None, Some(set)),
-            Self::Both(both) => (Some(&mut both.0), Some(&mut both.1)),
-        }
-    }
+    /// Tokio's own set costs its tasks least, but takes no others. It takes none any more once there is the other.
+    tokio: Option<tokio::join_set::JoinSet<T>>,
+    any: Option<core_task::JoinSet<T>>,
 }
 
 impl<T> JoinSet<T> {
     /// An empty set.
     pub const fn new() -> Self {
         Self {
-            members: Members::None,
+            tokio: None,
+            any: None,
         }
     }
 
     /// The number of tasks in the set: those that run, and those that ended but were not joined.
     pub fn len(&self) -> usize {
-        match &self.members {
-            Members::None => 0,
-            Members::Tokio(set) => set.len(),
-            Members::Any(set) => set.len(),
-            Members::Both(both) => both.0.len() + both.1.len(),
-        }
+        let tokio = self.tokio.as_ref().map_or(0, |set| set.len());
+        tokio + self.any.as_ref().map_or(0, |set| set.len())
     }
 
     /// Whether no task is in the set.
@@ -98,20 +61,16 @@ impl<T> JoinSet<T> {
     /// For a task of Tokio's, unless tasks of other runtimes are in the set.
     #[inline]
     fn tokio(&mut self) -> Option<&mut tokio::join_set::JoinSet<T>> {
-        if let Members::None = self.members {
-            self.members = Members::Tokio(tokio::join_set::JoinSet::new());
-        }
-        match &mut self.members {
-            Members::Tokio(set) => Some(set),
-            _ => None,
+        match self.any {
+            None => Some(self.tokio.get_or_insert_default()),
+            Some(_) => None,
         }
     }
 
     /// For a task of a `LocalSet`: where Tokio is enabled, it is one of Tokio's, whatever runtime is current.
     fn tokio_local(&mut self) -> Option<&mut tokio::join_set::JoinSet<T>> {
         let are_others_near = Backend::enabled().len() > 1 && !Backend::is_tokio_current();
-        let are_others_first = matches!(self.members, Members::None) && are_others_near;
-        if Backend::Tokio.is_enabled() && !are_others_first {
+        if Backend::Tokio.is_enabled() && (self.tokio.is_some() || !are_others_near) {
             self.tokio()
         } else {
             None
@@ -120,14 +79,7 @@ impl<T> JoinSet<T> {
 
     /// For a task of any runtime.
     fn any(&mut self) -> &mut core_task::JoinSet<T> {
-        if let Members::None | Members::Tokio(_) = self.members {
-            self.members.make_any();
-        }
-        match &mut self.members {
-            Members::Any(set) => set,
-            Members::Both(both) => &mut both.1,
-            _ => unreachable!("it was made above"),
-        }
+        self.any.get_or_insert_default()
     }
 }
 
@@ -262,20 +214,23 @@ impl<T: 'static> JoinSet<T> {
 
     /// As [`try_join_next`](Self::try_join_next), with the id of the task.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
-        let (tokio, any) = self.members.parts();
+        let tokio = self.tokio.as_mut();
         let joined = tokio.and_then(|set| set.try_join_next_with_id());
-        joined.or_else(|| lifted(|| any?.try_join_next_with_id()))
+        joined.or_else(|| {
+            let any = self.any.as_mut()?;
+            lifted(|| any.try_join_next_with_id())
+        })
     }
 
     /// Polls for the next task to end.
     #[inline]
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
-        let (tokio, any) = self.members.parts();
-        let joined = match tokio {
+        // Called in one place, so that the compiler takes it in here.
+        let joined = match &mut self.tokio {
             Some(set) => set.poll_join_next(cx),
             None => Poll::Ready(None),
         };
-        match any {
+        match &mut self.any {
             Some(any) => or_of(any, joined, |set| set.poll_join_next(cx)),
             None => joined,
         }
@@ -286,12 +241,11 @@ impl<T: 'static> JoinSet<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(Id, T), JoinError>>> {
-        let (tokio, any) = self.members.parts();
-        let joined = match tokio {
+        let joined = match &mut self.tokio {
             Some(set) => set.poll_join_next_with_id(cx),
             None => Poll::Ready(None),
         };
-        match any {
+        match &mut self.any {
             Some(any) => or_of(any, joined, |set| set.poll_join_next_with_id(cx)),
             None => joined,
         }
@@ -299,22 +253,20 @@ impl<T: 'static> JoinSet<T> {
 
     /// Asks all tasks to end. They stay in the set until they are joined.
     pub fn abort_all(&mut self) {
-        let (tokio, any) = self.members.parts();
-        if let Some(set) = tokio {
+        if let Some(set) = &mut self.tokio {
             set.abort_all();
         }
-        if let Some(set) = any {
+        if let Some(set) = &mut self.any {
             set.abort_all();
         }
     }
 
     /// Takes all tasks out of the set; they go on by themselves.
     pub fn detach_all(&mut self) {
-        let (tokio, any) = self.members.parts();
-        if let Some(set) = tokio {
+        if let Some(set) = &mut self.tokio {
             set.detach_all();
         }
-        if let Some(set) = any {
+        if let Some(set) = &mut self.any {
             set.detach_all();
         }
     }

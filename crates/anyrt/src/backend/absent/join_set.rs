@@ -12,10 +12,6 @@ use super::task::AbortHandle;
 absent!(JoinSet<T>);
 
 impl<T> JoinSet<T> {
-    pub(crate) fn new() -> Self {
-        never()
-    }
-
     pub(crate) fn len(&self) -> usize {
         never()
     }
@@ -75,6 +71,12 @@ impl<T> JoinSet<T> {
     }
 
     pub(crate) fn detach_all(&mut self) {
+        never()
+    }
+}
+
+impl<T> Default for JoinSet<T> {
+    fn default() -> Self {
         never()
     }
 }
