@@ -73,6 +73,7 @@ pub(crate) fn main(args: Args, function: ItemFn) -> Result<TokenStream> {
         vis,
         mut sig,
         block,
+        ..
     } = function;
     sig.asyncness = None;
     // Where the compiler reports that the last expression has not the type that is returned.
