@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::{Context, Poll};
 
 use super::coop::lifted;
@@ -308,6 +309,10 @@ fn or_of<T, R>(
         },
     }
 }
+
+// With whichever backends are enabled.
+impl<T> UnwindSafe for JoinSet<T> {}
+impl<T> RefUnwindSafe for JoinSet<T> {}
 
 impl<T> Default for JoinSet<T> {
     fn default() -> Self {
