@@ -44,18 +44,38 @@ struct Peer {
 
 /// Why a peer costs less, in `peers/reasons.toml`.
 #[derive(Deserialize)]
+struct Reasons {
+    reason: Vec<Reason>,
+    /// Where the native runtime is above the peer, too, and anyrt is not above native.
+    native: Why,
+}
+
+#[derive(Deserialize)]
 struct Reason {
     peers: Vec<String>,
     rows: Vec<String>,
     /// How many instructions anyrt may be above: more is a regression.
     above: f64,
+    #[serde(flatten)]
+    why: Why,
+}
+
+#[derive(Deserialize, PartialEq)]
+struct Why {
     why: String,
     why_zh: String,
 }
 
-#[derive(Deserialize)]
-struct Reasons {
-    reason: Vec<Reason>,
+impl Reasons {
+    fn of(&self, peer: &Peer, row: Row, [native, anyrt, counts]: [Counts; 3]) -> Option<&Why> {
+        let listed = self.reason.iter().find(|reason| {
+            reason.peers.contains(&peer.name) && reason.rows.iter().any(|name| name == row.name())
+        });
+        match listed {
+            Some(reason) => is_within(anyrt, counts, reason.above).then_some(&reason.why),
+            None => (!is_above(anyrt, native)).then_some(&self.native),
+        }
+    }
 }
 
 /// By the peer's place in the list, then by row.
@@ -69,7 +89,7 @@ pub(super) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let measured = probes.measure(&plan, &options.rows, 1);
     let figures = measure(&probes, &peers, &options.rows, 1)?;
 
-    let Reasons { reason: reasons } =
+    let reasons: Reasons =
         toml::from_str(&std::fs::read_to_string(crate::here("peers/reasons.toml"))?)?;
 
     let mut above = Vec::new();
@@ -136,7 +156,7 @@ fn build(backends: &[Backend]) -> Result<Vec<Peer>, Box<dyn Error>> {
         let feature = format!("{name}-{backend}");
         bar.set_message(format!("building {feature}"));
         let status = Command::new(crate::cargo())
-            .args(["build", "--quiet", "--locked", "--profile", "bench"])
+            .args(["build", "--quiet", "--profile", "bench"])
             .args(["--features", &feature, "--target-dir"])
             .arg(&target)
             .current_dir(&workspace)
@@ -215,7 +235,7 @@ fn is_absent(peer: &Peer, row: Row) -> bool {
 fn table(
     backend: Backend,
     peers: &[Peer],
-    reasons: &[Reason],
+    reasons: &Reasons,
     measured: &Measured,
     figures: &Figures,
     language: Language,
@@ -255,23 +275,17 @@ fn table(
                 text.push_str(" | —");
                 continue;
             };
-            let _ = write!(text, " | {}", cell(*counts));
             if !is_above(*anyrt, *counts) {
-                continue;
-            }
-            let known = reasons.iter().position(|reason| {
-                reason.peers.contains(&peers[peer].name)
-                    && reason.rows.iter().any(|name| name == row.name())
-            });
-            if let Some(known) = known {
-                let number = notes.iter().position(|note| *note == known);
+                let _ = write!(text, " | {}", cell(*counts));
+            } else if let Some(why) = reasons.of(&peers[peer], row, [*native, *anyrt, *counts]) {
+                let number = notes.iter().position(|note| *note == why);
                 let number = number.unwrap_or_else(|| {
-                    notes.push(known);
+                    notes.push(why);
                     notes.len() - 1
                 });
-                let _ = write!(text, " [{}]", number + 1);
-            }
-            if known.is_none_or(|known| !is_within(*anyrt, *counts, reasons[known].above)) {
+                let _ = write!(text, " | {} [{}]", cell(*counts), number + 1);
+            } else {
+                let _ = write!(text, " | **{}**", cell(*counts));
                 above.push(format!(
                     "{} on {backend}: {}, {} {}",
                     row.name(),
@@ -285,8 +299,8 @@ fn table(
     }
     for (number, note) in notes.into_iter().enumerate() {
         let why = match language {
-            Language::English => &reasons[note].why,
-            Language::Chinese => &reasons[note].why_zh,
+            Language::English => &note.why,
+            Language::Chinese => &note.why_zh,
         };
         let line = if number == 0 { "\n" } else { "" };
         let _ = writeln!(text, "{line}{}. {why}", number + 1);
