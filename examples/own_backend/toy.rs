@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyrt_async_io::net::{self, TcpListener, TcpStream, UdpSocket};
 use anyrt_core::channel::{Channel, queue};
 use anyrt_core::context::{Kind, Slot};
-use anyrt_core::executor::{Engine, Host, Owned, TaskHandle, local};
+use anyrt_core::executor::{Engine, Host, Owned, Role, TaskHandle, local};
 use anyrt_core::runtime::{Config, Owner};
 use anyrt_core::{Blocking, BuildError, LocalSpawner, Net, Spawner, Timer, coop};
 
@@ -39,7 +39,13 @@ impl Host for Parking {
         &CURRENT
     }
 
-    fn block_on<F: Future>(future: F) -> F::Output {
+    type Reactor = ();
+
+    fn reactor(_: &Config) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn block_on<F: Future>((): &(), _: Role, future: F) -> F::Output {
         struct Unpark {
             thread: Thread,
             woken: AtomicBool,

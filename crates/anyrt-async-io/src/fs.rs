@@ -19,7 +19,7 @@ pub fn from_std<H: Host>(std: std::fs::File, home: Option<Handle<H>>) -> File<H>
 }
 
 /// Carries out the operations of a file on the blocking pool.
-pub struct Disk<H> {
+pub struct Disk<H: Host> {
     home: Option<Handle<H>>,
 }
 
@@ -62,7 +62,7 @@ impl<H: Host> fs::Disk for Disk<H> {
     }
 }
 
-impl<H> fmt::Debug for Disk<H> {
+impl<H: Host> fmt::Debug for Disk<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Disk").finish_non_exhaustive()
     }

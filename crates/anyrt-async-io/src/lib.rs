@@ -1,16 +1,26 @@
-//! What the Smol and async-std backends of anyrt share: a runtime whose threads wait in [`async_io`], the reactor
-//! of both.
+//! What the Smol and async-std backends of anyrt share: a runtime whose workers wait in an epoll of their own, beside
+//! [`async_io`], the reactor of both.
 //!
 //! A backend says how a thread waits ([`anyrt_core::executor::Host`]) and is done; sockets, timers, files, handle
-//! and owner are here. Sockets and timers work on every thread, inside a runtime or not: the reactor is one per
-//! process and has a thread of its own.
+//! and owner are here. Sockets work on every thread, inside a runtime or not: where no worker turns their
+//! [`Reactor`](reactor::Reactor), the thread of async-io does. That thread also drives what is async-io's own.
 //!
-//! What else a socket or a descriptor is ready for is told by an epoll of ours on Linux and Android, and elsewhere by the
-//! reactor alone; see [`readiness`] for what that changes.
+//! That is on Linux and Android. Elsewhere, and with `--cfg anyrt_portable`, the threads wait in async-io; see
+//! [`readiness`] for what that changes.
 #![forbid(unsafe_code)]
 
 pub mod fs;
 pub mod net;
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(anyrt_portable)))]
+mod park;
+#[cfg_attr(
+    all(any(target_os = "linux", target_os = "android"), not(anyrt_portable)),
+    path = "reactor/epoll.rs"
+)]
+#[cfg_attr(
+    not(all(any(target_os = "linux", target_os = "android"), not(anyrt_portable))),
+    path = "reactor/portable.rs"
+)]
 pub mod reactor;
 pub mod readiness;
 pub mod runtime;

@@ -1,4 +1,4 @@
-//! Sockets: std's, made asynchronous by the reactor.
+//! Sockets: std's, non-blocking, with their readiness.
 
 mod tcp;
 mod udp;
@@ -22,19 +22,19 @@ impl<H: Host> Net for Handle<H> {
     type UdpSocket = UdpSocket;
 
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        TcpListener::from_std(listener)
+        TcpListener::watched(self.reactor(), listener)
     }
 
     fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        TcpStream::from_std(stream)
+        TcpStream::watched(self.reactor(), stream)
     }
 
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
-        UdpSocket::from_std(socket)
+        UdpSocket::watched(self.reactor(), socket)
     }
 
     async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect(address).await
+        TcpStream::connect_watched(self.reactor(), address).await
     }
 }
 
@@ -47,7 +47,7 @@ macro_rules! socket {
             /// # Errors
             /// As the reactor refuses to let go of it.
             pub fn into_std(self) -> io::Result<std::net::$socket> {
-                self.inner.into_inner().into_inner()
+                self.inner.into_inner()
             }
 
             /// The socket, for its options.

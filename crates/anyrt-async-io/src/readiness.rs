@@ -1,6 +1,6 @@
 //! Sockets and other descriptors with their readiness.
 //!
-//! On Linux and Android an epoll of ours watches them, elsewhere the reactor of async-io alone. `--cfg anyrt_portable`
+//! On Linux and Android the epoll of the runtime watches them, elsewhere the reactor of async-io alone. `--cfg anyrt_portable`
 //! in `RUSTFLAGS` chooses the latter on Linux as well, so that it is tested there.
 //!
 //! # What differs where there is no epoll
@@ -10,6 +10,14 @@
 
 #[cfg(unix)]
 mod async_fd;
+#[cfg_attr(
+    all(any(target_os = "linux", target_os = "android"), not(anyrt_portable)),
+    path = "readiness/socket.rs"
+)]
+#[cfg_attr(
+    not(all(any(target_os = "linux", target_os = "android"), not(anyrt_portable))),
+    path = "readiness/portable_socket.rs"
+)]
 mod socket;
 #[cfg_attr(
     all(any(target_os = "linux", target_os = "android"), not(anyrt_portable)),

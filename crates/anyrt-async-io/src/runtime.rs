@@ -12,13 +12,15 @@ use anyrt_core::executor::{self, Engine, Owned};
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
 use anyrt_core::time::clock::Clock;
 
-/// What differs between the runtimes that share this reactor.
-pub trait Host: executor::Host<Handle = Handle<Self>> {}
+use crate::reactor::Reactor;
 
-impl<H: executor::Host<Handle = Handle<H>>> Host for H {}
+/// What differs between the runtimes that share this reactor.
+pub trait Host: executor::Host<Handle = Handle<Self>, Reactor = Arc<Reactor>> {}
+
+impl<H: executor::Host<Handle = Handle<H>, Reactor = Arc<Reactor>>> Host for H {}
 
 /// A handle to a runtime. It does not keep the runtime alive; its [`Runtime`] does.
-pub struct Handle<H> {
+pub struct Handle<H: executor::Host> {
     engine: Arc<Engine<H>>,
 }
 
@@ -68,19 +70,25 @@ impl<H: Host> Handle<H> {
         self.engine.clock()
     }
 
+    /// What its workers wait in.
+    #[inline]
+    pub fn reactor(&self) -> &Arc<Reactor> {
+        self.engine.reactor()
+    }
+
     /// The executor behind it: its queue, its flavor, its blocking pool.
     pub fn engine(&self) -> &Arc<Engine<H>> {
         &self.engine
     }
 }
 
-impl<H> From<Arc<Engine<H>>> for Handle<H> {
+impl<H: executor::Host> From<Arc<Engine<H>>> for Handle<H> {
     fn from(engine: Arc<Engine<H>>) -> Self {
         Self { engine }
     }
 }
 
-impl<H> Clone for Handle<H> {
+impl<H: executor::Host> Clone for Handle<H> {
     fn clone(&self) -> Self {
         Self {
             engine: Arc::clone(&self.engine),
@@ -88,7 +96,7 @@ impl<H> Clone for Handle<H> {
     }
 }
 
-impl<H> fmt::Debug for Handle<H> {
+impl<H: executor::Host> fmt::Debug for Handle<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Handle").field(&self.engine).finish()
     }
@@ -123,7 +131,7 @@ impl<H: Host> Owner for Runtime<H> {
                 return Err(BuildError::Unsupported {
                     backend: H::KIND.name(),
                     option,
-                    why: "its reactor, async-io, takes 1024 events at once and lets nobody change that; leave it out",
+                    why: "its reactor takes all the events that there are; leave it out",
                 });
             }
         }

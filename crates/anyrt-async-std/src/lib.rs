@@ -1,5 +1,5 @@
 //! The async-std backend of anyrt: the run queue of `anyrt-core` on threads that are inside
-//! [`async_std::task::block_on`].
+//! [`async_std::task::block_on`] and wait in an epoll of the runtime.
 //!
 //! ```
 //! use anyrt_async_std::runtime::{Builder, Runtime};
@@ -25,7 +25,8 @@
 //! | no budget: a task that is always ready starves timers | a budget of 128 operations per poll |
 //! | nested `block_on` may deadlock | it panics and says why |
 //!
-//! async-std's own functions (`async_std::task::spawn`, `async_std::fs`, …) work beside it.
+//! async-std's own functions (`async_std::task::spawn`, `async_std::net`, …) work beside it. Their reactor, `async-io`, is
+//! turned by its own thread, so what they wait for costs a switch of threads more than natively.
 #![forbid(unsafe_code)]
 
 pub mod runtime;

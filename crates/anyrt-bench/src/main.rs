@@ -7,6 +7,8 @@
 
 #[cfg(target_os = "linux")]
 mod compare;
+#[cfg(target_os = "linux")]
+mod counts;
 mod docs;
 mod overhead;
 mod statistics;
@@ -22,6 +24,7 @@ Usage: anyrt-bench <command> [options]
 
   overhead   instructions and allocations of each operation, beside the native runtime
   compare    the four runtimes beside each other on this machine, with an HTML report
+  counts     system calls and switches of an echo server, natively and through anyrt
 
 `anyrt-bench <command> --help` tells the options.";
 
@@ -49,6 +52,10 @@ fn run() -> Result<(), Box<dyn Error>> {
         "overhead" => overhead::main(args),
         #[cfg(target_os = "linux")]
         "compare" => compare::main(args),
+        #[cfg(target_os = "linux")]
+        "counts" => counts::main(args),
+        #[cfg(target_os = "linux")]
+        "__serve" => counts::serve(rest(args)?.into_iter()),
         #[cfg(target_os = "linux")]
         "__work" => compare::work_child(rest(args)?.into_iter()),
         #[cfg(target_os = "linux")]

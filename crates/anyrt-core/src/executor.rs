@@ -22,8 +22,8 @@ mod shift;
 mod task;
 
 pub use blocking_pool::BlockingPool;
-pub use engine::{Engine, Host, Owned};
+pub use engine::{Engine, Host, Owned, Role};
 pub use local_set::LocalSet;
-pub use run_queue::{Run, RunQueue};
+pub use run_queue::{Run, RunQueue, Turns};
 pub use shift::{Shift, WorkerMetrics};
 pub use task::{Runnable, TaskAbortHandle, TaskHandle, Tasks};

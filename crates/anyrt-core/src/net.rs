@@ -18,7 +18,7 @@ mod udp;
 pub use addr::{Target, ToSocketAddrs};
 pub use bind::LISTEN_BACKLOG;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, into_split, reunite};
-pub use tcp::{TcpListener, TcpStream};
+pub use tcp::{TcpListener, TcpStream, connected};
 pub use udp::UdpSocket;
 
 /// Opens sockets and resolves names.

@@ -3,15 +3,17 @@
 mod common;
 
 use std::cell::RefCell;
-use std::future::{pending, poll_fn};
+use std::future::{Future, pending, poll_fn};
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 
 use anyrt_core::channel::queue::{bounded, unbounded};
 use anyrt_core::channel::{Receiver, Sender, UnboundedSender};
-use anyrt_core::executor::{RunQueue, TaskAbortHandle, local};
+use anyrt_core::executor::{Run, RunQueue, TaskAbortHandle, Turns, local};
+use anyrt_core::runtime::Config;
 use anyrt_core::task::yield_now;
 use anyrt_core::{AbortHandle, CancellationToken, JoinHandle};
 use common::{CountDrops, block_on, within_a_minute};
@@ -402,4 +404,74 @@ fn local_tasks_woken_at_the_end_of_their_scope_end_with_it() {
 #[should_panic(expected = "`spawn_local` needs a thread that is inside `block_on`")]
 fn spawn_local_outside_a_scope_says_what_to_do() {
     local::spawn_local(async {});
+}
+
+thread_local! {
+    /// Whom the reactor of this test has to wake.
+    static SEEN: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl std::task::Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// How often a second worker is woken when the first one gets so many events.
+fn wakes_of_the_other(events: usize) -> usize {
+    let turns = Turns {
+        begin: || SEEN.take().into_iter().for_each(Waker::wake),
+        over: || {},
+    };
+    let mut config = Config::default();
+    config.worker_threads = NonZeroUsize::new(2);
+    let queue = RunQueue::beside(&config, turns);
+    let polls = Arc::new(AtomicUsize::new(0));
+    for _ in 0..events {
+        let polls = Arc::clone(&polls);
+        queue.spawn(poll_fn(move |cx| {
+            polls.fetch_add(1, Ordering::SeqCst);
+            SEEN.with_borrow_mut(|seen| seen.push(cx.waker().clone()));
+            Poll::<()>::Pending
+        }));
+    }
+    let (here, other) = (Arc::new(Wakes::default()), Arc::new(Wakes::default()));
+    let wakers = [Waker::from(here), Waker::from(Arc::clone(&other))];
+    let [mut first, mut second] =
+        [0, 1].map(|index| Box::pin(queue.run_worker(index, pending::<()>())));
+    let poll = |worker: &mut std::pin::Pin<Box<Run<_>>>, waker| {
+        assert!(
+            worker
+                .as_mut()
+                .poll(&mut Context::from_waker(waker))
+                .is_pending()
+        );
+    };
+    // The tasks run and wait; then both workers sleep.
+    poll(&mut first, &wakers[0]);
+    let seen = SEEN.take();
+    poll(&mut second, &wakers[1]);
+    let before = other.0.load(Ordering::SeqCst);
+    SEEN.set(seen);
+    poll(&mut first, &wakers[0]);
+    assert_eq!(polls.load(Ordering::SeqCst), 2 * events);
+    let after = other.0.load(Ordering::SeqCst);
+    SEEN.take();
+    drop((first, second));
+    queue.drain();
+    after - before
+}
+
+#[test]
+fn a_lone_event_wakes_no_second_worker() {
+    assert_eq!(wakes_of_the_other(1), 0);
+}
+
+#[test]
+fn several_events_wake_a_second_worker() {
+    assert_eq!(wakes_of_the_other(2), 1);
 }

@@ -1,12 +1,15 @@
 //! How a thread of this backend waits; the rest is [`anyrt_async_io`].
 
 use std::future::Future;
+use std::io;
+use std::sync::Arc;
 use std::thread::LocalKey;
 use std::time::Instant;
 
-use anyrt_async_io::reactor;
+use anyrt_async_io::reactor::{self, Reactor};
 use anyrt_core::context::{Kind, Slot};
-use anyrt_core::executor::Host;
+use anyrt_core::executor::{Host, Role, Turns};
+use anyrt_core::runtime::Config;
 
 /// Smol, as features and `ANYRT_BACKEND` call it.
 pub static KIND: Kind = Kind::new("smol");
@@ -20,7 +23,7 @@ pub type Runtime = anyrt_async_io::runtime::Runtime<Smol>;
 /// Configures and builds a [`Runtime`].
 pub type Builder = anyrt_core::runtime::Builder<Runtime>;
 
-/// Threads that wait in [`async_io::block_on`].
+/// Workers that wait in a [`Reactor`] of the runtime.
 #[derive(Debug)]
 pub struct Smol;
 
@@ -36,17 +39,29 @@ impl Host for Smol {
         &CURRENT
     }
 
+    type Reactor = Arc<Reactor>;
+
+    fn reactor(_: &Config) -> io::Result<Arc<Reactor>> {
+        Reactor::new()
+    }
+
+    const TURNS: Turns = reactor::TURNS;
+
+    fn end(reactor: &Arc<Reactor>) {
+        reactor.end();
+    }
+
     const PAUSABLE: bool = true;
 
-    fn alarm(at: Instant) -> impl Future<Output = ()> {
-        reactor::alarm(at)
+    fn alarm(reactor: &Arc<Reactor>, at: Instant) -> impl Future<Output = ()> {
+        reactor::alarm(reactor, at)
     }
 
-    fn turn() -> impl Future<Output = ()> {
-        reactor::turn()
+    fn turn(reactor: &Arc<Reactor>) -> impl Future<Output = ()> {
+        reactor::turn(reactor)
     }
 
-    fn block_on<F: Future>(future: F) -> F::Output {
-        async_io::block_on(future)
+    fn block_on<F: Future>(reactor: &Arc<Reactor>, role: Role, future: F) -> F::Output {
+        reactor::block_on(reactor, role, future)
     }
 }

@@ -1,16 +1,19 @@
-//! TCP over `async_io::Async`.
+//! TCP: direct system calls once the socket is ready.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use anyrt_core::coop;
 use anyrt_core::error::ReuniteError;
 use anyrt_core::net::{self, OwnedReadHalf, OwnedWriteHalf, TcpStream as _};
-use async_io::Async;
+use anyrt_core::readiness::{Direction, Interest, Ready};
 use futures_io::{AsyncRead, AsyncWrite};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Type};
 
+use crate::reactor::Reactor;
 use crate::readiness::Socket;
 
 /// Accepts connections.
@@ -20,46 +23,43 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
-    /// Takes over a listening, non-blocking socket.
+    /// Takes over a listening, non-blocking socket, for no runtime in particular.
     ///
     /// # Errors
     /// As the reactor refuses it.
     pub fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
-        let inner = Socket::new(Async::new_nonblocking(socket)?);
+        Self::watched(Reactor::of_nobody()?, socket)
+    }
+
+    pub(super) fn watched(
+        reactor: &Arc<Reactor>,
+        socket: std::net::TcpListener,
+    ) -> io::Result<Self> {
+        let inner = Socket::new(reactor, socket, Ready::EMPTY)?;
         Ok(Self { inner })
     }
 
-    /// The listener inside.
-    pub fn as_inner(&self) -> &Async<std::net::TcpListener> {
-        self.inner.get()
+    /// The listener with its readiness.
+    pub fn as_inner(&self) -> &Socket<std::net::TcpListener> {
+        &self.inner
     }
 
-    /// Takes the listener out.
-    pub fn into_inner(self) -> Async<std::net::TcpListener> {
-        self.inner.into_inner()
-    }
-}
-
-impl TcpListener {
     /// Waits for a connection; of several tasks that poll, the last one is woken.
     ///
     /// # Errors
     /// As the system's `accept`.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        coop::charged(cx, |cx| {
-            let listener = self.inner.get();
-            loop {
-                match listener.get_ref().accept() {
-                    Ok((stream, peer)) => {
-                        let stream = Async::new(stream)?;
-                        return Poll::Ready(Ok((TcpStream::accepted(stream), peer)));
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) => return Poll::Ready(Err(error)),
-                }
-                ready!(listener.poll_readable(cx))?;
-            }
-        })
+        self.inner
+            .poll_io(cx, Direction::Read, |listener| self.accept(listener))
+    }
+
+    fn accept(&self, listener: &std::net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        // Often there is something to read already.
+        let ready = Ready::READABLE | Ready::WRITABLE;
+        let inner = Socket::new(self.inner.reactor(), stream, ready)?;
+        Ok((TcpStream { inner }, peer))
     }
 }
 
@@ -67,12 +67,12 @@ impl net::TcpListener for TcpListener {
     type Stream = TcpStream;
 
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (inner, peer) = coop::cooperative(self.inner.get().accept()).await?;
-        Ok((TcpStream::accepted(inner), peer))
+        let accept = |listener: &std::net::TcpListener| self.accept(listener);
+        self.inner.run(Interest::READABLE, accept).await
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.get().get_ref().local_addr()
+        self.inner.get().local_addr()
     }
 }
 
@@ -83,45 +83,54 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Takes over a connected, non-blocking socket.
+    /// Takes over a connected, non-blocking socket, for no runtime in particular.
     ///
     /// # Errors
     /// As the reactor refuses it.
     pub fn from_std(socket: std::net::TcpStream) -> io::Result<Self> {
-        let inner = Socket::new(Async::new_nonblocking(socket)?);
+        Self::watched(Reactor::of_nobody()?, socket)
+    }
+
+    pub(super) fn watched(reactor: &Arc<Reactor>, socket: std::net::TcpStream) -> io::Result<Self> {
+        let inner = Socket::new(reactor, socket, Ready::EMPTY)?;
         Ok(Self { inner })
     }
 
-    /// Connects to one address.
+    /// Connects to one address, for no runtime in particular.
     ///
     /// # Errors
     /// As the system's `connect`.
     pub async fn connect(address: SocketAddr) -> io::Result<Self> {
-        Async::<std::net::TcpStream>::connect(address)
-            .await
-            .map(Self::new)
+        Self::connect_watched(Reactor::of_nobody()?, address).await
     }
 
-    fn accepted(inner: Async<std::net::TcpStream>) -> Self {
-        Self {
-            inner: Socket::accepted(inner),
+    pub(super) async fn connect_watched(
+        reactor: &Arc<Reactor>,
+        address: SocketAddr,
+    ) -> io::Result<Self> {
+        let socket = socket2::Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        socket.set_nonblocking(true)?;
+        if let Err(error) = socket.connect(&address.into()) {
+            // Windows calls it the latter.
+            let under_way = error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error())
+                || error.kind() == io::ErrorKind::WouldBlock;
+            if !under_way {
+                return Err(error);
+            }
         }
+        let stream = Self::watched(reactor, socket.into())?;
+        let interest = Interest::WRITABLE | Interest::ERROR;
+        stream.inner.run(interest, net::connected).await?;
+        Ok(stream)
     }
 
-    fn new(inner: Async<std::net::TcpStream>) -> Self {
-        Self {
-            inner: Socket::new(inner),
-        }
-    }
-
-    /// The stream inside.
-    pub fn as_inner(&self) -> &Async<std::net::TcpStream> {
-        self.inner.get()
-    }
-
-    /// Takes the stream out.
-    pub fn into_inner(self) -> Async<std::net::TcpStream> {
-        self.inner.into_inner()
+    /// The stream with its readiness.
+    pub fn as_inner(&self) -> &Socket<std::net::TcpStream> {
+        &self.inner
     }
 }
 
@@ -130,27 +139,29 @@ impl net::TcpStream for TcpStream {
     type OwnedWriteHalf = OwnedWriteHalf<Self>;
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.get().get_ref().peer_addr()
+        self.inner.get().peer_addr()
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.get().get_ref().local_addr()
+        self.inner.get().local_addr()
     }
 
     fn nodelay(&self) -> io::Result<bool> {
-        self.inner.get().get_ref().nodelay()
+        self.inner.get().nodelay()
     }
 
     fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.inner.get().get_ref().set_nodelay(nodelay)
+        self.inner.get().set_nodelay(nodelay)
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.inner.get().get_ref().shutdown(how)
+        self.inner.get().shutdown(how)
     }
 
     async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        coop::cooperative(self.inner.get().peek(buf)).await
+        self.inner
+            .run(Interest::READABLE, |stream| stream.peek(buf))
+            .await
     }
 
     fn into_split(self) -> (Self::OwnedReadHalf, Self::OwnedWriteHalf) {
@@ -166,12 +177,15 @@ impl net::TcpStream for TcpStream {
 }
 
 impl AsyncRead for &TcpStream {
+    #[inline]
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        coop::charged(cx, |cx| Pin::new(&mut self.inner.get()).poll_read(cx, buf))
+        let len = buf.len();
+        let read = |mut stream: &std::net::TcpStream| stream.read(buf);
+        self.inner.poll_bytes(cx, Direction::Read, len, read)
     }
 
     fn poll_read_vectored(
@@ -179,19 +193,22 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        coop::charged(cx, |cx| {
-            Pin::new(&mut self.inner.get()).poll_read_vectored(cx, bufs)
-        })
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        let read = |mut stream: &std::net::TcpStream| stream.read_vectored(bufs);
+        self.inner.poll_bytes(cx, Direction::Read, len, read)
     }
 }
 
 impl AsyncWrite for &TcpStream {
+    #[inline]
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        coop::charged(cx, |cx| Pin::new(&mut self.inner.get()).poll_write(cx, buf))
+        let write = |mut stream: &std::net::TcpStream| stream.write(buf);
+        self.inner
+            .poll_bytes(cx, Direction::Write, buf.len(), write)
     }
 
     fn poll_write_vectored(
@@ -199,9 +216,9 @@ impl AsyncWrite for &TcpStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        coop::charged(cx, |cx| {
-            Pin::new(&mut self.inner.get()).poll_write_vectored(cx, bufs)
-        })
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        let write = |mut stream: &std::net::TcpStream| stream.write_vectored(bufs);
+        self.inner.poll_bytes(cx, Direction::Write, len, write)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

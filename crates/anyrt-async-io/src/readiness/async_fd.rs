@@ -4,16 +4,18 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anyrt_core::readiness::{self, Direction, Interest, Ready, Seen, observe};
 
 use super::watch::Watch;
+use crate::reactor::Reactor;
 use crate::runtime::{Handle, Host};
 
 /// A descriptor of any kind that the system can poll, non-blocking, with its readiness.
 ///
-/// The reactor is one per process, so the descriptor can be used on every thread and outlives every runtime.
+/// It can be used on every thread and outlives its runtime: async-io watches what no worker watches any more.
 pub struct AsyncFd<T: AsFd> {
     watch: Watch,
     // `None` only while it is taken out.
@@ -25,8 +27,8 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// # Errors
     /// The descriptor and the reason, as the system gives it, such as `EPERM` for a regular file.
-    pub fn new(fd: T, interest: Interest) -> Result<Self, (T, io::Error)> {
-        match Watch::start(fd.as_fd(), interest, Ready::EMPTY) {
+    pub fn new(reactor: &Arc<Reactor>, fd: T, interest: Interest) -> Result<Self, (T, io::Error)> {
+        match Watch::start(reactor, fd.as_fd(), interest, Ready::EMPTY) {
             Ok(watch) => Ok(Self {
                 watch,
                 fd: Some(fd),
@@ -127,6 +129,6 @@ impl<H: Host> readiness::Reactor for Handle<H> {
     type AsyncFd<T: AsFd> = AsyncFd<T>;
 
     fn async_fd<T: AsFd>(&self, fd: T, interest: Interest) -> Result<AsyncFd<T>, (T, io::Error)> {
-        AsyncFd::new(fd, interest)
+        AsyncFd::new(self.reactor(), fd, interest)
     }
 }

@@ -15,6 +15,8 @@ use async_io::{Async, Timer};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use crate::reactor::Reactor;
+
 /// After what time it is looked again for an error or out-of-band data, while there is something else to read: the
 /// reactor would tell of that again at once.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -43,6 +45,7 @@ struct Asked {
 
 impl Watch {
     pub(super) fn start(
+        _: &Arc<Reactor>,
         fd: BorrowedFd<'_>,
         interest: Interest,
         assumed: Ready,

@@ -2,112 +2,128 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Mutex;
+use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use anyrt_core::readiness::{self, Direction, Interest, Ready, observe};
-use async_io::Async;
-use once_cell::race::OnceBox;
-use rustix::fd::AsFd;
+use anyrt_core::readiness::{self, Direction, Event, Interest, Ready, observe};
 
 use super::watch::Watch;
+use crate::reactor::Reactor;
 
-/// A socket of async-io that tells its readiness to those who ask.
-///
-/// Reads and writes wait in async-io as ever; its readiness is watched from the first question on.
+/// A socket, watched for reading and writing from the beginning to the end.
 pub struct Socket<T: AsFd> {
+    watch: Watch,
     // `None` only while it is taken out.
-    inner: Option<Async<T>>,
-    // Few ask, so it takes little room.
-    watch: OnceBox<Watch>,
-    /// What those are told who ask first.
-    said: Ready,
+    socket: Option<T>,
 }
 
 impl<T: AsFd> Socket<T> {
-    /// With the readiness of `inner`.
-    pub fn new(inner: Async<T>) -> Self {
-        Self {
-            inner: Some(inner),
-            watch: OnceBox::new(),
-            said: Ready::EMPTY,
-        }
-    }
-
-    /// As [`new`](Self::new). Who asks is told that it is ready, until someone finds that it is not: an accepted stream
-    /// often has something to read.
-    pub fn accepted(inner: Async<T>) -> Self {
-        Self {
-            said: Ready::READABLE | Ready::WRITABLE,
-            inner: Some(inner),
-            watch: OnceBox::new(),
-        }
+    /// A non-blocking socket, which is taken for `ready` until someone finds that it is not.
+    ///
+    /// # Errors
+    /// As the system refuses to watch it.
+    pub fn new(reactor: &Arc<Reactor>, socket: T, ready: Ready) -> io::Result<Self> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        Ok(Self {
+            watch: Watch::start(reactor, socket.as_fd(), interest, ready)?,
+            socket: Some(socket),
+        })
     }
 
     /// The socket.
     #[inline]
-    pub fn get(&self) -> &Async<T> {
-        match &self.inner {
-            Some(inner) => inner,
+    pub fn get(&self) -> &T {
+        match &self.socket {
+            Some(socket) => socket,
             None => unreachable!("the socket leaves only with the handle"),
         }
     }
 
-    /// The socket alone.
-    pub fn into_inner(mut self) -> Async<T> {
+    /// The socket alone, non-blocking as it is.
+    ///
+    /// # Errors
+    /// None; the signature is that of every system.
+    pub fn into_inner(mut self) -> io::Result<T> {
         match self.unwatch() {
-            Some(inner) => inner,
+            Some(socket) => Ok(socket),
             None => unreachable!("the socket leaves only with the handle"),
         }
     }
 
-    fn unwatch(&mut self) -> Option<Async<T>> {
-        let inner = self.inner.take()?;
-        if let Some(watch) = self.watch.get() {
-            watch.end(inner.get_ref().as_fd());
-        }
-        Some(inner)
+    /// The reactor that watches it.
+    pub(crate) fn reactor(&self) -> &Arc<Reactor> {
+        self.watch.reactor()
+    }
+
+    fn unwatch(&mut self) -> Option<T> {
+        let socket = self.socket.take()?;
+        self.watch.end(socket.as_fd());
+        Some(socket)
+    }
+
+    /// Runs `operation` whenever the socket is ready, until it gives something else than
+    /// [`io::ErrorKind::WouldBlock`]; of several tasks that poll in `direction`, the last one is woken.
+    #[inline]
+    pub(crate) fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_with(cx, direction, operation, |_| false)
+    }
+
+    /// As [`poll_io`](Self::poll_io), for a byte stream: an operation on `len` bytes that moved fewer moved all that
+    /// there was, or all that there was room for, so the next one need not try in vain.
+    #[inline]
+    pub(crate) fn poll_bytes(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        len: usize,
+        operation: impl FnMut(&T) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(cx, direction, operation, |&moved| 0 < moved && moved < len)
     }
 
     #[inline]
-    fn watch(&self) -> io::Result<&Watch> {
-        match self.watch.get() {
-            Some(watch) => Ok(watch),
-            None => self.start(),
-        }
+    fn poll_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+        exhausted: impl FnOnce(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
+        let (socket, interest) = (self.get(), direction.interest());
+        let bind = || self.watch.bind(interest);
+        let attempt = |_: Event| operation(socket);
+        let source = self.watch.source();
+        source.poll(cx, direction, interest, bind, attempt, exhausted)
     }
 
-    #[cold]
-    fn start(&self) -> io::Result<&Watch> {
-        // One at a time: the second of two would be refused, since the socket is watched already.
-        static STARTING: Mutex<()> = Mutex::new(());
-
-        let starting = STARTING.lock();
-        let watch = match self.watch.get() {
-            Some(watch) => watch,
-            None => {
-                let interest = Interest::READABLE | Interest::WRITABLE;
-                let watch = Watch::start(self.get().get_ref().as_fd(), interest, self.said)?;
-                self.watch.get_or_init(|| Box::new(watch))
-            }
-        };
-        drop(starting);
-        watch.refresh();
-        Ok(watch)
+    /// As [`poll_io`](Self::poll_io), as a future of which there may be any number.
+    pub(crate) fn run<R>(
+        &self,
+        interest: Interest,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> impl Future<Output = io::Result<R>> {
+        let bind = move || self.watch.bind(interest);
+        let source = self.watch.source();
+        source.run(interest, bind, move |_| operation(self.get()))
     }
 }
 
 impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
     async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        let watch = self.watch()?;
-        let waiting = watch.source().wait(interest, || watch.bind(interest));
-        Ok(waiting.await?.ready())
+        let bind = || self.watch.bind(interest);
+        Ok(self.watch.source().wait(interest, bind).await?.ready())
     }
 
     fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
-        let (watch, interest) = (self.watch()?, direction.interest());
-        let bind = || watch.bind(interest);
-        let source = watch.source();
+        let interest = direction.interest();
+        let bind = || self.watch.bind(interest);
+        let source = self.watch.source();
         source
             .poll(cx, direction, interest, bind, observe, |_| false)
             .map_ok(drop)
@@ -118,17 +134,15 @@ impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
         interest: Interest,
         operation: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        self.watch()?.attempt(interest, operation)
+        self.watch.attempt(interest, operation)
     }
 
-    async fn async_io<R>(
+    fn async_io<R>(
         &self,
         interest: Interest,
         mut operation: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        let watch = self.watch()?;
-        let bind = || watch.bind(interest);
-        watch.source().run(interest, bind, |_| operation()).await
+    ) -> impl Future<Output = io::Result<R>> {
+        self.run(interest, move |_| operation())
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::{Future, pending, ready};
+use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::select;
 
-use super::{BlockingPool, RunQueue, TaskHandle, local, local_set};
+use super::{BlockingPool, RunQueue, TaskHandle, Turns, local, local_set};
 use crate::context::{self, Entered, Kind, Slot, SlotGuard};
 use crate::coop;
 use crate::error::BuildError;
@@ -32,27 +33,57 @@ pub trait Host: Sized + Send + Sync + 'static {
     /// Where a thread keeps its current runtime; a `thread_local!` of the backend.
     fn slot() -> &'static LocalKey<Slot<Self::Handle>>;
 
-    /// Runs `future` on this thread; waits in the reactor, or beside a thread that does.
-    fn block_on<F: Future>(future: F) -> F::Output;
+    /// What the threads of one engine wait in; `()` where it is one for all.
+    type Reactor: Send + Sync + 'static;
+
+    /// The reactor of an engine with these options.
+    ///
+    /// # Errors
+    /// As the system refuses it.
+    fn reactor(config: &Config) -> io::Result<Self::Reactor>;
+
+    /// Runs `future` on this thread, which waits as its role says.
+    fn block_on<F: Future>(reactor: &Self::Reactor, role: Role, future: F) -> F::Output;
+
+    /// What the reactor is told by workers; nothing where it has a thread of its own.
+    const TURNS: Turns = Turns {
+        begin: || {},
+        over: || {},
+    };
+
+    /// The engine has ended: nobody waits for timers any more.
+    fn end(reactor: &Self::Reactor) {
+        let _ = reactor;
+    }
 
     /// Whether the timers follow the [`Clock`] of an engine that has one, and [`alarm`](Self::alarm) and
     /// [`turn`](Self::turn) are there for it. Where not, a runtime that is to start paused fails to build.
     const PAUSABLE: bool = false;
 
     /// Waits until a moment of the system's time.
-    fn alarm(at: Instant) -> impl Future<Output = ()> {
-        let _ = at;
+    fn alarm(reactor: &Self::Reactor, at: Instant) -> impl Future<Output = ()> {
+        let _ = (reactor, at);
         pending()
     }
 
     /// Waits until everybody was woken for whom the reactor had an event when this was first polled.
-    fn turn() -> impl Future<Output = ()> {
+    fn turn(reactor: &Self::Reactor) -> impl Future<Output = ()> {
+        let _ = reactor;
         ready(())
     }
 }
 
+/// How a thread of an engine waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It runs tasks: it turns the reactor when it has none.
+    Worker,
+    /// It runs its own future alone, beside workers that turn the reactor.
+    Caller,
+}
+
 /// Runs tasks on worker threads, or on the thread that calls [`block_on`](Self::block_on).
-pub struct Engine<H> {
+pub struct Engine<H: Host> {
     id: Id,
     flavor: Flavor,
     name: Option<String>,
@@ -61,7 +92,7 @@ pub struct Engine<H> {
     /// On a runtime whose clock can be paused.
     clock: Option<Arc<Clock>>,
     workers: Latch,
-    host: std::marker::PhantomData<fn() -> H>,
+    reactor: H::Reactor,
 }
 
 impl<H: Host> Engine<H> {
@@ -82,6 +113,10 @@ impl<H: Host> Engine<H> {
             }
             clock => clock.filter(|_| H::PAUSABLE),
         };
+        let reactor = H::reactor(config).map_err(|source| BuildError::Io {
+            backend: H::KIND.name(),
+            source,
+        })?;
         let name = format!("anyrt-{}", H::KIND.name());
         let engine = Arc::new_cyclic(|weak: &std::sync::Weak<Self>| {
             let weak = weak.clone();
@@ -96,11 +131,11 @@ impl<H: Host> Engine<H> {
                 id: Id::next(),
                 flavor: config.flavor,
                 name: config.name.clone(),
-                queue: RunQueue::configured(config),
+                queue: RunQueue::beside(config, H::TURNS),
                 pool,
                 clock,
                 workers: Latch::default(),
-                host: std::marker::PhantomData,
+                reactor,
             }
         });
         let mut owned = Owned {
@@ -162,6 +197,12 @@ impl<H: Host> Engine<H> {
         &self.queue
     }
 
+    /// What its threads wait in.
+    #[inline]
+    pub fn reactor(&self) -> &H::Reactor {
+        &self.reactor
+    }
+
     /// The threads for blocking jobs.
     pub fn blocking_pool(&self) -> &BlockingPool {
         &self.pool
@@ -183,12 +224,17 @@ impl<H: Host> Engine<H> {
         let _current = self.make_current(context::drive(H::KIND));
         let scope = local::Scope::open();
         let root = scope.run_until(future);
+        let reactor = &self.reactor;
         match (self.flavor, &self.clock) {
-            (Flavor::MultiThread, _) => H::block_on(root),
-            (Flavor::CurrentThread, None) => H::block_on(self.queue.run_until(root)),
+            (Flavor::MultiThread, _) => H::block_on(reactor, Role::Caller, root),
+            (Flavor::CurrentThread, None) => {
+                H::block_on(reactor, Role::Worker, self.queue.run_until(root))
+            }
             (Flavor::CurrentThread, Some(clock)) => {
                 let driver = clock.drive();
-                H::block_on(driver.run(self.queue.run_until(root), H::alarm, H::turn))
+                let alarm = |at| H::alarm(reactor, at);
+                let all = driver.run(self.queue.run_until(root), alarm, || H::turn(reactor));
+                H::block_on(reactor, Role::Worker, all)
             }
         }
     }
@@ -224,7 +270,8 @@ impl<H: Host> Engine<H> {
             let _current = engine.make_current(context::drive(H::KIND));
             let ended = pin!(engine.queue.tasks().drained());
             let back = pin!(state.wait());
-            H::block_on(engine.queue.run_worker(index, select(ended, back)));
+            let work = engine.queue.run_worker(index, select(ended, back));
+            H::block_on(&engine.reactor, Role::Worker, work);
         }));
         substitute
     }
@@ -244,6 +291,7 @@ impl<H: Host> Engine<H> {
         if let Some(clock) = &self.clock {
             clock.timers().close();
         }
+        H::end(&self.reactor);
         self.pool.shutdown(left()) && tasks_ended
     }
 
@@ -263,7 +311,7 @@ impl<H: Host> Engine<H> {
     }
 }
 
-impl<H> Metrics for Engine<H> {
+impl<H: Host> Metrics for Engine<H> {
     fn id(&self) -> Id {
         self.id
     }
@@ -297,7 +345,7 @@ impl<H> Metrics for Engine<H> {
     }
 }
 
-impl<H> fmt::Debug for Engine<H> {
+impl<H: Host> fmt::Debug for Engine<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
             .field("flavor", &self.flavor)
@@ -362,7 +410,7 @@ impl<H: Host> Owned<H> {
         config: &Config,
         name: &str,
         index: usize,
-    ) -> std::io::Result<JoinHandle<()>> {
+    ) -> io::Result<JoinHandle<()>> {
         let engine = Arc::clone(&self.engine);
         let running = engine.workers.enter();
         let (pin, hooks) = (config.pin_workers, config.hooks.clone());
@@ -373,15 +421,17 @@ impl<H: Host> Owned<H> {
             let _running = running;
             placed.get_or_init(|| !pin || pin_to_core(index));
             let _current = engine.make_current(context::drive(H::KIND));
-            let queue = Arc::clone(&engine.queue);
             let _thread = hooks.enter();
-            H::block_on(queue.run_worker(index, queue.tasks().drained()));
+            let work = engine
+                .queue
+                .run_worker(index, engine.queue.tasks().drained());
+            H::block_on(&engine.reactor, Role::Worker, work);
         })?;
         if *started.wait() {
             Ok(thread)
         } else {
-            Err(std::io::Error::new(
-                std::io::ErrorKind::Unsupported,
+            Err(io::Error::new(
+                io::ErrorKind::Unsupported,
                 "the system did not let a worker thread be bound to a core (`pin_workers`)",
             ))
         }

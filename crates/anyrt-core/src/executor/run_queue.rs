@@ -41,8 +41,18 @@ pub struct RunQueue {
     turn: u32,
     /// See [`SHARED_FIRST`].
     shared_first: u32,
+    turns: Turns,
     hooks: ThreadHooks,
     metrics: Box<[WorkerMetrics]>,
+}
+
+/// For a reactor that is turned by the workers: when it has its turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Turns {
+    /// The worker is about to look for tasks. Who is woken here is queued with this worker, as far as there is room.
+    pub begin: fn(),
+    /// The worker has run as many tasks as may run in a row, and has more.
+    pub over: fn(),
 }
 
 thread_local! {
@@ -66,7 +76,17 @@ impl RunQueue {
 
     /// An empty queue for the workers of a runtime with these options.
     pub fn configured(config: &Config) -> Arc<Self> {
+        let nothing = Turns {
+            begin: || {},
+            over: || {},
+        };
+        Self::beside(config, nothing)
+    }
+
+    /// As [`configured`](Self::configured), beside a reactor that the workers turn.
+    pub fn beside(config: &Config, turns: Turns) -> Arc<Self> {
         Arc::new(Self {
+            turns,
             turn: config.event_interval.map_or(TURN, NonZeroU32::get),
             shared_first: config
                 .global_queue_interval
@@ -123,10 +143,12 @@ impl RunQueue {
 
     /// A future that works on the queue until `future` is ready. It never blocks; wake it and it goes on.
     pub fn run_until<F: Future>(self: &Arc<Self>, future: F) -> Run<F> {
-        self.run_worker(0, future)
+        let mut run = self.run_worker(0, future);
+        run.worker.brief = false;
+        run
     }
 
-    /// As [`run_until`](Self::run_until), as the worker of that number.
+    /// As [`run_until`](Self::run_until), as the worker of that number; a poll of `future` takes no time.
     ///
     /// # Panics
     /// When there is no worker of that number.
@@ -142,6 +164,8 @@ impl RunQueue {
                 index,
                 shift: Shift::default(),
                 sleeping: None,
+                searching: false,
+                brief: true,
                 ticks: 0,
                 next_victim: 0,
             },
@@ -204,6 +228,12 @@ impl RunQueue {
                 waker.wake();
             }
         }
+    }
+
+    /// Whether a task waits in any of the queues.
+    fn has_work(&self) -> bool {
+        let workers = self.workers.read().unwrap_or_else(PoisonError::into_inner);
+        !self.shared.is_empty() || workers.iter().any(|local| !local.is_empty())
     }
 
     fn address(&self) -> usize {
@@ -293,6 +323,10 @@ struct Worker {
     index: usize,
     shift: Shift,
     sleeping: Option<usize>,
+    /// Whether it slept, and is on its way to look for work: meanwhile nobody else is woken.
+    searching: bool,
+    /// Whether a poll of the future takes no time worth mentioning.
+    brief: bool,
     ticks: u32,
     next_victim: usize,
 }
@@ -304,8 +338,7 @@ impl Worker {
             match self.search() {
                 Some(runnable) => {
                     self.stop_sleeping();
-                    // Where one task was there may be more: let another worker look.
-                    self.queue.notify();
+                    self.stop_searching();
                     return Some(runnable);
                 }
                 // Look again after the waker is in place, so that no push falls in between.
@@ -350,6 +383,7 @@ impl Worker {
 
     /// Leaves the waker. Gives whether to search once more: at the first time, or when woken meanwhile.
     fn sleep(&mut self, waker: &Waker) -> bool {
+        self.searching = false;
         let mut sleepers = self.queue.lock_sleepers();
         let again = match self.sleeping {
             None => {
@@ -364,13 +398,29 @@ impl Worker {
         again
     }
 
+    /// Begins to look for work after a sleep. Until it has found some, or sleeps again, nobody else is woken for it.
     fn stop_sleeping(&mut self) {
         if let Some(id) = self.sleeping.take() {
-            let mut sleepers = self.queue.lock_sleepers();
-            sleepers.remove(id);
-            self.queue
-                .notified
-                .store(sleepers.is_notified(), Ordering::SeqCst);
+            self.queue.lock_sleepers().remove(id);
+            self.queue.notified.store(true, Ordering::SeqCst);
+            self.searching = true;
+        }
+    }
+
+    /// Has found work. What was queued meanwhile, and by whom ever, woke nobody: let another worker look for it.
+    fn stop_searching(&mut self) {
+        if !std::mem::take(&mut self.searching) {
+            return;
+        }
+        let is_notified = {
+            let sleepers = self.queue.lock_sleepers();
+            let is_notified = sleepers.is_notified();
+            self.queue.notified.store(is_notified, Ordering::SeqCst);
+            is_notified
+        };
+        // Stored before the queues are looked at: who pushes does the opposite, so one of the two sees the other.
+        if !is_notified && self.queue.has_work() {
+            self.queue.notify();
         }
     }
 }
@@ -378,24 +428,15 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.shift.end(&self.queue.metrics[self.index]);
-        if let Some(id) = self.sleeping.take() {
-            let mut sleepers = self.queue.lock_sleepers();
-            let woken = sleepers.remove(id);
-            self.queue
-                .notified
-                .store(sleepers.is_notified(), Ordering::SeqCst);
-            drop(sleepers);
-            // The wake-up was for work that this worker will not do: pass it on.
-            if woken {
-                self.queue.notify();
-            }
-        }
+        // Should it have been woken for work that it will not do, it passes that on in the end.
+        self.stop_sleeping();
         self.queue
             .write_workers()
             .retain(|worker| !Arc::ptr_eq(worker, &self.local));
         while let Ok(runnable) = self.local.pop() {
             let _ = self.queue.shared.push(runnable);
         }
+        self.stop_searching();
         self.queue.notify();
     }
 }
@@ -435,6 +476,12 @@ impl<F: Future> Future for Run<F> {
         let _current = CurrentWorker::enter(worker);
         let metrics = &worker.queue.metrics[worker.index];
         worker.shift.work(metrics, &worker.queue.hooks);
+        worker.stop_sleeping();
+        (worker.queue.turns.begin)();
+        if !worker.brief {
+            // Others may be needed while the future is polled.
+            worker.stop_searching();
+        }
         if let Poll::Ready(value) = this.future.poll(cx) {
             return Poll::Ready(value);
         }
@@ -447,6 +494,7 @@ impl<F: Future> Future for Run<F> {
             runnable.run();
         }
         // More to do, but the reactor first.
+        (worker.queue.turns.over)();
         cx.waker().wake_by_ref();
         Poll::Pending
     }

@@ -117,3 +117,19 @@ pub trait TcpStream:
         write: Self::OwnedWriteHalf,
     ) -> Result<Self, ReuniteError<Self::OwnedReadHalf, Self::OwnedWriteHalf>>;
 }
+
+/// For runtime authors: whether connecting has come to its end, and to which one; readiness alone may be a false alarm.
+///
+/// # Errors
+/// Those of connecting; [`io::ErrorKind::WouldBlock`] while it is under way.
+pub fn connected(stream: &std::net::TcpStream) -> io::Result<()> {
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    match stream.peer_addr() {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        result => result.map(drop),
+    }
+}

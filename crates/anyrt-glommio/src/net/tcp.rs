@@ -114,7 +114,7 @@ impl TcpStream {
         let stream = Self {
             io: AsyncFd::connecting(runtime, socket.into()),
         };
-        stream.io.run(WRITE, connected).await?;
+        stream.io.run(WRITE, net::connected).await?;
         Ok(stream)
     }
 
@@ -129,19 +129,6 @@ impl TcpStream {
     /// None; the signature is that of all backends.
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
         Ok(self.io.into_inner())
-    }
-}
-
-/// Whether connecting has come to its end, and to which one. Readiness alone may be a false alarm.
-fn connected(stream: &std::net::TcpStream) -> io::Result<()> {
-    if let Some(error) = stream.take_error()? {
-        return Err(error);
-    }
-    match stream.peer_addr() {
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-        result => result.map(drop),
     }
 }
 

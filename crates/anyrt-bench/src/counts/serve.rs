@@ -1,0 +1,148 @@
+//! The servers: the same echo on each runtime with so many workers.
+
+use std::future::pending;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyrt_bench::{Backend, Via};
+use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::Result;
+use crate::fail;
+
+static ANSWERS: AtomicU64 = AtomicU64::new(0);
+
+const ANY_PORT: &str = "127.0.0.1:0";
+
+/// The child that serves: `VIA BACKEND WORKERS`. Prints its address; at the end of its input, how often it answered.
+pub(crate) fn serve(mut args: impl Iterator<Item = String>) -> Result<()> {
+    let mut next = || args.next().ok_or_else(|| fail("an argument is missing"));
+    let (via, backend) = (next()?, next()?);
+    let workers: usize = next()?.parse()?;
+    let backend = Backend::parse(&backend).ok_or_else(|| fail("no such backend"))?;
+    std::thread::spawn(|| {
+        let ended = io::stdin().read_to_end(&mut Vec::new());
+        println!("{}", ANSWERS.load(Ordering::SeqCst));
+        std::process::exit(i32::from(ended.is_err()));
+    });
+    match (Via::parse(&via), backend) {
+        (Some(Via::Native), Backend::Tokio) => native_tokio(workers)?,
+        (Some(Via::Native), Backend::Smol) => native_smol(workers)?,
+        (Some(Via::Native), Backend::AsyncStd) => native_async_std()?,
+        (Some(Via::Native), Backend::Glommio) => native_glommio()?,
+        _ => through_anyrt(backend, workers)?,
+    }
+    Ok(())
+}
+
+fn started(address: SocketAddr) {
+    println!("{address}");
+}
+
+async fn echo<S>(mut stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut buffer = [0; 4096];
+    while let Ok(read) = stream.read(&mut buffer).await {
+        if read == 0 || stream.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+        ANSWERS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn through_anyrt(backend: Backend, workers: usize) -> Result<()> {
+    let runtime = anyrt::runtime::Builder::new_multi_thread()
+        .backend(backend.name().parse()?)
+        .worker_threads(workers)
+        .build()?;
+    let server = runtime.spawn(async {
+        let listener = anyrt::net::TcpListener::bind(ANY_PORT).await?;
+        started(listener.local_addr()?);
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            anyrt::spawn(echo(stream));
+        }
+    });
+    let served: io::Result<()> = runtime.block_on(server)?;
+    Ok(served?)
+}
+
+fn native_tokio(workers: usize) -> Result<()> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    async fn echo(mut stream: tokio::net::TcpStream) {
+        let mut buffer = [0; 4096];
+        while let Ok(read) = stream.read(&mut buffer).await {
+            if read == 0 || stream.write_all(&buffer[..read]).await.is_err() {
+                return;
+            }
+            ANSWERS.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()?;
+    let server = runtime.spawn(async {
+        let listener = tokio::net::TcpListener::bind(ANY_PORT).await?;
+        started(listener.local_addr()?);
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            tokio::spawn(echo(stream));
+        }
+    });
+    let served: io::Result<()> = runtime.block_on(server)?;
+    Ok(served?)
+}
+
+fn native_smol(workers: usize) -> Result<()> {
+    let executor: &smol::Executor<'static> = Box::leak(Box::default());
+    for _ in 1..workers {
+        std::thread::spawn(|| smol::block_on(executor.run(pending::<()>())));
+    }
+    let server = executor.spawn(async {
+        let listener = smol::net::TcpListener::bind(ANY_PORT).await?;
+        started(listener.local_addr()?);
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            executor.spawn(echo(stream)).detach();
+        }
+    });
+    let served: io::Result<()> = smol::block_on(executor.run(server));
+    Ok(served?)
+}
+
+fn native_async_std() -> Result<()> {
+    let server = async_std::task::spawn(async {
+        let listener = async_std::net::TcpListener::bind(ANY_PORT).await?;
+        started(listener.local_addr()?);
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            async_std::task::spawn(echo(stream));
+        }
+    });
+    let served: io::Result<()> = async_std::task::block_on(server);
+    Ok(served?)
+}
+
+fn native_glommio() -> Result<()> {
+    let executor = glommio::LocalExecutorBuilder::new(glommio::Placement::Unbound).make();
+    let executor = executor.map_err(|error| fail(error.to_string()))?;
+    executor.run(async {
+        let told = |error: glommio::GlommioError<()>| fail(error.to_string());
+        let listener = glommio::net::TcpListener::bind(ANY_PORT).map_err(told)?;
+        started(listener.local_addr().map_err(told)?);
+        loop {
+            let stream = listener.accept().await.map_err(told)?;
+            stream.set_nodelay(true).map_err(told)?;
+            glommio::spawn_local(echo(stream)).detach();
+        }
+    })
+}
