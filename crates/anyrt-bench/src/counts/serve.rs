@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyrt_bench::{Backend, Via};
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use rustix::thread::{CpuSet, sched_setaffinity};
+
 use super::Result;
 use crate::fail;
 
@@ -21,6 +23,9 @@ pub(crate) fn serve(mut args: impl Iterator<Item = String>) -> Result<()> {
     let (via, backend) = (next()?, next()?);
     let workers: usize = next()?.parse()?;
     let backend = Backend::parse(&backend).ok_or_else(|| fail("no such backend"))?;
+    let mut core = CpuSet::new();
+    core.set(0);
+    sched_setaffinity(None, &core)?;
     std::thread::spawn(|| {
         let ended = io::stdin().read_to_end(&mut Vec::new());
         println!("{}", ANSWERS.load(Ordering::SeqCst));
