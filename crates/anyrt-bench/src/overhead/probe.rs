@@ -255,7 +255,10 @@ impl Probes {
             .args([backend.name(), row.name(), &n.to_string()])
             // The native executor's threads: one, as everywhere.
             .env("ASYNC_STD_THREAD_COUNT", "1")
-            .env("SMOL_THREADS", "1");
+            .env("SMOL_THREADS", "1")
+            // Without bins that are emptied now and then: where they are, what an aligned block costs hangs on what
+            // happened to be allocated before, by hundreds of instructions.
+            .env("GLIBC_TUNABLES", "glibc.malloc.mxfast=0");
         let output = finish(command)?;
         let printed = String::from_utf8(output.stdout).ok()?;
         let (allocations, bytes) = printed.trim().split_once(' ')?;
