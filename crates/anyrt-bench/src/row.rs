@@ -22,13 +22,15 @@ pub enum Row {
     TcpVectored,
     Udp1K,
     SpawnBlocking,
+    FileRead,
+    FileWrite,
     JoinSet,
     Select4,
 }
 
 impl Row {
     /// In the order of the table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Spawn,
         Self::SpawnJoin,
         Self::Abort,
@@ -48,6 +50,8 @@ impl Row {
         Self::TcpVectored,
         Self::Udp1K,
         Self::SpawnBlocking,
+        Self::FileRead,
+        Self::FileWrite,
         Self::JoinSet,
         Self::Select4,
     ];
@@ -76,6 +80,11 @@ impl Row {
         }
     }
 
+    /// Whether another thread takes part, so that no two runs are alike.
+    pub const fn is_shared(self) -> bool {
+        matches!(self, Self::SpawnBlocking | Self::FileRead | Self::FileWrite)
+    }
+
     const fn about(self) -> (&'static str, &'static str, usize) {
         match self {
             Self::Spawn => ("spawn", "spawn, detached", 1000),
@@ -97,6 +106,8 @@ impl Row {
             Self::TcpVectored => ("tcp-vectored", "TCP round trip of 4 slices, vectored", 500),
             Self::Udp1K => ("udp-1k", "UDP round trip of 1 KB", 500),
             Self::SpawnBlocking => ("spawn-blocking", "spawn_blocking + join", 300),
+            Self::FileRead => ("file-read", "read 4 KB of a file", 300),
+            Self::FileWrite => ("file-write", "write 4 KB to a file", 300),
             Self::JoinSet => ("join-set", "JoinSet of 1,000 tasks", 2),
             Self::Select4 => ("select-4", "select! over 3 sleeps and a yield", 1000),
         }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 /// Ends the program, and says why.
@@ -51,6 +52,26 @@ impl Absent {
     }
 
     pub(crate) async fn recv<T>(&self, _: &mut PhantomData<T>) -> Option<T> {
+        absent()
+    }
+
+    pub(crate) async fn open(&self, _: &Path) -> Nothing {
+        absent()
+    }
+
+    pub(crate) async fn create(&self, _: &Path) -> Nothing {
+        absent()
+    }
+
+    pub(crate) async fn read_file(&self, _: &mut Nothing, _: &mut [u8]) {
+        absent()
+    }
+
+    pub(crate) async fn write_file(&self, _: &mut Nothing, _: &[u8]) {
+        absent()
+    }
+
+    pub(crate) async fn close(&self, _: Nothing) {
         absent()
     }
 

@@ -1,8 +1,12 @@
 //! Does one operation N times, generic: `probe-generic BACKEND ROW N`. Prints allocations and bytes, start-up included.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 use anyrt_bench::{Backend, Row};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[cfg(all(target_os = "linux", feature = "glommio"))]
+#[path = "../ring_wait.rs"]
+mod ring_wait;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;

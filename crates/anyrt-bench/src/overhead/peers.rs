@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::budget::GROWTH;
 use super::probe::{Build, Counts, Probe, Probes, in_parallel, spinner};
 use super::table::{DOCUMENTS, Language, whole};
-use super::{Measured, Options};
+use super::{Measured, Options, none_failed};
 use crate::{docs, fail};
 
 /// What anyrt may be above a peer, since the same source is laid out anew by every program: the larger of the two.
@@ -86,8 +86,9 @@ pub(super) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let plan: Vec<Probe> = backends.flat_map(of_backend).collect();
     let probes = Probes::build(&plan)?;
     let peers = build(&options.backends)?;
-    let measured = probes.measure(&plan, &options.rows, 1);
-    let figures = measure(&probes, &peers, &options.rows, 1)?;
+    let (measured, failures) = probes.measure(&plan, &options.rows, Probe::runs);
+    none_failed(&failures)?;
+    let figures = measure(&probes, &peers, &options.rows)?;
 
     let reasons: Reasons =
         toml::from_str(&std::fs::read_to_string(crate::here("peers/reasons.toml"))?)?;
@@ -189,12 +190,7 @@ fn versions(lock: PathBuf) -> Result<Vec<(String, String)>, Box<dyn Error>> {
         .collect())
 }
 
-fn measure(
-    probes: &Probes,
-    peers: &[Peer],
-    rows: &[Row],
-    times: usize,
-) -> Result<Figures, Box<dyn Error>> {
+fn measure(probes: &Probes, peers: &[Peer], rows: &[Row]) -> Result<Figures, Box<dyn Error>> {
     let jobs: Vec<(usize, Row)> = (0..peers.len())
         .flat_map(|peer| rows.iter().map(move |row| (peer, *row)))
         .collect();
@@ -206,13 +202,16 @@ fn measure(
         if is_absent(peer, row) {
             return;
         }
-        let times = times * Probe::native(peer.backend).runs();
+        let times = Probe::native(peer.backend).runs(row);
         match probes.slope(&peer.program, peer.backend, row, times) {
-            Some(counts) => {
+            Ok(counts) => {
                 let mut figures = figures.lock().expect("no thread panics");
                 figures.insert((index, row as usize), counts);
             }
-            None => failed.lock().expect("no thread panics").push(what),
+            Err(why) => {
+                let mut failed = failed.lock().expect("no thread panics");
+                failed.push(format!("{what}: {why}"));
+            }
         }
     });
     let failed = failed.into_inner().expect("no thread panics");

@@ -14,6 +14,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Measured;
 use crate::fail;
 
+/// How long one run may take: some hundred times what it takes on a machine with nothing else to do.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Which backends are enabled in a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Build {
@@ -48,9 +51,10 @@ impl Probe {
     }
 
     /// How many runs are compared. Where the reactor is looked at after a time, not after a number of polls, one run
-    /// does so more often than another.
-    pub(crate) const fn runs(self) -> usize {
+    /// does so more often than another; and where another thread takes part, no two runs are alike.
+    pub(crate) const fn runs(self, row: Row) -> usize {
         match self.backend {
+            _ if row.is_shared() => 5,
             Backend::Tokio => 1,
             _ => 3,
         }
@@ -60,8 +64,16 @@ impl Probe {
         (self.backend as usize, self.build, self.via as usize)
     }
 
+    /// Only the facade's code depends on what is enabled: the other two are one program for all runtimes.
+    const fn set(self) -> Build {
+        match self.via {
+            Via::Facade => self.build,
+            Via::Native | Via::Generic => Build::All,
+        }
+    }
+
     fn features(self) -> String {
-        match self.build {
+        match self.set() {
             Build::Alone => self.backend.name().to_owned(),
             Build::All => Backend::ALL
                 .iter()
@@ -72,7 +84,7 @@ impl Probe {
     }
 
     fn file(self) -> String {
-        match self.build {
+        match self.set() {
             Build::Alone => format!("{}-{}", self.backend, self.via),
             Build::All => format!("all-{}", self.via),
         }
@@ -125,6 +137,20 @@ impl Counts {
     }
 }
 
+/// A row that has no figures.
+pub(crate) struct Failure {
+    pub(crate) probe: Probe,
+    pub(crate) row: Row,
+    why: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { probe, row, why } = self;
+        write!(f, "{} on {probe}: {why}", row.name())
+    }
+}
+
 /// The programs, built.
 pub(crate) struct Probes {
     directory: PathBuf,
@@ -137,16 +163,13 @@ impl Probes {
         let target = crate::target_directory()?.join("overhead");
         let directory = target.join("probes");
         std::fs::create_dir_all(&directory)?;
-        let sets: BTreeSet<(Build, String)> = plan
-            .iter()
-            .map(|probe| (probe.build, probe.features()))
-            .collect();
+        let sets: BTreeSet<String> = plan.iter().map(|probe| probe.features()).collect();
         let bar = spinner(sets.len());
-        for (build, features) in sets {
+        for features in sets {
             bar.set_message(format!("building the probes with {features}"));
             let of_set: Vec<&Probe> = plan
                 .iter()
-                .filter(|probe| (probe.build, probe.features()) == (build, features.clone()))
+                .filter(|probe| probe.features() == features)
                 .collect();
             let programs: BTreeSet<String> = of_set
                 .iter()
@@ -174,7 +197,9 @@ impl Probes {
                 cargo.args(["--bin", program]);
             }
             if !cargo.status()?.success() {
-                return Err(fail(format!("the probes with {features} do not build")));
+                let programs: Vec<String> = programs.into_iter().collect();
+                let programs = programs.join(", ");
+                return Err(fail(format!("{programs} with {features} do not build")));
             }
             for probe in of_set {
                 let built = target.join("release").join(format!("probe-{}", probe.via));
@@ -194,24 +219,36 @@ impl Probes {
         self.valgrind
     }
 
-    /// Measures every row on every probe; each run `times` as often as usual.
-    pub(crate) fn measure(&self, plan: &[Probe], rows: &[Row], times: usize) -> Measured {
+    /// Measures every row on every probe, each in as many runs as `runs` says.
+    pub(crate) fn measure(
+        &self,
+        plan: &[Probe],
+        rows: &[Row],
+        runs: impl Fn(Probe, Row) -> usize + Sync,
+    ) -> (Measured, Vec<Failure>) {
         let jobs: Vec<(Probe, Row)> = plan
             .iter()
             .flat_map(|probe| rows.iter().map(|row| (*probe, *row)))
             .collect();
-        let measured = Mutex::new(Measured::new());
+        let (measured, failures) = (Mutex::new(Measured::new()), Mutex::new(Vec::new()));
         in_parallel(&jobs, |bar, &(probe, row)| {
             bar.set_message(format!("{}, {probe}", row.name()));
             let program = self.directory.join(probe.file());
-            if let Some(counts) = self.slope(&program, probe.backend, row, times * probe.runs()) {
-                let mut measured = measured.lock().expect("no thread panics");
-                measured.insert((probe, row as usize), counts);
-            } else {
-                bar.println(format!("{} failed on {probe}", row.name()));
+            match self.slope(&program, probe.backend, row, runs(probe, row)) {
+                Ok(counts) => {
+                    let mut measured = measured.lock().expect("no thread panics");
+                    measured.insert((probe, row as usize), counts);
+                }
+                Err(why) => {
+                    let failure = Failure { probe, row, why };
+                    failures.lock().expect("no thread panics").push(failure);
+                }
             }
         });
-        measured.into_inner().expect("no thread panics")
+        (
+            measured.into_inner().expect("no thread panics"),
+            failures.into_inner().expect("no thread panics"),
+        )
     }
 
     /// What one operation adds: from the least of some short runs to the least of some long ones.
@@ -221,16 +258,18 @@ impl Probes {
         backend: Backend,
         row: Row,
         times: usize,
-    ) -> Option<Counts> {
+    ) -> Result<Counts, String> {
         let n = row.count();
         let least = |n| {
-            (0..times)
-                .filter_map(|_| self.run(program, backend, row, n))
-                .reduce(Counts::least)
+            let mut least = self.run(program, backend, row, n)?;
+            for _ in 1..times {
+                least = least.least(self.run(program, backend, row, n)?);
+            }
+            Ok::<Counts, String>(least)
         };
         let (once, thrice) = (least(n)?, least(3 * n)?);
         let per_operation = |once: f64, thrice: f64| (thrice - once) / (2 * n) as f64;
-        Some(Counts {
+        Ok(Counts {
             instructions: once
                 .instructions
                 .zip(thrice.instructions)
@@ -241,7 +280,7 @@ impl Probes {
     }
 
     /// The totals of one run, which under valgrind counts allocations, too.
-    fn run(&self, program: &Path, backend: Backend, row: Row, n: usize) -> Option<Counts> {
+    fn run(&self, program: &Path, backend: Backend, row: Row, n: usize) -> Result<Counts, String> {
         let mut command = if self.valgrind {
             let mut valgrind = Command::new("valgrind");
             valgrind
@@ -260,16 +299,20 @@ impl Probes {
             // happened to be allocated before, by hundreds of instructions.
             .env("GLIBC_TUNABLES", "glibc.malloc.mxfast=0");
         let output = finish(command)?;
-        let printed = String::from_utf8(output.stdout).ok()?;
-        let (allocations, bytes) = printed.trim().split_once(' ')?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let unread = || format!("it printed {printed:?}");
+        let (allocations, bytes) = printed.trim().split_once(' ').ok_or_else(unread)?;
         let report = String::from_utf8_lossy(&output.stderr);
         let collected = report
             .lines()
-            .find_map(|line| line.split("Collected :").nth(1));
-        Some(Counts {
-            instructions: collected.and_then(|total| total.trim().parse().ok()),
-            allocations: allocations.parse().ok()?,
-            bytes: bytes.parse().ok()?,
+            .find_map(|line| line.split("Collected :").nth(1)?.trim().parse().ok());
+        if self.valgrind && collected.is_none() {
+            return Err(format!("valgrind reports no count: {}", report.trim()));
+        }
+        Ok(Counts {
+            instructions: collected,
+            allocations: allocations.parse().map_err(|_| unread())?,
+            bytes: bytes.parse().map_err(|_| unread())?,
         })
     }
 }
@@ -291,26 +334,45 @@ pub(crate) fn in_parallel<J: Sync>(jobs: &[J], work: impl Fn(&ProgressBar, &J) +
     bar.finish_and_clear();
 }
 
-/// Waits for the program; `None` when it fails, or hangs, as a lost wake-up would make it.
-fn finish(mut command: Command) -> Option<Output> {
-    const PATIENCE: Duration = Duration::from_secs(60);
+/// Waits for the program, and ends it when it hangs, as a lost wake-up would make it.
+fn finish(mut command: Command) -> Result<Output, String> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .ok()?;
+        .map_err(|error| format!("it does not start: {error}"))?;
     let deadline = Instant::now() + PATIENCE;
+    let mut hangs = false;
     // What they print fits into a pipe, so they never wait for a reader.
-    while child.try_wait().ok()?.is_none() {
-        if Instant::now() > deadline {
+    while child
+        .try_wait()
+        .map_err(|error| error.to_string())?
+        .is_none()
+    {
+        if !hangs && Instant::now() > deadline {
+            hangs = true;
             // Valgrind takes no other signal while its program waits.
-            child.kill().ok()?;
+            child.kill().map_err(|error| error.to_string())?;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    let output = child.wait_with_output().ok()?;
-    output.status.success().then_some(output)
+    let output = child
+        .wait_with_output()
+        .map_err(|error| error.to_string())?;
+    if hangs {
+        return Err(format!("it hung, and was ended after {PATIENCE:?}"));
+    }
+    if !output.status.success() {
+        let report = String::from_utf8_lossy(&output.stderr);
+        // Not what valgrind says about itself.
+        let said: Vec<&str> = report
+            .lines()
+            .filter(|line| !line.starts_with("=="))
+            .collect();
+        return Err(format!("{}: {}", output.status, said.join(" ").trim()));
+    }
+    Ok(output)
 }
 
 pub(crate) fn spinner(length: usize) -> ProgressBar {

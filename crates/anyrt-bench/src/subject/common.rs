@@ -1,6 +1,7 @@
 //! What the operations are made of, beside the runtime.
 
 use std::future::{Future, poll_fn};
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,11 @@ pub(crate) async fn poll_once<F: Future>(future: F) {
         Poll::Ready(())
     })
     .await;
+}
+
+/// A file of this process.
+pub(crate) fn scratch_file() -> PathBuf {
+    std::env::temp_dir().join(format!("anyrt-overhead-{}", std::process::id()))
 }
 
 /// A turn that two tasks give each other.

@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::io::IoSlice;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
+use anyrt::fs::File;
 use anyrt::io::{AsyncReadExt, AsyncWriteExt};
 use anyrt::net::{TcpListener, TcpStream, UdpSocket};
 use anyrt::runtime::{Builder, Runtime};
@@ -180,6 +182,26 @@ impl Rt {
 
     pub async fn join_blocking<T>(&self, task: JoinHandle<T>) -> T {
         task.await.unwrap()
+    }
+
+    pub async fn open(&self, path: &Path) -> File {
+        File::open(path).await.unwrap()
+    }
+
+    pub async fn create(&self, path: &Path) -> File {
+        File::create(path).await.unwrap()
+    }
+
+    pub async fn read_file(&self, file: &mut File, buffer: &mut [u8]) {
+        file.read_exact(buffer).await.unwrap();
+    }
+
+    pub async fn write_file(&self, file: &mut File, buffer: &[u8]) {
+        file.write_all(buffer).await.unwrap();
+    }
+
+    pub async fn close(&self, mut file: File) {
+        file.flush().await.unwrap();
     }
 
     pub fn join_set<T: Send + 'static>(&self) -> JoinSet<T> {

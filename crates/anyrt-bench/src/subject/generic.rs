@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::IoSlice;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyrt_core::channel::{Receiver as _, Sender as _};
@@ -14,7 +15,7 @@ use anyrt_core::{
 };
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Handle, Owner, place};
+use super::{File, Handle, Owner, from_std, place};
 use crate::subject::Backend;
 use crate::subject::common::HOUR;
 
@@ -155,6 +156,26 @@ impl Rt {
 
     pub async fn join_blocking<T: Send + 'static>(&self, task: Task<T>) -> T {
         task.await.unwrap()
+    }
+
+    pub async fn open(&self, path: &Path) -> File {
+        from_std(std::fs::File::open(path).unwrap(), Some(self.0.clone()))
+    }
+
+    pub async fn create(&self, path: &Path) -> File {
+        from_std(std::fs::File::create(path).unwrap(), Some(self.0.clone()))
+    }
+
+    pub async fn read_file(&self, file: &mut File, buffer: &mut [u8]) {
+        file.read_exact(buffer).await.unwrap();
+    }
+
+    pub async fn write_file(&self, file: &mut File, buffer: &[u8]) {
+        file.write_all(buffer).await.unwrap();
+    }
+
+    pub async fn close(&self, mut file: File) {
+        file.flush().await.unwrap();
     }
 
     pub fn join_set<T: Send + 'static>(&self) -> JoinSet<T, Task<T>> {

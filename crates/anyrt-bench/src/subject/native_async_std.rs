@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::io::IoSlice;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use async_std::channel;
+use async_std::fs::File;
 use async_std::net::{TcpListener, TcpStream, UdpSocket};
 use async_std::prelude::*;
 use async_std::stream::{Interval, interval};
@@ -166,6 +168,26 @@ impl Rt {
 
     pub async fn join_blocking<T>(&self, task: JoinHandle<T>) -> T {
         task.await
+    }
+
+    pub async fn open(&self, path: &Path) -> File {
+        File::open(path).await.unwrap()
+    }
+
+    pub async fn create(&self, path: &Path) -> File {
+        File::create(path).await.unwrap()
+    }
+
+    pub async fn read_file(&self, file: &mut File, buffer: &mut [u8]) {
+        file.read_exact(buffer).await.unwrap();
+    }
+
+    pub async fn write_file(&self, file: &mut File, buffer: &[u8]) {
+        file.write_all(buffer).await.unwrap();
+    }
+
+    pub async fn close(&self, mut file: File) {
+        file.flush().await.unwrap();
     }
 
     pub fn join_set<T: Send + 'static>(&self) -> FuturesUnordered<JoinHandle<T>> {

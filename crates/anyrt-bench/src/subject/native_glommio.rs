@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::io::IoSlice;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use glommio::channels::local_channel::{self, LocalReceiver, LocalSender};
+use glommio::io::BufferedFile;
 use glommio::net::{TcpListener, TcpStream, UdpSocket};
 use glommio::timer::{self, Interval};
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement, Task, executor};
@@ -167,6 +169,32 @@ impl Rt {
 
     pub async fn join_blocking<T>(&self, task: impl Future<Output = T>) -> T {
         task.await
+    }
+
+    pub async fn open(&self, path: &Path) -> (BufferedFile, u64) {
+        (BufferedFile::open(path).await.unwrap(), 0)
+    }
+
+    pub async fn create(&self, path: &Path) -> (BufferedFile, u64) {
+        (BufferedFile::create(path).await.unwrap(), 0)
+    }
+
+    pub async fn read_file(&self, file: &mut (BufferedFile, u64), buffer: &mut [u8]) {
+        let (file, position) = file;
+        let read = file.read_at(*position, buffer.len()).await.unwrap();
+        buffer.copy_from_slice(&read);
+        *position += buffer.len() as u64;
+    }
+
+    pub async fn write_file(&self, file: &mut (BufferedFile, u64), buffer: &[u8]) {
+        let (file, position) = file;
+        let written = file.write_at(buffer.to_vec(), *position).await.unwrap();
+        assert_eq!(written, buffer.len());
+        *position += written as u64;
+    }
+
+    pub async fn close(&self, file: (BufferedFile, u64)) {
+        file.0.close().await.unwrap();
     }
 
     pub fn join_set<T: 'static>(&self) -> FuturesUnordered<Task<T>> {

@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::io::IoSlice;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
+use smol::fs::File;
 use smol::net::{TcpListener, TcpStream, UdpSocket};
 use smol::prelude::*;
 use smol::{Executor, Task, Timer, channel};
@@ -166,6 +168,26 @@ impl Rt {
 
     pub async fn join_blocking<T>(&self, task: Task<T>) -> T {
         task.await
+    }
+
+    pub async fn open(&self, path: &Path) -> File {
+        File::open(path).await.unwrap()
+    }
+
+    pub async fn create(&self, path: &Path) -> File {
+        File::create(path).await.unwrap()
+    }
+
+    pub async fn read_file(&self, file: &mut File, buffer: &mut [u8]) {
+        file.read_exact(buffer).await.unwrap();
+    }
+
+    pub async fn write_file(&self, file: &mut File, buffer: &[u8]) {
+        file.write_all(buffer).await.unwrap();
+    }
+
+    pub async fn close(&self, mut file: File) {
+        file.flush().await.unwrap();
     }
 
     pub fn join_set<T: Send + 'static>(&self) -> FuturesUnordered<Task<T>> {

@@ -11,7 +11,7 @@ use futures_util::future::join;
 use super::{Host, Rt};
 use crate::row::Row;
 use crate::subject::Backend;
-use crate::subject::common::{HOUR, Turn, poll_once};
+use crate::subject::common::{HOUR, Turn, poll_once, scratch_file};
 
 /// Does the row's operation `n` times on a runtime of its own.
 pub fn run(backend: Backend, row: Row, n: usize) {
@@ -40,6 +40,8 @@ pub fn repeat(host: &Host, row: Row, n: usize) {
         Row::TcpVectored => host.run(move |rt| tcp_vectored(rt, n)),
         Row::Udp1K => host.run(move |rt| udp(rt, n)),
         Row::SpawnBlocking => host.run(move |rt| spawn_blocking(rt, n)),
+        Row::FileRead => host.run(move |rt| file_read(rt, n)),
+        Row::FileWrite => host.run(move |rt| file_write(rt, n)),
         Row::JoinSet => host.run(move |rt| join_set(rt, n)),
         Row::Select4 => host.run(move |rt| select_4(rt, n)),
     }
@@ -211,6 +213,34 @@ async fn spawn_blocking(rt: Rt, n: usize) {
     for i in 0..n {
         assert_eq!(rt.join_blocking(rt.spawn_blocking(move || i)).await, i);
     }
+}
+
+const BLOCK: usize = 4096;
+
+/// One block after the other, of a file that is all hole, so that no disk is read.
+async fn file_read(rt: Rt, n: usize) {
+    let path = scratch_file();
+    let hole = std::fs::File::create(&path).unwrap();
+    hole.set_len((n * BLOCK) as u64).unwrap();
+    let mut file = rt.open(&path).await;
+    std::fs::remove_file(&path).unwrap();
+    let mut buffer = vec![7; BLOCK];
+    for _ in 0..n {
+        rt.read_file(&mut file, &mut buffer).await;
+    }
+    rt.close(file).await;
+}
+
+/// One block after the other; the last one is waited for.
+async fn file_write(rt: Rt, n: usize) {
+    let path = scratch_file();
+    let mut file = rt.create(&path).await;
+    std::fs::remove_file(&path).unwrap();
+    let buffer = vec![7; BLOCK];
+    for _ in 0..n {
+        rt.write_file(&mut file, &buffer).await;
+    }
+    rt.close(file).await;
 }
 
 async fn join_set(rt: Rt, n: usize) {
