@@ -14,11 +14,14 @@ use crate::subject::Backend;
 use crate::subject::common::{HOUR, Turn, poll_once, scratch_file};
 
 /// Does the row's operation `n` times on a runtime of its own.
+// Inline, so that it is compiled in the one program that has it, and not with the library.
+#[inline]
 pub fn run(backend: Backend, row: Row, n: usize) {
     repeat(&Host::new(backend), row, n);
 }
 
 /// Does the row's operation `n` times.
+#[inline]
 pub fn repeat(host: &Host, row: Row, n: usize) {
     match row {
         Row::Spawn => host.run(move |rt| spawn(rt, n)),
