@@ -287,8 +287,15 @@ impl Probes {
     }
 
     /// The totals of one run, which under valgrind counts allocations, too.
-    fn run(&self, program: &Path, backend: Backend, row: Row, n: usize) -> Result<Counts, String> {
-        let mut command = if self.valgrind {
+    fn run(
+        &self,
+        program: &Path,
+        backend: Backend,
+        row: Row,
+        n: usize,
+        valgrind: bool,
+    ) -> Result<Counts, String> {
+        let mut command = if valgrind {
             let mut valgrind = Command::new("valgrind");
             valgrind
                 .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
