@@ -10,7 +10,7 @@ use std::future::Future;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::task::{Context, Poll, Waker};
 
 use concurrent_queue::{ConcurrentQueue, PushError};
@@ -33,7 +33,7 @@ const SHARED_FIRST: u32 = 61;
 pub struct RunQueue {
     tasks: Arc<Tasks>,
     shared: ConcurrentQueue<Runnable>,
-    workers: RwLock<Vec<Arc<ConcurrentQueue<Runnable>>>>,
+    workers: RwLock<Workers>,
     sleepers: Mutex<Sleepers>,
     /// Whether nobody needs to be woken: a worker is on its way to look for work, or none sleeps.
     notified: AtomicBool,
@@ -53,6 +53,14 @@ pub struct Turns {
     pub begin: fn(),
     /// The worker has run as many tasks as may run in a row, and has more.
     pub over: fn(),
+}
+
+/// The workers' own queues.
+#[derive(Default)]
+struct Workers {
+    locals: Vec<Arc<ConcurrentQueue<Runnable>>>,
+    /// What the last worker that left had, empty: it is large, and `block_on` makes a worker each time.
+    spare: Option<Arc<ConcurrentQueue<Runnable>>>,
 }
 
 thread_local! {
@@ -154,8 +162,13 @@ impl RunQueue {
     /// When there is no worker of that number.
     pub fn run_worker<F: Future>(self: &Arc<Self>, index: usize, future: F) -> Run<F> {
         assert!(index < self.metrics.len(), "there is no worker {index}");
-        let local = Arc::new(ConcurrentQueue::bounded(LOCAL_CAPACITY));
-        self.write_workers().push(Arc::clone(&local));
+        let mut workers = self.write_workers();
+        let local = workers
+            .spare
+            .take()
+            .unwrap_or_else(|| Arc::new(ConcurrentQueue::bounded(LOCAL_CAPACITY)));
+        workers.locals.push(Arc::clone(&local));
+        drop(workers);
         Run {
             future,
             worker: Worker {
@@ -244,9 +257,7 @@ impl RunQueue {
         self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_workers(
-        &self,
-    ) -> std::sync::RwLockWriteGuard<'_, Vec<Arc<ConcurrentQueue<Runnable>>>> {
+    fn write_workers(&self) -> RwLockWriteGuard<'_, Workers> {
         self.workers.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -368,7 +379,8 @@ impl Worker {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         self.next_victim = self.next_victim.wrapping_add(1);
-        let (before, after) = workers.split_at(self.next_victim % workers.len().max(1));
+        let locals = &workers.locals;
+        let (before, after) = locals.split_at(self.next_victim % locals.len().max(1));
         for victim in after.iter().chain(before) {
             if Arc::ptr_eq(victim, &self.local) {
                 continue;
@@ -430,12 +442,15 @@ impl Drop for Worker {
         self.shift.end(&self.queue.metrics[self.index]);
         // Should it have been woken for work that it will not do, it passes that on in the end.
         self.stop_sleeping();
-        self.queue
-            .write_workers()
-            .retain(|worker| !Arc::ptr_eq(worker, &self.local));
+        let mut workers = self.queue.write_workers();
+        workers
+            .locals
+            .retain(|local| !Arc::ptr_eq(local, &self.local));
         while let Ok(runnable) = self.local.pop() {
             let _ = self.queue.shared.push(runnable);
         }
+        workers.spare = Some(Arc::clone(&self.local));
+        drop(workers);
         self.stop_searching();
         self.queue.notify();
     }
