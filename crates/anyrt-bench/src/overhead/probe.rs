@@ -57,9 +57,9 @@ impl Probe {
     /// does so more often than another; and where another thread takes part, no two runs are alike.
     pub(crate) const fn runs(self, row: Row) -> usize {
         match self.backend {
-            _ if row.is_shared() => 5,
+            _ if row.is_shared() => 3,
             Backend::Tokio => 1,
-            _ => 3,
+            _ => 2,
         }
     }
 

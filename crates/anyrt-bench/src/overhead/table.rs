@@ -66,7 +66,7 @@ pub(crate) fn of(
                     above |= !budgets.keeps_rule(probe, row, *counts, *native);
                     let _ = write!(text, " | {}", difference(*counts, *native));
                 }
-                None => text.push_str(" | "),
+                None => text.push_str(" | –"),
             }
         }
         let facade = columns(backend).into_iter().rev().find_map(|probe| {
