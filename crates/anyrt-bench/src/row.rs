@@ -80,7 +80,7 @@ impl Row {
         }
     }
 
-    /// Whether another thread takes part, so that no two runs are alike.
+    /// Whether another thread takes part on every runtime.
     pub const fn is_shared(self) -> bool {
         matches!(self, Self::SpawnBlocking | Self::FileRead | Self::FileWrite)
     }

@@ -176,7 +176,7 @@ impl Budgets {
                 }
             };
             if let (Some(counts), Some(native)) = (counts.instructions, native.instructions) {
-                let share = if row.is_shared() { CHANCE } else { LAYOUT };
+                let share = if probe.is_shared(row) { CHANCE } else { LAYOUT };
                 let listed = price.map_or(0.0, |price| {
                     price.instructions + LAYOUT_INSTRUCTIONS.max(share * native)
                 });

@@ -53,11 +53,17 @@ impl Probe {
         }
     }
 
+    /// Whether another thread takes part, so that no two runs are alike. On async-std one always does, since its
+    /// `block_on` also serves an executor with threads of its own.
+    pub(crate) const fn is_shared(self, row: Row) -> bool {
+        row.is_shared() || matches!(self.backend, Backend::AsyncStd)
+    }
+
     /// How many runs are compared. Where the reactor is looked at after a time, not after a number of polls, one run
-    /// does so more often than another; and where another thread takes part, no two runs are alike.
+    /// does so more often than another.
     pub(crate) const fn runs(self, row: Row) -> usize {
         match self.backend {
-            _ if row.is_shared() => 3,
+            _ if self.is_shared(row) => 3,
             Backend::Tokio => 1,
             _ => 2,
         }
