@@ -246,7 +246,7 @@ impl RunQueue {
     /// Whether a task waits in any of the queues.
     fn has_work(&self) -> bool {
         let workers = self.workers.read().unwrap_or_else(PoisonError::into_inner);
-        !self.shared.is_empty() || workers.iter().any(|local| !local.is_empty())
+        !self.shared.is_empty() || workers.locals.iter().any(|local| !local.is_empty())
     }
 
     fn address(&self) -> usize {
