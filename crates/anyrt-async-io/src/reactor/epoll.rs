@@ -275,11 +275,8 @@ impl Reactor {
         };
         let mut buffer = [const { MaybeUninit::<epoll::Event>::uninit() }; BATCH];
         let mut timeout = (!wait).then_some(&NOW);
-        loop {
-            // It fails on a signal only; then the next turn sees the events.
-            let Ok((events, _)) = epoll::wait(&self.epoll, &mut buffer, timeout) else {
-                break;
-            };
+        // It fails on a signal only; then the next turn sees the events.
+        while let Ok((events, _)) = epoll::wait(&self.epoll, &mut buffer, timeout) {
             let sources = lock(&self.sources);
             for event in &*events {
                 let (token, flags) = (event.data.u64(), event.flags);
