@@ -12,6 +12,8 @@ use super::probe::{Build, Counts, Probe};
 
 /// What a native runtime's own tables and queues may add to a slope of allocations when they grow.
 pub(super) const GROWTH: f64 = 0.05;
+/// The same for an operation of very many allocations, as a share of native.
+const GROWTH_SHARE: f64 = 0.005;
 /// What a listed price may be exceeded by, since the same source is laid out anew by every compiler.
 const LAYOUT: f64 = 0.03;
 const LAYOUT_INSTRUCTIONS: f64 = 25.0;
@@ -244,8 +246,8 @@ impl Budgets {
 
 /// What allocations may differ by.
 fn growth(row: Row, native: Counts) -> f64 {
-    let chance = if row.is_shared() { CHANCE } else { 0.0 };
-    GROWTH.max(chance * native.allocations)
+    let share = if row.is_shared() { CHANCE } else { GROWTH_SHARE };
+    GROWTH.max(share * native.allocations)
 }
 
 fn way(probe: Probe) -> String {
