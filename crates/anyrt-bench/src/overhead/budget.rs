@@ -246,7 +246,11 @@ impl Budgets {
 
 /// What allocations may differ by.
 fn growth(row: Row, native: Counts) -> f64 {
-    let share = if row.is_shared() { CHANCE } else { GROWTH_SHARE };
+    let share = if row.is_shared() {
+        CHANCE
+    } else {
+        GROWTH_SHARE
+    };
     GROWTH.max(share * native.allocations)
 }
 
