@@ -316,9 +316,9 @@ impl Probes {
             // The native executor's threads: one, as everywhere.
             .env("ASYNC_STD_THREAD_COUNT", "1")
             .env("SMOL_THREADS", "1")
-            // Without bins that are emptied now and then: where they are, what an aligned block costs hangs on what
-            // happened to be allocated before, by hundreds of instructions.
-            .env("GLIBC_TUNABLES", "glibc.malloc.mxfast=0");
+            // What was freed is kept for the next of its size: else what a block costs hangs on what happened to be
+            // allocated before, by hundreds of instructions.
+            .env("GLIBC_TUNABLES", "glibc.malloc.tcache_count=65535");
         let output = finish(command)?;
         let printed = String::from_utf8_lossy(&output.stdout);
         let unread = || format!("it printed {printed:?}");
