@@ -1,12 +1,13 @@
 //! What an echo of 1 KB costs a server in system calls and switches of threads, natively and through anyrt.
 //!
-//! Counts, not times: they say the same on a busy machine. System calls are counted by `strace`, which is a run of its
-//! own, since it slows the server down; switches are those that the system notes when a thread waits. Server and client
-//! share a core, so the client asks when the server waits, however slow that is.
+//! Counts, not times: they say the same on a busy machine. System calls are counted by the kernel (`perf stat`), since a
+//! tracer would slow the server down, and what it finds depends on who is faster; waits are those that the kernel notes of
+//! each thread. One worker shares a core with the client, two have both cores.
 
 mod serve;
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -22,11 +23,13 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const HELP: &str = "\
 Usage: anyrt-bench counts [--backend NAME]... [--workers N]... [--connections N]...
 
-Serves an echo of 1 KB and counts, per request, the system calls of the server (needs strace) and how often a thread of
-it waited. Workers are 1 and 2, connections 1, 8 and 64, unless given.";
+Serves an echo of 1 KB and counts, per request, the system calls of the server (needs perf, and the right to count them)
+and how often a thread of it waited. Workers are 1 and 2, connections 1, 8 and 64, unless given.";
 
 /// How long a client asks.
 const TIME: Duration = Duration::from_millis(600);
+
+const EVENT: &str = "raw_syscalls:sys_enter";
 
 pub(crate) fn main(mut args: lexopt::Parser) -> Result<()> {
     let (mut backends, mut workers, mut connections) = (Vec::new(), Vec::new(), Vec::new());
@@ -72,17 +75,33 @@ pub(crate) fn main(mut args: lexopt::Parser) -> Result<()> {
 fn row(backend: Backend, workers: usize, connections: usize) -> Result<(String, String)> {
     let (mut calls, mut waits) = (Vec::new(), Vec::new());
     for via in [Via::Native, Via::Facade] {
-        let server = [via.name(), backend.name(), &workers.to_string()].map(str::to_owned);
         // A shard of Glommio's own shares no listener with another one.
         if via == Via::Native && backend == Backend::Glommio && workers > 1 {
             calls.push("–".to_owned());
             waits.push("–".to_owned());
             continue;
         }
-        calls.push(system_calls(&server, connections)?);
-        waits.push(format!("{:.2}", self::waits(&server, connections)?));
+        let (system_calls, waited) = count(via, backend, workers, connections)?;
+        calls.push(format!("{system_calls:.2}"));
+        waits.push(format!("{waited:.2}"));
     }
     Ok((calls.join(" | "), waits.join(" | ")))
+}
+
+/// System calls of a server, and waits of its threads, per answer.
+fn count(via: Via, backend: Backend, workers: usize, connections: usize) -> Result<(f64, f64)> {
+    let summary = crate::target_directory()?.join(format!("counts-{}", std::process::id()));
+    let server = Server::start(&summary, via, backend, workers)?;
+    let before = waits_of(&server.process)?;
+    server.ask(if workers == 1 { "0" } else { "0,1" }, connections)?;
+    let waits = waits_of(&server.process)? - before;
+    let answers = server.end()?;
+    let table = std::fs::read_to_string(&summary)?;
+    std::fs::remove_file(&summary)?;
+    let line = table.lines().find(|line| line.contains(EVENT));
+    let calls = line.and_then(|line| line.split(',').next()?.parse::<f64>().ok());
+    let calls = calls.ok_or_else(|| fail(format!("perf counts no `{EVENT}`: {table}")))?;
+    Ok((calls / answers, waits / answers))
 }
 
 /// A server that is ended with its guard.
@@ -90,25 +109,32 @@ struct Server {
     child: Child,
     output: BufReader<ChildStdout>,
     address: String,
+    process: String,
 }
 
 impl Server {
-    /// Starts `command` with the arguments of the server behind its own.
-    fn start(mut command: Command, server: &[String; 3]) -> Result<Self> {
-        let mut child = command
-            .arg("__serve")
-            .args(server)
-            .env("ASYNC_STD_THREAD_COUNT", &server[2])
+    /// Starts it under perf, which writes to `summary` when it ends.
+    fn start(summary: &Path, via: Via, backend: Backend, workers: usize) -> Result<Self> {
+        let workers = workers.to_string();
+        let mut child = Command::new("perf")
+            .args(["stat", "-x", ",", "-e", EVENT, "-o"])
+            .arg(summary)
+            .arg("--")
+            .arg(crate::this_program())
+            .args(["__serve", via.name(), backend.name(), &workers])
+            .env("ASYNC_STD_THREAD_COUNT", &workers)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| fail(format!("{}: {error}", command.get_program().display())))?;
+            .map_err(|error| fail(format!("perf: {error}")))?;
         let output = child.stdout.take().ok_or_else(|| fail("no output"))?;
         let mut started = Self {
             child,
             output: BufReader::new(output),
             address: String::new(),
+            process: String::new(),
         };
+        started.process = started.line()?;
         started.address = started.line()?;
         Ok(started)
     }
@@ -120,9 +146,9 @@ impl Server {
     }
 
     /// Has a client ask for a while.
-    fn ask(&self, connections: usize) -> Result<()> {
+    fn ask(&self, cores: &str, connections: usize) -> Result<()> {
         let status = Command::new(crate::this_program())
-            .args(["__load", "0", &self.address, "echo"])
+            .args(["__load", cores, &self.address, "echo"])
             .args([connections.to_string(), "0".to_owned()])
             .arg(TIME.as_micros().to_string())
             .stdout(Stdio::null())
@@ -151,51 +177,8 @@ impl Drop for Server {
     }
 }
 
-/// The system calls of a server, per answer, and which of them come at least once in ten answers.
-fn system_calls(server: &[String; 3], connections: usize) -> Result<String> {
-    let summary = crate::target_directory()?.join(format!("counts-{}", std::process::id()));
-    let mut command = Command::new("strace");
-    command.args(["-f", "-c", "-o"]).arg(&summary);
-    command.arg(crate::this_program());
-    let running = Server::start(command, server)?;
-    running.ask(connections)?;
-    let answers = running.end()?;
-    let table = std::fs::read_to_string(&summary)?;
-    std::fs::remove_file(&summary)?;
-    let calls: Vec<(&str, f64)> = table.lines().filter_map(line).collect();
-    let all: f64 = calls.iter().map(|(_, count)| count).sum();
-    let mut often: Vec<_> = calls
-        .iter()
-        .map(|(call, count)| (call, count / answers))
-        .collect();
-    often.retain(|(_, share)| *share >= 0.1);
-    often.sort_by(|one, other| other.1.total_cmp(&one.1));
-    let often: Vec<_> = often
-        .iter()
-        .map(|(call, share)| format!("{call} {share:.2}"))
-        .collect();
-    Ok(format!("{:.2} ({})", all / answers, often.join(", ")))
-}
-
-/// A line of strace's summary: `% time, seconds, usecs/call, calls, (errors,) name`.
-fn line(line: &str) -> Option<(&str, f64)> {
-    let fields: Vec<&str> = line.split_whitespace().collect();
-    let name = *fields.last()?;
-    let calls = fields.get(3)?.parse().ok()?;
-    (name != "total").then_some((name, calls))
-}
-
-/// How often a thread of the server waited, per answer.
-fn waits(server: &[String; 3], connections: usize) -> Result<f64> {
-    let running = Server::start(Command::new(crate::this_program()), server)?;
-    let process = running.child.id();
-    let before = waits_of(process)?;
-    running.ask(connections)?;
-    let waits = waits_of(process)? - before;
-    Ok(waits / running.end()?)
-}
-
-fn waits_of(process: u32) -> Result<f64> {
+/// How often the threads of a process have waited so far.
+fn waits_of(process: &str) -> Result<f64> {
     let mut waits = 0.0;
     for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
         let status = std::fs::read_to_string(task?.path().join("status"))?;

@@ -21,7 +21,7 @@
 //! | no budget: a task that is always ready starves timers | a budget of 128 operations per poll |
 //! | nested `block_on` may deadlock | it panics and says why |
 //!
-//! | one reactor per process, for which the threads take turns; 11 system calls for a small request | one per runtime; 3 |
+//! | one reactor per process, for which the threads take turns; 5 to 9 system calls for a small request | one per runtime; 3 |
 //!
 //! Smol's own functions (`smol::spawn`, `async_io::Timer`, …) work beside it. Their reactor, `async-io`, is turned by its
 //! own thread, so what they wait for costs a switch of threads more than natively.

@@ -17,15 +17,16 @@ static ANSWERS: AtomicU64 = AtomicU64::new(0);
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
-/// The child that serves: `VIA BACKEND WORKERS`. Prints its address; at the end of its input, how often it answered.
+/// The child that serves: `VIA BACKEND WORKERS`. Prints its process and its address; at the end of its input, how often it answered.
 pub(crate) fn serve(mut args: impl Iterator<Item = String>) -> Result<()> {
     let mut next = || args.next().ok_or_else(|| fail("an argument is missing"));
     let (via, backend) = (next()?, next()?);
     let workers: usize = next()?.parse()?;
     let backend = Backend::parse(&backend).ok_or_else(|| fail("no such backend"))?;
-    let mut core = CpuSet::new();
-    core.set(0);
-    sched_setaffinity(None, &core)?;
+    let mut cores = CpuSet::new();
+    (0..workers).for_each(|core| cores.set(core));
+    sched_setaffinity(None, &cores)?;
+    println!("{}", std::process::id());
     std::thread::spawn(|| {
         let ended = io::stdin().read_to_end(&mut Vec::new());
         println!("{}", ANSWERS.load(Ordering::SeqCst));
