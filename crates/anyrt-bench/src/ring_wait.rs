@@ -2,8 +2,8 @@
 //!
 //! Valgrind runs one thread at a time, and the one that runs keeps valgrind's lock until it makes a system call that
 //! valgrind takes for one that may block. `io_uring_enter` is none of them (3.19), so a thread that waits for its ring
-//! stops all others, also the one that it waits for: a shard that sleeps before its first task has come never wakes,
-//! and no flag of valgrind's scheduler changes it. So a probe waits for its rings in `poll`, natively and through anyrt.
+//! stops all others, also the one that it waits for: a shard that sleeps before its first task has come never wakes.
+//! So a probe waits for its rings in `poll`, natively and through anyrt.
 #![expect(
     unsafe_code,
     reason = "stands before a function of the C library, and calls it"
