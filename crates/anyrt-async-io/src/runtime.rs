@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyrt_core::boxed_if_large;
 use anyrt_core::channel::{Channel, queue};
 use anyrt_core::context::{Kind, Slot, SlotGuard};
 use anyrt_core::error::BuildError;
@@ -48,7 +49,7 @@ impl<H: Host> Handle<H> {
     /// When the thread is driving a runtime already. When `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.engine.block_on(future)
+        boxed_if_large!(future: F = Box::pin(future) => self.engine.block_on(future))
     }
 
     /// The name that the runtime was given.

@@ -15,6 +15,7 @@
 
 mod blocking_pool;
 mod engine;
+mod large;
 pub mod local;
 pub mod local_set;
 mod run_queue;
@@ -23,6 +24,7 @@ mod task;
 
 pub use blocking_pool::BlockingPool;
 pub use engine::{Engine, Host, Owned, Role};
+pub use large::LARGE;
 pub use local_set::LocalSet;
 pub use run_queue::{Run, RunQueue, Turns};
 pub use shift::{Shift, WorkerMetrics};

@@ -11,13 +11,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use anyrt_core::BuildError;
 use anyrt_core::channel::{Channel, queue};
 use anyrt_core::context::{self, Entered, Kind, Slot, SlotGuard};
 use anyrt_core::coop;
 use anyrt_core::executor::{BlockingPool, TaskHandle, local, local_set};
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
 use anyrt_core::time::clock::Clock;
+use anyrt_core::{BuildError, boxed_if_large};
 
 use crate::shard::{self, Shard};
 use crate::{sys, time};
@@ -77,6 +77,11 @@ impl GlommioRuntime {
     /// When the thread is driving a runtime already. When `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        boxed_if_large!(future: F = Box::pin(future) => self.drive(future))
+    }
+
+    #[track_caller]
+    fn drive<F: Future>(&self, future: F) -> F::Output {
         let _current = self.make_current(context::drive(&KIND));
         let scope = local::Scope::open();
         let root = scope.run_until(future);

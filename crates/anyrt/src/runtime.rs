@@ -25,7 +25,7 @@ use std::time::Duration;
 use anyrt_core::context::Kind;
 use anyrt_core::runtime::{Metrics as _, Owner};
 use anyrt_core::task::{LocalSpawner, Spawner};
-use anyrt_core::{Blocking, BuildError};
+use anyrt_core::{Blocking, BuildError, boxed_if_large};
 
 use crate::backend::{self, Each, async_std, each, glommio, map_each, smol, tokio};
 use crate::task::JoinHandle;
@@ -36,14 +36,17 @@ mod local;
 mod metrics;
 mod options;
 
-/// Runs the future on whichever it is.
+/// Runs the future on whichever it is; where that is not Tokio, in a box if it is large.
 macro_rules! run_on {
-    ($runtime:expr, $future:expr) => {
+    ($runtime:expr, $future:ident: $type:ty) => {
         match $runtime {
             Each::Tokio(runtime) => runtime.block_on($future),
-            Each::Smol(runtime) => runtime.block_on(budgeted($future)),
-            Each::AsyncStd(runtime) => runtime.block_on(budgeted($future)),
-            Each::Glommio(runtime) => runtime.block_on(budgeted($future)),
+            Each::Smol(runtime) => boxed_if_large!($future: $type = Box::pin($future) =>
+                runtime.block_on(budgeted($future))),
+            Each::AsyncStd(runtime) => boxed_if_large!($future: $type = Box::pin($future) =>
+                runtime.block_on(budgeted($future))),
+            Each::Glommio(runtime) => boxed_if_large!($future: $type = Box::pin($future) =>
+                runtime.block_on(budgeted($future))),
         }
     };
 }
@@ -249,7 +252,7 @@ impl Runtime {
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        run_on!(&self.inner, future)
+        run_on!(&self.inner, future: F)
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
@@ -316,14 +319,20 @@ impl Owner for Runtime {
     }
 }
 
-/// The handle of a task started through a handle: on Tokio in one way, elsewhere in another.
+/// The handle of a task started through a handle: on Tokio in one way, elsewhere in another, with what is large in a box.
 macro_rules! task_of {
-    ($handle:expr, $rt:ident => $on_tokio:expr, $elsewhere:expr) => {
+    ($handle:expr, $rt:ident => $on_tokio:expr, $work:ident: $type:ty = $boxed:expr => $elsewhere:expr) => {
         match &$handle.inner {
             Each::Tokio($rt) => JoinHandle::tokio($on_tokio),
-            Each::Smol($rt) => JoinHandle::core($elsewhere),
-            Each::AsyncStd($rt) => JoinHandle::core($elsewhere),
-            Each::Glommio($rt) => JoinHandle::core($elsewhere),
+            Each::Smol($rt) => {
+                JoinHandle::core(boxed_if_large!($work: $type = $boxed => $elsewhere))
+            }
+            Each::AsyncStd($rt) => {
+                JoinHandle::core(boxed_if_large!($work: $type = $boxed => $elsewhere))
+            }
+            Each::Glommio($rt) => {
+                JoinHandle::core(boxed_if_large!($work: $type = $boxed => $elsewhere))
+            }
         }
     };
 }
@@ -401,7 +410,11 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        task_of!(self, rt => rt.spawn(future), rt.spawn(budgeted(future)))
+        task_of!(
+            self,
+            rt => rt.spawn(future),
+            future: F = Box::pin(future) => rt.spawn(budgeted(future))
+        )
     }
 
     /// Starts `job` on a thread where blocking harms nobody.
@@ -411,7 +424,11 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        task_of!(self, rt => rt.spawn_blocking(job), rt.spawn_blocking(job))
+        task_of!(
+            self,
+            rt => rt.spawn_blocking(job),
+            job: F = Box::new(job) => rt.spawn_blocking(job)
+        )
     }
 
     /// Runs `future` on this thread until it is ready; the runtime is current meanwhile.
@@ -423,7 +440,7 @@ impl Handle {
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        run_on!(&self.inner, future)
+        run_on!(&self.inner, future: F)
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
@@ -459,7 +476,11 @@ impl LocalSpawner for Handle {
         F: Future + 'static,
         F::Output: 'static,
     {
-        task_of!(self, rt => rt.spawn_local(future), rt.spawn_local(budgeted(future)))
+        task_of!(
+            self,
+            rt => rt.spawn_local(future),
+            future: F = Box::pin(future) => rt.spawn_local(budgeted(future))
+        )
     }
 }
 

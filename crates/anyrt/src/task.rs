@@ -6,8 +6,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use anyrt_core::Blocking;
 use anyrt_core::task::{AbortHandle as _, JoinHandle as _, LocalSpawner, Spawner};
+use anyrt_core::{Blocking, boxed_if_large};
 
 use self::coop::{budgeted, lifted};
 use crate::backend::{
@@ -36,20 +36,18 @@ pub mod futures {
     pub use ::tokio::task::futures::TaskLocalFuture;
 }
 
-/// The handle of a task started on the current runtime: on Tokio by a function, elsewhere through its handle.
+/// The handle of a task started on the current runtime: on Tokio by a function, elsewhere through its handle, with what
+/// is large in a box.
 macro_rules! on_current {
-    ($on_tokio:expr, $rt:ident => $elsewhere:expr) => {
+    ($on_tokio:expr, $work:ident: $type:ty = $boxed:expr, $rt:ident => $elsewhere:expr) => {
         match Backend::current() {
             Some(Backend::Tokio) => JoinHandle::tokio($on_tokio),
-            Some(Backend::Smol) => {
-                JoinHandle::core(entered(smol::Handle::with_current(|$rt| $elsewhere)))
-            }
-            Some(Backend::AsyncStd) => {
-                JoinHandle::core(entered(async_std::Handle::with_current(|$rt| $elsewhere)))
-            }
-            Some(Backend::Glommio) => {
-                JoinHandle::core(entered(glommio::Handle::with_current(|$rt| $elsewhere)))
-            }
+            Some(Backend::Smol) => JoinHandle::core(boxed_if_large!($work: $type = $boxed =>
+                entered(smol::Handle::with_current(|$rt| $elsewhere)))),
+            Some(Backend::AsyncStd) => JoinHandle::core(boxed_if_large!($work: $type = $boxed =>
+                entered(async_std::Handle::with_current(|$rt| $elsewhere)))),
+            Some(Backend::Glommio) => JoinHandle::core(boxed_if_large!($work: $type = $boxed =>
+                entered(glommio::Handle::with_current(|$rt| $elsewhere)))),
             None => panic!("{}", no_runtime()),
         }
     };
@@ -94,6 +92,7 @@ beside_tokio! {
     {
         on_current!(
             tokio::task::spawn(Box::pin(future)),
+            future: F = Box::pin(future),
             rt => rt.spawn(budgeted(future))
         )
     }
@@ -123,7 +122,11 @@ where
             no_runtime()
         );
     }
-    on_current!(tokio::task::spawn_local(future), rt => rt.spawn_local(budgeted(future)))
+    on_current!(
+        tokio::task::spawn_local(future),
+        future: F = Box::pin(future),
+        rt => rt.spawn_local(budgeted(future))
+    )
 }
 
 /// Starts `job` on a thread where blocking harms nobody.
@@ -138,7 +141,11 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    on_current!(tokio::blocking::spawn_blocking(job), rt => rt.spawn_blocking(job))
+    on_current!(
+        tokio::blocking::spawn_blocking(job),
+        job: F = Box::new(job),
+        rt => rt.spawn_blocking(job)
+    )
 }
 
 /// Runs `job`, which may block, on this thread, while another thread takes over the tasks of this one.

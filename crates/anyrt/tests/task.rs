@@ -351,3 +351,46 @@ async fn a_job_of_tokio_itself_may_drive_another_runtime() {
     });
     job.await.unwrap();
 }
+
+/// With a buffer of 128 KiB in it, which a test without optimization copies at each step of its way.
+fn large() -> impl Future<Output = bool> + Send + 'static {
+    async {
+        let buffer = [7_u8; 128 * 1024];
+        yield_now().await;
+        buffer.iter().all(|byte| *byte == 7)
+    }
+}
+
+#[anyrt::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_futures_and_jobs_fit_the_stack_of_a_worker_in_whatever_way_they_are_started() {
+    let on_a_worker = async {
+        let handle = Handle::current();
+        let mut set = JoinSet::new();
+        set.spawn(large());
+        set.spawn_on(large(), &handle);
+        let buffer = [7_u8; 128 * 1024];
+        set.spawn_blocking(move || buffer.iter().all(|byte| *byte == 7));
+        let tasks = [task::spawn(large()), handle.spawn(large())];
+        for task in tasks {
+            assert!(task.await.unwrap());
+        }
+        set.join_all().await.into_iter().all(|is_whole| is_whole)
+    };
+    assert!(task::spawn(on_a_worker).await.unwrap());
+    assert!(task::spawn_local(large()).await.unwrap());
+    let set = task::LocalSet::new();
+    let in_set = set.spawn_local(large());
+    assert!(set.run_until(in_set).await.unwrap());
+}
+
+#[anyrt::test]
+async fn block_on_takes_large_futures() {
+    let backend = Handle::current().backend();
+    let job = spawn_blocking(move || {
+        let runtime = Builder::new_multi_thread().backend(backend).build()?;
+        assert!(runtime.block_on(large()));
+        assert!(runtime.handle().block_on(large()));
+        Ok::<_, std::io::Error>(())
+    });
+    job.await.unwrap().unwrap();
+}

@@ -27,6 +27,7 @@ cases! {
     async a_job_can_spawn_tasks;
     async a_job_that_is_not_a_task_is_joined_on_a_plain_thread;
     async two_thousand_short_jobs_all_run;
+    async a_job_may_hold_128_kib;
     async a_job_starts_without_being_awaited;
     async a_jobs_value_is_dropped_if_nobody_takes_it;
     fn    a_job_can_be_started_from_a_plain_thread;
@@ -196,6 +197,12 @@ async fn two_thousand_short_jobs_all_run<R: Runtime>(rt: R) {
     for (number, joined) in join_all(jobs).await.into_iter().enumerate() {
         assert_eq!(joined.unwrap(), number);
     }
+}
+
+async fn a_job_may_hold_128_kib<R: Runtime>(rt: R) {
+    let buffer = [7_u8; 128 * 1024];
+    let job = rt.spawn_blocking(move || buffer.iter().all(|byte| *byte == 7));
+    assert!(job.await.unwrap());
 }
 
 async fn a_job_starts_without_being_awaited<R: Runtime>(rt: R) {

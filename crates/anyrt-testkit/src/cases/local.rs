@@ -27,6 +27,7 @@ cases! {
     async local_tasks_and_others_wake_each_other;
     async local_tasks_sleep;
     async ten_thousand_local_tasks_all_run;
+    async local_futures_of_128_kib_are_spawned;
     async a_local_task_that_only_yields_lets_block_on_go_on;
     async a_sent_task_can_join_nothing_local_but_hears_from_it;
     fn    local_tasks_are_dropped_on_their_thread_when_block_on_returns;
@@ -199,6 +200,15 @@ async fn ten_thousand_local_tasks_all_run<R: Runtime>(rt: R) {
         joined.unwrap();
     }
     assert_eq!(count.get(), 10_000);
+}
+
+async fn local_futures_of_128_kib_are_spawned<R: Runtime>(rt: R) {
+    let task = rt.spawn_local(async move {
+        let buffer = [7_u8; 128 * 1024];
+        yield_now().await;
+        buffer.iter().all(|byte| *byte == 7)
+    });
+    assert!(task.await.unwrap());
 }
 
 async fn a_local_task_that_only_yields_lets_block_on_go_on<R: Runtime>(rt: R) {

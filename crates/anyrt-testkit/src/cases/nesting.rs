@@ -16,6 +16,7 @@ use crate::{Backend, Gate, panic_message, panic_on_purpose};
 cases! {
     fn block_on_gives_values_that_borrow_and_are_not_send;
     fn block_on_runs_on_the_calling_thread_and_needs_no_send_future;
+    fn block_on_takes_a_future_of_128_kib;
     fn block_on_can_be_called_again_and_again;
     fn tasks_go_on_in_the_next_block_on;
     fn block_on_inside_block_on_panics_and_says_so;
@@ -62,6 +63,16 @@ fn block_on_runs_on_the_calling_thread_and_needs_no_send_future<O: Owner>(backen
         }
     });
     assert_eq!(cell.get(), 100);
+}
+
+fn block_on_takes_a_future_of_128_kib<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let is_whole = owner.block_on(async {
+        let buffer = [7_u8; 128 * 1024];
+        yield_now().await;
+        buffer.iter().all(|byte| *byte == 7)
+    });
+    assert!(is_whole);
 }
 
 fn block_on_can_be_called_again_and_again<O: Owner>(backend: &Backend<O>) {

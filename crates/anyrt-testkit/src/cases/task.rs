@@ -33,7 +33,7 @@ cases! {
     fn    a_handle_spawns_from_a_thread_that_is_in_no_runtime;
     async spawning_in_a_spawned_task_a_hundred_thousand_deep_does_not_recurse;
     async ten_thousand_tasks_all_run;
-    async futures_of_64_kib_are_spawned;
+    async futures_of_128_kib_are_spawned;
     async yield_now_lets_other_tasks_run;
     async two_tasks_that_only_yield_to_each_other_take_turns;
     fn    cpu_bound_tasks_run_on_two_workers_at_once;
@@ -273,10 +273,10 @@ async fn ten_thousand_tasks_all_run<R: Runtime>(rt: R) {
     assert_eq!(count.load(Ordering::Relaxed), 10_000);
 }
 
-async fn futures_of_64_kib_are_spawned<R: Runtime>(rt: R) {
+async fn futures_of_128_kib_are_spawned<R: Runtime>(rt: R) {
     let tasks = (0..50_u8).map(|number| {
         rt.spawn(async move {
-            let buffer = [number; 64 * 1024];
+            let buffer = [number; 128 * 1024];
             yield_now().await;
             buffer.iter().all(|byte| *byte == number)
         })
