@@ -353,12 +353,10 @@ async fn a_job_of_tokio_itself_may_drive_another_runtime() {
 }
 
 /// With a buffer of 128 KiB in it, which a test without optimization copies at each step of its way.
-fn large() -> impl Future<Output = bool> + Send + 'static {
-    async {
-        let buffer = [7_u8; 128 * 1024];
-        yield_now().await;
-        buffer.iter().all(|byte| *byte == 7)
-    }
+async fn large() -> bool {
+    let buffer = [7_u8; 128 * 1024];
+    yield_now().await;
+    buffer.iter().all(|byte| *byte == 7)
 }
 
 #[anyrt::test(flavor = "multi_thread", worker_threads = 2)]
