@@ -5,7 +5,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyrt_core::boxed_if_large;
 use anyrt_core::channel::{Channel, queue};
 use anyrt_core::context::{Kind, Slot, SlotGuard};
 use anyrt_core::error::BuildError;
@@ -49,7 +48,7 @@ impl<H: Host> Handle<H> {
     /// When the thread is driving a runtime already. When `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        boxed_if_large!(future: F = Box::pin(future) => self.engine.block_on(future))
+        self.engine.block_on(future)
     }
 
     /// The name that the runtime was given.

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use anyrt_core::executor::{TaskHandle, local};
-use anyrt_core::{Blocking, LocalSpawner, Spawner, boxed_if_large};
+use anyrt_core::{Blocking, LocalSpawner, Spawner};
 
 use crate::runtime::{Handle, Host};
 
@@ -15,7 +15,7 @@ impl<H: Host> Spawner for Handle<H> {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        boxed_if_large!(future: F = Box::pin(future) => self.engine().spawn(future))
+        self.engine().spawn(future)
     }
 }
 
@@ -27,7 +27,7 @@ impl<H: Host> LocalSpawner for Handle<H> {
         F: Future + 'static,
         F::Output: 'static,
     {
-        boxed_if_large!(future: F = Box::pin(future) => local::spawn_local(future))
+        local::spawn_local(future)
     }
 }
 
@@ -37,6 +37,6 @@ impl<H: Host> Blocking for Handle<H> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        boxed_if_large!(job: F = Box::new(job) => self.engine().spawn_blocking(job))
+        self.engine().spawn_blocking(job)
     }
 }

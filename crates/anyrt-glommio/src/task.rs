@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use anyrt_core::executor::{TaskHandle, local, local_set};
-use anyrt_core::{Blocking, LocalSpawner, Spawner, boxed_if_large};
+use anyrt_core::{Blocking, LocalSpawner, Spawner};
 
 use crate::runtime::GlommioRuntime;
 use crate::shard;
@@ -17,7 +17,7 @@ impl Spawner for GlommioRuntime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        boxed_if_large!(future: F = Box::pin(future) => self.place().spawn(future))
+        self.place().spawn(future)
     }
 }
 
@@ -30,24 +30,16 @@ impl LocalSpawner for GlommioRuntime {
         F: Future + 'static,
         F::Output: 'static,
     {
-        boxed_if_large!(future: F = Box::pin(future) => spawn_here(future))
-    }
-}
-
-fn spawn_here<F>(future: F) -> TaskHandle<F::Output>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    if local_set::is_entered() {
-        return local_set::spawn_local(future);
-    }
-    let mut future = Some(future);
-    let on_shard = shard::with_current(|shard| future.take().map(|f| shard.spawn_local(f)));
-    match (on_shard.flatten(), future) {
-        (Some(handle), _) => handle,
-        (None, Some(future)) => local::spawn_local(future),
-        (None, None) => unreachable!("a future that was taken became a task"),
+        if local_set::is_entered() {
+            return local_set::spawn_local(future);
+        }
+        let mut future = Some(future);
+        let on_shard = shard::with_current(|shard| future.take().map(|f| shard.spawn_local(f)));
+        match (on_shard.flatten(), future) {
+            (Some(handle), _) => handle,
+            (None, Some(future)) => local::spawn_local(future),
+            (None, None) => unreachable!("a future that was taken became a task"),
+        }
     }
 }
 
@@ -57,6 +49,6 @@ impl Blocking for GlommioRuntime {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        boxed_if_large!(job: F = Box::new(job) => self.blocking().spawn(job))
+        self.blocking().spawn(job)
     }
 }

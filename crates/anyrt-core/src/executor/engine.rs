@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::select;
 
 use super::{BlockingPool, RunQueue, TaskHandle, Turns, local, local_set};
+use crate::boxed_if_large;
 use crate::context::{self, Entered, Kind, Slot, SlotGuard};
 use crate::coop;
 use crate::error::BuildError;
@@ -221,6 +222,11 @@ impl<H: Host> Engine<H> {
     /// When the thread is driving a runtime already. When `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+        boxed_if_large!(future: F = Box::pin(future) => self.drive(future))
+    }
+
+    #[track_caller]
+    fn drive<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
         let _current = self.make_current(context::drive(H::KIND));
         let scope = local::Scope::open();
         let root = scope.run_until(future);

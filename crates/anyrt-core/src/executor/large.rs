@@ -6,15 +6,15 @@ pub const LARGE: usize = 2048;
 /// Evaluates an expression with a future, or a job, that is in a [`Box`] if it is [`LARGE`].
 ///
 /// Without optimization each function on the way holds copies of what it passes on, and a future with a buffer of 64 KiB
-/// in it overflows the stack of a worker. Tokio does the same for the same reason. Use it in the first function of a
-/// backend that takes a future or a job by value.
+/// in it overflows the stack of a worker. Tokio does the same for the same reason. [`Tasks`](super::Tasks) and
+/// [`Engine::block_on`](super::Engine::block_on) do it; use it where more layers lie before them.
 ///
 /// ```
 /// # fn start<F: Future>(future: F) {}
-/// fn spawn<F: Future>(future: F) {
+/// fn begin<F: Future>(future: F) {
 ///     anyrt_core::boxed_if_large!(future: F = Box::pin(future) => start(future))
 /// }
-/// # spawn(async {});
+/// # begin(async {});
 /// ```
 #[macro_export]
 macro_rules! boxed_if_large {

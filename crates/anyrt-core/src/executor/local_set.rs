@@ -12,7 +12,6 @@ use pin_project_lite::pin_project;
 
 use super::TaskHandle;
 use super::local::{self, Inside, Local};
-use crate::boxed_if_large;
 use crate::runtime::Id;
 
 /// What `block_in_place` says where no other thread can take over; Tokio's words.
@@ -64,7 +63,7 @@ impl LocalSet {
         F: Future + 'static,
         F::Output: 'static,
     {
-        boxed_if_large!(future: F = Box::pin(future) => self.local.spawn(future))
+        self.local.spawn(future)
     }
 
     /// Makes [`spawn_local`] spawn here until the guard is dropped.

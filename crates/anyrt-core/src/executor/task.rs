@@ -23,6 +23,7 @@ use std::thread::{self, ThreadId};
 use pin_project_lite::pin_project;
 use slab::Slab;
 
+use crate::boxed_if_large;
 use crate::coop;
 use crate::error::JoinError;
 use crate::task::{AbortHandle, Id, JoinHandle, enter_task};
@@ -84,6 +85,15 @@ impl Tasks {
         F::Output: Send + 'static,
         S: Fn(Runnable) + Send + Sync + 'static,
     {
+        boxed_if_large!(future: F = Box::pin(future) => self.start(future, schedule))
+    }
+
+    fn start<F, S>(self: &Arc<Self>, future: F, schedule: S) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+        S: Fn(Runnable) + Send + Sync + 'static,
+    {
         self.register(None, |meta| {
             let future = Isolated::new(future, &meta);
             async_task::Builder::new().metadata(meta).spawn(
@@ -96,6 +106,15 @@ impl Tasks {
     /// As [`spawn`](Self::spawn), for a future that stays on this thread: `schedule` may be called on any thread
     /// but must bring the runnable back here.
     pub fn spawn_local<F, S>(self: &Arc<Self>, future: F, schedule: S) -> TaskHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+        S: Fn(Runnable) + Send + Sync + 'static,
+    {
+        boxed_if_large!(future: F = Box::pin(future) => self.start_local(future, schedule))
+    }
+
+    fn start_local<F, S>(self: &Arc<Self>, future: F, schedule: S) -> TaskHandle<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,
