@@ -48,6 +48,7 @@ pub fn block_on<F: Future>(reactor: &Arc<Reactor>, role: Role, future: F) -> F::
     let mut future = pin!(future);
     let mut wakes = 0;
     loop {
+        forget_gathered(&waker);
         if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
             return value;
         }
@@ -76,6 +77,15 @@ pub(crate) fn gather(turn: impl FnOnce(&mut Vec<Waker>)) -> bool {
         turn(gathered);
         !gathered.is_empty()
     })
+}
+
+/// Takes out who would wake this thread, which is about to poll anyway. Else it would poll twice for each event.
+fn forget_gathered(own: &Waker) {
+    HERE.with(|here| {
+        here.gathered
+            .borrow_mut()
+            .retain(|waker| !waker.will_wake(own))
+    });
 }
 
 fn wake_gathered() {
