@@ -14,11 +14,11 @@ use super::probe::{Build, Counts, Probe};
 pub(super) const GROWTH: f64 = 0.05;
 /// The same for an operation of very many allocations, as a share of native.
 const GROWTH_SHARE: f64 = 0.005;
-/// What a listed price may be exceeded by, since the same source is laid out anew by every compiler.
+/// The share by which a listed price may be exceeded, since the same source is laid out anew by every compiler.
 const LAYOUT: f64 = 0.03;
 const LAYOUT_INSTRUCTIONS: f64 = 25.0;
-/// What a row may differ by from run to run where another thread takes part, as a share of native: the system decides
-/// who waits for whom.
+/// The share by which a row may differ from run to run where another thread takes part: the system decides who waits
+/// for whom.
 const CHANCE: f64 = 0.25;
 
 /// `budgets.toml`, written by hand, and `prices.toml`, written by `--bless`.
@@ -64,7 +64,7 @@ struct Reason {
     why_zh: String,
 }
 
-/// Measured, above native, per operation.
+/// Measured, per operation.
 #[derive(Deserialize, Clone, Copy)]
 struct Price {
     instructions: f64,
@@ -77,7 +77,7 @@ pub(crate) struct Violation {
     pub(crate) row: Row,
     what: &'static str,
     measured: f64,
-    native: f64,
+    native: Option<f64>,
     limit: f64,
 }
 
@@ -91,11 +91,11 @@ impl fmt::Display for Violation {
             native,
             limit,
         } = self;
-        write!(
-            f,
-            "{} on {probe}: {measured:.1} {what} (native {native:.1}, budget {limit:.1})",
-            row.name()
-        )
+        write!(f, "{} on {probe}: {measured:.1} {what} (", row.name())?;
+        if let Some(native) = native {
+            write!(f, "native {native:.1}, ")?;
+        }
+        write!(f, "budget {limit:.1})")
     }
 }
 
@@ -157,7 +157,8 @@ impl Budgets {
             (Some(counts), Some(native)) => counts <= native + self.rule(probe, row, native),
             _ => true,
         };
-        instructions && counts.allocations <= native.allocations + growth(row, native)
+        let allocations = native.allocations + growth(row, native.allocations);
+        instructions && counts.allocations <= allocations
     }
 
     /// The rows that are above their budget.
@@ -165,34 +166,48 @@ impl Budgets {
         let mut violations = Vec::new();
         for (probe, row, counts, native) in pairs(measured) {
             let price = self.price(probe, row);
-            let mut check = |what, measured: f64, native: f64, limit: f64| {
-                if measured > limit {
-                    violations.push(Violation {
-                        probe,
-                        row,
-                        what,
-                        measured,
-                        native,
-                        limit,
-                    });
-                }
-            };
-            if let (Some(counts), Some(native)) = (counts.instructions, native.instructions) {
+            // What is held to neither has nothing to be compared with.
+            let mut check =
+                |what, measured: f64, native, by_rule: Option<f64>, listed: Option<f64>| {
+                    let limits = by_rule.into_iter().chain(listed);
+                    if let Some(limit) = limits.reduce(f64::max)
+                        && measured > limit
+                    {
+                        violations.push(Violation {
+                            probe,
+                            row,
+                            what,
+                            measured,
+                            native,
+                            limit,
+                        });
+                    }
+                };
+            if let Some(counts) = counts.instructions {
+                let native = native.and_then(|native| native.instructions);
+                let by_rule = native.map(|native| native + self.rule(probe, row, native));
                 let share = if probe.is_shared(row) { CHANCE } else { LAYOUT };
-                let listed = price.map_or(0.0, |price| {
-                    price.instructions + LAYOUT_INSTRUCTIONS.max(share * native)
+                let listed = price.map(|price| {
+                    price.instructions + LAYOUT_INSTRUCTIONS.max(share * price.instructions)
                 });
-                let limit = native + listed.max(self.rule(probe, row, native));
-                check("instructions", counts, native, limit);
+                check("instructions", counts, native, by_rule, listed);
             }
-            let listed = price.map_or(0.0, |price| price.allocations.max(0.0));
-            let limit = native.allocations + listed + growth(row, native);
-            check("allocations", counts.allocations, native.allocations, limit);
+            let native = native.map(|native| native.allocations);
+            let with_growth = |allocations| allocations + growth(row, allocations);
+            let listed = price.map(|price| with_growth(price.allocations));
+            check(
+                "allocations",
+                counts.allocations,
+                native,
+                native.map(with_growth),
+                listed,
+            );
         }
         violations
     }
 
-    /// Takes what is measured as the price of each row that is above the rule and has a reason.
+    /// Takes what is measured as the price of each row that has a reason, and is above the rule or beside a native
+    /// runtime that is not alike in two runs.
     pub(crate) fn bless(&mut self, measured: &Measured) -> Result<(), Box<dyn std::error::Error>> {
         for (probe, row, counts, native) in pairs(measured) {
             let rows = self
@@ -201,16 +216,16 @@ impl Budgets {
                 .or_default();
             let ways = rows.entry(row.name().to_owned()).or_default();
             ways.remove(&way(probe));
-            let above = |counts: Option<f64>, native: Option<f64>| {
-                counts
-                    .zip(native)
-                    .map_or(0.0, |(counts, native)| counts - native)
+            let (Some(instructions), Some(native)) = (counts.instructions, native) else {
+                continue;
             };
             let price = Price {
-                instructions: above(counts.instructions, native.instructions).round(),
-                allocations: ((counts.allocations - native.allocations) * 100.0).round() / 100.0,
+                instructions: instructions.round(),
+                allocations: (counts.allocations * 100.0).round() / 100.0,
             };
-            if self.reason(probe, row).is_some() && !self.keeps_rule(probe, row, counts, native) {
+            let is_listed =
+                !probe.native_is_exact() || !self.keeps_rule(probe, row, counts, native);
+            if self.reason(probe, row).is_some() && is_listed {
                 let rows = self
                     .prices
                     .entry(probe.backend.name().to_owned())
@@ -221,7 +236,7 @@ impl Budgets {
             }
         }
         let mut text = String::from(
-            "# What the rows that have a reason in budgets.toml cost above native, per operation; measured.\n\
+            "# What the rows that have a reason in budgets.toml take, per operation; measured.\n\
              # Written by `cargo run --release -p anyrt-bench -- overhead --bless`.\n",
         );
         for (backend, rows) in &self.prices {
@@ -244,24 +259,27 @@ impl Budgets {
     }
 }
 
-/// What allocations may differ by.
-fn growth(row: Row, native: Counts) -> f64 {
+/// What so many allocations may be exceeded by.
+fn growth(row: Row, allocations: f64) -> f64 {
     let share = if row.is_shared() {
         CHANCE
     } else {
         GROWTH_SHARE
     };
-    GROWTH.max(share * native.allocations)
+    GROWTH.max(share * allocations)
 }
 
 fn way(probe: Probe) -> String {
     format!("{}-{}", probe.via, probe.build.name())
 }
 
-/// Every figure of anyrt with its native one.
-fn pairs(measured: &Measured) -> impl Iterator<Item = (Probe, Row, Counts, Counts)> + '_ {
-    measured.iter().filter_map(|(&(probe, row), &counts)| {
-        let native = measured.get(&(Probe::native(probe.backend), row))?;
-        (probe.via != Via::Native).then_some((probe, Row::ALL[row], counts, *native))
-    })
+/// Every figure of anyrt with its native one, where that was measured.
+fn pairs(measured: &Measured) -> impl Iterator<Item = (Probe, Row, Counts, Option<Counts>)> + '_ {
+    measured
+        .iter()
+        .filter(|((probe, _), _)| probe.via != Via::Native)
+        .map(|(&(probe, row), &counts)| {
+            let native = measured.get(&(Probe::native(probe.backend), row));
+            (probe, Row::ALL[row], counts, native.copied())
+        })
 }

@@ -53,20 +53,28 @@ impl Probe {
         }
     }
 
-    /// Whether another thread takes part, so that no two runs are alike. Beside Smol and async-std, natively, the thread
-    /// of async-io always does: it turns the reactor whenever it comes first (spawn + join on Smol takes 1,817
-    /// instructions or 2,483).
+    /// Whether another thread takes part, so that no two runs are alike.
     pub(crate) const fn is_shared(self, row: Row) -> bool {
-        row.is_shared() || matches!(self.backend, Backend::Smol | Backend::AsyncStd)
+        row.is_shared()
+            || matches!(self.via, Via::Native)
+                && matches!(self.backend, Backend::Smol | Backend::AsyncStd)
     }
 
-    /// How many runs are compared. Where the reactor is looked at after a time, not after a number of polls, one run
-    /// does so more often than another.
+    /// Whether the native runtime takes the same in each run. Beside Smol and async-std the thread of async-io turns the
+    /// reactor whenever it comes first (spawn + join on Smol takes 1,817 instructions or 2,483), and Glommio looks at it
+    /// after a time, not after a number of polls.
+    pub(crate) const fn native_is_exact(self) -> bool {
+        matches!(self.backend, Backend::Tokio)
+    }
+
+    /// How many runs are compared.
     pub(crate) const fn runs(self, row: Row) -> usize {
-        match self.backend {
-            _ if self.is_shared(row) => 3,
-            Backend::Tokio => 1,
-            _ => 2,
+        if self.is_shared(row) {
+            3
+        } else if self.native_is_exact() {
+            1
+        } else {
+            2
         }
     }
 
