@@ -493,10 +493,10 @@ impl Drop for Leave<'_> {
         LOCAL.with(|local| {
             loop {
                 let runnable = local.queue.borrow_mut().pop_front();
-                match runnable.or_else(|| shard.inbox.pop().ok()) {
-                    Some(runnable) => runnable.run(),
-                    None => break,
-                }
+                let Some(runnable) = runnable.or_else(|| shard.inbox.pop().ok()) else {
+                    break;
+                };
+                runnable.run();
             }
             local.id.set(0);
             let current = local.shard.take();

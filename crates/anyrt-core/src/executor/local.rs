@@ -77,10 +77,10 @@ impl Local {
     /// Runs what is queued, up to [`TURN`]. Gives whether there may be more.
     fn run(&self) -> bool {
         for _ in 0..TURN {
-            match self.queue.pop() {
-                Ok(runnable) => runnable.run(),
-                Err(_) => return false,
-            }
+            let Ok(runnable) = self.queue.pop() else {
+                return false;
+            };
+            runnable.run();
         }
         true
     }

@@ -23,6 +23,8 @@ use crate::runtime::{Config, ThreadHooks};
 const LOCAL_CAPACITY: usize = 512;
 /// Tasks run in a row before the thread's reactor has its turn.
 const TURN: u32 = 128;
+/// Tasks that are alone may yield so often in a row before the reactor has its turn: what they wait for may be there.
+const YIELDS: usize = 4;
 /// Every so many tasks a worker looks into the shared queue first, so that its own cannot starve it. Prime, so
 /// that no rhythm of the tasks meets it.
 const SHARED_FIRST: u32 = 61;
@@ -500,13 +502,19 @@ impl<F: Future> Future for Run<F> {
         if let Poll::Ready(value) = this.future.poll(cx) {
             return Poll::Ready(value);
         }
+        let mut yields = 0;
         for _ in 0..worker.queue.turn {
             let Some(runnable) = worker.next(cx.waker()) else {
                 let metrics = &worker.queue.metrics[worker.index];
                 worker.shift.park(metrics, &worker.queue.hooks);
                 return Poll::Pending;
             };
-            runnable.run();
+            if runnable.run() {
+                yields += 1;
+                if yields >= YIELDS && yields >= worker.local.len() {
+                    break;
+                }
+            }
         }
         // More to do, but the reactor first.
         (worker.queue.turns.over)();

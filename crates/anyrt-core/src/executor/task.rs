@@ -288,15 +288,19 @@ impl Runnable {
         Self { inner: Some(inner) }
     }
 
-    /// Polls the task. Never unwinds.
+    /// Polls the task. Never unwinds. Gives whether it was woken meanwhile, as a task that yields does itself; it is
+    /// queued again then.
     ///
     /// # Panics
     /// When a task of [`Tasks::spawn_local`] is run on a thread that is not its own.
     #[inline]
-    pub fn run(mut self) {
-        if let Some(runnable) = self.inner.take() {
-            let _task = enter_task(runnable.metadata().id);
-            runnable.run();
+    pub fn run(mut self) -> bool {
+        match self.inner.take() {
+            Some(runnable) => {
+                let _task = enter_task(runnable.metadata().id);
+                runnable.run()
+            }
+            None => false,
         }
     }
 }
