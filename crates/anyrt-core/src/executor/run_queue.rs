@@ -368,10 +368,15 @@ impl Worker {
         {
             return Some(runnable);
         }
-        if let Ok(runnable) = self.local.pop() {
+        // To see that a queue is empty takes a quarter of a pop that fails, and a worker that waits looks twice.
+        if !self.local.is_empty()
+            && let Ok(runnable) = self.local.pop()
+        {
             return Some(runnable);
         }
-        if let Ok(runnable) = self.queue.shared.pop() {
+        if !self.queue.shared.is_empty()
+            && let Ok(runnable) = self.queue.shared.pop()
+        {
             steal(&self.queue.shared, &self.local);
             return Some(runnable);
         }
@@ -380,8 +385,11 @@ impl Worker {
             .workers
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        self.next_victim = self.next_victim.wrapping_add(1);
         let locals = &workers.locals;
+        if locals.len() == 1 {
+            return None;
+        }
+        self.next_victim = self.next_victim.wrapping_add(1);
         let (before, after) = locals.split_at(self.next_victim % locals.len().max(1));
         for victim in after.iter().chain(before) {
             if Arc::ptr_eq(victim, &self.local) {
