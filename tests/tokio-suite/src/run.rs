@@ -16,6 +16,8 @@ use crate::Result;
 use crate::args::Args;
 use crate::lists::Different;
 
+/// How often a test that failed is tried once more.
+const RETRIES: usize = 2;
 /// How long a test may take of which it is known that it fails or hangs.
 const DIFFERENT: Duration = Duration::from_secs(4);
 
@@ -42,7 +44,7 @@ pub struct Done {
 #[derive(Clone, Copy, PartialEq)]
 pub enum End {
     Passed,
-    /// On the second try.
+    /// On a later try.
     PassedThen,
     Failed,
     TimedOut,
@@ -157,8 +159,11 @@ fn run_one(
         args.timeout
     };
     let (mut end, output) = once(case, backend, timeout, job, dir)?;
-    if end == End::Failed && !known {
-        // On a busy machine a test that takes the time may fail once.
+    // On a busy machine a test that takes the time may fail once, or twice.
+    for _ in 0..RETRIES {
+        if end != End::Failed || known {
+            break;
+        }
         let (again, _) = once(case, backend, timeout, job, dir)?;
         if again == End::Passed {
             end = End::PassedThen;

@@ -223,8 +223,8 @@ impl Budgets {
                 instructions: instructions.round(),
                 allocations: (counts.allocations * 100.0).round() / 100.0,
             };
-            let is_listed =
-                !probe.native_is_exact() || !self.keeps_rule(probe, row, counts, native);
+            let is_exact = probe.native_is_exact() && !row.is_shared();
+            let is_listed = !is_exact || !self.keeps_rule(probe, row, counts, native);
             if self.reason(probe, row).is_some() && is_listed {
                 let rows = self
                     .prices
