@@ -67,6 +67,11 @@ impl Probe {
         matches!(self.backend, Backend::Tokio)
     }
 
+    /// Whether the reactor is looked at after a time, not after a number of polls.
+    pub(crate) const fn follows_time(self) -> bool {
+        matches!(self.backend, Backend::Glommio)
+    }
+
     /// How many runs are compared.
     pub(crate) const fn runs(self, row: Row) -> usize {
         if self.is_shared(row) {
