@@ -17,10 +17,9 @@ const GROWTH_SHARE: f64 = 0.005;
 /// The share by which a listed price may be exceeded, since the same source is laid out anew by every compiler.
 const LAYOUT: f64 = 0.03;
 const LAYOUT_INSTRUCTIONS: f64 = 25.0;
-/// The shares by which instructions and allocations may differ from run to run where another thread takes part: the
-/// system decides who waits for whom.
-const CHANCE: f64 = 1.0;
-const CHANCE_ALLOCATIONS: f64 = 0.25;
+/// The share by which allocations may differ from run to run where another thread takes part: the system decides who
+/// waits for whom. Instructions differ threefold there, and are not held.
+const CHANCE: f64 = 0.25;
 /// The same where the reactor has its turn after a time: on a slow machine it has more turns per operation.
 const PACE: f64 = 0.25;
 
@@ -186,16 +185,12 @@ impl Budgets {
                         });
                     }
                 };
-            if let Some(counts) = counts.instructions {
+            if let Some(counts) = counts.instructions
+                && !row.is_shared()
+            {
                 let native = native.and_then(|native| native.instructions);
                 let by_rule = native.map(|native| native + self.rule(probe, row, native));
-                let share = if probe.is_shared(row) {
-                    CHANCE
-                } else if probe.follows_time() {
-                    PACE
-                } else {
-                    LAYOUT
-                };
+                let share = if probe.follows_time() { PACE } else { LAYOUT };
                 let listed = price.map(|price| {
                     price.instructions + LAYOUT_INSTRUCTIONS.max(share * price.instructions)
                 });
@@ -271,7 +266,7 @@ impl Budgets {
 /// What so many allocations may be exceeded by.
 fn growth(probe: Probe, row: Row, allocations: f64) -> f64 {
     let share = if row.is_shared() {
-        CHANCE_ALLOCATIONS
+        CHANCE
     } else {
         GROWTH_SHARE
     };
