@@ -210,8 +210,8 @@ impl Budgets {
         violations
     }
 
-    /// Takes what is measured as the price of each row that has a reason, and is above the rule or beside a native
-    /// runtime that is not alike in two runs.
+    /// Takes what is measured as the price of each row that has a reason, and is above the rule or not alike in two runs,
+    /// natively or at all.
     pub(crate) fn bless(&mut self, measured: &Measured) -> Result<(), Box<dyn std::error::Error>> {
         for (probe, row, counts, native) in pairs(measured) {
             let rows = self
