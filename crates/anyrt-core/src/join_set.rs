@@ -5,9 +5,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
-use futures_util::task::{ArcWake, waker_ref};
 use slab::Slab;
 
 use crate::blocking::Blocking;
@@ -113,13 +112,14 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         });
         let member = entry.insert(Member {
             state: State::Running(handle),
-            signal,
+            id,
+            signal: Waker::from(signal),
         });
         // From now on the task signals its end, so tasks are joined in the order in which they end, even if nobody
         // looks at the set meanwhile.
         if let Poll::Ready(result) = coop::with_unconstrained(|| member.poll()) {
             member.state = State::Ended(Box::new(Mutex::new(result)));
-            ArcWake::wake_by_ref(&member.signal);
+            member.signal.wake_by_ref();
         }
         abort
     }
@@ -214,7 +214,7 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
 
     /// Polls a member that has signalled and takes it out if it has ended; `None` if it is not there any more.
     fn poll_member(&mut self, key: usize, id: Id) -> Option<Poll<Result<(Id, T), JoinError>>> {
-        let member = self.members.get_mut(key).filter(|m| m.signal.id == id)?;
+        let member = self.members.get_mut(key).filter(|m| m.id == id)?;
         let polled = member.poll();
         if polled.is_ready() {
             self.members.remove(key);
@@ -302,7 +302,9 @@ impl<T, H: JoinHandle<T>> fmt::Debug for JoinSet<T, H> {
 
 struct Member<T, H> {
     state: State<T, H>,
-    signal: Arc<Signal>,
+    id: Id,
+    /// Its [`Signal`].
+    signal: Waker,
 }
 
 enum State<T, H> {
@@ -315,10 +317,7 @@ enum State<T, H> {
 impl<T, H: JoinHandle<T>> Member<T, H> {
     fn poll(&mut self) -> Poll<Result<T, JoinError>> {
         match &mut self.state {
-            State::Running(handle) => {
-                let waker = waker_ref(&self.signal);
-                Pin::new(handle).poll(&mut Context::from_waker(&waker))
-            }
+            State::Running(handle) => Pin::new(handle).poll(&mut Context::from_waker(&self.signal)),
             _ => match std::mem::replace(&mut self.state, State::Joined) {
                 State::Ended(result) => {
                     Poll::Ready(result.into_inner().unwrap_or_else(PoisonError::into_inner))
@@ -354,10 +353,14 @@ struct Signal {
     ready: Arc<Ready>,
 }
 
-impl ArcWake for Signal {
-    fn wake_by_ref(this: &Arc<Self>) {
-        let mut ready = this.ready.lock();
-        ready.signals.push_back((this.key, this.id));
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut ready = self.ready.lock();
+        ready.signals.push_back((self.key, self.id));
         let waker = ready.waker.take();
         drop(ready);
         if let Some(waker) = waker {

@@ -294,9 +294,14 @@ impl Backend {
     /// application started by itself.
     #[inline]
     pub(crate) fn current() -> Option<Self> {
-        context::current()
+        let current = context::current()
             .and_then(Self::of_kind)
-            .or_else(Self::of_application)
+            .or_else(Self::of_application)?;
+        // Where one is enabled, the compiler need not look which one it is.
+        Some(match Self::ENABLED {
+            [only] => *only,
+            _ => current,
+        })
     }
 
     /// Whether it is Tokio's.

@@ -74,7 +74,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    if Backend::is_tokio_current() {
+    if entered(Backend::current()) == Backend::Tokio {
         JoinHandle::tokio(tokio::task::spawn(future))
     } else {
         spawn_elsewhere(future)
@@ -82,8 +82,7 @@ where
 }
 
 beside_tokio! {
-    /// As [`spawn`]. What is Tokio's is boxed: where its own future is spawned in two places, the compiler takes it in
-    /// at neither.
+    /// As [`spawn`], after Tokio was dealt with.
     #[track_caller]
     fn spawn_elsewhere<F>(future: F) -> JoinHandle<F::Output>
     where
@@ -91,11 +90,16 @@ beside_tokio! {
         F::Output: Send + 'static,
     {
         on_current!(
-            tokio::task::spawn(Box::pin(future)),
+            tokio_came_first(),
             future: F = Box::pin(future),
             rt => rt.spawn(budgeted(future))
         )
     }
+}
+
+#[cold]
+fn tokio_came_first<T>() -> tokio::task::JoinHandle<T> {
+    unreachable!("Tokio comes first")
 }
 
 /// Starts `future` as a task that stays on this thread, for futures that are not `Send`.

@@ -12,7 +12,7 @@ use anyrt_core::coop;
 use anyrt_core::executor::{Role, Turns};
 use anyrt_core::time::saturating_add;
 use async_io::Timer;
-use futures_util::task::AtomicWaker;
+use atomic_waker::AtomicWaker;
 
 use crate::time::now;
 

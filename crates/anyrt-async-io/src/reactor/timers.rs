@@ -7,7 +7,7 @@ use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
 
 use anyrt_core::time::timers::{self, Keeper, Timers};
-use futures_util::task::AtomicWaker;
+use atomic_waker::AtomicWaker;
 
 use super::Reactor;
 use crate::time::now;

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::FutureExt;
+use pin_project_lite::pin_project;
 
 use super::ErasedRuntime;
 use crate::blocking::Blocking;
@@ -80,6 +80,24 @@ impl<V, H: JoinHandle<V>> DynJoinHandle<V> for H {
     }
 }
 
+pin_project! {
+    /// The future of a task, which ends with a boxed value.
+    struct Erasing<F: Future, V> {
+        #[pin]
+        future: coop::Budgeted<F>,
+        erase: fn(F::Output) -> V,
+    }
+}
+
+impl<F: Future, V> Future for Erasing<F, V> {
+    type Output = V;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<V> {
+        let this = self.project();
+        this.future.poll(cx).map(this.erase)
+    }
+}
+
 impl Spawner for ErasedRuntime {
     type JoinHandle<T: Send + 'static> = ErasedJoinHandle<T>;
 
@@ -88,7 +106,10 @@ impl Spawner for ErasedRuntime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let future = coop::budgeted(future).map(|value| Box::new(value) as Value);
+        let future = Erasing::<F, Value> {
+            future: coop::budgeted(future),
+            erase: |value| Box::new(value),
+        };
         ErasedJoinHandle::new(self.inner.dyn_spawn(Box::pin(future)))
     }
 }
@@ -101,7 +122,10 @@ impl LocalSpawner for ErasedRuntime {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let future = coop::budgeted(future).map(|value| Box::new(value) as LocalValue);
+        let future = Erasing::<F, LocalValue> {
+            future: coop::budgeted(future),
+            erase: |value| Box::new(value),
+        };
         ErasedLocalJoinHandle::new(self.inner.dyn_spawn_local(Box::pin(future)))
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, LocalKey};
 use std::time::{Duration, Instant};
 
-use futures_util::future::select;
+use futures_lite::future;
 
 use super::{BlockingPool, RunQueue, TaskHandle, Turns, local, local_set};
 use crate::boxed_if_large;
@@ -276,7 +276,7 @@ impl<H: Host> Engine<H> {
             let _current = engine.make_current(context::drive(H::KIND));
             let ended = pin!(engine.queue.tasks().drained());
             let back = pin!(state.wait());
-            let work = engine.queue.run_worker(index, select(ended, back));
+            let work = engine.queue.run_worker(index, future::or(ended, back));
             H::block_on(&engine.reactor, Role::Worker, work);
         }));
         substitute

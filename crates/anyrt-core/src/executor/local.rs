@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
 
+use atomic_waker::AtomicWaker;
 use concurrent_queue::ConcurrentQueue;
-use futures_util::task::AtomicWaker;
 use pin_project_lite::pin_project;
 
 use super::{Runnable, TaskHandle, Tasks};

@@ -32,7 +32,7 @@ pub trait TcpListener: Sized + Send + Sync + fmt::Debug + 'static {
 
     /// The connections as a stream that never ends.
     fn incoming(&self) -> impl Stream<Item = io::Result<Self::Stream>> + Send + '_ {
-        futures_util::stream::unfold(self, |listener| async move {
+        futures_lite::stream::unfold(self, |listener| async move {
             let accepted = listener.accept().await;
             Some((accepted.map(|(stream, _)| stream), listener))
         })

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use futures_util::task::AtomicWaker;
+use atomic_waker::AtomicWaker;
 
 use super::saturating_add;
 use super::timers::{Keeper, Sleep, Timers};

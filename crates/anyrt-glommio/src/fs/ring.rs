@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use anyrt_core::fs::{Buf, Reply, Request, failed, perform, pool, rewind, seek};
 use futures_channel::{mpsc, oneshot};
-use futures_util::StreamExt;
+use futures_lite::StreamExt;
 use glommio::GlommioError;
 use glommio::io::{BufferedFile, OpenOptions};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, fstatfs};

@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 
 use super::coop::lifted;
 use super::{
-    AbortHandle, Id, JoinError, LocalSet, local_set, spawn_blocking, spawn_elsewhere, spawn_local,
+    AbortHandle, Id, JoinError, JoinHandle, LocalSet, local_set, spawn_blocking, spawn_elsewhere,
+    spawn_local,
 };
-use crate::backend::{Backend, Each, core_task, tokio};
+use crate::backend::{Backend, Each, core_task, entered, tokio};
 use crate::runtime::Handle;
 
 /// Tasks that are joined as they end, whichever ends first.
@@ -95,12 +96,15 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        if Backend::is_tokio_current()
-            && let Some(set) = self.tokio()
-        {
-            return AbortHandle::tokio(set.spawn(future));
-        }
-        let task = spawn_elsewhere(future);
+        let task = if entered(Backend::current()) == Backend::Tokio {
+            if let Some(set) = self.tokio() {
+                return AbortHandle::tokio(set.spawn(future));
+            }
+            // Boxed: where it is spawned in two places, the compiler takes it in at neither.
+            JoinHandle::tokio(tokio::task::spawn(Box::pin(future)))
+        } else {
+            spawn_elsewhere(future)
+        };
         self.any().insert(task)
     }
 
