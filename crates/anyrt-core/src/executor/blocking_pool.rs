@@ -20,8 +20,6 @@ pub struct BlockingPool {
 
 struct Shared {
     tasks: Arc<Tasks>,
-    /// Those that run although the pool was shut down; never closed.
-    mandatory: Arc<Tasks>,
     config: Config,
     max_threads: usize,
     keep_alive: Duration,
@@ -45,6 +43,8 @@ struct State {
     /// Mandatory jobs that were accepted and are not in the queue yet.
     promised: usize,
     threads: usize,
+    /// Of them, those that have not looked at the queue yet.
+    starting: usize,
     idle: usize,
     closed: bool,
 }
@@ -81,7 +81,6 @@ impl BlockingPool {
         Self {
             shared: Arc::new(Shared {
                 tasks: Tasks::new(),
-                mandatory: Tasks::new(),
                 max_threads: config
                     .max_blocking_threads
                     .map_or(MAX_BLOCKING_THREADS, Into::into),
@@ -131,7 +130,7 @@ impl BlockingPool {
             state.promised += 1;
         }
         let shared = Arc::clone(&self.shared);
-        Some(self.shared.mandatory.spawn(
+        Some(self.shared.tasks.spawn(
             async move { coop::with_unconstrained(job) },
             move |runnable| shared.schedule(runnable, true),
         ))
@@ -162,21 +161,26 @@ impl BlockingPool {
         self.shared.lock().queue.len()
     }
 
-    /// Cancels queued jobs but for mandatory ones, and waits for those and for running ones, no longer than `timeout` (`None`: as long as it takes).
-    /// A job of the pool that calls it does not wait for itself.
+    /// Cancels the jobs that have no thread, but for mandatory ones, and waits for all others, no longer than `timeout`
+    /// (`None`: as long as it takes). A job of the pool that calls it does not wait for itself.
     ///
     /// Gives whether all threads have ended.
     pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
         let queued = {
             let mut state = self.shared.lock();
             state.closed = true;
+            // As many have a thread as are on their way to the queue.
+            let mut coming = state.starting + state.idle;
             let (kept, dropped) = std::mem::take(&mut state.queue)
                 .into_iter()
-                .partition::<VecDeque<_>, _>(|job| job.mandatory);
+                .partition::<VecDeque<_>, _>(|job| {
+                    let taken = coming > 0;
+                    coming -= usize::from(taken);
+                    taken || job.mandatory
+                });
             state.queue = kept;
             dropped
         };
-        self.shared.tasks.close();
         // A dropped runnable is a cancelled job.
         drop(queued);
         self.shared.work.notify_all();
@@ -219,6 +223,7 @@ impl Shared {
             self.work.notify_one();
         } else if state.threads < self.max_threads {
             state.threads += 1;
+            state.starting += 1;
             drop(state);
             if self.start_thread().is_err() {
                 self.thread_failed();
@@ -232,10 +237,10 @@ impl Shared {
             .thread(&self.name)
             .spawn(move || {
                 POOL.set(shared.address());
-                let member = Member(shared);
-                (member.0.around)(&mut || {
-                    let _thread = member.0.config.hooks.enter();
-                    member.0.work();
+                let member = Member::new(shared);
+                (member.shared.around)(&mut || {
+                    let _thread = member.shared.config.hooks.enter();
+                    member.work();
                 });
             })
             .map(drop)
@@ -246,6 +251,7 @@ impl Shared {
     fn thread_failed(&self) {
         let mut state = self.lock();
         state.threads -= 1;
+        state.starting -= 1;
         // All that is queued: others may have left their jobs to the thread that did not come.
         while state.threads == 0
             && let Some(job) = state.queue.pop_front()
@@ -256,28 +262,6 @@ impl Shared {
         }
         drop(state);
         self.ended.notify_all();
-    }
-
-    fn work(&self) {
-        let mut state = self.lock();
-        loop {
-            if let Some(job) = state.queue.pop_front() {
-                drop(state);
-                job.run();
-                state = self.lock();
-                continue;
-            }
-            if state.closed {
-                return;
-            }
-            state.idle += 1;
-            let (woken, timed_out) = self.wait_for(&self.work, state, self.keep_alive);
-            state = woken;
-            state.idle -= 1;
-            if timed_out && state.queue.is_empty() {
-                return;
-            }
-        }
     }
 
     fn address(&self) -> usize {
@@ -308,12 +292,53 @@ impl Shared {
 }
 
 /// Counts as a thread of the pool until it is dropped, also when what runs around the jobs panics.
-struct Member(Arc<Shared>);
+struct Member {
+    shared: Arc<Shared>,
+    starting: Cell<bool>,
+}
+
+impl Member {
+    fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            starting: Cell::new(true),
+        }
+    }
+
+    fn work(&self) {
+        let shared = &self.shared;
+        let mut state = self.started();
+        loop {
+            if let Some(job) = state.queue.pop_front() {
+                drop(state);
+                job.run();
+                state = shared.lock();
+                continue;
+            }
+            if state.closed {
+                return;
+            }
+            state.idle += 1;
+            let (woken, timed_out) = shared.wait_for(&shared.work, state, shared.keep_alive);
+            state = woken;
+            state.idle -= 1;
+            if timed_out && state.queue.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn started(&self) -> MutexGuard<'_, State> {
+        let mut state = self.shared.lock();
+        state.starting -= usize::from(self.starting.take());
+        state
+    }
+}
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.0.lock().threads -= 1;
-        self.0.ended.notify_all();
+        self.started().threads -= 1;
+        self.shared.ended.notify_all();
     }
 }
 

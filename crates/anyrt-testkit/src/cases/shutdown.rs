@@ -27,6 +27,7 @@ cases! {
     fn a_destructor_that_panics_at_the_end_loses_no_other;
     fn dropping_the_owner_waits_for_a_running_blocking_job;
     fn dropping_the_owner_waits_for_a_task_that_is_inside_a_poll;
+    fn a_blocking_job_that_no_other_holds_up_runs_although_the_runtime_ends;
     fn a_queued_blocking_job_is_cancelled_or_run_at_the_end;
     fn a_queued_blocking_job_is_settled_when_drop_returns;
     fn shutdown_timeout_does_not_wait_for_a_long_job;
@@ -298,6 +299,18 @@ fn dropping_the_owner_waits_for_a_task_that_is_inside_a_poll<O: Owner>(backend: 
     drop(owner);
     assert!(dropped.is_dropped());
     opener.join().unwrap();
+}
+
+fn a_blocking_job_that_no_other_holds_up_runs_although_the_runtime_ends<O: Owner>(
+    backend: &Backend<O>,
+) {
+    // The end comes before the thread for it has started, or after.
+    for _ in 0..20 {
+        let owner = backend.build();
+        let job = owner.handle().spawn_blocking(|| 7);
+        drop(owner);
+        assert_eq!(park_on(job).unwrap(), 7);
+    }
 }
 
 /// A runtime with one blocking thread, which is taken until the gate opens, and a job that waits for it.
