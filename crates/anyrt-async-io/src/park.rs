@@ -21,6 +21,7 @@ thread_local! {
             gathered: RefCell::new(Vec::new()),
             turn_due: Cell::new(false),
             parker: RefCell::new(None),
+            seated: RefCell::new(None),
         }
     };
 }
@@ -32,12 +33,15 @@ struct Here {
     turn_due: Cell<bool>,
     /// Kept for the next `block_on`, to spare allocations.
     parker: RefCell<Option<Arc<Parker>>>,
+    /// The one of the innermost `block_on`.
+    seated: RefCell<Option<Arc<Parker>>>,
 }
 
 /// What a worker tells a reactor that it turns itself.
 pub const TURNS: Turns = Turns {
     begin: wake_gathered,
     over: || HERE.with(|here| here.turn_due.set(true)),
+    is_woken,
 };
 
 /// Runs `future` on this thread.
@@ -88,6 +92,16 @@ fn forget_gathered(own: &Waker) {
     });
 }
 
+fn is_woken(waker: &Waker) -> bool {
+    HERE.with(|here| {
+        let seated = here.seated.borrow();
+        let own = seated
+            .as_ref()
+            .filter(|parker| waker.data() == Arc::as_ptr(parker).cast());
+        own.is_some_and(|parker| parker.state.load(Ordering::SeqCst) == WOKEN)
+    })
+}
+
 fn wake_gathered() {
     HERE.with(|here| {
         if here.gathered.borrow().is_empty() {
@@ -107,6 +121,8 @@ struct Seat<'a> {
     reactor: &'a Arc<Reactor>,
     role: Role,
     parker: Arc<Parker>,
+    /// The one of the `block_on` around this one.
+    outer: Option<Arc<Parker>>,
 }
 
 impl<'a> Seat<'a> {
@@ -118,10 +134,12 @@ impl<'a> Seat<'a> {
         if role == Role::Worker {
             reactor.enter();
         }
+        let outer = HERE.with(|here| here.seated.replace(Some(Arc::clone(&parker))));
         Self {
             reactor,
             role,
             parker,
+            outer,
         }
     }
 }
@@ -133,10 +151,12 @@ impl Drop for Seat<'_> {
         if self.role == Role::Worker {
             self.reactor.leave();
         }
-        let parker = Arc::clone(&self.parker);
         // A late wake-up from this call is none for the next one, which polls first anyway.
-        parker.take_wake();
-        HERE.with(|here| here.parker.replace(Some(parker)));
+        self.parker.take_wake();
+        HERE.with(|here| {
+            let parker = here.seated.replace(self.outer.take());
+            here.parker.replace(parker)
+        });
     }
 }
 

@@ -15,22 +15,26 @@ use std::task::{Context, Poll};
 /// Ready operations per poll of a task; Tokio's number.
 pub const BUDGET: u8 = 128;
 
+/// No limit.
+const UNLIMITED: u8 = u8::MAX;
+
 thread_local! {
-    static LEFT: Cell<Option<u8>> = const { Cell::new(None) };
+    // In one byte, since each poll of a task saves and restores it.
+    static LEFT: Cell<u8> = const { Cell::new(UNLIMITED) };
 }
 
 /// Runs `poll` with a fresh budget, and restores the former one afterwards, also on a panic.
 pub fn with_budget<T>(poll: impl FnOnce() -> T) -> T {
-    with(Some(BUDGET), poll)
+    with(BUDGET, poll)
 }
 
 /// Runs `poll` without a limit.
 pub fn with_unconstrained<T>(poll: impl FnOnce() -> T) -> T {
-    with(None, poll)
+    with(UNLIMITED, poll)
 }
 
-fn with<T>(budget: Option<u8>, poll: impl FnOnce() -> T) -> T {
-    struct Restore(Option<u8>);
+fn with<T>(budget: u8, poll: impl FnOnce() -> T) -> T {
+    struct Restore(u8);
     impl Drop for Restore {
         fn drop(&mut self) {
             LEFT.set(self.0);
@@ -43,12 +47,12 @@ fn with<T>(budget: Option<u8>, poll: impl FnOnce() -> T) -> T {
 /// How many units are left; `None` where there is no limit: outside a task, or where it was lifted.
 #[inline]
 pub fn left() -> Option<u8> {
-    LEFT.get()
+    Some(LEFT.get()).filter(|&left| left != UNLIMITED)
 }
 
 /// Whether the next operation may go on.
 pub fn has_budget_remaining() -> bool {
-    LEFT.get() != Some(0)
+    LEFT.get() != 0
 }
 
 /// Charges one unit and goes on, or wakes the task and gives `Pending` when none is left.
@@ -58,13 +62,13 @@ pub fn has_budget_remaining() -> bool {
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Charge> {
     match LEFT.get() {
-        None => Poll::Ready(Charge { unit: false }),
-        Some(0) => {
+        UNLIMITED => Poll::Ready(Charge { unit: false }),
+        0 => {
             cx.waker().wake_by_ref();
             Poll::Pending
         }
-        Some(left) => {
-            LEFT.set(Some(left - 1));
+        left => {
+            LEFT.set(left - 1);
             Poll::Ready(Charge { unit: true })
         }
     }
@@ -99,10 +103,9 @@ impl Charge {
 impl Drop for Charge {
     #[inline]
     fn drop(&mut self) {
-        if self.unit
-            && let Some(left) = LEFT.get()
-        {
-            LEFT.set(Some(left + 1));
+        let left = LEFT.get();
+        if self.unit && left != UNLIMITED {
+            LEFT.set((left + 1).min(BUDGET));
         }
     }
 }

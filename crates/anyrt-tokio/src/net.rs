@@ -45,7 +45,7 @@ impl Net for TokioRuntime {
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<TcpStream>> + Send {
-        tcp::connect_on(Some(self), address)
+        tcp::connect_on(self, address)
     }
 }
 

@@ -1,6 +1,5 @@
 //! async_executors: values that spawn. A task that is aborted cannot be waited for.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::ops::Deref;
 use std::time::Duration;
@@ -24,13 +23,20 @@ pub(crate) mod ops;
 
 pub(crate) const LACKS: &[Row] = &[];
 
+#[cfg(feature = "tokio")]
 thread_local! {
     // The executor stays on its thread, and tasks that spawn do not.
-    static EXECUTOR: Cell<Option<&'static Executor>> = const { Cell::new(None) };
+    static EXECUTOR: std::cell::Cell<Option<&'static Executor>> = const { std::cell::Cell::new(None) };
 }
 
+#[cfg(feature = "tokio")]
 fn executor() -> &'static Executor {
     EXECUTOR.get().unwrap()
+}
+
+#[cfg(feature = "async-std")]
+fn executor() -> Executor {
+    Executor::new()
 }
 
 #[derive(Clone, Copy)]
@@ -50,10 +56,10 @@ impl Host {
     pub(crate) fn new(_: Backend) -> Self {
         let runner = Runner::new();
         #[cfg(feature = "tokio")]
-        let executor = Executor::try_from(runner.tokio.handle().clone()).unwrap();
-        #[cfg(feature = "async-std")]
-        let executor = Executor::new();
-        EXECUTOR.set(Some(Box::leak(Box::new(executor))));
+        {
+            let executor = Executor::try_from(runner.tokio.handle().clone()).unwrap();
+            EXECUTOR.set(Some(Box::leak(Box::new(executor))));
+        }
         Self(runner)
     }
 

@@ -47,10 +47,7 @@ pub trait Host: Sized + Send + Sync + 'static {
     fn block_on<F: Future>(reactor: &Self::Reactor, role: Role, future: F) -> F::Output;
 
     /// What the reactor is told by workers; nothing where it has a thread of its own.
-    const TURNS: Turns = Turns {
-        begin: || {},
-        over: || {},
-    };
+    const TURNS: Turns = Turns::NONE;
 
     /// The engine has ended: nobody waits for timers any more.
     fn end(reactor: &Self::Reactor) {

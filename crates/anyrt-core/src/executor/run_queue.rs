@@ -55,6 +55,17 @@ pub struct Turns {
     pub begin: fn(),
     /// The worker has run as many tasks as may run in a row, and has more.
     pub over: fn(),
+    /// Whether that waker has been woken already, and will have the worker polled again at once.
+    pub is_woken: fn(&Waker) -> bool,
+}
+
+impl Turns {
+    /// For a reactor that has a thread of its own, and is told nothing.
+    pub const NONE: Self = Self {
+        begin: || {},
+        over: || {},
+        is_woken: |_| false,
+    };
 }
 
 /// The workers' own queues.
@@ -86,11 +97,7 @@ impl RunQueue {
 
     /// An empty queue for the workers of a runtime with these options.
     pub fn configured(config: &Config) -> Arc<Self> {
-        let nothing = Turns {
-            begin: || {},
-            over: || {},
-        };
-        Self::beside(config, nothing)
+        Self::beside(config, Turns::NONE)
     }
 
     /// As [`configured`](Self::configured), beside a reactor that the workers turn.
@@ -345,7 +352,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// The next task, or `None` after the waker was left with the sleepers.
+    /// The next task, or `None` after the waker was left with the sleepers, or where it has been woken meanwhile.
     fn next(&mut self, waker: &Waker) -> Option<Runnable> {
         loop {
             match self.search() {
@@ -353,6 +360,10 @@ impl Worker {
                     self.stop_sleeping();
                     self.stop_searching();
                     return Some(runnable);
+                }
+                // It would not sleep.
+                None if self.sleeping.is_none() && (self.queue.turns.is_woken)(waker) => {
+                    return None;
                 }
                 // Look again after the waker is in place, so that no push falls in between.
                 None if self.sleep(waker) => {}
@@ -513,8 +524,10 @@ impl<F: Future> Future for Run<F> {
         let mut yields = 0;
         for _ in 0..worker.queue.turn {
             let Some(runnable) = worker.next(cx.waker()) else {
-                let metrics = &worker.queue.metrics[worker.index];
-                worker.shift.park(metrics, &worker.queue.hooks);
+                if worker.sleeping.is_some() {
+                    let metrics = &worker.queue.metrics[worker.index];
+                    worker.shift.park(metrics, &worker.queue.hooks);
+                }
                 return Poll::Pending;
             };
             if runnable.run() {

@@ -122,17 +122,17 @@ impl anyrt_core::TcpListener for TcpListener {
 ///
 /// # Panics
 /// When no Tokio runtime is current at the first poll; later ones need none.
-pub fn connect(address: SocketAddr) -> impl Future<Output = io::Result<TcpStream>> + Send {
-    connect_on(None, address)
+pub async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    tokio::net::TcpStream::connect(address).await.map(TcpStream)
 }
 
-/// Connects on that runtime, or on the current one.
+/// Connects on that runtime.
 pub(super) fn connect_on(
-    runtime: Option<&TokioRuntime>,
+    runtime: &TokioRuntime,
     address: SocketAddr,
 ) -> impl Future<Output = io::Result<TcpStream>> + Send {
     Connect {
-        runtime,
+        runtime: Some(runtime),
         future: tokio::net::TcpStream::connect(address),
     }
 }

@@ -15,7 +15,9 @@ use socket2::SockRef;
 
 use super::tcp_split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{stream_io, sys};
-use crate::backend::{Backend, Each, async_std, each, each_but_tokio, glommio, smol, tokio};
+use crate::backend::{
+    Backend, Each, async_std, each, each_but_tokio, entered, glommio, smol, tokio,
+};
 use crate::runtime::Handle;
 
 /// A connection.
@@ -54,14 +56,16 @@ impl TcpStream {
     /// # Cancel safety
     /// Dropping it closes the half-open connection.
     pub async fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
-        // The runtime is current, so that no handle to it is needed.
-        if Backend::is_tokio_current()
-            && let Some(&address) = address.as_address()
-        {
+        let Some(&address) = address.as_address() else {
+            // Boxed: a single address, which is what most calls give, takes none of its room.
+            return Box::pin(Handle::current().connect_tcp(address)).await;
+        };
+        if entered(Backend::current()) == Backend::Tokio {
+            // The runtime is current, so that no handle to it is needed.
             let inner = Each::Tokio(tokio::net::connect(address).await?);
             return Ok(Self { inner });
         }
-        Handle::current().connect_tcp(address).await
+        Handle::current().connect_tcp_addr(address).await
     }
 
     /// Takes over a connected socket, which must be non-blocking.
