@@ -52,6 +52,7 @@ struct Reasons {
 
 #[derive(Deserialize)]
 struct Reason {
+    backends: Vec<String>,
     peers: Vec<String>,
     rows: Vec<String>,
     /// How many instructions anyrt may be above: more is a regression.
@@ -69,7 +70,10 @@ struct Why {
 impl Reasons {
     fn of(&self, peer: &Peer, row: Row, [native, anyrt, counts]: [Counts; 3]) -> Option<&Why> {
         let listed = self.reason.iter().find(|reason| {
-            reason.peers.contains(&peer.name) && reason.rows.iter().any(|name| name == row.name())
+            let names = |list: &[String], name: &str| list.iter().any(|one| one == name);
+            names(&reason.backends, peer.backend.name())
+                && names(&reason.peers, &peer.name)
+                && names(&reason.rows, row.name())
         });
         match listed {
             Some(reason) => is_within(anyrt, counts, reason.above).then_some(&reason.why),
