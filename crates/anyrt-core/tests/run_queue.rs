@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -425,7 +425,7 @@ impl std::task::Wake for Wakes {
 fn wakes_of_the_other(events: usize) -> usize {
     let turns = Turns {
         begin: || SEEN.take().into_iter().for_each(Waker::wake),
-        over: || {},
+        ..Turns::NONE
     };
     let mut config = Config::default();
     config.worker_threads = NonZeroUsize::new(2);
@@ -464,6 +464,40 @@ fn wakes_of_the_other(events: usize) -> usize {
     drop((first, second));
     queue.drain();
     after - before
+}
+
+thread_local! {
+    /// Whether the reactor of the test below says that its worker has been woken.
+    static IS_WOKEN: Cell<bool> = const { Cell::new(false) };
+}
+
+#[test]
+fn a_worker_that_was_woken_does_not_sleep_and_loses_no_task() {
+    let turns = Turns {
+        is_woken: |_| IS_WOKEN.get(),
+        ..Turns::NONE
+    };
+    let queue = RunQueue::beside(&Config::default(), turns);
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let mut worker = Box::pin(queue.run_worker(0, pending::<()>()));
+    let mut poll = |is_woken| {
+        IS_WOKEN.set(is_woken);
+        let polled = worker.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+    };
+    let woken = || wakes.0.load(Ordering::SeqCst);
+
+    poll(true);
+    let first = queue.spawn(async {});
+    assert_eq!(woken(), 0, "whoever is polled again anyway needs no waking");
+    poll(false);
+    assert!(first.is_finished());
+
+    let second = queue.spawn(async {});
+    assert_eq!(woken(), 1, "now it sleeps");
+    poll(true);
+    assert!(second.is_finished());
 }
 
 #[test]
