@@ -11,9 +11,11 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use anyrt_bench::work::Dialogue;
 use anyrt_bench::{Backend, Via};
 use lexopt::prelude::*;
 
+use crate::compare::{Ask, Pace, client};
 use crate::fail;
 
 pub(crate) use serve::serve;
@@ -93,7 +95,7 @@ fn count(via: Via, backend: Backend, workers: usize, connections: usize) -> Resu
     let summary = crate::target_directory()?.join(format!("counts-{}", std::process::id()));
     let server = Server::start(&summary, via, backend, workers)?;
     let before = waits_of(&server.process)?;
-    server.ask(if workers == 1 { "0" } else { "0,1" }, connections)?;
+    server.ask(if workers == 1 { &[0] } else { &[0, 1] }, connections)?;
     let waits = waits_of(&server.process)? - before;
     let answers = server.end()?;
     let table = std::fs::read_to_string(&summary)?;
@@ -146,11 +148,13 @@ impl Server {
     }
 
     /// Has a client ask for a while.
-    fn ask(&self, cores: &str, connections: usize) -> Result<()> {
-        let status = Command::new(crate::this_program())
-            .args(["__load", cores, &self.address, "echo"])
-            .args([connections.to_string(), "0".to_owned()])
-            .arg(TIME.as_micros().to_string())
+    fn ask(&self, cores: &[usize], connections: usize) -> Result<()> {
+        let ask = Ask {
+            connections,
+            pace: Pace::Closed,
+            time: TIME,
+        };
+        let status = client(cores, &self.address, Dialogue::Echo, ask)?
             .stdout(Stdio::null())
             .status()?;
         if status.success() {

@@ -228,11 +228,7 @@ fn serve(
     let mut server = Process::start(&mut server)?;
     let address = server.line(setting.limit)?;
     let before = Usage::of(server.id())?;
-    let mut client = Command::new(crate::this_program());
-    client.args(["__load", &core.to_string(), &address]).args([
-        serde_json::to_string(&dialogue)?,
-        serde_json::to_string(&ask)?,
-    ]);
+    let mut client = client(&[core], &address, dialogue, ask)?;
     let answer = Process::start(&mut client).and_then(|mut client| client.line(setting.limit));
     let after = Usage::of(server.id());
     let load: Load = match (answer, server.failure()) {
@@ -334,11 +330,31 @@ pub(crate) fn work(mut args: impl Iterator<Item = String>) -> Result<()> {
     Ok(())
 }
 
-/// The child that asks: `CORE ADDRESS DIALOGUE ASK`.
+/// The child that asks a server, on these cores.
+pub(crate) fn client(
+    cores: &[usize],
+    address: &str,
+    dialogue: Dialogue,
+    ask: Ask,
+) -> Result<Command> {
+    let cores: Vec<String> = cores.iter().map(usize::to_string).collect();
+    let mut client = Command::new(crate::this_program());
+    client.args(["__load", &cores.join(","), address]).args([
+        serde_json::to_string(&dialogue)?,
+        serde_json::to_string(&ask)?,
+    ]);
+    Ok(client)
+}
+
+/// What that child does: `CORES ADDRESS DIALOGUE ASK`.
 pub(crate) fn load(mut args: impl Iterator<Item = String>) -> Result<()> {
     let mut next = || args.next().ok_or_else(|| fail("an argument is missing"));
     end_with_parent()?;
-    pin(&[next()?.parse()?])?;
+    let cores: Vec<usize> = next()?
+        .split(',')
+        .map(str::parse)
+        .collect::<std::result::Result<_, _>>()?;
+    pin(&cores)?;
     let address: SocketAddr = next()?.parse()?;
     let dialogue: Dialogue = serde_json::from_str(&next()?)?;
     let ask: Ask = serde_json::from_str(&next()?)?;
