@@ -311,6 +311,21 @@ fn a_thread_that_panics_outside_its_jobs_is_not_waited_for() {
 }
 
 #[test]
+fn a_job_whose_thread_ends_before_it_is_settled_at_the_shutdown() {
+    within_a_minute(|| {
+        for _ in 0..50 {
+            // The thread ends while the pool is open, or while it is being shut down.
+            let pool = BlockingPool::new(&Config::default(), "test", None, |_| {
+                std::panic::resume_unwind(Box::new("before the first job"));
+            });
+            let job = pool.spawn(|| ());
+            assert!(pool.shutdown(None));
+            assert!(block_on(job).unwrap_err().is_cancelled());
+        }
+    });
+}
+
+#[test]
 fn without_a_thread_the_job_runs_where_it_was_spawned() {
     within_a_minute(|| {
         let mut builder = Builder::<()>::new_multi_thread();

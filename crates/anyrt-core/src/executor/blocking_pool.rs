@@ -337,7 +337,14 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.started().threads -= 1;
+        let left = {
+            let mut state = self.started();
+            state.threads -= 1;
+            let is_last = state.closed && state.threads == 0;
+            is_last.then(|| std::mem::take(&mut state.queue))
+        };
+        // Cancelled, if a panic outside the jobs was the end of the thread that they were kept for.
+        drop(left);
         self.shared.ended.notify_all();
     }
 }
