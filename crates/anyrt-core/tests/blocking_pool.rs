@@ -311,6 +311,31 @@ fn a_thread_that_panics_outside_its_jobs_is_not_waited_for() {
 }
 
 #[test]
+fn a_thread_that_is_ending_keeps_no_job_waiting() {
+    within_a_minute(|| {
+        let mut builder = Builder::<()>::new_multi_thread();
+        builder
+            .max_blocking_threads(1)
+            .thread_keep_alive(Duration::ZERO);
+        let (is_ending, ending) = mpsc::channel();
+        let gate = Gate::default();
+        let held = gate.clone();
+        let pool = BlockingPool::new(builder.config(), "test", None, move |work| {
+            work();
+            is_ending.send(()).unwrap();
+            held.wait();
+        });
+        assert_eq!(block_on(pool.spawn(|| 7)).unwrap(), 7);
+        ending.recv().unwrap();
+        assert_eq!(pool.threads(), 0);
+        assert_eq!(block_on(pool.spawn(|| 8)).unwrap(), 8);
+        assert!(!pool.shutdown(Some(Duration::ZERO)), "both are still there");
+        gate.open();
+        assert!(pool.shutdown(None));
+    });
+}
+
+#[test]
 fn a_job_whose_thread_ends_before_it_is_settled_at_the_shutdown() {
     within_a_minute(|| {
         for _ in 0..50 {

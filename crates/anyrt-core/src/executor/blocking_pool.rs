@@ -42,10 +42,14 @@ struct State {
     queue: VecDeque<Job>,
     /// Mandatory jobs that were accepted and are not in the queue yet.
     promised: usize,
+    /// Threads that will look at the queue (again).
     threads: usize,
-    /// Of them, those that have not looked at the queue yet.
+    /// Of them, those that have not looked yet.
     starting: usize,
+    /// Of them, those that wait.
     idle: usize,
+    /// Beside them, those that have looked for the last time and are ending.
+    ending: usize,
     closed: bool,
 }
 
@@ -189,7 +193,7 @@ impl BlockingPool {
         let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
         let mut state = self.shared.lock();
         let own = usize::from(POOL.get() == self.shared.address());
-        while state.threads > own || state.promised > 0 {
+        while state.threads + state.ending > own || state.promised > 0 {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
             state = match left {
                 None => self.shared.wait(&self.shared.ended, state),
@@ -294,20 +298,28 @@ impl Shared {
 /// Counts as a thread of the pool until it is dropped, also when what runs around the jobs panics.
 struct Member {
     shared: Arc<Shared>,
-    starting: Cell<bool>,
+    stage: Cell<Stage>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Starting,
+    Working,
+    Ending,
 }
 
 impl Member {
     fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
-            starting: Cell::new(true),
+            stage: Cell::new(Stage::Starting),
         }
     }
 
     fn work(&self) {
         let shared = &self.shared;
-        let mut state = self.started();
+        let mut state = shared.lock();
+        self.enter(Stage::Working, &mut state);
         loop {
             if let Some(job) = state.queue.pop_front() {
                 drop(state);
@@ -316,30 +328,38 @@ impl Member {
                 continue;
             }
             if state.closed {
-                return;
+                break;
             }
             state.idle += 1;
             let (woken, timed_out) = shared.wait_for(&shared.work, state, shared.keep_alive);
             state = woken;
             state.idle -= 1;
             if timed_out && state.queue.is_empty() {
-                return;
+                break;
             }
         }
+        // Before the lock is let go of: a job that comes now must not wait for this thread.
+        self.enter(Stage::Ending, &mut state);
     }
 
-    fn started(&self) -> MutexGuard<'_, State> {
-        let mut state = self.shared.lock();
-        state.starting -= usize::from(self.starting.take());
-        state
+    fn enter(&self, stage: Stage, state: &mut State) {
+        let former = self.stage.replace(stage);
+        if former == Stage::Starting {
+            state.starting -= 1;
+        }
+        if stage == Stage::Ending && former != Stage::Ending {
+            state.threads -= 1;
+            state.ending += 1;
+        }
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
         let left = {
-            let mut state = self.started();
-            state.threads -= 1;
+            let mut state = self.shared.lock();
+            self.enter(Stage::Ending, &mut state);
+            state.ending -= 1;
             let is_last = state.closed && state.threads == 0;
             is_last.then(|| std::mem::take(&mut state.queue))
         };
