@@ -36,6 +36,8 @@ pub struct RunQueue {
     tasks: Arc<Tasks>,
     shared: ConcurrentQueue<Runnable>,
     workers: RwLock<Workers>,
+    /// Whether there is one worker at most; written under the lock.
+    alone: AtomicBool,
     sleepers: Mutex<Sleepers>,
     /// Whether nobody needs to be woken: a worker is on its way to look for work, or none sleeps.
     notified: AtomicBool,
@@ -115,6 +117,7 @@ impl RunQueue {
             tasks: Tasks::new(),
             shared: ConcurrentQueue::unbounded(),
             workers: RwLock::default(),
+            alone: AtomicBool::new(true),
             sleepers: Mutex::default(),
             notified: AtomicBool::new(true),
         })
@@ -177,6 +180,8 @@ impl RunQueue {
             .take()
             .unwrap_or_else(|| Arc::new(ConcurrentQueue::bounded(LOCAL_CAPACITY)));
         workers.locals.push(Arc::clone(&local));
+        self.alone
+            .store(workers.locals.len() == 1, Ordering::SeqCst);
         drop(workers);
         Run {
             future,
@@ -297,29 +302,11 @@ impl Sleepers {
         self.next_id
     }
 
-    /// Sleeps on. Gives whether the worker had been woken meanwhile.
-    fn renew(&mut self, id: usize, waker: &Waker) -> bool {
-        match self.wakers.iter_mut().find(|(other, _)| *other == id) {
-            Some((_, old)) => {
-                old.clone_from(waker);
-                false
-            }
-            None => {
-                self.wakers.push((id, waker.clone()));
-                true
-            }
-        }
-    }
-
-    /// Stops sleeping. Gives whether the worker had been woken meanwhile.
-    fn remove(&mut self, id: usize) -> bool {
+    /// Stops sleeping; the waker is there unless it was taken to be woken.
+    fn remove(&mut self, id: usize) {
         self.count -= 1;
-        match self.wakers.iter().rposition(|(other, _)| *other == id) {
-            Some(at) => {
-                self.wakers.remove(at);
-                false
-            }
-            None => true,
+        if let Some(at) = self.wakers.iter().rposition(|(other, _)| *other == id) {
+            self.wakers.remove(at);
         }
     }
 
@@ -352,24 +339,22 @@ struct Worker {
 }
 
 impl Worker {
-    /// The next task, or `None` after the waker was left with the sleepers, or where it has been woken meanwhile.
+    /// The next task, or `None` after the worker was left with the sleepers, or where it has been woken meanwhile.
     fn next(&mut self, waker: &Waker) -> Option<Runnable> {
-        loop {
-            match self.search() {
-                Some(runnable) => {
-                    self.stop_sleeping();
-                    self.stop_searching();
-                    return Some(runnable);
-                }
-                // It would not sleep.
-                None if self.sleeping.is_none() && (self.queue.turns.is_woken)(waker) => {
-                    return None;
-                }
-                // Look again after the waker is in place, so that no push falls in between.
-                None if self.sleep(waker) => {}
-                None => return None,
-            }
+        if let Some(runnable) = self.search() {
+            self.stop_searching();
+            return Some(runnable);
         }
+        // It would not sleep.
+        if (self.queue.turns.is_woken)(waker) {
+            return None;
+        }
+        self.sleep(waker);
+        // Once more, now that the waker is in place: whoever has pushed since then wakes this worker.
+        let runnable = self.search()?;
+        self.stop_sleeping();
+        self.stop_searching();
+        Some(runnable)
     }
 
     fn search(&mut self) -> Option<Runnable> {
@@ -391,15 +376,20 @@ impl Worker {
             steal(&self.queue.shared, &self.local);
             return Some(runnable);
         }
+        // As `notified`: who comes, and then pushes and finds that nobody sleeps, has cleared this before.
+        if self.queue.alone.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.steal_from_others()
+    }
+
+    fn steal_from_others(&mut self) -> Option<Runnable> {
         let workers = self
             .queue
             .workers
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         let locals = &workers.locals;
-        if locals.len() == 1 {
-            return None;
-        }
         self.next_victim = self.next_victim.wrapping_add(1);
         let (before, after) = locals.split_at(self.next_victim % locals.len().max(1));
         for victim in after.iter().chain(before) {
@@ -414,37 +404,41 @@ impl Worker {
         None
     }
 
-    /// Leaves the waker. Gives whether to search once more: at the first time, or when woken meanwhile.
-    fn sleep(&mut self, waker: &Waker) -> bool {
+    /// Leaves the waker.
+    fn sleep(&mut self, waker: &Waker) {
         self.searching = false;
         let mut sleepers = self.queue.lock_sleepers();
-        let again = match self.sleeping {
-            None => {
-                self.sleeping = Some(sleepers.insert(waker));
-                true
-            }
-            Some(id) => sleepers.renew(id, waker),
-        };
+        self.sleeping = Some(sleepers.insert(waker));
         self.queue
             .notified
             .store(sleepers.is_notified(), Ordering::SeqCst);
-        again
     }
 
     /// Begins to look for work after a sleep. Until it has found some, or sleeps again, nobody else is woken for it.
+    #[inline]
     fn stop_sleeping(&mut self) {
         if let Some(id) = self.sleeping.take() {
-            self.queue.lock_sleepers().remove(id);
-            self.queue.notified.store(true, Ordering::SeqCst);
-            self.searching = true;
+            self.leave_sleepers(id);
         }
     }
 
+    fn leave_sleepers(&mut self, id: usize) {
+        let mut sleepers = self.queue.lock_sleepers();
+        sleepers.remove(id);
+        self.queue.notified.store(true, Ordering::SeqCst);
+        // Who goes to sleep from now on looks for work first.
+        self.searching = sleepers.count > 0;
+    }
+
     /// Has found work. What was queued meanwhile, and by whom ever, woke nobody: let another worker look for it.
+    #[inline]
     fn stop_searching(&mut self) {
-        if !std::mem::take(&mut self.searching) {
-            return;
+        if std::mem::take(&mut self.searching) {
+            self.pass_on();
         }
+    }
+
+    fn pass_on(&self) {
         let is_notified = {
             let sleepers = self.queue.lock_sleepers();
             let is_notified = sleepers.is_notified();
@@ -467,6 +461,9 @@ impl Drop for Worker {
         workers
             .locals
             .retain(|local| !Arc::ptr_eq(local, &self.local));
+        self.queue
+            .alone
+            .store(workers.locals.len() <= 1, Ordering::SeqCst);
         while let Ok(runnable) = self.local.pop() {
             let _ = self.queue.shared.push(runnable);
         }

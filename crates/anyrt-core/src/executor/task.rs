@@ -229,11 +229,13 @@ impl Tasks {
 
     #[inline]
     fn must_end(&self, id: Id) -> bool {
-        match self.signals.load(Ordering::Acquire) {
-            0 => false,
-            signals if signals & CLOSED != 0 => true,
-            _ => self.lock().aborted.contains(&id),
-        }
+        let signals = self.signals.load(Ordering::Acquire);
+        signals != 0 && self.is_signalled(signals, id)
+    }
+
+    #[cold]
+    fn is_signalled(&self, signals: usize, id: Id) -> bool {
+        signals & CLOSED != 0 || self.lock().aborted.contains(&id)
     }
 
     fn remove(&self, key: usize, id: Id) {
@@ -303,13 +305,9 @@ impl Runnable {
             None => false,
         }
     }
-}
 
-impl Drop for Runnable {
-    fn drop(&mut self) {
-        let Some(runnable) = self.inner.take() else {
-            return;
-        };
+    #[cold]
+    fn abort(runnable: async_task::Runnable<Meta>) {
         let meta = runnable.metadata();
         if meta.home.is_some_and(|home| home != thread::current().id()) {
             // Its thread is gone without having run its queue. To leak the task is the only sound thing left.
@@ -319,6 +317,16 @@ impl Drop for Runnable {
         meta.tasks.abort(meta.key, meta.id);
         let _task = enter_task(meta.id);
         runnable.run();
+    }
+}
+
+impl Drop for Runnable {
+    // What was run leaves nothing, which the caller of `run` sees at once.
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(runnable) = self.inner.take() {
+            Self::abort(runnable);
+        }
     }
 }
 
@@ -418,6 +426,7 @@ fn drop_quietly(destructor: impl FnOnce()) {
 struct Outcome<T>(Option<Result<T, JoinError>>);
 
 impl<T> Drop for Outcome<T> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(result) = self.0.take() {
             drop_quietly(|| drop(result));
