@@ -259,8 +259,10 @@ impl Shard {
         // Taken out only if it is pushed: a dropped runnable would be an abort.
         let mut runnable = Some(runnable);
         let _ = LOCAL.try_with(|local| {
-            if local.id.get() == self.id {
-                local.queue.borrow_mut().extend(runnable.take());
+            if local.id.get() == self.id
+                && let Some(runnable) = runnable.take()
+            {
+                local.queue.borrow_mut().push_back(runnable);
             }
         });
         if let Some(runnable) = runnable {
