@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
@@ -18,6 +19,8 @@ use crate::coop;
 #[derive(Default)]
 pub struct Timers {
     state: Mutex<State>,
+    /// Whether there are any; written under the lock. Who is about to wait looks at it, and mostly there are none.
+    any: AtomicBool,
 }
 
 #[derive(Default)]
@@ -37,6 +40,9 @@ impl Timers {
         }
         state.next_id += 1;
         let key = (at, state.next_id);
+        if state.pending.is_empty() {
+            self.any.store(true, Ordering::SeqCst);
+        }
         state.pending.insert(key, waker);
         let first = state.pending.first_key_value().map(|(first, _)| *first);
         Some((key.1, first == Some(key)))
@@ -44,18 +50,27 @@ impl Timers {
 
     /// Takes a timer out, if it has not fired.
     pub fn remove(&self, at: Instant, id: u64) {
-        let waker = self.lock().pending.remove(&(at, id));
+        let mut state = self.lock();
+        let waker = state.pending.remove(&(at, id));
+        self.settle(&state);
+        drop(state);
         drop(waker);
     }
 
     /// The earliest deadline.
     pub fn earliest(&self) -> Option<Instant> {
+        if !self.any.load(Ordering::SeqCst) {
+            return None;
+        }
         let state = self.lock();
         state.pending.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// Gathers the wakers of the timers that are due, to be woken when no lock is held.
     pub fn fire(&self, now: Instant, wakers: &mut Vec<Waker>) {
+        if !self.any.load(Ordering::SeqCst) {
+            return;
+        }
         let mut state = self.lock();
         while let Some(first) = state.pending.first_entry() {
             if first.key().0 > now {
@@ -63,6 +78,7 @@ impl Timers {
             }
             wakers.push(first.remove());
         }
+        self.settle(&state);
     }
 
     /// Refuses timers from now on and wakes all: who polls again learns that the runtime has ended.
@@ -70,7 +86,9 @@ impl Timers {
         let pending = {
             let mut state = self.lock();
             state.closed = true;
-            std::mem::take(&mut state.pending)
+            let pending = std::mem::take(&mut state.pending);
+            self.settle(&state);
+            pending
         };
         for waker in pending.into_values() {
             waker.wake();
@@ -80,6 +98,13 @@ impl Timers {
     /// Whether the queue was closed.
     pub fn is_closed(&self) -> bool {
         self.lock().closed
+    }
+
+    /// After timers were taken out.
+    fn settle(&self, state: &State) {
+        if state.pending.is_empty() {
+            self.any.store(false, Ordering::SeqCst);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
