@@ -160,8 +160,10 @@ impl<R> Slot<R> {
     #[must_use = "the runtime is current only while the guard lives"]
     pub fn enter(key: &'static LocalKey<Self>, runtime: R, entered: Entered) -> SlotGuard<R> {
         let former = key.try_with(|slot| {
+            // First, since it panics in a destructor that runs inside `with`.
+            let former = slot.current.replace(Some(runtime));
             slot.depth.set(slot.depth.get() + 1);
-            (slot.current.replace(Some(runtime)), slot.depth.get())
+            (former, slot.depth.get())
         });
         // A runtime may end with its thread, after what this thread remembers has ended.
         let (former, depth) = former.unwrap_or_default();

@@ -10,7 +10,6 @@ use std::task::{Context, Poll, Wake, Waker};
 use slab::Slab;
 
 use crate::blocking::Blocking;
-use crate::coop;
 use crate::error::JoinError;
 use crate::task::{AbortHandle, Id, JoinHandle, LocalSpawner, Spawner};
 
@@ -117,7 +116,7 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         });
         // From now on the task signals its end, so tasks are joined in the order in which they end, even if nobody
         // looks at the set meanwhile.
-        if let Poll::Ready(result) = coop::with_unconstrained(|| member.poll()) {
+        if let Poll::Ready(result) = member.poll(H::poll_unconstrained) {
             member.state = State::Ended(Box::new(Mutex::new(result)));
             member.signal.wake_by_ref();
         }
@@ -164,9 +163,7 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         let signals = self.ready.lock().signals.len();
         for _ in 0..signals {
             let (key, id) = self.ready.lock().signals.pop_front()?;
-            if let Some(Poll::Ready(result)) =
-                coop::with_unconstrained(|| self.poll_member(key, id))
-            {
+            if let Some(Poll::Ready(result)) = self.poll_member(key, id, H::poll_unconstrained) {
                 return Some(result);
             }
         }
@@ -199,7 +196,7 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
                 return Poll::Pending;
             };
             drop(ready);
-            match self.poll_member(key, id) {
+            match self.poll_member(key, id, |handle, cx| Pin::new(handle).poll(cx)) {
                 Some(Poll::Ready(result)) => return Poll::Ready(Some(result)),
                 // A task that signals without having ended has met the end of the budget, and will signal again.
                 Some(Poll::Pending) => {
@@ -213,9 +210,14 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
     }
 
     /// Polls a member that has signalled and takes it out if it has ended; `None` if it is not there any more.
-    fn poll_member(&mut self, key: usize, id: Id) -> Option<Poll<Result<(Id, T), JoinError>>> {
+    fn poll_member(
+        &mut self,
+        key: usize,
+        id: Id,
+        poll: impl FnOnce(&mut H, &mut Context<'_>) -> Poll<Result<T, JoinError>>,
+    ) -> Option<Poll<Result<(Id, T), JoinError>>> {
         let member = self.members.get_mut(key).filter(|m| m.id == id)?;
-        let polled = member.poll();
+        let polled = member.poll(poll);
         if polled.is_ready() {
             self.members.remove(key);
         }
@@ -315,9 +317,12 @@ enum State<T, H> {
 }
 
 impl<T, H: JoinHandle<T>> Member<T, H> {
-    fn poll(&mut self) -> Poll<Result<T, JoinError>> {
+    fn poll(
+        &mut self,
+        poll: impl FnOnce(&mut H, &mut Context<'_>) -> Poll<Result<T, JoinError>>,
+    ) -> Poll<Result<T, JoinError>> {
         match &mut self.state {
-            State::Running(handle) => Pin::new(handle).poll(&mut Context::from_waker(&self.signal)),
+            State::Running(handle) => poll(handle, &mut Context::from_waker(&self.signal)),
             _ => match std::mem::replace(&mut self.state, State::Joined) {
                 State::Ended(result) => {
                     Poll::Ready(result.into_inner().unwrap_or_else(PoisonError::into_inner))

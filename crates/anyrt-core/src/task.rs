@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use crate::coop;
 use crate::error::JoinError;
 
 /// Spawns tasks that may run on any thread of the runtime.
@@ -79,6 +80,13 @@ pub trait JoinHandle<T>: Future<Output = Result<T, JoinError>> + Unpin + fmt::De
 
     /// A handle that can abort the task, and no more.
     fn abort_handle(&self) -> Self::AbortHandle;
+
+    /// As `poll`, whatever is left of the budget.
+    ///
+    /// For implementors: override it where the runtime has a budget of its own.
+    fn poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        coop::with_unconstrained(|| Pin::new(self).poll(cx))
+    }
 
     /// Lets the task go on by itself. It is what dropping the handle does, said aloud.
     fn detach(self)

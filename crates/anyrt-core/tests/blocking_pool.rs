@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
@@ -346,6 +347,42 @@ fn a_job_whose_thread_ends_before_it_is_settled_at_the_shutdown() {
             let job = pool.spawn(|| ());
             assert!(pool.shutdown(None));
             assert!(block_on(job).unwrap_err().is_cancelled());
+        }
+    });
+}
+
+#[test]
+fn a_thread_name_that_panics_leaves_no_thread_to_wait_for() {
+    within_a_minute(|| {
+        let refused = Arc::new(AtomicUsize::new(1));
+        let names = Arc::clone(&refused);
+        let mut builder = Builder::<()>::new_multi_thread();
+        builder.max_blocking_threads(1).thread_name_fn(move || {
+            match names.swap(0, Ordering::SeqCst) {
+                0 => "a name".to_owned(),
+                _ => "not a\0name".to_owned(),
+            }
+        });
+        let pool = BlockingPool::new(builder.config(), "test", None, |work| work());
+        // As std's, which cannot make a thread of that name.
+        assert!(catch_unwind(AssertUnwindSafe(|| pool.spawn(|| 7))).is_err());
+        assert_eq!(pool.threads(), 0);
+        assert_eq!(block_on(pool.spawn(|| 8)).unwrap(), 8);
+        refused.store(1, Ordering::SeqCst);
+        assert!(pool.shutdown(None));
+    });
+}
+
+#[test]
+fn a_mandatory_job_runs_also_if_its_thread_panics_before_it() {
+    within_a_minute(|| {
+        for _ in 0..50 {
+            let pool = BlockingPool::new(&Config::default(), "test", None, |_| {
+                std::panic::resume_unwind(Box::new("before the first job"));
+            });
+            let job = pool.spawn_mandatory(|| 7).expect("the pool is open");
+            assert!(pool.shutdown(None));
+            assert_eq!(block_on(job).unwrap(), 7);
         }
     });
 }

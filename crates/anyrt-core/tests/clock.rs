@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::future::{Future, pending, poll_fn, ready};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use anyrt_core::time::Sleep as _;
@@ -98,6 +98,33 @@ fn a_paused_clock_stands_without_a_driver_and_while_it_is_inhibited() {
     assert!(clock.try_advance(lull, || true));
     assert_eq!(wakes.get(), 1);
     assert!(poll(&mut sleep, &waker).is_ready());
+}
+
+#[test]
+fn a_driver_that_went_idle_while_the_clock_was_moved_on_looks_again() {
+    let clock = Clock::new(true);
+    let driver = clock.drive();
+    // Woken by the clock as it moves on: what a driver sees that becomes idle at that moment.
+    let meanwhile = Arc::new(Meanwhile(Arc::clone(&clock)));
+    let mut near = clock.sleep_until(clock.now() + Duration::from_millis(1));
+    assert!(poll(&mut near, &Waker::from(meanwhile)).is_pending());
+    let mut far = clock.sleep_until(clock.now() + HOUR);
+    assert!(poll(&mut far, Waker::noop()).is_pending());
+    assert!(becomes_idle(&driver));
+    clock.advance(Duration::from_millis(1)).unwrap();
+    assert_eq!(
+        driver.undisturbed(pending()).now_or_never(),
+        Some(false),
+        "the driver was not told"
+    );
+}
+
+struct Meanwhile(Arc<Clock>);
+
+impl Wake for Meanwhile {
+    fn wake(self: Arc<Self>) {
+        assert_eq!(self.0.wait(), Wait::Forever);
+    }
 }
 
 #[test]

@@ -40,6 +40,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::task::{Wake, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyrt_core::JoinHandle as _;
@@ -322,7 +323,11 @@ impl Shard {
     fn end_services(&self) {
         self.services.close();
         LOCAL.with(|local| {
-            while !self.services.is_empty() && (!self.inbox.is_empty() || local.has_work()) {
+            while !self.services.is_empty() {
+                if self.inbox.is_empty() && !local.has_work() {
+                    // Woken by another thread, which is about to put it into the inbox.
+                    thread::yield_now();
+                }
                 self.run_tasks(local);
             }
         });

@@ -156,6 +156,10 @@ impl<T> anyrt_core::JoinHandle<T> for JoinHandle<T> {
     fn abort_handle(&self) -> AbortHandle {
         AbortHandle::new(self.inner.abort_handle())
     }
+
+    fn poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        pin!(tokio::task::unconstrained(self)).poll(cx)
+    }
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {

@@ -13,8 +13,8 @@ use std::thread::ThreadId;
 use std::time::Duration;
 
 use anyrt_core::runtime::Owner;
-use anyrt_core::task::{JoinHandle as _, LocalSpawner, Spawner};
-use anyrt_core::{Blocking, BuildError, Net, TcpListener, Timer, context};
+use anyrt_core::task::{AbortHandle as _, JoinHandle as _, LocalSpawner, Spawner, yield_now};
+use anyrt_core::{Blocking, BuildError, JoinSet, Net, TcpListener, Timer, context};
 use anyrt_tokio::runtime::{Builder, Runtime};
 use anyrt_tokio::{KIND, TokioRuntime};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
@@ -343,4 +343,25 @@ fn options_reach_the_threads() {
             .spawn(async { std::thread::current().name().map(str::to_owned) }),
     );
     assert_eq!(name.unwrap().as_deref(), Some("mine"));
+}
+
+#[test]
+fn try_join_next_takes_what_has_ended_whatever_is_left_of_the_budget() {
+    let runtime = current_thread();
+    let rt = runtime.handle().clone();
+    runtime.block_on(async move {
+        let mut set = JoinSet::new();
+        let member = set.spawn_on(&rt, async { 7 });
+        while !member.is_finished() {
+            yield_now().await;
+        }
+        poll_fn(|cx| {
+            while let Poll::Ready(unit) = tokio::task::coop::poll_proceed(cx) {
+                unit.made_progress();
+            }
+            Poll::Ready(())
+        })
+        .await;
+        assert_eq!(set.try_join_next().unwrap().unwrap(), 7);
+    });
 }

@@ -309,6 +309,13 @@ impl<T> anyrt_core::JoinHandle<T> for JoinHandle<T> {
     fn abort_handle(&self) -> AbortHandle {
         self.abort_handle()
     }
+
+    fn poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        match &mut self.inner {
+            Join::Tokio(handle) => handle.poll_unconstrained(cx),
+            Join::Core(handle) => handle.poll_unconstrained(cx),
+        }
+    }
 }
 
 impl<T> UnwindSafe for JoinHandle<T> {}

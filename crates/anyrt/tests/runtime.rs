@@ -1,7 +1,7 @@
 //! The builder's options, and what a runtime tells about itself.
 
 use std::collections::HashSet;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
@@ -384,4 +384,91 @@ fn a_runtime_may_cross_a_caught_panic() {
     safe::<LocalRuntime>();
     safe::<anyrt::task::JoinHandle<std::cell::Cell<u8>>>();
     safe::<anyrt::task::AbortHandle>();
+}
+
+/// Tells that it was dropped.
+struct Tell(mpsc::Sender<()>);
+
+impl Drop for Tell {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+#[test]
+fn a_task_that_the_shutdown_gave_up_waiting_for_is_dropped_later() {
+    for (backend, mut builder) in builders() {
+        let runtime = builder.build().unwrap();
+        let handle = runtime.handle().clone();
+        let (dropped, is_dropped) = mpsc::channel();
+        let (busy, is_busy) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        // The thread is inside a poll, with a task beside it that no other thread has seen.
+        let caller = thread::spawn(move || {
+            handle.block_on(async move {
+                let tell = Tell(dropped);
+                drop(anyrt::spawn(async move {
+                    let _tell = tell;
+                    std::future::pending::<()>().await;
+                }));
+                busy.send(()).unwrap();
+                may_go.recv().unwrap();
+            });
+        });
+        is_busy.recv().unwrap();
+        runtime.shutdown_timeout(Duration::from_millis(1));
+        go.send(()).unwrap();
+        caller.join().unwrap();
+        assert_eq!(is_dropped.recv(), Ok(()), "{backend}");
+    }
+}
+
+#[test]
+fn a_thread_name_that_panics_does_not_keep_the_runtime_from_ending() {
+    for &backend in Backend::enabled() {
+        let name = Arc::new(Mutex::new("a name"));
+        let names = Arc::clone(&name);
+        let runtime = Builder::new_current_thread()
+            .backend(backend)
+            .thread_name_fn(move || names.lock().unwrap().to_string())
+            .build()
+            .unwrap();
+        // As std's, which cannot make a thread of that name.
+        *name.lock().unwrap() = "not a\0name";
+        let spawned = catch_unwind(AssertUnwindSafe(|| runtime.spawn_blocking(|| 7)));
+        assert!(spawned.is_err(), "{backend}");
+        drop(runtime);
+    }
+}
+
+#[test]
+fn a_destructor_that_enters_as_the_runtime_ends_harms_nobody() {
+    struct Enters(Handle);
+    impl Drop for Enters {
+        fn drop(&mut self) {
+            let _entered = self.0.enter();
+        }
+    }
+    struct Spawns(Option<Enters>);
+    impl Drop for Spawns {
+        fn drop(&mut self) {
+            let enters = self.0.take();
+            drop(anyrt::spawn(async move { drop(enters) }));
+        }
+    }
+    for (backend, mut builder) in builders() {
+        let runtime = builder.build().unwrap();
+        let spawns = Spawns(Some(Enters(runtime.handle().clone())));
+        let (started, has_started) = mpsc::channel();
+        runtime.spawn(async move {
+            let _spawns = spawns;
+            started.send(()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        runtime.block_on(until(|| has_started.try_recv().is_ok()));
+        assert!(
+            catch_unwind(AssertUnwindSafe(|| drop(runtime))).is_ok(),
+            "{backend}"
+        );
+    }
 }

@@ -72,7 +72,7 @@ pub struct Reactor {
     /// How many workers there are.
     workers: AtomicUsize,
     /// Where the epoll is watched while there are none.
-    outside: OnceLock<Arc<Outside>>,
+    outside: OnceLock<Outside>,
 }
 
 /// What the leader remembers.
@@ -313,50 +313,56 @@ impl Reactor {
 
     #[cold]
     fn watch_outside(self: &Arc<Self>) {
-        let outside = self.outside.get().cloned().or_else(|| {
+        if self.outside.get().is_none() {
             // An epoll is never read, so it need not be non-blocking.
-            let watched = Async::new_nonblocking(Arc::clone(&self.epoll)).ok()?;
-            let reactor = Arc::downgrade(self);
-            let outside = self
-                .outside
-                .get_or_init(|| Arc::new(Outside { watched, reactor }));
-            Some(Arc::clone(outside))
-        });
-        if let Some(outside) = outside {
-            outside.wake();
+            let Ok(watched) = Async::new_nonblocking(Arc::clone(&self.epoll)) else {
+                return;
+            };
+            let waker = Waker::from(Arc::new(Look(Arc::downgrade(self))));
+            // Another thread may have been faster.
+            let _ = self.outside.set(Outside { watched, waker });
         }
+        self.look_outside();
     }
-}
 
-/// Turns the reactor from async-io's thread while there are no workers. One per reactor, since async-io wakes one waker
-/// when another one comes.
-struct Outside {
-    watched: Async<Arc<OwnedFd>>,
-    reactor: Weak<Reactor>,
-}
-
-impl Wake for Outside {
-    /// async-io has seen that there are events: takes them, and asks to be told of the next ones.
-    fn wake(self: Arc<Self>) {
-        let Some(reactor) = self.reactor.upgrade() else {
+    /// Takes the events that are there while there are no workers, and asks to be told of the next ones.
+    fn look_outside(&self) {
+        let Some(outside) = self.outside.get() else {
             return;
         };
-        let waker = Waker::from(Arc::clone(&self));
-        let mut cx = Context::from_waker(&waker);
+        let mut cx = Context::from_waker(&outside.waker);
         let mut wakers = Vec::new();
         // A worker that came takes over, and arranges for this again when it leaves.
-        while reactor.workers.load(Ordering::SeqCst) == 0 {
-            if let Some(mut lead) = reactor.try_lead() {
-                reactor.turn(&mut lead, false, &mut wakers);
+        while self.workers.load(Ordering::SeqCst) == 0 {
+            if let Some(mut lead) = self.try_lead() {
+                self.turn(&mut lead, false, &mut wakers);
                 drop(lead);
-                reactor.wake_follower();
+                self.wake_follower();
             }
             for waker in wakers.drain(..) {
                 waker.wake();
             }
-            if self.watched.poll_readable(&mut cx).is_pending() {
+            if outside.watched.poll_readable(&mut cx).is_pending() {
                 return;
             }
+        }
+    }
+}
+
+/// The epoll as async-io watches it.
+struct Outside {
+    watched: Async<Arc<OwnedFd>>,
+    /// A [`Look`], always the same, since async-io wakes one waker when another one comes.
+    waker: Waker,
+}
+
+/// Turns the reactor from async-io's thread. It keeps nothing alive, since async-io keeps it until there is an event.
+struct Look(Weak<Reactor>);
+
+impl Wake for Look {
+    fn wake(self: Arc<Self>) {
+        if let Some(reactor) = self.0.upgrade() {
+            reactor.look_outside();
         }
     }
 }

@@ -50,6 +50,7 @@ impl<R: Spawner + LocalSpawner + Blocking> DynSpawner for R {
 
 pub(super) trait DynJoinHandle<V>: fmt::Debug {
     fn dyn_poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<V, JoinError>>;
+    fn dyn_poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<V, JoinError>>;
     fn dyn_abort(&self);
     fn dyn_is_finished(&self) -> bool;
     fn dyn_id(&self) -> Id;
@@ -59,6 +60,10 @@ pub(super) trait DynJoinHandle<V>: fmt::Debug {
 impl<V, H: JoinHandle<V>> DynJoinHandle<V> for H {
     fn dyn_poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<V, JoinError>> {
         Pin::new(self).poll(cx)
+    }
+
+    fn dyn_poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<V, JoinError>> {
+        self.poll_unconstrained(cx)
     }
 
     fn dyn_abort(&self) {
@@ -216,6 +221,12 @@ impl<T: 'static> JoinHandle<T> for ErasedJoinHandle<T> {
     fn abort_handle(&self) -> ErasedAbortHandle {
         self.inner.dyn_abort_handle()
     }
+
+    fn poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        self.inner
+            .dyn_poll_unconstrained(cx)
+            .map_ok(|value| open(value.downcast().ok()))
+    }
 }
 
 impl<T: 'static> JoinHandle<T> for ErasedLocalJoinHandle<T> {
@@ -235,6 +246,12 @@ impl<T: 'static> JoinHandle<T> for ErasedLocalJoinHandle<T> {
 
     fn abort_handle(&self) -> ErasedAbortHandle {
         self.inner.dyn_abort_handle()
+    }
+
+    fn poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        self.inner
+            .dyn_poll_unconstrained(cx)
+            .map_ok(|value| open(value.downcast().ok()))
     }
 }
 

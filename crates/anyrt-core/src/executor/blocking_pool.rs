@@ -229,19 +229,19 @@ impl Shared {
             state.threads += 1;
             state.starting += 1;
             drop(state);
-            if self.start_thread().is_err() {
-                self.thread_failed();
+            // Counted out again by its destructor, should the thread's name panic or the system refuse the thread.
+            let member = Member::new(Arc::clone(self));
+            if self.start_thread(member).is_err() {
+                self.run_without_threads();
             }
         }
     }
 
-    fn start_thread(self: &Arc<Self>) -> std::io::Result<()> {
-        let shared = Arc::clone(self);
+    fn start_thread(&self, member: Member) -> std::io::Result<()> {
         self.config
             .thread(&self.name)
             .spawn(move || {
-                POOL.set(shared.address());
-                let member = Member::new(shared);
+                POOL.set(member.shared.address());
                 (member.shared.around)(&mut || {
                     let _thread = member.shared.config.hooks.enter();
                     member.work();
@@ -252,10 +252,8 @@ impl Shared {
 
     /// The system gave no thread. Other threads will come to the job; if there are none, it runs here, since
     /// losing it would be worse than blocking.
-    fn thread_failed(&self) {
+    fn run_without_threads(&self) {
         let mut state = self.lock();
-        state.threads -= 1;
-        state.starting -= 1;
         // All that is queued: others may have left their jobs to the thread that did not come.
         while state.threads == 0
             && let Some(job) = state.queue.pop_front()
@@ -264,8 +262,6 @@ impl Shared {
             job.run();
             state = self.lock();
         }
-        drop(state);
-        self.ended.notify_all();
     }
 
     fn address(&self) -> usize {
@@ -359,12 +355,17 @@ impl Drop for Member {
         let left = {
             let mut state = self.shared.lock();
             self.enter(Stage::Ending, &mut state);
-            state.ending -= 1;
             let is_last = state.closed && state.threads == 0;
             is_last.then(|| std::mem::take(&mut state.queue))
         };
-        // Cancelled, if a panic outside the jobs was the end of the thread that they were kept for.
-        drop(left);
+        // A panic outside the jobs, or the system, has taken the thread that they were kept for. What need not run is
+        // cancelled.
+        for job in left.into_iter().flatten() {
+            if job.mandatory {
+                job.run();
+            }
+        }
+        self.shared.lock().ending -= 1;
         self.shared.ended.notify_all();
     }
 }

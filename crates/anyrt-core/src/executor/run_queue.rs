@@ -468,9 +468,14 @@ impl Drop for Worker {
             let _ = self.queue.shared.push(runnable);
         }
         workers.spare = Some(Arc::clone(&self.local));
+        let was_last = workers.locals.is_empty();
         drop(workers);
         self.stop_searching();
         self.queue.notify();
+        if was_last && self.queue.tasks.is_closed() {
+            // Who closed them may have given up waiting, and nobody else comes.
+            self.queue.drain();
+        }
     }
 }
 

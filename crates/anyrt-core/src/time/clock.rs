@@ -167,6 +167,8 @@ impl Clock {
             state.base = saturating_add(state.base, duration);
         }
         self.fire();
+        // A driver that went idle meanwhile was told to wait.
+        self.look_again();
         Ok(())
     }
 
