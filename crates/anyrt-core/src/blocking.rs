@@ -9,9 +9,7 @@ use crate::task::Spawner;
 /// - A panic in a job is an `Err(JoinError)` to whoever joins it, and nothing else.
 /// - A job runs even if its handle is dropped. `abort` cancels it while it is queued and has no effect once it
 ///   runs.
-/// - When the runtime ends, running jobs are waited for, and so is a job that no other holds up: it has a thread, even
-///   if that has not started. Jobs behind busy threads are cancelled, or run if a thread comes to them first (Tokio's
-///   do); either way they are settled when the owner's `drop` returns.
+/// - When the runtime ends, the jobs that it has are waited for, those behind busy threads included.
 /// - Jobs see this runtime as the current one and may `block_on`.
 ///
 /// [`crate::executor::BlockingPool`] does all of it.

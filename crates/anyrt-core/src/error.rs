@@ -140,8 +140,8 @@ impl Default for Elapsed {
 }
 
 impl From<Elapsed> for std::io::Error {
-    fn from(error: Elapsed) -> Self {
-        Self::new(std::io::ErrorKind::TimedOut, error)
+    fn from(_: Elapsed) -> Self {
+        Self::from(std::io::ErrorKind::TimedOut)
     }
 }
 
@@ -215,7 +215,12 @@ impl fmt::Debug for BuildError {
 }
 
 impl From<BuildError> for std::io::Error {
+    /// An error of the system stays what it is, with its number.
     fn from(error: BuildError) -> Self {
+        let error = match error {
+            BuildError::Io { source, .. } if source.raw_os_error().is_some() => return source,
+            error => error,
+        };
         let kind = match &error {
             BuildError::Unsupported { .. } | BuildError::Unavailable { .. } => {
                 std::io::ErrorKind::Unsupported

@@ -29,7 +29,7 @@ impl<R> Runtime for R where R: Spawner + LocalSpawner + Blocking + Timer + Net +
 ///
 /// # Dropping it
 /// Drops the future of every task before `drop` returns, those that are not `Send` on their own thread, and
-/// waits for blocking jobs that are running. [`shutdown_timeout`](Self::shutdown_timeout) waits no longer than
+/// waits for blocking jobs, queued ones included. [`shutdown_timeout`](Self::shutdown_timeout) waits no longer than
 /// it is told, [`shutdown_background`](Self::shutdown_background) not at all.
 ///
 /// # For implementors
@@ -63,7 +63,7 @@ pub trait Owner: Sized + Send + Sync + fmt::Debug + 'static {
     /// Makes the runtime current on this thread while `scope` runs, so that code in it can `spawn`.
     fn enter<T>(&self, scope: impl FnOnce() -> T) -> T;
 
-    /// Ends the runtime, but waits for running blocking jobs, and for tasks that are inside a poll, no longer
+    /// Ends the runtime, but waits for blocking jobs, and for tasks that are inside a poll, no longer
     /// than `timeout`.
     fn shutdown_timeout(self, timeout: Duration);
 

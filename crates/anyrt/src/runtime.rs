@@ -186,7 +186,7 @@ macro_rules! __start_paused {
 /// Owns a runtime: its threads, its tasks, its reactor.
 ///
 /// # Dropping it
-/// Drops the future of every task before `drop` returns, and waits for blocking jobs that are running. Inside a
+/// Drops the future of every task before `drop` returns, and waits for blocking jobs, queued ones included. Inside a
 /// task, where waiting is not allowed, it panics; use [`shutdown_background`](Self::shutdown_background) there.
 #[derive(Debug)]
 pub struct Runtime {
@@ -265,7 +265,7 @@ impl Runtime {
         self.handle.metrics()
     }
 
-    /// Ends the runtime, but waits for running blocking jobs, and for tasks that are inside a poll, no longer
+    /// Ends the runtime, but waits for blocking jobs, and for tasks that are inside a poll, no longer
     /// than `timeout`.
     ///
     /// # Panics

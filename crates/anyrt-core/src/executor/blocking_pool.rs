@@ -1,9 +1,11 @@
 //! Threads for jobs that block.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::{Runnable, TaskHandle, Tasks};
@@ -51,6 +53,45 @@ struct State {
     /// Beside them, those that have looked for the last time and are ending.
     ending: usize,
     closed: bool,
+    joins: Joins,
+}
+
+/// The threads to join, so that the destructors of their thread-locals have run when the pool has ended.
+#[derive(Default)]
+struct Joins {
+    handles: HashMap<ThreadId, JoinHandle<()>>,
+    /// Of the thread that ended last by itself. It is joined by the next one, so that no more than one is kept.
+    last: Option<JoinHandle<()>>,
+    /// Threads that ended before their handles came.
+    early: HashSet<ThreadId>,
+}
+
+impl Joins {
+    fn add(&mut self, handle: JoinHandle<()>) {
+        let id = handle.thread().id();
+        if !self.early.remove(&id) {
+            self.handles.insert(id, handle);
+        }
+    }
+
+    /// The thread of that id ends by itself. Gives the one to join instead.
+    fn leave(&mut self, id: ThreadId) -> Option<JoinHandle<()>> {
+        match self.handles.remove(&id) {
+            Some(handle) => self.last.replace(handle),
+            None => {
+                self.early.insert(id);
+                None
+            }
+        }
+    }
+
+    /// All but this thread.
+    fn take(&mut self) -> Vec<JoinHandle<()>> {
+        let own = thread::current().id();
+        let others = self.handles.extract_if(|&id, _| id != own);
+        let last = self.last.take_if(|last| last.thread().id() != own);
+        others.map(|(_, handle)| handle).chain(last).collect()
+    }
 }
 
 /// A queued job.
@@ -116,8 +157,8 @@ impl BlockingPool {
         )
     }
 
-    /// Runs `job` on a thread of the pool, also if the pool is shut down before its turn: for a job that carries
-    /// what somebody was told is safe.
+    /// Runs `job` on a thread of the pool, also if the pool is shut down before the job comes to it: for a job that
+    /// carries what somebody was told is safe.
     ///
     /// `None` after [`shutdown`](Self::shutdown); the job is dropped then.
     pub fn spawn_mandatory<F, T>(&self, job: F) -> Option<TaskHandle<T>>
@@ -165,28 +206,17 @@ impl BlockingPool {
         self.shared.lock().queue.len()
     }
 
-    /// Cancels the jobs that have no thread, but for mandatory ones, and waits for all others, no longer than `timeout`
-    /// (`None`: as long as it takes). A job of the pool that calls it does not wait for itself.
+    /// Takes no jobs any more, and waits for those that it has taken, no longer than `timeout` (`None`: as long as it
+    /// takes). A job of the pool that calls it does not wait for itself.
     ///
-    /// Gives whether all threads have ended.
+    /// Gives whether all threads have ended. Those that have not run what is queued, all the same.
     pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
-        let queued = {
+        let left = {
             let mut state = self.shared.lock();
             state.closed = true;
-            // As many have a thread as are on their way to the queue.
-            let mut coming = state.starting + state.idle;
-            let (kept, dropped) = std::mem::take(&mut state.queue)
-                .into_iter()
-                .partition::<VecDeque<_>, _>(|job| {
-                    let taken = coming > 0;
-                    coming -= usize::from(taken);
-                    taken || job.mandatory
-                });
-            state.queue = kept;
-            dropped
+            state.abandoned()
         };
-        // A dropped runnable is a cancelled job.
-        drop(queued);
+        settle(left);
         self.shared.work.notify_all();
 
         // A time too far away to be one is as good as none.
@@ -201,7 +231,33 @@ impl BlockingPool {
                 Some(left) => self.shared.wait_for(&self.shared.ended, state, left).0,
             };
         }
+        let threads = state.joins.take();
+        drop(state);
+        for thread in threads {
+            // A panic outside the jobs was reported already.
+            let _ = thread.join();
+        }
         true
+    }
+}
+
+impl State {
+    /// The jobs that no thread will come for.
+    fn abandoned(&mut self) -> VecDeque<Job> {
+        if self.closed && self.threads == 0 {
+            std::mem::take(&mut self.queue)
+        } else {
+            VecDeque::new()
+        }
+    }
+}
+
+/// Runs what must run, and cancels the rest: a panic outside the jobs, or the system, has taken their thread.
+fn settle(abandoned: VecDeque<Job>) {
+    for job in abandoned {
+        if job.mandatory {
+            job.run();
+        }
     }
 }
 
@@ -231,23 +287,22 @@ impl Shared {
             drop(state);
             // Counted out again by its destructor, should the thread's name panic or the system refuse the thread.
             let member = Member::new(Arc::clone(self));
-            if self.start_thread(member).is_err() {
-                self.run_without_threads();
+            match self.start_thread(member) {
+                Ok(handle) => self.lock().joins.add(handle),
+                Err(_) => self.run_without_threads(),
             }
         }
     }
 
-    fn start_thread(&self, member: Member) -> std::io::Result<()> {
-        self.config
-            .thread(&self.name)
-            .spawn(move || {
-                POOL.set(member.shared.address());
-                (member.shared.around)(&mut || {
-                    let _thread = member.shared.config.hooks.enter();
-                    member.work();
-                });
-            })
-            .map(drop)
+    fn start_thread(&self, mut member: Member) -> io::Result<JoinHandle<()>> {
+        self.config.thread(&self.name).spawn(move || {
+            POOL.set(member.shared.address());
+            member.thread = Some(thread::current().id());
+            (member.shared.around)(&mut || {
+                let _thread = member.shared.config.hooks.enter();
+                member.work();
+            });
+        })
     }
 
     /// The system gave no thread. Other threads will come to the job; if there are none, it runs here, since
@@ -294,6 +349,8 @@ impl Shared {
 /// Counts as a thread of the pool until it is dropped, also when what runs around the jobs panics.
 struct Member {
     shared: Arc<Shared>,
+    /// `None` before it has begun.
+    thread: Option<ThreadId>,
     stage: Cell<Stage>,
 }
 
@@ -308,6 +365,7 @@ impl Member {
     fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
+            thread: None,
             stage: Cell::new(Stage::Starting),
         }
     }
@@ -355,18 +413,20 @@ impl Drop for Member {
         let left = {
             let mut state = self.shared.lock();
             self.enter(Stage::Ending, &mut state);
-            let is_last = state.closed && state.threads == 0;
-            is_last.then(|| std::mem::take(&mut state.queue))
+            state.abandoned()
         };
-        // A panic outside the jobs, or the system, has taken the thread that they were kept for. What need not run is
-        // cancelled.
-        for job in left.into_iter().flatten() {
-            if job.mandatory {
-                job.run();
-            }
-        }
-        self.shared.lock().ending -= 1;
+        settle(left);
+        let former = {
+            let mut state = self.shared.lock();
+            state.ending -= 1;
+            // Else the shutdown joins it.
+            let leaves = self.thread.filter(|_| !state.closed);
+            leaves.and_then(|thread| state.joins.leave(thread))
+        };
         self.shared.ended.notify_all();
+        if let Some(former) = former {
+            let _ = former.join();
+        }
     }
 }
 

@@ -97,7 +97,7 @@ impl LocalRuntime {
         self.parts().1.enter()
     }
 
-    /// Ends the runtime, but waits for running blocking jobs no longer than `timeout`.
+    /// Ends the runtime, but waits for blocking jobs no longer than `timeout`.
     ///
     /// # Panics
     /// Inside a task, where waiting is not allowed.
