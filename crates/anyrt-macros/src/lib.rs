@@ -37,7 +37,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes an `async fn` a test for each backend that is enabled.
 ///
 /// A test `answers` becomes `answers::tokio`, `answers::smol`, and so on. Each has a thread and a runtime of its
-/// own, and fails when it takes too long. The function may give `()` or a `Result` of it.
+/// own, and fails when it takes too long. The function may give `()`, an `ExitCode`, or a `Result` of one.
 ///
 /// # Arguments
 /// - `backend = "smol"` or `backend = ["tokio", "smol"]`: on these only; one that is not enabled is reported as

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::panic::resume_unwind;
 use std::pin::Pin;
+use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -44,6 +45,12 @@ pub trait Outcome {
 impl Outcome for () {
     fn failure(self) -> Option<String> {
         None
+    }
+}
+
+impl Outcome for ExitCode {
+    fn failure(self) -> Option<String> {
+        (self != Self::SUCCESS).then(|| format!("Error: {self:?}"))
     }
 }
 

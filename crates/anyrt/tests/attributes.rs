@@ -4,6 +4,7 @@
 
 use std::future::pending;
 use std::io;
+use std::process::ExitCode;
 use std::sync::Mutex;
 use std::thread;
 
@@ -30,6 +31,17 @@ async fn a_test_may_give_a_result() -> io::Result<()> {
 #[should_panic(expected = "the reason")]
 async fn an_error_is_a_failure() -> Result<(), Box<dyn std::error::Error>> {
     Err("the reason".into())
+}
+
+#[anyrt::test]
+async fn a_test_may_give_an_exit_code() -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+#[anyrt::test]
+#[should_panic(expected = "ExitCode")]
+async fn an_exit_code_of_failure_is_a_failure() -> Result<ExitCode, io::Error> {
+    Ok(ExitCode::FAILURE)
 }
 
 #[anyrt::test]
