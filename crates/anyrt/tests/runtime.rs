@@ -396,6 +396,15 @@ impl Drop for Tell {
 }
 
 #[test]
+fn worker_threads_are_without_effect_on_a_current_thread_runtime() {
+    for &backend in Backend::enabled() {
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.backend(backend).worker_threads(2).build().unwrap();
+        assert_eq!(runtime.metrics().num_workers(), 1, "{backend}");
+    }
+}
+
+#[test]
 fn a_task_that_the_shutdown_gave_up_waiting_for_is_dropped_later() {
     for (backend, mut builder) in builders() {
         let runtime = builder.build().unwrap();

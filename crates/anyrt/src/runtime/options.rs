@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anyrt_core::runtime::Flavor;
+
 use super::Builder;
 
 impl Builder {
@@ -20,14 +22,16 @@ impl Builder {
 
     /// Sets the number of worker threads; on Glommio, of shards.
     ///
-    /// More than one is an error of `build` on a current-thread runtime.
+    /// Without effect on a current-thread runtime, as Tokio's.
     ///
     /// # Panics
     /// When it is 0.
     #[track_caller]
     pub fn worker_threads(&mut self, threads: usize) -> &mut Self {
         assert!(threads > 0, "Worker threads cannot be set to 0");
-        self.options.worker_threads(threads);
+        if self.options.config().flavor == Flavor::MultiThread {
+            self.options.worker_threads(threads);
+        }
         self
     }
 
