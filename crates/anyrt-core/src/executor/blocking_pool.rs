@@ -1,7 +1,7 @@
 //! Threads for jobs that block.
 
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -57,29 +57,35 @@ struct State {
 }
 
 /// The threads to join, so that the destructors of their thread-locals have run when the pool has ended.
+// Lists: they are looked at when a thread comes or goes, and a map would be 5 kB in every program.
 #[derive(Default)]
 struct Joins {
-    handles: HashMap<ThreadId, JoinHandle<()>>,
+    handles: Vec<JoinHandle<()>>,
     /// Of the thread that ended last by itself. It is joined by the next one, so that no more than one is kept.
     last: Option<JoinHandle<()>>,
     /// Threads that ended before their handles came.
-    early: HashSet<ThreadId>,
+    early: Vec<ThreadId>,
 }
 
 impl Joins {
     fn add(&mut self, handle: JoinHandle<()>) {
         let id = handle.thread().id();
-        if !self.early.remove(&id) {
-            self.handles.insert(id, handle);
+        match self.early.iter().position(|&early| early == id) {
+            Some(at) => _ = self.early.swap_remove(at),
+            None => self.handles.push(handle),
         }
     }
 
     /// The thread of that id ends by itself. Gives the one to join instead.
     fn leave(&mut self, id: ThreadId) -> Option<JoinHandle<()>> {
-        match self.handles.remove(&id) {
-            Some(handle) => self.last.replace(handle),
+        match self
+            .handles
+            .iter()
+            .position(|handle| handle.thread().id() == id)
+        {
+            Some(at) => self.last.replace(self.handles.swap_remove(at)),
             None => {
-                self.early.insert(id);
+                self.early.push(id);
                 None
             }
         }
@@ -87,10 +93,10 @@ impl Joins {
 
     /// All but this thread.
     fn take(&mut self) -> Vec<JoinHandle<()>> {
-        let own = thread::current().id();
-        let others = self.handles.extract_if(|&id, _| id != own);
-        let last = self.last.take_if(|last| last.thread().id() != own);
-        others.map(|(_, handle)| handle).chain(last).collect()
+        let mut threads = std::mem::take(&mut self.handles);
+        threads.extend(self.last.take());
+        threads.retain(|handle| handle.thread().id() != thread::current().id());
+        threads
     }
 }
 
