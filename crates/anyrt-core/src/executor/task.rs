@@ -10,7 +10,6 @@
 //!   and "finished" is never reported before the destructor ran.
 //! - *A dropped [`Runnable`] is an abort*, so a queue that goes away cancels what is in it.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,7 +46,7 @@ use crate::waiters::Waiters;
 /// ```
 #[derive(Default)]
 pub struct Tasks {
-    live: Mutex<Live>,
+    live: Mutex<Slab<Entry>>,
     /// The number of entries; written under the lock.
     alive: AtomicUsize,
     /// [`CLOSED`], plus the number of aborts that no poll has seen yet: zero means "just run it".
@@ -56,15 +55,10 @@ pub struct Tasks {
     drained: Waiters,
 }
 
-#[derive(Default)]
-struct Live {
-    entries: Slab<Entry>,
-    aborted: HashSet<Id>,
-}
-
 struct Entry {
     id: Id,
     waker: Waker,
+    aborted: bool,
 }
 
 const CLOSED: usize = 1 << (usize::BITS - 1);
@@ -141,7 +135,7 @@ impl Tasks {
     ) -> TaskHandle<T> {
         let id = Id::next();
         let mut live = self.lock();
-        let entry = live.entries.vacant_entry();
+        let entry = live.vacant_entry();
         let meta = Meta {
             id,
             key: entry.key(),
@@ -152,8 +146,9 @@ impl Tasks {
         entry.insert(Entry {
             id,
             waker: runnable.waker(),
+            aborted: false,
         });
-        self.alive.store(live.entries.len(), Ordering::SeqCst);
+        self.alive.store(live.len(), Ordering::SeqCst);
         drop(live);
         if self.is_closed() {
             // Polls nothing: `Isolated` sees that the door is closed and drops the future.
@@ -170,7 +165,7 @@ impl Tasks {
         self.signals.fetch_or(CLOSED, Ordering::SeqCst);
         let wakers: Vec<Waker> = {
             let live = self.lock();
-            live.entries.iter().map(|(_, e)| e.waker.clone()).collect()
+            live.iter().map(|(_, e)| e.waker.clone()).collect()
         };
         if wakers.is_empty() {
             self.drained.notify_all();
@@ -209,13 +204,12 @@ impl Tasks {
     fn abort(&self, key: usize, id: Id) {
         let waker = {
             let mut live = self.lock();
-            match live.entries.get(key) {
+            match live.get_mut(key) {
                 Some(entry) if entry.id == id => {
-                    let waker = entry.waker.clone();
-                    if live.aborted.insert(id) {
+                    if !std::mem::replace(&mut entry.aborted, true) {
                         self.signals.fetch_add(1, Ordering::SeqCst);
                     }
-                    waker
+                    entry.waker.clone()
                 }
                 _ => return,
             }
@@ -224,29 +218,29 @@ impl Tasks {
     }
 
     fn is_alive(&self, key: usize, id: Id) -> bool {
-        self.lock().entries.get(key).is_some_and(|e| e.id == id)
+        self.lock().get(key).is_some_and(|e| e.id == id)
     }
 
     #[inline]
-    fn must_end(&self, id: Id) -> bool {
+    fn must_end(&self, key: usize) -> bool {
         let signals = self.signals.load(Ordering::Acquire);
-        signals != 0 && self.is_signalled(signals, id)
+        signals != 0 && self.is_signalled(signals, key)
     }
 
     #[cold]
-    fn is_signalled(&self, signals: usize, id: Id) -> bool {
-        signals & CLOSED != 0 || self.lock().aborted.contains(&id)
+    fn is_signalled(&self, signals: usize, key: usize) -> bool {
+        signals & CLOSED != 0 || self.lock().get(key).is_some_and(|e| e.aborted)
     }
 
-    fn remove(&self, key: usize, id: Id) {
+    fn remove(&self, key: usize) {
         let (entry, last) = {
             let mut live = self.lock();
-            if self.signals.load(Ordering::Acquire) & !CLOSED != 0 && live.aborted.remove(&id) {
+            let entry = live.try_remove(key);
+            if entry.as_ref().is_some_and(|entry| entry.aborted) {
                 self.signals.fetch_sub(1, Ordering::SeqCst);
             }
-            let entry = live.entries.try_remove(key);
-            self.alive.store(live.entries.len(), Ordering::SeqCst);
-            (entry, live.entries.is_empty())
+            self.alive.store(live.len(), Ordering::SeqCst);
+            (entry, live.is_empty())
         };
         // Outside the lock: a waker's destructor is not ours.
         drop(entry);
@@ -255,7 +249,7 @@ impl Tasks {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Live> {
+    fn lock(&self) -> MutexGuard<'_, Slab<Entry>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -353,7 +347,7 @@ pin_project! {
             if this.future.is_some() {
                 // Never polled to its end; who joins hears of the cancellation, not of the destructor.
                 drop_quietly(|| this.future.set(None));
-                this.tasks.remove(*this.key, *this.id);
+                this.tasks.remove(*this.key);
             }
         }
     }
@@ -376,7 +370,7 @@ impl<F: Future> Future for Isolated<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let id = *this.id;
-        let result = if this.tasks.must_end(id) {
+        let result = if this.tasks.must_end(*this.key) {
             match catch(|| this.future.set(None)) {
                 Ok(()) => Err(JoinError::cancelled(id)),
                 Err(payload) => Err(JoinError::panicked(id, payload)),
@@ -402,7 +396,7 @@ impl<F: Future> Future for Isolated<F> {
                 }
             }
         };
-        this.tasks.remove(*this.key, id);
+        this.tasks.remove(*this.key);
         Poll::Ready(Outcome(Some(result)))
     }
 }
