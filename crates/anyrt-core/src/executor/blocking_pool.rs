@@ -46,8 +46,6 @@ struct State {
     promised: usize,
     /// Threads that will look at the queue (again).
     threads: usize,
-    /// Of them, those that have not looked yet.
-    starting: usize,
     /// Of them, those that wait.
     idle: usize,
     /// Beside them, those that have looked for the last time and are ending.
@@ -215,7 +213,7 @@ impl BlockingPool {
     /// Takes no jobs any more, and waits for those that it has taken, no longer than `timeout` (`None`: as long as it
     /// takes). A job of the pool that calls it does not wait for itself.
     ///
-    /// Gives whether all threads have ended. Those that have not run what is queued, all the same.
+    /// Gives whether all threads have ended. Those that have not go on, and run what is queued.
     pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
         let left = {
             let mut state = self.shared.lock();
@@ -289,7 +287,6 @@ impl Shared {
             self.work.notify_one();
         } else if state.threads < self.max_threads {
             state.threads += 1;
-            state.starting += 1;
             drop(state);
             // Counted out again by its destructor, should the thread's name panic or the system refuse the thread.
             let member = Member::new(Arc::clone(self));
@@ -357,14 +354,8 @@ struct Member {
     shared: Arc<Shared>,
     /// `None` before it has begun.
     thread: Option<ThreadId>,
-    stage: Cell<Stage>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Starting,
-    Working,
-    Ending,
+    /// Whether it has looked at the queue for the last time.
+    ending: Cell<bool>,
 }
 
 impl Member {
@@ -372,14 +363,13 @@ impl Member {
         Self {
             shared,
             thread: None,
-            stage: Cell::new(Stage::Starting),
+            ending: Cell::new(false),
         }
     }
 
     fn work(&self) {
         let shared = &self.shared;
         let mut state = shared.lock();
-        self.enter(Stage::Working, &mut state);
         loop {
             if let Some(job) = state.queue.pop_front() {
                 drop(state);
@@ -399,15 +389,11 @@ impl Member {
             }
         }
         // Before the lock is let go of: a job that comes now must not wait for this thread.
-        self.enter(Stage::Ending, &mut state);
+        self.end(&mut state);
     }
 
-    fn enter(&self, stage: Stage, state: &mut State) {
-        let former = self.stage.replace(stage);
-        if former == Stage::Starting {
-            state.starting -= 1;
-        }
-        if stage == Stage::Ending && former != Stage::Ending {
+    fn end(&self, state: &mut State) {
+        if !self.ending.replace(true) {
             state.threads -= 1;
             state.ending += 1;
         }
@@ -418,7 +404,7 @@ impl Drop for Member {
     fn drop(&mut self) {
         let left = {
             let mut state = self.shared.lock();
-            self.enter(Stage::Ending, &mut state);
+            self.end(&mut state);
             state.abandoned()
         };
         settle(left);
