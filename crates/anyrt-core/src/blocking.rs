@@ -1,6 +1,12 @@
 //! Code that blocks, on threads of its own.
 
+use std::io;
+
 use crate::task::Spawner;
+
+/// What `block_in_place` says where no other thread can take over; Tokio's words.
+pub const CANNOT_BLOCK_IN_PLACE: &str =
+    "can call blocking only when running on the multi-threaded runtime";
 
 /// Runs code that blocks or computes for long on threads kept for it.
 ///
@@ -12,11 +18,16 @@ use crate::task::Spawner;
 /// - When the runtime ends, the jobs that it has are waited for, those behind busy threads included.
 /// - Jobs see this runtime as the current one and may `block_on`.
 ///
-/// [`crate::executor::BlockingPool`] does all of it.
+/// `executor::BlockingPool` does all of it.
 pub trait Blocking: Spawner {
     /// Starts `job` on a thread where blocking harms nobody.
     fn spawn_blocking<F, T>(&self, job: F) -> Self::JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static;
+}
+
+/// The error of an operation whose job the runtime has dropped or does not accept.
+pub fn failed() -> io::Error {
+    io::Error::other("background task failed")
 }

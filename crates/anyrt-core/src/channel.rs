@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::error::{SendError, TryRecvError, TrySendError};
 
+#[cfg(feature = "executor")]
 pub mod queue;
 
 /// Makes multi-producer, single-consumer channels, the runtime's own where it has good ones.

@@ -15,7 +15,6 @@
 
 mod blocking_pool;
 mod engine;
-mod large;
 pub mod local;
 pub mod local_set;
 mod run_queue;
@@ -24,7 +23,6 @@ mod task;
 
 pub use blocking_pool::BlockingPool;
 pub use engine::{Engine, Host, Owned, Role};
-pub use large::LARGE;
 pub use local_set::LocalSet;
 pub use run_queue::{Run, RunQueue, Turns};
 pub use shift::{Shift, WorkerMetrics};

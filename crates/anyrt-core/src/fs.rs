@@ -165,8 +165,3 @@ fn signed(unread: u64) -> i64 {
     // It counts the bytes of a buffer in memory.
     i64::try_from(unread).unwrap_or(i64::MAX)
 }
-
-/// The error of an operation that the runtime has dropped or does not accept.
-pub fn failed() -> io::Error {
-    io::Error::other("background task failed")
-}

@@ -30,6 +30,12 @@
 //! }
 //! ```
 //!
+//! # Features
+//! Both are off unless asked for; the traits need neither.
+//!
+//! - `erased`: [`ErasedRuntime`], a runtime without a type parameter.
+//! - `executor`: the modules [`executor`], [`fs`] and [`channel::queue`], for runtime authors.
+//!
 //! # For runtime authors
 //! Implement the six traits for your handle and [`runtime::Owner`] for what owns the threads. The modules
 //! [`executor`], [`fs`], [`coop`], [`context`] and [`channel::queue`] hold what runtimes would otherwise each
@@ -42,11 +48,15 @@ pub mod cancel;
 pub mod channel;
 pub mod context;
 pub mod coop;
+#[cfg(feature = "erased")]
 pub mod erased;
 pub mod error;
+#[cfg(feature = "executor")]
 pub mod executor;
+#[cfg(feature = "executor")]
 pub mod fs;
 pub mod join_set;
+mod large;
 pub mod net;
 pub mod readiness;
 pub mod runtime;
@@ -59,9 +69,11 @@ mod waiters;
 pub use blocking::Blocking;
 pub use cancel::CancellationToken;
 pub use channel::Channel;
+#[cfg(feature = "erased")]
 pub use erased::ErasedRuntime;
 pub use error::{BuildError, Elapsed, JoinError, NoRuntime};
 pub use join_set::JoinSet;
+pub use large::LARGE;
 pub use net::{Net, TcpListener, TcpStream, UdpSocket};
 pub use runtime::Runtime;
 pub use task::{AbortHandle, JoinHandle, LocalSpawner, Spawner};

@@ -25,9 +25,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use anyrt_core::blocking::failed;
 use anyrt_core::coop;
 use anyrt_core::executor::BlockingPool;
-use anyrt_core::fs::{self, Buf, Reply, Request, failed, pool};
+use anyrt_core::fs::{self, Buf, Reply, Request, pool};
 use futures_channel::oneshot;
 
 use crate::runtime::GlommioRuntime;

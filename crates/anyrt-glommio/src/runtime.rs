@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use anyrt_core::blocking::CANNOT_BLOCK_IN_PLACE;
 use anyrt_core::channel::{Channel, queue};
 use anyrt_core::context::{self, Entered, Kind, Slot, SlotGuard};
 use anyrt_core::coop;
@@ -127,7 +128,7 @@ impl GlommioRuntime {
     pub fn block_in_place<T>(&self, job: impl FnOnce() -> T) -> T {
         let alone = self.inner.flavor == Flavor::CurrentThread && context::driving().is_some();
         if alone || local_set::is_polling() {
-            panic!("{}", local_set::CANNOT_BLOCK_IN_PLACE);
+            panic!("{}", CANNOT_BLOCK_IN_PLACE);
         }
         let on_shard = shard::current_id() != 0;
         let _blocking = (!on_shard).then(context::allow_blocking);

@@ -85,25 +85,32 @@ pub(crate) mod glommio {
 pub(crate) use absent as glommio;
 
 /// Handles of the tasks of all backends but Tokio, and sets of them.
-#[cfg(not(all(
-    feature = "tokio",
-    not(any(feature = "smol", feature = "async-std", feature = "glommio"))
-)))]
+#[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
 pub(crate) mod core_task {
     pub(crate) use anyrt_core::executor::{
         TaskAbortHandle as AbortHandle, TaskHandle as JoinHandle,
     };
 
     pub(crate) type JoinSet<T> = anyrt_core::JoinSet<T, crate::task::JoinHandle<T>>;
+
+    #[cfg(not(all(feature = "smol", feature = "async-std", feature = "glommio")))]
+    impl<T> From<super::absent::task::JoinHandle<T>> for JoinHandle<T> {
+        fn from(_: super::absent::task::JoinHandle<T>) -> Self {
+            super::absent::never()
+        }
+    }
 }
-#[cfg(all(
-    feature = "tokio",
-    not(any(feature = "smol", feature = "async-std", feature = "glommio"))
-))]
+#[cfg(not(any(feature = "smol", feature = "async-std", feature = "glommio")))]
 pub(crate) mod core_task {
     pub(crate) use super::absent::join_set::JoinSet;
     pub(crate) use super::absent::task::{AbortHandle, JoinHandle};
 }
+
+/// The channels of all backends but Tokio.
+#[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
+pub(crate) use anyrt_core::channel::queue;
+#[cfg(not(any(feature = "smol", feature = "async-std", feature = "glommio")))]
+pub(crate) use absent::channel as queue;
 
 /// Sets of local tasks, which need no runtime: Tokio's own if it is there, for every backend then.
 #[cfg(feature = "tokio")]
@@ -116,9 +123,27 @@ pub(crate) mod local_set {
         crate::task::JoinHandle::tokio(handle)
     }
 }
-#[cfg(not(feature = "tokio"))]
+#[cfg(all(
+    not(feature = "tokio"),
+    any(feature = "smol", feature = "async-std", feature = "glommio")
+))]
 pub(crate) mod local_set {
     pub(crate) use anyrt_core::executor::local_set::{
+        LocalEnterGuard, LocalSet, is_entered, is_polling, spawn_local,
+    };
+
+    pub(crate) fn join<T>(handle: super::core_task::JoinHandle<T>) -> crate::task::JoinHandle<T> {
+        crate::task::JoinHandle::core(handle)
+    }
+}
+#[cfg(not(any(
+    feature = "tokio",
+    feature = "smol",
+    feature = "async-std",
+    feature = "glommio"
+)))]
+pub(crate) mod local_set {
+    pub(crate) use super::absent::local_set::{
         LocalEnterGuard, LocalSet, is_entered, is_polling, spawn_local,
     };
 

@@ -4,10 +4,10 @@ use std::fmt;
 use std::task::{Context, Poll};
 
 use anyrt_core::Channel;
-use anyrt_core::channel::{self, queue};
+use anyrt_core::channel;
 use anyrt_core::error::{SendError, TryRecvError, TrySendError};
 
-use crate::backend::{Each, tokio};
+use crate::backend::{Each, queue, tokio};
 use crate::runtime::Handle;
 
 enum End<T, C> {

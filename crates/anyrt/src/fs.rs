@@ -52,7 +52,7 @@ async fn asyncify<T: Send + 'static>(
 ) -> io::Result<T> {
     match spawn_blocking(job).await {
         Ok(result) => result,
-        Err(_) => Err(anyrt_core::fs::failed()),
+        Err(_) => Err(anyrt_core::blocking::failed()),
     }
 }
 

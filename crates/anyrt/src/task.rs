@@ -167,7 +167,7 @@ where
     let polling = crate::backend::local_set::is_polling();
     match Backend::current() {
         Some(Backend::Tokio) => tokio::blocking::block_in_place(job),
-        Some(_) if polling => panic!("{}", anyrt_core::executor::local_set::CANNOT_BLOCK_IN_PLACE),
+        Some(_) if polling => panic!("{}", anyrt_core::blocking::CANNOT_BLOCK_IN_PLACE),
         Some(Backend::Smol) => entered(smol::Handle::try_current()).block_in_place(|| lifted(job)),
         Some(Backend::AsyncStd) => {
             entered(async_std::Handle::try_current()).block_in_place(|| lifted(job))

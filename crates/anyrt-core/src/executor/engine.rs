@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use futures_lite::future;
 
 use super::{BlockingPool, RunQueue, TaskHandle, Turns, local, local_set};
+use crate::blocking::CANNOT_BLOCK_IN_PLACE;
 use crate::boxed_if_large;
 use crate::context::{self, Entered, Kind, Slot, SlotGuard};
 use crate::coop;
@@ -252,7 +253,7 @@ impl<H: Host> Engine<H> {
     pub fn block_in_place<T>(self: &Arc<Self>, job: impl FnOnce() -> T) -> T {
         let alone = self.flavor == Flavor::CurrentThread && context::driving().is_some();
         if alone || local_set::is_polling() {
-            panic!("{}", local_set::CANNOT_BLOCK_IN_PLACE);
+            panic!("{}", CANNOT_BLOCK_IN_PLACE);
         }
         let away = self.queue.leave();
         let _substitute = away.as_ref().map(|away| self.substitute(away.index()));

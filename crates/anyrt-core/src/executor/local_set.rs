@@ -14,10 +14,6 @@ use super::TaskHandle;
 use super::local::{self, Inside, Local};
 use crate::runtime::Id;
 
-/// What `block_in_place` says where no other thread can take over; Tokio's words.
-pub const CANNOT_BLOCK_IN_PLACE: &str =
-    "can call blocking only when running on the multi-threaded runtime";
-
 thread_local! {
     /// Whether this thread is inside a set, and whether it is polling one.
     static STATE: Cell<State> = const { Cell::new(State { entered: false, polling: false }) };

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{Buf, Reply, Request, failed, perform};
+use super::{Buf, Reply, Request, perform};
+use crate::blocking::failed;
 use crate::executor::{BlockingPool, TaskHandle};
 
 /// A job of the pool; if the pool drops it, an error.

@@ -9,7 +9,8 @@ use std::io::{self, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use anyrt_core::fs::{Buf, Reply, Request, failed, perform, pool, rewind, seek};
+use anyrt_core::blocking::failed;
+use anyrt_core::fs::{Buf, Reply, Request, perform, pool, rewind, seek};
 use futures_channel::{mpsc, oneshot};
 use futures_lite::StreamExt;
 use glommio::GlommioError;

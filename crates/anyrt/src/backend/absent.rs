@@ -32,7 +32,7 @@ macro_rules! absent {
 }
 
 /// Only reached with a value of a type that has none.
-fn never() -> ! {
+pub(super) fn never() -> ! {
     unreachable!("a backend that is not enabled was used")
 }
 
@@ -41,6 +41,7 @@ pub(crate) mod channel;
 #[cfg(feature = "fs")]
 pub(crate) mod fs;
 pub(crate) mod join_set;
+pub(crate) mod local_set;
 pub(crate) mod net;
 #[cfg(unix)]
 pub(crate) mod readiness;

@@ -79,7 +79,7 @@ impl ReadDir {
             match &mut self.state {
                 State::Idle(slot) => {
                     let Some(mut listing) = slot.take() else {
-                        return Poll::Ready(Err(anyrt_core::fs::failed()));
+                        return Poll::Ready(Err(anyrt_core::blocking::failed()));
                     };
                     let entry = listing.entries.pop_front();
                     if entry.is_some() || listing.at_end {
@@ -91,7 +91,7 @@ impl ReadDir {
                 State::Reading(job) => {
                     let listing = ready!(Pin::new(job).poll(cx));
                     self.state = State::Idle(None);
-                    let listing = listing.map_err(|_error| anyrt_core::fs::failed())?;
+                    let listing = listing.map_err(|_error| anyrt_core::blocking::failed())?;
                     self.state = State::Idle(Some(listing));
                 }
             }

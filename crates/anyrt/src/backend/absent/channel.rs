@@ -16,6 +16,14 @@ pub(crate) use End as Receiver;
 pub(crate) use End as UnboundedSender;
 pub(crate) use End as UnboundedReceiver;
 
+pub(crate) fn bounded<T>(_: usize) -> (End<T>, End<T>) {
+    never()
+}
+
+pub(crate) fn unbounded<T>() -> (End<T>, End<T>) {
+    never()
+}
+
 impl Channel for Handle {
     type Sender<T: Send + 'static> = End<T>;
     type Receiver<T: Send + 'static> = End<T>;

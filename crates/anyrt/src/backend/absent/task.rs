@@ -23,12 +23,6 @@ pub(crate) fn spawn_local<F: Future>(_: F) -> JoinHandle<F::Output> {
     never()
 }
 
-impl<T> From<JoinHandle<T>> for anyrt_core::executor::TaskHandle<T> {
-    fn from(_: JoinHandle<T>) -> Self {
-        never()
-    }
-}
-
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
