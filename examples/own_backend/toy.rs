@@ -12,7 +12,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, LocalKey, Thread};
 use std::time::{Duration, Instant};
 
-use anyrt_async_io::net::{self, TcpListener, TcpStream, UdpSocket};
+use anyrt_async_io::net::{TcpListener, TcpStream, UdpSocket};
+use anyrt_async_io::reactor::Reactor;
 use anyrt_core::channel::{Channel, queue};
 use anyrt_core::context::{Kind, Slot};
 use anyrt_core::executor::{Engine, Host, Owned, Role, TaskHandle, local};
@@ -39,13 +40,17 @@ impl Host for Parking {
         &CURRENT
     }
 
-    type Reactor = ();
+    type Reactor = Arc<Reactor>;
 
-    fn reactor(_: &Config) -> io::Result<()> {
-        Ok(())
+    fn reactor(_: &Config) -> io::Result<Arc<Reactor>> {
+        Reactor::new()
     }
 
-    fn block_on<F: Future>((): &(), _: Role, future: F) -> F::Output {
+    fn end(reactor: &Arc<Reactor>) {
+        reactor.end();
+    }
+
+    fn block_on<F: Future>(_: &Arc<Reactor>, _: Role, future: F) -> F::Output {
         struct Unpark {
             thread: Thread,
             woken: AtomicBool,
@@ -183,19 +188,19 @@ impl Net for ToyRuntime {
     type UdpSocket = UdpSocket;
 
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        net::TcpListener::from_std(listener)
+        TcpListener::from_std(self.engine.reactor(), listener)
     }
 
     fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        net::TcpStream::from_std(stream)
+        TcpStream::from_std(self.engine.reactor(), stream)
     }
 
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
-        net::UdpSocket::from_std(socket)
+        UdpSocket::from_std(self.engine.reactor(), socket)
     }
 
     async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        net::TcpStream::connect(address).await
+        TcpStream::connect(self.engine.reactor(), address).await
     }
 }
 

@@ -22,19 +22,19 @@ impl<H: Host> Net for Handle<H> {
     type UdpSocket = UdpSocket;
 
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        TcpListener::watched(self.reactor(), listener)
+        TcpListener::from_std(self.reactor(), listener)
     }
 
     fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        TcpStream::watched(self.reactor(), stream)
+        TcpStream::from_std(self.reactor(), stream)
     }
 
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
-        UdpSocket::watched(self.reactor(), socket)
+        UdpSocket::from_std(self.reactor(), socket)
     }
 
     async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect_watched(self.reactor(), address).await
+        TcpStream::connect(self.reactor(), address).await
     }
 }
 

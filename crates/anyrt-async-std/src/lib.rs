@@ -24,6 +24,7 @@
 //! | errors have their message rewritten and lose their errno | as the system gave them |
 //! | no budget: a task that is always ready starves timers | a budget of 128 operations per poll |
 //! | nested `block_on` may deadlock | it panics and says why |
+//! | a socket belongs to the process | a socket belongs to its runtime: what waits when that ends, or later, is an error |
 //!
 //! async-std's own functions (`async_std::task::spawn`, `async_std::net`, …) work beside it. Their reactor, `async-io`, is
 //! turned by its own thread, so what they wait for costs a switch of threads more than natively.

@@ -23,6 +23,10 @@ pub use udp::UdpSocket;
 
 /// Opens sockets and resolves names.
 ///
+/// # The end of the runtime
+/// Whoever waits for a socket when its runtime ends is told so by an error of kind [`io::ErrorKind::Other`], and so is
+/// whoever would have to wait for it later. A runtime that has ended makes no socket: the same error.
+///
 /// # For implementors
 /// The `*_from_std` methods are given sockets that are non-blocking already. They must register with the
 /// reactor of `self`, also when they are called on a thread of another runtime, or of none.

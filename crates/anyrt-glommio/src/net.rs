@@ -23,18 +23,22 @@ impl Net for GlommioRuntime {
     type UdpSocket = UdpSocket;
 
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
+        self.check()?;
         Ok(TcpListener::new(self, listener))
     }
 
     fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {
+        self.check()?;
         Ok(TcpStream::new(self, stream))
     }
 
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
+        self.check()?;
         Ok(UdpSocket::new(self, socket))
     }
 
     async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        self.check()?;
         TcpStream::connect(self, address).await
     }
 }

@@ -29,12 +29,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use anyrt_core::readiness::{self, Interest, Ready, gone};
+use anyrt_core::readiness::{self, Interest, Ready, Sources, gone};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
-use slab::Slab;
 
 use crate::shard::Shard;
 
@@ -48,13 +47,7 @@ pub(crate) struct Reactor {
     doorbell: OwnedFd,
     /// Fires at the earliest deadline of the shard's timers.
     alarm: OwnedFd,
-    sources: Mutex<Sources>,
-}
-
-#[derive(Default)]
-struct Sources {
-    live: Slab<Arc<Source>>,
-    closed: bool,
+    sources: Mutex<Sources<Source>>,
 }
 
 const DOORBELL: u64 = u64::MAX;
@@ -173,13 +166,9 @@ impl Reactor {
                     DOORBELL => {}
                     ALARM => alarm = true,
                     key => {
-                        // A closed descriptor may still be in the batch, and its key given anew: the new one
-                        // is then tried in vain once.
-                        let source = usize::try_from(key).ok().and_then(|k| sources.live.get(k));
-                        if let Some(source) = source {
+                        if let Some(source) = sources.get(key) {
                             let flags = event.flags;
-                            let ready = Ready::from_epoll(flags.bits());
-                            source.io.set(ready, &mut scratch.wakers);
+                            source.set(Ready::from_epoll(flags.bits()), &mut scratch.wakers);
                         }
                     }
                 }
@@ -191,16 +180,21 @@ impl Reactor {
         }
     }
 
+    /// Whether the shard still watches sockets.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        match self.lock().has_ended() {
+            true => Err(gone()),
+            false => Ok(()),
+        }
+    }
+
     /// Tells every source that nothing will come any more.
     pub(crate) fn close(&self) {
         let mut scratch = Scratch::new(None, None);
-        {
-            let mut sources = self.lock();
-            sources.closed = true;
-            for (_, source) in &sources.live {
-                source.io.end(&mut scratch.wakers);
-            }
-        }
+        self.lock().end(&mut scratch.wakers);
         scratch.wake_all();
     }
 
@@ -210,33 +204,21 @@ impl Reactor {
         interest: Interest,
         source: &Arc<Source>,
     ) -> io::Result<usize> {
-        let mut sources = self.lock();
-        if sources.closed {
-            return Err(gone());
-        }
-        let key = sources.live.insert(Arc::clone(source));
-        let flags = epoll::EventFlags::from_bits_retain(interest.epoll_flags());
-        let added = epoll::add(
-            &self.epoll,
-            fd,
-            epoll::EventData::new_u64(key as u64),
-            flags,
-        );
-        if let Err(error) = added {
-            sources.live.remove(key);
-            return Err(error.into());
-        }
-        Ok(key)
+        self.lock().add(source, |key| {
+            let flags = epoll::EventFlags::from_bits_retain(interest.epoll_flags());
+            epoll::add(&self.epoll, fd, epoll::EventData::new_u64(key), flags)?;
+            Ok(())
+        })
     }
 
     fn remove(&self, fd: BorrowedFd<'_>, key: usize) {
         // Fails only if the descriptor is not in there, which is what is wanted.
         let _ = epoll::delete(&self.epoll, fd);
-        let source = self.lock().live.try_remove(key);
+        let source = self.lock().remove(key);
         drop(source);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Sources> {
+    fn lock(&self) -> MutexGuard<'_, Sources<Source>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -244,7 +226,7 @@ impl Reactor {
 impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reactor")
-            .field("sources", &self.lock().live.len())
+            .field("sources", &self.lock().len())
             .finish_non_exhaustive()
     }
 }
@@ -255,6 +237,12 @@ struct Source {
     /// The id of the shard in `home`, zero while unbound.
     home_id: AtomicU64,
     home: Mutex<Option<(Arc<Shard>, usize)>>,
+}
+
+impl AsRef<readiness::Source> for Source {
+    fn as_ref(&self) -> &readiness::Source {
+        &self.io
+    }
 }
 
 impl Source {

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, pending};
+use std::io;
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -181,6 +182,14 @@ impl GlommioRuntime {
     /// Some shard, each in its turn.
     pub(crate) fn any_shard(&self) -> Arc<Shard> {
         Arc::clone(&self.inner.shards[self.turn()])
+    }
+
+    /// Whether its shards still watch sockets.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.inner.shards[0].reactor().check()
     }
 
     fn turn(&self) -> usize {
@@ -446,7 +455,7 @@ impl Runtime {
         index: usize,
         started: mpsc::Sender<Result<(), BuildError>>,
         running: mpsc::Sender<Infallible>,
-    ) -> std::io::Result<JoinHandle<()>> {
+    ) -> io::Result<JoinHandle<()>> {
         let (pin, ring) = (builder.config.pin_workers, builder.ring.clone());
         let (runtime, hooks) = (self.handle.clone(), builder.config.hooks.clone());
         builder.config.thread(THREAD_NAME).spawn(move || {
@@ -500,7 +509,7 @@ fn left(deadline: Option<Instant>) -> Option<Duration> {
     deadline.map(|deadline| deadline.saturating_duration_since(time::now()))
 }
 
-fn build_error(source: std::io::Error) -> BuildError {
+fn build_error(source: io::Error) -> BuildError {
     BuildError::Io {
         backend: KIND.name(),
         source,

@@ -20,6 +20,7 @@
 //! | a panic in a destructor during cancellation aborts the process | `Err(JoinError)` |
 //! | no budget: a task that is always ready starves timers | a budget of 128 operations per poll |
 //! | nested `block_on` may deadlock | it panics and says why |
+//! | a socket belongs to the process | a socket belongs to its runtime: what waits when that ends, or later, is an error |
 //!
 //! | one reactor per process, for which the threads take turns; 5 to 9 system calls for a small request | one per runtime; 3 |
 //!

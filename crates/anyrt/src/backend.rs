@@ -106,11 +106,11 @@ pub(crate) mod core_task {
     pub(crate) use super::absent::task::{AbortHandle, JoinHandle};
 }
 
+#[cfg(not(any(feature = "smol", feature = "async-std", feature = "glommio")))]
+pub(crate) use absent::channel as queue;
 /// The channels of all backends but Tokio.
 #[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
 pub(crate) use anyrt_core::channel::queue;
-#[cfg(not(any(feature = "smol", feature = "async-std", feature = "glommio")))]
-pub(crate) use absent::channel as queue;
 
 /// Sets of local tasks, which need no runtime: Tokio's own if it is there, for every backend then.
 #[cfg(feature = "tokio")]

@@ -23,18 +23,11 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
-    /// Takes over a listening, non-blocking socket, for no runtime in particular.
+    /// Takes over a listening, non-blocking socket.
     ///
     /// # Errors
     /// As the reactor refuses it.
-    pub fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
-        Self::watched(Reactor::of_nobody()?, socket)
-    }
-
-    pub(super) fn watched(
-        reactor: &Arc<Reactor>,
-        socket: std::net::TcpListener,
-    ) -> io::Result<Self> {
+    pub fn from_std(reactor: &Arc<Reactor>, socket: std::net::TcpListener) -> io::Result<Self> {
         let inner = Socket::new(reactor, socket, Ready::EMPTY)?;
         Ok(Self { inner })
     }
@@ -83,31 +76,20 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Takes over a connected, non-blocking socket, for no runtime in particular.
+    /// Takes over a connected, non-blocking socket.
     ///
     /// # Errors
     /// As the reactor refuses it.
-    pub fn from_std(socket: std::net::TcpStream) -> io::Result<Self> {
-        Self::watched(Reactor::of_nobody()?, socket)
-    }
-
-    pub(super) fn watched(reactor: &Arc<Reactor>, socket: std::net::TcpStream) -> io::Result<Self> {
+    pub fn from_std(reactor: &Arc<Reactor>, socket: std::net::TcpStream) -> io::Result<Self> {
         let inner = Socket::new(reactor, socket, Ready::EMPTY)?;
         Ok(Self { inner })
     }
 
-    /// Connects to one address, for no runtime in particular.
+    /// Connects to one address.
     ///
     /// # Errors
     /// As the system's `connect`.
-    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
-        Self::connect_watched(Reactor::of_nobody()?, address).await
-    }
-
-    pub(super) async fn connect_watched(
-        reactor: &Arc<Reactor>,
-        address: SocketAddr,
-    ) -> io::Result<Self> {
+    pub async fn connect(reactor: &Arc<Reactor>, address: SocketAddr) -> io::Result<Self> {
         let socket = socket2::Socket::new(
             Domain::for_address(address),
             Type::STREAM,
@@ -122,7 +104,7 @@ impl TcpStream {
                 return Err(error);
             }
         }
-        let stream = Self::watched(reactor, socket.into())?;
+        let stream = Self::from_std(reactor, socket.into())?;
         let interest = Interest::WRITABLE | Interest::ERROR;
         stream.inner.run(interest, net::connected).await?;
         Ok(stream)

@@ -21,15 +21,11 @@ const READ: Interest = Interest::READABLE.add(Interest::ERROR);
 const WRITE: Interest = Interest::WRITABLE.add(Interest::ERROR);
 
 impl UdpSocket {
-    /// Takes over a bound, non-blocking socket, for no runtime in particular.
+    /// Takes over a bound, non-blocking socket.
     ///
     /// # Errors
     /// As the reactor refuses it.
-    pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
-        Self::watched(Reactor::of_nobody()?, socket)
-    }
-
-    pub(super) fn watched(reactor: &Arc<Reactor>, socket: std::net::UdpSocket) -> io::Result<Self> {
+    pub fn from_std(reactor: &Arc<Reactor>, socket: std::net::UdpSocket) -> io::Result<Self> {
         let inner = Socket::new(reactor, socket, Ready::EMPTY)?;
         Ok(Self { inner })
     }

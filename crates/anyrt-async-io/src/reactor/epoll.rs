@@ -30,14 +30,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Wea
 use std::task::{Context, Wake, Waker};
 use std::time::Instant;
 
-use anyrt_core::readiness::{Interest, Ready, Source};
+use anyrt_core::readiness::{Interest, Ready, Source, Sources};
 use anyrt_core::time::timers::Timers;
 use async_io::Async;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
-use slab::Slab;
 
 use crate::park::{self, Parker};
 use crate::time::now;
@@ -61,7 +60,7 @@ pub struct Reactor {
     doorbell: OwnedFd,
     /// Fires at the deadline of the earliest timer.
     alarm: OwnedFd,
-    sources: Mutex<Slab<Arc<Source>>>,
+    sources: Mutex<Sources>,
     timers: Timers,
     /// Held by the thread that waits in the epoll.
     lead: Mutex<Lead>,
@@ -109,21 +108,6 @@ impl Reactor {
         Ok(Arc::new(reactor))
     }
 
-    /// The one for what belongs to no runtime of this crate. It has no workers, so async-io's thread turns it.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn of_nobody() -> io::Result<&'static Arc<Self>> {
-        static REACTOR: OnceLock<Arc<Reactor>> = OnceLock::new();
-        match REACTOR.get() {
-            Some(reactor) => Ok(reactor),
-            None => {
-                let reactor = Self::new()?;
-                Ok(REACTOR.get_or_init(|| reactor))
-            }
-        }
-    }
-
     /// Begins to watch `fd`. Gives the key to stop it with.
     pub(crate) fn add(
         self: &Arc<Self>,
@@ -131,17 +115,11 @@ impl Reactor {
         interest: Interest,
         source: &Arc<Source>,
     ) -> io::Result<usize> {
-        let key = {
-            let mut sources = lock(&self.sources);
-            let key = sources.insert(Arc::clone(source));
+        let key = lock(&self.sources).add(source, |key| {
             let flags = epoll::EventFlags::from_bits_retain(interest.epoll_flags());
-            let data = epoll::EventData::new_u64(key as u64);
-            if let Err(error) = epoll::add(&self.epoll, fd, data, flags) {
-                sources.remove(key);
-                return Err(error.into());
-            }
-            key
-        };
+            epoll::add(&self.epoll, fd, epoll::EventData::new_u64(key), flags)?;
+            Ok(())
+        })?;
         // Looked at after the source is there; who leaves does the opposite, so one of the two sees the other.
         if self.workers.load(Ordering::SeqCst) == 0 {
             self.watch_outside();
@@ -153,7 +131,7 @@ impl Reactor {
     pub(crate) fn remove(&self, fd: BorrowedFd<'_>, key: usize) {
         // Fails only if the descriptor is not in there, which is what is wanted.
         let _ = epoll::delete(&self.epoll, fd);
-        let source = lock(&self.sources).try_remove(key);
+        let source = lock(&self.sources).remove(key);
         drop(source);
     }
 
@@ -175,9 +153,14 @@ impl Reactor {
         let _ = rustix::io::write(&self.doorbell, &1u64.to_ne_bytes());
     }
 
-    /// The runtime has ended: timers give up.
+    /// The runtime has ended: whoever waits for a timer or a descriptor is told so.
     pub fn end(&self) {
         self.timers.close();
+        let mut wakers = Vec::new();
+        lock(&self.sources).end(&mut wakers);
+        for waker in wakers {
+            waker.wake();
+        }
     }
 
     /// A worker comes.
@@ -284,10 +267,7 @@ impl Reactor {
                     DOORBELL => {}
                     ALARM => lead.alarm = None,
                     key => {
-                        // A closed descriptor may still be in the batch, and its key given anew: the new one is then
-                        // tried in vain once.
-                        let source = usize::try_from(key).ok().and_then(|key| sources.get(key));
-                        if let Some(source) = source {
+                        if let Some(source) = sources.get(key) {
                             source.set(Ready::from_epoll(flags.bits()), wakers);
                         }
                     }

@@ -4,42 +4,59 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
 use anyrt_core::coop;
 use anyrt_core::executor::{Role, Turns};
+use anyrt_core::readiness::{Source, Sources};
 use anyrt_core::time::saturating_add;
 use async_io::Timer;
 use atomic_waker::AtomicWaker;
 
 use crate::time::now;
 
-/// Stands for the reactor, which is the same for all.
+/// The part of one runtime in the reactor: who is to be told when it ends.
 #[derive(Debug)]
-pub struct Reactor(());
+pub struct Reactor {
+    sources: Mutex<Sources>,
+}
 
 impl Reactor {
-    /// Stands for the reactor.
+    /// The part of a runtime that is not there yet.
     ///
     /// # Errors
     /// None; the signature is that of every system.
     pub fn new() -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self(())))
+        Ok(Arc::new(Self {
+            sources: Mutex::default(),
+        }))
     }
 
-    /// As [`new`](Self::new), for what belongs to no runtime of this crate.
-    ///
-    /// # Errors
-    /// None; the signature is that of every system.
-    pub fn of_nobody() -> io::Result<&'static Arc<Self>> {
-        static REACTOR: LazyLock<Arc<Reactor>> = LazyLock::new(|| Arc::new(Reactor(())));
-        Ok(&REACTOR)
+    /// Has `source` told of the end. Gives the key to stop it with.
+    pub(crate) fn add(&self, source: &Arc<Source>) -> io::Result<usize> {
+        self.lock().add(source, |_| Ok(()))
     }
 
-    /// Nothing ends with a runtime.
-    pub fn end(&self) {}
+    /// Stops that.
+    pub(crate) fn remove(&self, key: usize) {
+        let source = self.lock().remove(key);
+        drop(source);
+    }
+
+    /// The runtime has ended: whoever waits for a descriptor is told so.
+    pub fn end(&self) {
+        let mut wakers = Vec::new();
+        self.lock().end(&mut wakers);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sources> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The reactor takes its turns by itself.

@@ -15,7 +15,8 @@ use crate::runtime::{Handle, Host};
 
 /// A descriptor of any kind that the system can poll, non-blocking, with its readiness.
 ///
-/// It can be used on every thread and outlives its runtime: async-io watches what no worker watches any more.
+/// It can be used on every thread: async-io watches it where no worker does. What waits when its runtime ends, or later,
+/// fails.
 pub struct AsyncFd<T: AsFd> {
     watch: Watch,
     // `None` only while it is taken out.

@@ -23,11 +23,13 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// That a descriptor is watched.
 pub(super) struct Watch {
+    reactor: Arc<Reactor>,
     shared: Arc<Shared>,
+    key: usize,
 }
 
 struct Shared {
-    source: Source,
+    source: Arc<Source>,
     interest: Interest,
     asked: Mutex<Asked>,
     /// What the reactor wakes.
@@ -45,7 +47,7 @@ struct Asked {
 
 impl Watch {
     pub(super) fn start(
-        _: &Arc<Reactor>,
+        reactor: &Arc<Reactor>,
         fd: BorrowedFd<'_>,
         interest: Interest,
         assumed: Ready,
@@ -57,12 +59,17 @@ impl Watch {
             again: None,
         };
         let shared = Arc::new_cyclic(|shared| Shared {
-            source: Source::new(assumed),
+            source: Arc::new(Source::new(assumed)),
             interest,
             asked: Mutex::new(asked),
             waker: Waker::from(Arc::new(Bell(Weak::clone(shared)))),
         });
-        Ok(Self { shared })
+        let key = reactor.add(&shared.source)?;
+        Ok(Self {
+            reactor: Arc::clone(reactor),
+            shared,
+            key,
+        })
     }
 
     #[inline]
@@ -101,6 +108,7 @@ impl Watch {
 
     /// Before the descriptor is closed: the duplicate would keep it open.
     pub(super) fn end(&self, _: BorrowedFd<'_>) {
+        self.reactor.remove(self.key);
         let fd = self.shared.lock().fd.take();
         drop(fd);
     }

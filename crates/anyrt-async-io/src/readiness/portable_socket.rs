@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use anyrt_core::coop;
-use anyrt_core::readiness::{self, Direction, Interest, Ready, observe};
+use anyrt_core::readiness::{self, Direction, Interest, Ready, Source, gone, observe};
 use async_io::Async;
+use futures_lite::future;
 use once_cell::race::OnceBox;
 use rustix::fd::AsFd;
 
@@ -19,6 +20,9 @@ use crate::reactor::Reactor;
 /// Reads and writes wait in async-io as ever; its readiness is watched from the first question on.
 pub struct Socket<T: AsFd> {
     reactor: Arc<Reactor>,
+    /// Tells of the end of the runtime, and of nothing else.
+    end: Arc<Source>,
+    key: usize,
     // `None` only while it is taken out.
     inner: Option<Async<T>>,
     // Few ask, so it takes little room.
@@ -33,9 +37,13 @@ impl<T: AsFd> Socket<T> {
     /// # Errors
     /// As the reactor refuses it.
     pub fn new(reactor: &Arc<Reactor>, socket: T, ready: Ready) -> io::Result<Self> {
+        let inner = Some(Async::new_nonblocking(socket)?);
+        let end = Arc::new(Source::new(Ready::EMPTY));
         Ok(Self {
             reactor: Arc::clone(reactor),
-            inner: Some(Async::new_nonblocking(socket)?),
+            key: reactor.add(&end)?,
+            end,
+            inner,
             watch: OnceBox::new(),
             said: ready,
         })
@@ -82,11 +90,14 @@ impl<T: AsFd> Socket<T> {
         let inner = self.inner();
         coop::charged(cx, |cx| {
             loop {
+                self.end.check()?;
                 match operation(inner.get_ref()) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     result => return Poll::Ready(result),
                 }
+                self.end.register(direction, cx.waker());
+                self.end.check()?;
                 ready!(match direction {
                     Direction::Read => inner.poll_readable(cx),
                     Direction::Write => inner.poll_writable(cx),
@@ -112,15 +123,23 @@ impl<T: AsFd> Socket<T> {
         interest: Interest,
         operation: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
+        let end = async {
+            // There is no readiness, so this is the end.
+            match self.end.wait(Interest::ERROR, || Ok(false)).await {
+                Err(error) => Err(error),
+                Ok(_) => Err(gone()),
+            }
+        };
         if interest.is_writable() {
-            coop::cooperative(self.inner().write_with(operation)).await
+            coop::cooperative(future::or(end, self.inner().write_with(operation))).await
         } else {
-            coop::cooperative(self.inner().read_with(operation)).await
+            coop::cooperative(future::or(end, self.inner().read_with(operation))).await
         }
     }
 
     fn unwatch(&mut self) -> Option<Async<T>> {
         let inner = self.inner.take()?;
+        self.reactor.remove(self.key);
         if let Some(watch) = self.watch.get() {
             watch.end(inner.get_ref().as_fd());
         }

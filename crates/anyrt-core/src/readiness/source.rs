@@ -81,7 +81,8 @@ impl Source {
         self.update(ready, ready.bits().into(), wakers);
     }
 
-    /// The poller ends: whoever waits or would have to wait is told so.
+    /// The poller ends: whoever waits is told so, and whoever comes later, also where there is something to read, as on
+    /// Tokio.
     pub fn end(&self, wakers: &mut Vec<Waker>) {
         let all = u32::from(Ready::ALL.bits());
         self.update(Ready::ALL, GONE | all, wakers);
@@ -107,6 +108,25 @@ impl Source {
             wakers.extend(woken.map(|(_, _, waker)| waker));
             self.has_waiting
                 .store(!waiting.wakers.is_empty(), Ordering::SeqCst);
+        }
+    }
+
+    /// Whether the poller is still there, for what waits in another way as well.
+    ///
+    /// # Errors
+    /// One of kind `Other` when it has ended.
+    pub fn check(&self) -> io::Result<()> {
+        match self.look(Interest::ERROR).is_gone() {
+            true => Err(gone()),
+            false => Ok(()),
+        }
+    }
+
+    /// Leaves the waker of who polls in `direction`, to be woken by the next event; to be followed by another look.
+    pub fn register(&self, direction: Direction, waker: &Waker) {
+        match direction {
+            Direction::Read => self.reader.register(waker),
+            Direction::Write => self.writer.register(waker),
         }
     }
 
@@ -174,7 +194,7 @@ impl Source {
     /// to this source, and gives whether that is a new one. `exhausted` says of a result that the next attempt would be in vain.
     ///
     /// # Errors
-    /// Those of `operation` and of `bind`; one of kind `Other` when it would have to wait but the poller has ended.
+    /// Those of `operation` and of `bind`; one of kind `Other` when the poller has ended.
     #[inline]
     pub fn poll<R>(
         &self,
@@ -185,13 +205,9 @@ impl Source {
         operation: impl FnMut(Event) -> io::Result<R>,
         exhausted: impl FnOnce(&R) -> bool,
     ) -> Poll<io::Result<R>> {
-        let waker = match direction {
-            Direction::Read => &self.reader,
-            Direction::Write => &self.writer,
-        };
         let charge = ready!(coop::poll_proceed(cx));
-        let result = self.poll_with(cx, interest, bind, operation, exhausted, |now| {
-            waker.register(now);
+        let result = self.poll_with(cx, interest, bind, operation, exhausted, |waker| {
+            self.register(direction, waker);
         });
         if result.is_ready() {
             charge.made_progress();
@@ -243,6 +259,9 @@ impl Source {
         let mut registered = false;
         loop {
             let event = self.look(interest);
+            if event.is_gone() {
+                return Poll::Ready(Err(gone()));
+            }
             if event.ready().is_empty() {
                 if registered {
                     return Poll::Pending;
@@ -257,9 +276,6 @@ impl Source {
             }
             match operation(event) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if event.is_gone() {
-                        return Poll::Ready(Err(gone()));
-                    }
                     // A closed direction, too: whoever would block there has to wait for an event.
                     self.clear(event, interest.mask());
                 }
@@ -315,11 +331,8 @@ impl ReadyEvent for Seen<'_> {
 /// For runtime authors: an operation that only looks, for [`Source::poll`] and [`Source::run`].
 ///
 /// # Errors
-/// When the poller has ended.
+/// None; the signature is that of every operation.
 pub fn observe(event: Event) -> io::Result<Event> {
-    if event.is_gone() {
-        return Err(gone());
-    }
     Ok(event)
 }
 
@@ -332,7 +345,7 @@ fn would_block<R>(result: &io::Result<R>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// For runtime authors: the error of who would wait for a poller that has ended.
+/// For runtime authors: the error of a descriptor whose poller has ended.
 pub fn gone() -> io::Error {
     io::Error::other(RuntimeEnded {})
 }

@@ -2,7 +2,8 @@
 //!
 //! `Send` alone does not show it: a reactor may still wake the wrong place, or keep what was dropped elsewhere.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
+use std::pin::pin;
 use std::sync::Mutex;
 use std::thread;
 
@@ -33,7 +34,9 @@ cases! {
     async a_listener_of_std_can_be_taken_over;
     async a_datagram_socket_of_std_can_be_taken_over;
     fn peers_see_the_end_when_the_runtime_ends;
-    fn sockets_outlive_the_runtime_without_a_hang_or_a_panic;
+    fn who_waits_for_a_socket_when_its_runtime_ends_is_told;
+    fn a_socket_whose_runtime_has_ended_waits_for_nothing;
+    fn no_socket_is_made_for_a_runtime_that_has_ended;
     fn a_stream_of_one_runtime_works_in_another;
 }
 
@@ -290,7 +293,38 @@ fn peers_see_the_end_when_the_runtime_ends<O: Owner>(backend: &Backend<O>) {
     assert!(peers.iter().all(|peer| read_to_end(peer).is_empty()));
 }
 
-fn sockets_outlive_the_runtime_without_a_hang_or_a_panic<O: Owner>(backend: &Backend<O>) {
+fn who_waits_for_a_socket_when_its_runtime_ends_is_told<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let rt = owner.handle().clone();
+    let ((mut stream, _peer), (listener, _), (socket, _)) =
+        owner.block_on(async { (with_peer(&rt).await, listen(&rt).await, udp(&rt).await) });
+    let gates = [(); 3].map(|()| Gate::new());
+    let [reads, accepts, receives] = gates.clone();
+    thread::scope(|scope| {
+        let waiting = [
+            scope.spawn(move || park_on(told(reads, stream.read(&mut [0; 1])))),
+            scope.spawn(move || park_on(told(accepts, listener.accept()))),
+            scope.spawn(move || park_on(told(receives, socket.recv(&mut [0; 1])))),
+        ];
+        for gate in gates {
+            gate.wait_blocking();
+        }
+        drop(owner);
+        for thread in waiting {
+            assert_eq!(thread.join().unwrap(), Some(ErrorKind::Other));
+        }
+    });
+}
+
+/// Opens `gate` once `operation` waits; gives how it failed.
+async fn told<T>(gate: Gate, operation: impl Future<Output = io::Result<T>>) -> Option<ErrorKind> {
+    let mut operation = pin!(operation);
+    assert!(poll_once(&mut operation).await.is_pending());
+    gate.open();
+    operation.await.err().map(|error| error.kind())
+}
+
+fn a_socket_whose_runtime_has_ended_waits_for_nothing<O: Owner>(backend: &Backend<O>) {
     let owner = backend.build();
     let rt = owner.handle().clone();
     let (mut stream, peer, listener, socket) = owner.block_on(async {
@@ -303,15 +337,29 @@ fn sockets_outlive_the_runtime_without_a_hang_or_a_panic<O: Owner>(backend: &Bac
         (stream, peer, listener, socket)
     });
     drop(owner);
-    // Whether they still work is not promised, only that asking does no harm.
+    let failed = |error: io::Error| assert_eq!(error.kind(), ErrorKind::Other, "{error}");
     park_on(async {
-        dropped(stream.read(&mut [0; 1])).await;
-        dropped(stream.write(b"nobody may be there")).await;
-        dropped(listener.accept()).await;
-        dropped(socket.recv(&mut [0; 1])).await;
+        failed(stream.read(&mut [0; 1]).await.unwrap_err());
+        failed(listener.accept().await.unwrap_err());
+        failed(socket.recv(&mut [0; 1]).await.unwrap_err());
     });
     drop((stream, listener, socket));
-    read_to_end(&peer);
+    assert!(read_to_end(&peer).is_empty());
+}
+
+fn no_socket_is_made_for_a_runtime_that_has_ended<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let rt = owner.handle().clone();
+    drop(owner);
+    let (native, address) = std_listen();
+    let failed = |error: io::Error| assert_eq!(error.kind(), ErrorKind::Other, "{error}");
+    park_on(async {
+        failed(rt.bind_tcp(LOOPBACK).await.unwrap_err());
+        failed(rt.bind_udp(LOOPBACK).await.unwrap_err());
+        failed(rt.connect_tcp(address).await.unwrap_err());
+    });
+    native.set_nonblocking(true).unwrap();
+    failed(rt.tcp_listener_from_std(native).unwrap_err());
 }
 
 fn a_stream_of_one_runtime_works_in_another<O: Owner>(backend: &Backend<O>) {
