@@ -423,6 +423,24 @@ async fn a_pipe_carries_bytes_until_its_sender_goes() -> io::Result<()> {
     Ok(())
 }
 
+#[anyrt::test]
+async fn more_slices_than_the_system_takes_do_not_fill_a_pipe() -> io::Result<()> {
+    let (mut sender, mut receiver) = pipe::pipe()?;
+    let task = anyrt::spawn(async move {
+        let mut all = Vec::new();
+        receiver.read_to_end(&mut all).await.map(|_| all.len())
+    });
+    let slices = [IoSlice::new(b"x"); 3000];
+    let mut written = 0;
+    for _ in 0..10 {
+        written += sender.write_vectored(&slices).await?;
+        written += sender.write(b"y").await?;
+    }
+    drop(sender);
+    assert_eq!(task.await.unwrap()?, written);
+    Ok(())
+}
+
 #[cfg(target_os = "linux")]
 #[anyrt::test]
 async fn a_named_pipe_is_opened_from_both_ends() -> io::Result<()> {

@@ -175,9 +175,9 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        let len = bufs.iter().map(|buf| buf.len()).sum();
+        // Not `poll_bytes`: the system takes so many slices at once, so fewer bytes than asked for may not be all.
         let read = |mut stream: &std::net::TcpStream| stream.read_vectored(bufs);
-        self.inner.poll_bytes(cx, Direction::Read, len, read)
+        self.inner.poll_io(cx, Direction::Read, read)
     }
 }
 
@@ -198,9 +198,9 @@ impl AsyncWrite for &TcpStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let len = bufs.iter().map(|buf| buf.len()).sum();
+        // As above.
         let write = |mut stream: &std::net::TcpStream| stream.write_vectored(bufs);
-        self.inner.poll_bytes(cx, Direction::Write, len, write)
+        self.inner.poll_io(cx, Direction::Write, write)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -13,7 +13,8 @@ use futures_util::future::join;
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::peer::{
-    assert_bytes, bytes, narrow_pair, pair, read_to_end, reset, start_peer, std_echo, with_peer,
+    assert_bytes, bytes, dropped, narrow_pair, pair, read_to_end, reset, start_peer, std_echo,
+    with_peer,
 };
 use crate::case::cases;
 use crate::{on_thread, poll_once, watchdog};
@@ -36,6 +37,8 @@ cases! {
     async a_writer_waits_until_the_peer_reads;
     async a_vectored_write_sends_all_slices_at_once;
     async a_vectored_read_fills_the_buffers_in_order;
+    async a_vectored_write_of_more_slices_than_the_system_takes_is_no_full_stream;
+    async a_vectored_read_into_more_buffers_than_the_system_takes_leaves_the_rest;
     async an_empty_read_takes_nothing;
     async an_empty_write_sends_nothing_and_is_no_end;
     async peeking_takes_nothing;
@@ -296,6 +299,44 @@ async fn a_vectored_read_fills_the_buffers_in_order<R: Runtime>(rt: R) {
     }
     assert_eq!(received.len(), 1000);
     assert_bytes(&received, 0);
+}
+
+async fn a_vectored_write_of_more_slices_than_the_system_takes_is_no_full_stream<R: Runtime>(
+    rt: R,
+) {
+    let (mut stream, peer) = with_peer(&rt).await;
+    // From now on it is known to whoever waits.
+    assert!(dropped(stream.read(&mut [0; 1])).await.is_none());
+    let peer = start_peer(move || read_to_end(&peer).len());
+    let slices = [IoSlice::new(b"x"); 3000];
+    let mut written = 0;
+    for _ in 0..10 {
+        written += stream.write_vectored(&slices).await.unwrap();
+        written += stream.write(b"y").await.unwrap();
+    }
+    drop(stream);
+    assert_eq!(peer.join().await, written);
+}
+
+async fn a_vectored_read_into_more_buffers_than_the_system_takes_leaves_the_rest<R: Runtime>(
+    rt: R,
+) {
+    let (mut stream, mut peer) = with_peer(&rt).await;
+    assert!(dropped(stream.read(&mut [0; 1])).await.is_none());
+    peer.write_all(&bytes(0, 2900)).unwrap();
+    let mut all = vec![0; 2900];
+    while stream.peek(&mut all).await.unwrap() < 2900 {}
+
+    let mut room = [0; 2800];
+    let read = {
+        let mut buffers: Vec<_> = room.chunks_mut(1).map(IoSliceMut::new).collect();
+        stream.read_vectored(&mut buffers).await.unwrap()
+    };
+    assert_bytes(&room[..read], 0);
+    // The peer sends nothing more, so no event comes.
+    let mut rest = vec![0; 2900 - read];
+    stream.read_exact(&mut rest).await.unwrap();
+    assert_bytes(&rest, read);
 }
 
 async fn an_empty_read_takes_nothing<R: Runtime>(rt: R) {

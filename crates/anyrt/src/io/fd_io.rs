@@ -49,10 +49,8 @@ pub(crate) fn poll_write_vectored<T: AsFd>(
 where
     for<'a> &'a T: Write,
 {
-    let len = bufs.iter().map(|buf| buf.len()).sum();
-    fd.poll_bytes(cx, Direction::Write, len, |mut inner| {
-        inner.write_vectored(bufs)
-    })
+    // Not `poll_bytes`: the system takes so many slices at once, so fewer bytes than there are may not fill it.
+    fd.poll_io(cx, Direction::Write, |mut inner| inner.write_vectored(bufs))
 }
 
 /// In debug builds a blocking descriptor is refused: it would block the whole thread.
