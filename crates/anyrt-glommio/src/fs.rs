@@ -1,19 +1,21 @@
-//! Files: data through io_uring, everything else through the blocking pool.
+//! Files: what is read goes through io_uring, everything else through the blocking pool.
 //!
 //! A [`File`] is `Send` and may be polled on any thread. Its operations go to a service on one shard, where Glommio's
 //! file lives, and the replies come back; an operation that the shard has accepted is carried out before the shard
 //! ends, whatever becomes of the file and of the future.
 //!
 //! # What goes through the ring
-//! Reading, writing and [`File::sync_data`] of regular files on local file systems. Glommio's file is opened beside
+//! Reading of regular files on local file systems that were opened for reading alone. Glommio's file is opened beside
 //! the one that is handed in, through `/proc/self/fd`, since there is no safe way to give it a descriptor; so a file
 //! in the ring has two descriptors, and a lock of fcntl(2) ends when the second one is closed, too. The cursor is the
-//! first one's: [`File::try_clone`] shares it, and so do descriptors from elsewhere, though operations of those are
-//! not ordered with the ring's.
+//! first one's: [`File::try_clone`] shares it, and so does a descriptor that is made of the file later, though its
+//! operations are not ordered with the ring's.
 //!
-//! Through the pool, with the same result, go: pipes, devices, `/proc`, FUSE and network file systems; direct I/O;
-//! files that append and read; files that cannot be opened a second time (without `/proc`, or when permissions have
-//! changed); and `set_len`, `sync_all` and all that is about names and metadata.
+//! Through the pool, with the same result, goes the rest: files that can be written, since a second one that is open for
+//! writing would be seen from outside (a program that was just written could not be started), and since a position in the
+//! ring is not the cursor, which a child process may share; files that were opened elsewhere; pipes, devices, `/proc`, FUSE
+//! and network file systems; direct I/O; files that cannot be opened a second time (without `/proc`, or when permissions
+//! have changed); and all that is about names and metadata.
 
 mod operations;
 mod ring;
@@ -33,16 +35,26 @@ use futures_channel::oneshot;
 
 use crate::runtime::GlommioRuntime;
 use crate::shard::Shard;
-use ring::{Mode, Ring};
+use ring::Ring;
 
 pub(crate) use operations::Operations;
 
 /// An open file.
 pub type File = fs::File<Disk>;
 
-/// A file whose operations run on the Glommio runtime that is current then, else on `home`.
+/// A file whose operations run on the Glommio runtime that is current then, else on `home`. Its cursor may be shared with
+/// descriptors elsewhere, so all of it goes through the pool.
 pub fn from_std(std: std::fs::File, home: Option<GlommioRuntime>) -> File {
-    let route = Arc::new(Mutex::new(Route::Unknown));
+    new(std, home, Route::Pool)
+}
+
+/// As [`from_std`], of a file that was just opened, so that nobody else has its cursor.
+pub fn opened(std: std::fs::File, home: Option<GlommioRuntime>) -> File {
+    new(std, home, Route::Unknown)
+}
+
+fn new(std: std::fs::File, home: Option<GlommioRuntime>, route: Route) -> File {
+    let route = Arc::new(Mutex::new(route));
     File::new(std, Disk { home, route })
 }
 
@@ -57,7 +69,7 @@ enum Route {
     /// No operation has come yet.
     Unknown,
     Pool,
-    Ring(Mode, Ring),
+    Ring(Ring),
 }
 
 impl Disk {
@@ -91,12 +103,12 @@ impl fs::Disk for Disk {
     fn start(&self, file: Arc<std::fs::File>, request: Request, mut buf: Buf) -> io::Result<Job> {
         let mut route = self.route.lock().unwrap_or_else(PoisonError::into_inner);
         if let Route::Unknown = *route {
-            *route = match Mode::of(&file) {
-                None => Route::Pool,
-                Some(mode) => Route::Ring(mode, Ring::new(&self.shard(), mode).ok_or_else(failed)?),
+            *route = match ring::takes(&file) {
+                false => Route::Pool,
+                true => Route::Ring(Ring::new(&self.shard()).ok_or_else(failed)?),
             };
         }
-        let Route::Ring(mode, ring) = &mut *route else {
+        let Route::Ring(ring) = &mut *route else {
             let job = self.with_pool(|pool| pool::start(pool, file, request, buf))?;
             return Ok(Job(Way::Pool(job)));
         };
@@ -105,7 +117,7 @@ impl fs::Disk for Disk {
             Err(refused) => buf = refused,
         }
         // Its shard has ended. The file goes on if it is used in another runtime.
-        *ring = Ring::new(&self.shard(), *mode).ok_or_else(failed)?;
+        *ring = Ring::new(&self.shard()).ok_or_else(failed)?;
         let reply = ring.send(file, request, buf).map_err(|_refused| failed())?;
         Ok(Job(Way::Ring(reply)))
     }

@@ -32,7 +32,7 @@
 //! Polled after the runtime has ended, a socket that would have to wait gives an error of kind `Other`, and a sleep
 //! panics, as Tokio's does.
 //!
-//! Files do, too; their data goes through the ring of one shard, see [`fs`].
+//! Files do, too; what is only read goes through the ring of one shard, see [`fs`].
 //!
 //! # What differs from native Glommio
 //! | native Glommio | here |

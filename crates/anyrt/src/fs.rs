@@ -2,7 +2,7 @@
 //!
 //! The names are Tokio's and so is the behaviour. Names and metadata are asked for on a blocking thread. The data of
 //! a [`File`] takes the way of the backend: Tokio's own file; the blocking pool with Smol and async-std; with Glommio
-//! io_uring, where a regular file of a local file system allows it, else the pool.
+//! io_uring, for regular files of local file systems that are opened for reading alone, else the pool.
 //!
 //! [`read`], [`write()`] and [`copy`] of whole files are one job on a blocking thread, on Glommio, too.
 //!

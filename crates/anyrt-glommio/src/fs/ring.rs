@@ -1,4 +1,4 @@
-//! A regular file in the ring of a shard.
+//! A regular file, opened for reading, in the ring of a shard.
 //!
 //! One service per open file description, on one shard, carries out its operations one after the other, so handles
 //! that share the cursor share the service, too, and need no lock. Data goes through a descriptor of Glommio's; the
@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use anyrt_core::blocking::failed;
-use anyrt_core::fs::{Buf, Reply, Request, perform, pool, rewind, seek};
+use anyrt_core::fs::{Buf, Reply, Request, perform, pool, seek};
 use futures_channel::{mpsc, oneshot};
 use futures_lite::StreamExt;
 use glommio::GlommioError;
@@ -38,10 +38,10 @@ struct Operation {
 
 impl Ring {
     /// Starts a service on `shard`; `None` when the shard has ended.
-    pub(super) fn new(shard: &Arc<Shard>, mode: Mode) -> Option<Self> {
+    pub(super) fn new(shard: &Arc<Shard>) -> Option<Self> {
         let promise = Promise::new(shard)?;
         let (operations, received) = mpsc::unbounded();
-        shard.serve(move || serve(received, mode));
+        shard.serve(move || serve(received));
         drop(promise);
         Some(Self {
             shard: Arc::clone(shard),
@@ -77,7 +77,7 @@ impl Ring {
     }
 }
 
-async fn serve(mut operations: mpsc::UnboundedReceiver<Operation>, mode: Mode) {
+async fn serve(mut operations: mpsc::UnboundedReceiver<Operation>) {
     let mut data = Data::Unopened;
     while let Some(operation) = operations.next().await {
         let Operation {
@@ -87,63 +87,46 @@ async fn serve(mut operations: mpsc::UnboundedReceiver<Operation>, mode: Mode) {
             reply,
             promise,
         } = operation;
-        let result = data.carry_out(mode, &file, request, &mut buf).await;
+        let result = data.carry_out(&file, request, &mut buf).await;
         // Before anybody hears of it, so that the file can be taken back.
         drop(file);
         let _ = reply.send(Reply { result, buf });
         drop(promise);
     }
-    // Closed by its destructor: a close that is awaited is lost with its descriptor when the runtime ends before it. There
-    // is no error to hear of, since what was written is seen through the other descriptor as well.
+    // Closed by its destructor: a close that is awaited is lost with its descriptor when the runtime ends before it. Of a
+    // file that was only read there is no error to hear of.
     drop(data);
 }
 
-/// How a file was opened, as far as a second descriptor must be opened alike.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mode {
-    flags: OFlags,
+/// Whether a file goes through the ring.
+///
+/// Not what is no regular file, files of file systems where another open file is another thing (`/proc`, FUSE, the
+/// network), direct I/O, and what can be written: a second file that is open for writing keeps a program from being
+/// started (`ETXTBSY`) until the shard has closed it, and a write at a position that was asked for before overwrites what
+/// others who share the cursor wrote meanwhile.
+pub(super) fn takes(file: &File) -> bool {
+    regular_and_local(file).unwrap_or(false)
 }
 
-impl Mode {
-    /// `None` for what has to go through the pool: what is not a regular file, files of file systems where another
-    /// open file is another thing (`/proc`, FUSE, the network), direct I/O, and appending with reading, where only
-    /// the system knows where the cursor is afterwards.
-    pub(super) fn of(file: &File) -> Option<Self> {
-        let flags = fcntl_getfl(file).ok()?;
-        let append_and_read =
-            flags.contains(OFlags::APPEND) && flags & OFlags::ACCMODE != OFlags::WRONLY;
-        if append_and_read || flags.intersects(OFlags::DIRECT | OFlags::PATH) {
-            return None;
-        }
-        let stat = fstat(file).ok()?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return None;
-        }
-        let file_system = u64::try_from(fstatfs(file).ok()?.f_type).ok()?;
-        LOCAL_FILE_SYSTEMS
-            .contains(&file_system)
-            .then_some(Self { flags })
+fn regular_and_local(file: &File) -> io::Result<bool> {
+    let flags = fcntl_getfl(file)?;
+    let reads = flags & OFlags::ACCMODE == OFlags::RDONLY;
+    if !reads || flags.intersects(OFlags::DIRECT | OFlags::PATH) {
+        return Ok(false);
     }
+    let regular = FileType::from_raw_mode(fstat(file)?.st_mode) == FileType::RegularFile;
+    let file_system = u64::try_from(fstatfs(file)?.f_type);
+    Ok(regular && file_system.is_ok_and(|kind| LOCAL_FILE_SYSTEMS.contains(&kind)))
+}
 
-    fn appends(self) -> bool {
-        self.flags.contains(OFlags::APPEND)
-    }
-
-    async fn reopen(self, file: &File) -> io::Result<BufferedFile> {
-        const KEPT: OFlags = OFlags::APPEND
-            .union(OFlags::SYNC)
-            .union(OFlags::DSYNC)
-            .union(OFlags::NOATIME);
-        let access = self.flags & OFlags::ACCMODE;
-        let kept = i32::try_from((self.flags & KEPT).bits()).unwrap_or_default();
-        OpenOptions::new()
-            .read(access != OFlags::WRONLY)
-            .write(access != OFlags::RDONLY)
-            .custom_flags(kept)
-            .buffered_open(format!("/proc/self/fd/{}", file.as_raw_fd()))
-            .await
-            .map_err(system_error)
-    }
+async fn reopen(file: &File) -> io::Result<BufferedFile> {
+    let kept = fcntl_getfl(file)? & OFlags::NOATIME;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(i32::try_from(kept.bits()).unwrap_or_default())
+        .buffered_open(format!("/proc/self/fd/{}", file.as_raw_fd()))
+        .await
+        .map_err(system_error)
 }
 
 /// By `f_type` of statfs(2): ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, ramfs, overlayfs, ZFS, bcachefs, exFAT, FAT,
@@ -175,7 +158,6 @@ enum Data {
 impl Data {
     async fn carry_out(
         &mut self,
-        mode: Mode,
         file: &Arc<File>,
         request: Request,
         buf: &mut Buf,
@@ -184,20 +166,15 @@ impl Data {
             // Of a local file: it waits for nothing.
             return seek(file, unread, to);
         }
-        let moves_data = matches!(request, Request::Read { .. } | Request::Write { .. });
-        if moves_data && matches!(self, Self::Unopened) {
-            *self = match mode.reopen(file).await {
+        let reads = matches!(request, Request::Read { .. });
+        if reads && matches!(self, Self::Unopened) {
+            *self = match reopen(file).await {
                 Ok(file) => Self::Open(file),
                 Err(_) => Self::Unavailable,
             };
         }
         match (self, request) {
             (Self::Open(data), Request::Read { limit }) => read(data, file, limit, buf).await,
-            (Self::Open(data), Request::Write { unread }) => {
-                let written = write(data, mode, file, unread, buf).await;
-                buf.clear();
-                written
-            }
             (Self::Open(data), Request::SyncData) => {
                 data.fdatasync().await.map_err(system_error)?;
                 Ok(0)
@@ -230,42 +207,6 @@ async fn read(
     Ok(count)
 }
 
-async fn write(
-    data: &BufferedFile,
-    mode: Mode,
-    mut file: &File,
-    unread: u64,
-    buf: &Buf,
-) -> io::Result<u64> {
-    rewind(file, unread)?;
-    let mut position = file.stream_position()?;
-    let mut left = buf.as_slice();
-    let result = loop {
-        if left.is_empty() {
-            break Ok(0);
-        }
-        // A copy, since the ring takes the bytes away and may write only some of them.
-        let chunk = left[..left.len().min(LARGEST)].to_vec();
-        match data.write_at(chunk, position).await.map_err(system_error) {
-            Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                left = &left[count..];
-                position += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => break Err(error),
-        }
-    };
-    // The system ignores the position of a write that appends.
-    let cursor = if mode.appends() {
-        SeekFrom::End(0)
-    } else {
-        SeekFrom::Start(position)
-    };
-    file.seek(cursor)?;
-    result
-}
-
 /// On a thread that may block.
 async fn in_pool(file: &Arc<File>, request: Request, buf: &mut Buf) -> io::Result<u64> {
     let start = |buf: Buf| {
@@ -273,21 +214,14 @@ async fn in_pool(file: &Arc<File>, request: Request, buf: &mut Buf) -> io::Resul
             pool::start(runtime.blocking(), Arc::clone(file), request, buf)
         })
     };
-    let bytes = match request {
-        Request::Write { .. } => buf.as_slice().to_vec(),
-        _ => Vec::new(),
-    };
     match start(std::mem::take(buf)) {
         Some(Ok(job)) => {
             let reply = job.await?;
             *buf = reply.buf;
             reply.result
         }
-        // The pool has ended before this shard; what was acknowledged must not be lost.
-        Some(Err(_)) => {
-            buf.fill(&bytes, bytes.len());
-            perform(file, request, buf)
-        }
+        // The pool has ended before this shard.
+        Some(Err(_)) => perform(file, request, buf),
         None => Err(failed()),
     }
 }

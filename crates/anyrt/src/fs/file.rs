@@ -94,16 +94,30 @@ impl File {
     /// Outside a runtime, when no backend is enabled or `ANYRT_BACKEND` names none that is.
     #[track_caller]
     pub fn from_std(std: std::fs::File) -> Self {
+        Self::on_current(std, glommio::fs::from_std)
+    }
+
+    /// As [`from_std`](Self::from_std), of a file that was just opened, so that nobody else has its cursor.
+    #[track_caller]
+    pub(super) fn opened(std: std::fs::File) -> Self {
+        Self::on_current(std, glommio::fs::opened)
+    }
+
+    #[track_caller]
+    fn on_current(
+        std: std::fs::File,
+        on_glommio: fn(std::fs::File, Option<glommio::Handle>) -> glommio::fs::File,
+    ) -> Self {
         let inner = match Handle::try_current().map(|handle| handle.inner) {
             Ok(Each::Tokio(rt)) => Each::Tokio(tokio::fs::from_std(std, Some(rt))),
             Ok(Each::Smol(rt)) => Each::Smol(smol::fs::from_std(std, Some(rt))),
             Ok(Each::AsyncStd(rt)) => Each::AsyncStd(async_std::fs::from_std(std, Some(rt))),
-            Ok(Each::Glommio(rt)) => Each::Glommio(glommio::fs::from_std(std, Some(rt))),
+            Ok(Each::Glommio(rt)) => Each::Glommio(on_glommio(std, Some(rt))),
             Err(_) => match Backend::preferred() {
                 Ok(Backend::Tokio) => Each::Tokio(tokio::fs::from_std(std, None)),
                 Ok(Backend::Smol) => Each::Smol(smol::fs::from_std(std, None)),
                 Ok(Backend::AsyncStd) => Each::AsyncStd(async_std::fs::from_std(std, None)),
-                Ok(Backend::Glommio) => Each::Glommio(glommio::fs::from_std(std, None)),
+                Ok(Backend::Glommio) => Each::Glommio(on_glommio(std, None)),
                 Err(error) => panic!("{error}"),
             },
         };

@@ -91,9 +91,7 @@ impl OpenOptions {
     pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
         let path = path.as_ref().to_owned();
         let options = self.std.clone();
-        asyncify(move || options.open(path))
-            .await
-            .map(File::from_std)
+        asyncify(move || options.open(path)).await.map(File::opened)
     }
 }
 

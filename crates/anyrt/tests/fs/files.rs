@@ -30,6 +30,47 @@ async fn what_is_written_can_be_read() -> io::Result<()> {
     Ok(())
 }
 
+#[anyrt::test(flavor = "multi_thread")]
+async fn who_shares_a_cursor_overwrites_nothing_and_reads_nothing_twice() -> io::Result<()> {
+    const EACH: usize = 500;
+    let dir = tempdir()?;
+    let path = dir.path().join("file");
+    let std = std::fs::File::create(&path)?;
+    let mut writers = Vec::new();
+    for letter in [b'a', b'b'] {
+        let mut file = File::from_std(std.try_clone()?);
+        writers.push(anyrt::spawn(async move {
+            for _ in 0..EACH {
+                file.write_all(&[letter; 10]).await?;
+            }
+            file.flush().await
+        }));
+    }
+    for writer in writers {
+        writer.await??;
+    }
+    assert_eq!(std.metadata()?.len(), 2 * 10 * EACH as u64);
+
+    let std = std::fs::File::open(&path)?;
+    let mut readers = Vec::new();
+    for _ in 0..2 {
+        let mut file = File::from_std(std.try_clone()?);
+        readers.push(anyrt::spawn(async move {
+            let mut read = 0;
+            while file.read_exact(&mut [0; 10]).await.is_ok() {
+                read += 10;
+            }
+            read
+        }));
+    }
+    let mut read = 0;
+    for reader in readers {
+        read += reader.await?;
+    }
+    assert_eq!(read, 2 * 10 * EACH);
+    Ok(())
+}
+
 #[anyrt::test]
 async fn the_options_are_std_s() -> io::Result<()> {
     let dir = tempdir()?;

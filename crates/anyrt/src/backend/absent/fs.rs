@@ -12,6 +12,8 @@ use super::{Handle, never};
 
 absent!(File);
 
+pub(crate) use from_std as opened;
+
 pub(crate) fn from_std(_: std::fs::File, _: Option<Handle>) -> File {
     never()
 }
