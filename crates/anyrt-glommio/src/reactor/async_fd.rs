@@ -198,7 +198,9 @@ impl<T: AsFd> AsyncFd<T> {
     fn watch(&self, direction: Direction, follow: Follow) -> io::Result<bool> {
         // What comes after this look is another event, so it is not cleared.
         let assumed = self.source.io.look(BOTH);
-        if self.source.home_id.load(Ordering::Acquire) == 0 {
+        let home = self.source.home_id.load(Ordering::Acquire);
+        // Nobody is registering it either: what its new shard has told already, maybe before the id is set, stays.
+        if home == 0 && self.source.lock_home().is_none() {
             self.source.io.clear(assumed, ALL - self.said);
         }
         self.bind(direction, follow)?;
@@ -333,5 +335,59 @@ impl readiness::Reactor for GlommioRuntime {
 
     fn async_fd<T: AsFd>(&self, fd: T, interest: Interest) -> Result<AsyncFd<T>, (T, io::Error)> {
         AsyncFd::new(self, fd, interest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    use anyrt_core::runtime::Owner as _;
+
+    use super::*;
+    use crate::runtime::Builder;
+
+    /// Long enough for the other thread to go wrong, if it does.
+    const TURNS: usize = 1000;
+
+    #[test]
+    fn what_a_shard_tells_while_the_descriptor_is_being_registered_is_kept() {
+        if let Err(reason) = crate::is_available() {
+            eprintln!("skipped: {reason}");
+            return;
+        }
+        let runtime = Builder::new().shards(1).build().unwrap();
+        let shard = runtime.handle().any_shard();
+        let (_reader, writer) = io::pipe().unwrap();
+        let fd = AsyncFd::with(runtime.handle(), writer, BOTH, Ready::EMPTY, Ready::EMPTY);
+        let is_writable = || fd.source.io.look(BOTH).ready().is_writable();
+        let asks = AtomicBool::new(false);
+        thread::scope(|scope| {
+            // As `bind_to`, which was interrupted when the shard knew of the descriptor and nobody else did.
+            let mut home = fd.source.lock_home();
+            let key = shard.reactor().add(fd.get_ref().as_fd(), BOTH, &fd.source);
+            while !is_writable() {
+                thread::yield_now();
+            }
+            let asking = scope.spawn(|| {
+                asks.store(true, Ordering::SeqCst);
+                fd.watch(Direction::Write, Follow::Nobody)
+            });
+            while !asks.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            for _ in 0..TURNS {
+                thread::yield_now();
+            }
+            fd.source.home_id.store(shard.id(), Ordering::Release);
+            *home = Some((shard, key.unwrap()));
+            drop(home);
+            asking.join().unwrap().unwrap();
+        });
+        assert!(
+            is_writable(),
+            "it was forgotten, and will not be told again"
+        );
     }
 }

@@ -165,7 +165,7 @@ fn streams_dropped_on_foreign_threads_close_at_once() {
         assert_eq!(peer.read(&mut [0]).unwrap(), 0);
     }
     drop(peers);
-    assert_eq!(descriptors(), before);
+    assert_descriptors_return_to(before);
 }
 
 fn cancelled_accepts_lose_no_connection() {
