@@ -4,16 +4,20 @@
 //! for that, the process listens to `SIGCHLD`, looks after each one, and waits on.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::pin::Pin;
 use std::process::{Child, ExitStatus};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use signal_hook::consts::SIGCHLD;
 
 use super::orphans;
 use crate::io::{Interest, unix::AsyncFd};
 use crate::signal_hub::{self, Listener};
+use crate::time::{Sleep, sleep};
 
 /// A process that nobody has waited for to the end. Dropping it leaves the waiting to others.
 pub(super) struct Exit {
@@ -27,17 +31,26 @@ pub(super) struct Exit {
 enum Watch {
     Descriptor(AsyncFd<OwnedFd>),
     Signals(Listener),
+    /// There was no descriptor left to watch it with: it is looked after now and then, and watched when there is one.
+    Again(Pin<Box<Sleep>>),
     Nothing,
 }
 
+const AGAIN: Duration = Duration::from_millis(10);
+
 impl Watch {
+    /// It does not fail: the process runs, so it must be given out.
     #[track_caller]
-    fn new(id: u32) -> io::Result<Self> {
-        if let Some(descriptor) = descriptor_of(id) {
-            let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
-            return Ok(Self::Descriptor(descriptor));
+    fn new(id: u32) -> Self {
+        if let Some(descriptor) = descriptor_of(id)
+            && let Ok(descriptor) = AsyncFd::with_interest(descriptor, Interest::READABLE)
+        {
+            return Self::Descriptor(descriptor);
         }
-        signal_hub::listen(SIGCHLD).map(Self::Signals)
+        match signal_hub::listen(SIGCHLD) {
+            Ok(listener) => Self::Signals(listener),
+            Err(_) => Self::Again(Box::pin(sleep(AGAIN))),
+        }
     }
 }
 
@@ -65,7 +78,7 @@ impl Exit {
             watch: Watch::Nothing,
             kill_on_drop,
         };
-        exit.watch = Watch::new(exit.id)?;
+        exit.watch = Watch::new(exit.id);
         Ok(exit)
     }
 
@@ -105,13 +118,20 @@ impl Exit {
                     Poll::Ready(Err(error)) if watched_anew => return Poll::Ready(Err(error)),
                     Poll::Ready(Err(_)) => {
                         // The runtime that started the process has ended, the process may not have.
-                        self.watch = Watch::new(self.id)?;
+                        self.watch = Watch::new(self.id);
                         watched_anew = true;
                         continue;
                     }
                     Poll::Pending => return Poll::Pending,
                 },
                 Watch::Signals(listener) => listener.poll_recv(cx).is_pending(),
+                Watch::Again(sleep) => match sleep.as_mut().poll(cx) {
+                    Poll::Ready(()) => {
+                        self.watch = Watch::new(self.id);
+                        false
+                    }
+                    Poll::Pending => true,
+                },
                 Watch::Nothing => unreachable!("a process that is not watched is not given out"),
             };
             if let Some(status) = self.try_wait()? {
