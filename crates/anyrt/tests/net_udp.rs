@@ -50,6 +50,28 @@ async fn readiness_tells_when_to_try() -> io::Result<()> {
 }
 
 #[anyrt::test(flavor = "multi_thread")]
+async fn a_datagram_is_taken_also_without_room_for_it() -> io::Result<()> {
+    let (one, two) = pair().await?;
+    let mut none: &mut [u8] = &mut [];
+    assert!(two.recv_buf(&mut none).now_or_never().is_none());
+    for round in 0..2 {
+        one.send(b"cut off").await?;
+        match round {
+            0 => assert_eq!(two.recv_buf(&mut none).await?, 0),
+            _ => {
+                two.readable().await?;
+                assert_eq!(two.try_recv_buf(&mut none)?, 0);
+            }
+        }
+    }
+    one.send(b"next").await?;
+    let mut buf = [0; 16];
+    assert_eq!(two.recv(&mut buf).await?, 4);
+    assert_eq!(&buf[..4], b"next");
+    Ok(())
+}
+
+#[anyrt::test(flavor = "multi_thread")]
 async fn buffers_are_advanced_by_a_datagram() -> io::Result<()> {
     let (one, two) = pair().await?;
     let from = one.local_addr()?;

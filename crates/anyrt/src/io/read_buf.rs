@@ -13,8 +13,12 @@ use bytes::BufMut;
 /// Tokio's own `read_buf` knows how to do that soundly; it is given a reader that never waits.
 pub(crate) fn read_buf<B: BufMut>(
     buf: &mut B,
-    read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
 ) -> io::Result<usize> {
+    if !buf.has_remaining_mut() {
+        // Tokio's own would not even ask; but a datagram is taken, and waited for, also by who has no room for it.
+        return read(&mut []);
+    }
     let mut reader = Reader(read);
     let future = pin!(reader.read_buf(buf));
     match future.poll(&mut Context::from_waker(Waker::noop())) {
