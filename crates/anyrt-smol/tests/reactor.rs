@@ -49,16 +49,6 @@ async fn late_hello(mut client: TcpStream, mut server: TcpStream) {
 }
 
 #[test]
-fn sockets_go_on_after_their_runtime() {
-    for runtime in [one_thread(), workers(2)] {
-        let rt = runtime.handle().clone();
-        let (client, server) = runtime.block_on(connected(&rt));
-        drop(runtime);
-        async_io::block_on(late_hello(client, server));
-    }
-}
-
-#[test]
 fn sockets_go_on_while_nobody_is_inside_block_on() {
     let runtime = one_thread();
     let rt = runtime.handle().clone();
