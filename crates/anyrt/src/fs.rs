@@ -7,14 +7,14 @@
 //! [`read`], [`write()`] and [`copy`] of whole files are one job on a blocking thread, on Glommio, too.
 //!
 //! # What it costs
-//! Once, 256 MiB through the page cache (tmpfs, through this module, current-thread runtime, a virtual machine with two cores that had other work
-//! to do), MB/s, written and read with calls of 2 MiB and of 64 KiB, and 16 MiB with calls of 4 KiB:
+//! Once, 256 MiB through the page cache (tmpfs, through this module, current-thread runtime, a virtual machine with two
+//! cores), MB/s, written and read with calls of 2 MiB and of 64 KiB, and 16 MiB with calls of 4 KiB:
 //!
 //! | | 2 MiB | 64 KiB | 4 KiB |
 //! |---|---|---|---|
-//! | Tokio | 1610, 2280 | 1070, 920 | 280, 220 |
-//! | Smol (async-std has the same code) | 1070, 1410 | 1790, 2380 | 550, 610 |
-//! | Glommio | 610, 530 | 480, 650 | 95, 110 |
+//! | Tokio | 1990, 2550 | 1310, 1270 | 180, 190 |
+//! | Smol (async-std has the same code) | 2170, 2810 | 1010, 1110 | 280, 350 |
+//! | Glommio: writing in the pool, reading in the ring | 2180, 1170 | 1570, 600 | 360, 50 |
 //!
 //! `crates/anyrt/tests/fs/throughput.rs` says how to measure it anew. From the page cache the ring cannot win: it
 //! copies the bytes once more, since they must leave the shard, and they come through a thread of the kernel. What

@@ -21,10 +21,10 @@ const SIZE_GOAL: f64 = 1.03;
 /// How many times as large as natively it may be with fat LTO, and why that is more than the goal.
 const fn size_budget(backend: Backend) -> (f64, &'static str) {
     match backend {
-        Backend::Tokio => (1.07, OPTIONS),
-        Backend::Smol => (1.155, OWN_TASKS),
-        Backend::AsyncStd => (1.38, OWN_TASKS),
-        Backend::Glommio => (1.24, OWN_TASKS),
+        Backend::Tokio => (1.065, OPTIONS),
+        Backend::Smol => (1.14, OWN_TASKS),
+        Backend::AsyncStd => (1.36, OWN_TASKS),
+        Backend::Glommio => (1.23, OWN_TASKS),
     }
 }
 
