@@ -123,6 +123,8 @@ impl<T: AsFd> Socket<T> {
         interest: Interest,
         operation: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
+        self.end.check()?;
+        // Asked last, so that who need not wait leaves no waker there.
         let end = async {
             // There is no readiness, so this is the end.
             match self.end.wait(Interest::ERROR, || Ok(false)).await {
@@ -131,9 +133,9 @@ impl<T: AsFd> Socket<T> {
             }
         };
         if interest.is_writable() {
-            coop::cooperative(future::or(end, self.inner().write_with(operation))).await
+            coop::cooperative(future::or(self.inner().write_with(operation), end)).await
         } else {
-            coop::cooperative(future::or(end, self.inner().read_with(operation))).await
+            coop::cooperative(future::or(self.inner().read_with(operation), end)).await
         }
     }
 

@@ -43,6 +43,9 @@ pub struct LocalSet {
 
 impl LocalSet {
     /// A set without tasks.
+    ///
+    /// # Panics
+    /// When no backend is enabled.
     pub fn new() -> Self {
         Self::default()
     }
