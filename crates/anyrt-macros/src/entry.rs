@@ -307,12 +307,12 @@ fn start_paused(args: &Args, flavor: Flavor) -> Result<Option<&LitBool>> {
     }
 }
 
-/// The path of the crate anyrt, whatever the user's `Cargo.toml` calls it.
+/// The path of the crate anyrt, whatever the user's `Cargo.toml` calls it; through `[patch]` it is called `tokio`.
 fn anyrt(args: &Args) -> Path {
     if let Some(path) = &args.krate {
         return path.clone();
     }
-    let name = match crate_name("anyrt") {
+    let name = match crate_name("anyrt").or_else(|_| crate_name("tokio")) {
         Ok(FoundCrate::Name(name)) => name,
         // Tests and examples of anyrt itself, or a crate that has it through another one and may say `crate = …`.
         Ok(FoundCrate::Itself) | Err(_) => "anyrt".to_owned(),
