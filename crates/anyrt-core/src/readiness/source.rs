@@ -35,10 +35,79 @@ pub struct Source {
     has_waiting: AtomicBool,
 }
 
+/// The futures that wait, the first to come first.
+///
+/// Any number may wait for one source (workers that all receive from one socket), and each event wakes all of them, so
+/// each step must be cheap: an entry is found by its number, and one that leaves stays as a gap until half are gaps. A
+/// vector keeps its memory, so a single future that waits again and again allocates nothing.
 #[derive(Debug, Default)]
 struct Waiting {
     next_id: u64,
-    wakers: Vec<(u64, Interest, Waker)>,
+    /// In the order of their numbers.
+    entries: Vec<Entry>,
+    gaps: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: u64,
+    interest: Interest,
+    /// `None` once the future has left.
+    waker: Option<Waker>,
+}
+
+impl Waiting {
+    /// Memory for more entries than these is given back once nobody waits.
+    const KEPT: usize = 64;
+
+    /// Leaves the waker of the future with this number, or of one that has none yet and is given one. Returns the waker
+    /// to drop.
+    fn enter(&mut self, id: &mut Option<u64>, interest: Interest, waker: Waker) -> Option<Waker> {
+        if let Some(at) = id.and_then(|id| self.position(id)) {
+            return self.entries[at].waker.replace(waker);
+        }
+        self.next_id += 1;
+        *id = Some(self.next_id);
+        self.entries.push(Entry {
+            id: self.next_id,
+            interest,
+            waker: Some(waker),
+        });
+        None
+    }
+
+    /// Takes the future with this number out. Returns the waker to drop.
+    fn leave(&mut self, id: u64) -> Option<Waker> {
+        let waker = self
+            .position(id)
+            .and_then(|at| self.entries[at].waker.take());
+        if waker.is_some() {
+            self.gaps += 1;
+            if self.gaps * 2 > self.entries.len() {
+                self.entries.retain(|entry| entry.waker.is_some());
+                self.gaps = 0;
+            }
+        }
+        if self.entries.is_empty() && self.entries.capacity() > Self::KEPT {
+            self.entries = Vec::new();
+        }
+        waker
+    }
+
+    /// Takes out those whom an event concerns, the first to come first.
+    fn take(&mut self, concerns: impl Fn(Interest) -> bool, wakers: &mut Vec<Waker>) {
+        self.entries.retain_mut(|entry| {
+            if concerns(entry.interest) {
+                wakers.extend(entry.waker.take());
+            }
+            entry.waker.is_some()
+        });
+        self.gaps = 0;
+    }
+
+    fn position(&self, id: u64) -> Option<usize> {
+        self.entries.binary_search_by_key(&id, |e| e.id).ok()
+    }
 }
 
 /// What was seen of a [`Source`] at a moment.
@@ -102,12 +171,9 @@ impl Source {
         }
         if self.has_waiting.load(Ordering::SeqCst) {
             let mut waiting = self.lock_waiting();
-            let woken = waiting
-                .wakers
-                .extract_if(.., |(_, interest, _)| concerns(*interest));
-            wakers.extend(woken.map(|(_, _, waker)| waker));
+            waiting.take(concerns, wakers);
             self.has_waiting
-                .store(!waiting.wakers.is_empty(), Ordering::SeqCst);
+                .store(!waiting.entries.is_empty(), Ordering::SeqCst);
         }
     }
 
@@ -133,8 +199,8 @@ impl Source {
     /// What those futures wait for whom no event concerned yet, for a poller that must be asked each time.
     pub fn awaited(&self) -> Option<Interest> {
         let waiting = self.lock_waiting();
-        let interests = waiting.wakers.iter().map(|(_, interest, _)| *interest);
-        interests.reduce(Interest::add)
+        let present = waiting.entries.iter().filter(|e| e.waker.is_some());
+        present.map(|entry| entry.interest).reduce(Interest::add)
     }
 
     /// Takes the descriptor to be ready for `ready`, although no event said so.
@@ -376,22 +442,13 @@ where
         let this = &mut *self;
         let (source, interest, id) = (this.source, this.interest, &mut this.id);
         let register = |waker: &Waker| {
-            let mut waker = waker.clone();
+            let waker = waker.clone();
             let mut waiting = source.lock_waiting();
-            let place = id.and_then(|id| waiting.wakers.iter_mut().find(|w| w.0 == id));
-            match place {
-                Some((_, _, former)) => std::mem::swap(former, &mut waker),
-                None => {
-                    waiting.next_id += 1;
-                    *id = Some(waiting.next_id);
-                    let entry = (waiting.next_id, interest, waker.clone());
-                    waiting.wakers.push(entry);
-                }
-            }
+            let former = waiting.enter(id, interest, waker);
             source.has_waiting.store(true, Ordering::SeqCst);
             // The former waker goes outside the lock: its destructor may do anything.
             drop(waiting);
-            drop(waker);
+            drop(former);
         };
         let charge = match this.charged {
             true => Some(ready!(coop::poll_proceed(cx))),
@@ -415,11 +472,72 @@ where
 impl<B, F> Drop for Run<'_, B, F> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            let mut waiting = self.source.lock_waiting();
-            let at = waiting.wakers.iter().position(|w| w.0 == id);
-            let waker = at.map(|at| waiting.wakers.swap_remove(at));
-            drop(waiting);
+            let waker = self.source.lock_waiting().leave(id);
+            // Outside the lock, as above.
             drop(waker);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::Mutex;
+    use std::task::Wake;
+
+    use super::*;
+
+    /// Notes who was woken.
+    struct Named(usize, Arc<Mutex<Vec<usize>>>);
+
+    impl Wake for Named {
+        fn wake(self: Arc<Self>) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+
+    fn crowd(waiting: &mut Waiting, count: usize) -> (Vec<u64>, Arc<Mutex<Vec<usize>>>) {
+        let woken = Arc::<Mutex<Vec<usize>>>::default();
+        let ids = (0..count).map(|number| {
+            let waker = Waker::from(Arc::new(Named(number, Arc::clone(&woken))));
+            let mut id = None;
+            assert!(waiting.enter(&mut id, Interest::READABLE, waker).is_none());
+            id.unwrap()
+        });
+        (ids.collect(), woken)
+    }
+
+    #[test]
+    fn those_who_wait_are_woken_in_the_order_in_which_they_came() {
+        let mut waiting = Waiting::default();
+        let (ids, woken) = crowd(&mut waiting, 10);
+        for at in [7, 2, 3] {
+            assert!(waiting.leave(ids[at]).is_some());
+            assert!(waiting.leave(ids[at]).is_none(), "it has left already");
+        }
+        let mut wakers = Vec::new();
+        waiting.take(|interest| interest.is_writable(), &mut wakers);
+        assert!(wakers.is_empty(), "nobody waits for that");
+        waiting.take(|interest| interest.is_readable(), &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+        assert_eq!(*woken.lock().unwrap(), [0, 1, 4, 5, 6, 8, 9]);
+        assert!(waiting.entries.is_empty());
+    }
+
+    #[test]
+    fn a_crowd_that_leaves_in_any_order_leaves_no_memory_behind() {
+        let mut waiting = Waiting::default();
+        let (ids, _woken) = crowd(&mut waiting, 20_000);
+        let mut moved = 0;
+        for step in 0..ids.len() {
+            let before = waiting.entries.len();
+            // 7919 is prime to 20,000: each once, in an order of its own.
+            waiting.leave(ids[step * 7919 % ids.len()]);
+            if waiting.entries.len() < before {
+                moved += before;
+            }
+        }
+        assert!(waiting.entries.capacity() <= Waiting::KEPT);
+        assert!(moved < 4 * ids.len(), "gaps were closed {moved} times");
     }
 }
