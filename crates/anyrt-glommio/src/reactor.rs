@@ -165,8 +165,8 @@ impl Reactor {
                 match event.data.u64() {
                     DOORBELL => {}
                     ALARM => alarm = true,
-                    key => {
-                        if let Some(source) = sources.get(key) {
+                    token => {
+                        if let Some(source) = sources.get(token) {
                             let flags = event.flags;
                             source.set(Ready::from_epoll(flags.bits()), &mut scratch.wakers);
                         }
@@ -198,23 +198,18 @@ impl Reactor {
         scratch.wake_all();
     }
 
-    fn add(
-        &self,
-        fd: BorrowedFd<'_>,
-        interest: Interest,
-        source: &Arc<Source>,
-    ) -> io::Result<usize> {
-        self.lock().add(source, |key| {
+    fn add(&self, fd: BorrowedFd<'_>, interest: Interest, source: &Arc<Source>) -> io::Result<u64> {
+        self.lock().add(source, |token| {
             let flags = epoll::EventFlags::from_bits_retain(interest.epoll_flags());
-            epoll::add(&self.epoll, fd, epoll::EventData::new_u64(key), flags)?;
+            epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), flags)?;
             Ok(())
         })
     }
 
-    fn remove(&self, fd: BorrowedFd<'_>, key: usize) {
+    fn remove(&self, fd: BorrowedFd<'_>, token: u64) {
         // Fails only if the descriptor is not in there, which is what is wanted.
         let _ = epoll::delete(&self.epoll, fd);
-        let source = self.lock().remove(key);
+        let source = self.lock().remove(token);
         drop(source);
     }
 
@@ -236,7 +231,7 @@ struct Source {
     io: readiness::Source,
     /// The id of the shard in `home`, zero while unbound.
     home_id: AtomicU64,
-    home: Mutex<Option<(Arc<Shard>, usize)>>,
+    home: Mutex<Option<(Arc<Shard>, u64)>>,
 }
 
 impl AsRef<readiness::Source> for Source {
@@ -262,7 +257,7 @@ impl Source {
         }
     }
 
-    fn lock_home(&self) -> MutexGuard<'_, Option<(Arc<Shard>, usize)>> {
+    fn lock_home(&self) -> MutexGuard<'_, Option<(Arc<Shard>, u64)>> {
         self.home.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use std::future::poll_fn;
+use std::hint::spin_loop;
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::task::Poll;
 use anyrt::io::{AsyncReadExt, AsyncWriteExt, Interest, ReadBuf};
 use anyrt::net::unix::{UCred, pipe};
 use anyrt::net::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
+use anyrt::runtime::Builder;
 use futures_util::FutureExt;
 
 /// A path that nothing is at; what is put there goes with it.
@@ -540,4 +542,29 @@ fn futures_are_send(stream: &UnixStream, datagram: &UnixDatagram, listener: &Uni
     is_send(listener.accept());
     is_send(datagram.send_to(&[], ""));
     is_send(datagram.recv_buf_from(&mut Vec::new()));
+}
+
+/// An event of a closed descriptor, which a worker has taken and not yet told, must not reach the one that comes next.
+#[test]
+fn a_closed_stream_never_closes_the_next_one() -> io::Result<()> {
+    let rounds = std::env::var("ROUNDS").map_or(20_000, |rounds| rounds.parse().unwrap());
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let _current = runtime.enter();
+    for round in 0..rounds {
+        let (closed, peer) = UnixStream::pair()?;
+        // Its hang-up is an event that a worker takes.
+        drop(peer);
+        for _ in 0..round % 200 {
+            spin_loop();
+        }
+        drop(closed);
+        let (live, _peer) = UnixStream::pair()?;
+        if let Some(ready) = live.ready(Interest::READABLE).now_or_never() {
+            assert!(!ready?.is_read_closed(), "in round {round}");
+        }
+    }
+    Ok(())
 }

@@ -108,30 +108,30 @@ impl Reactor {
         Ok(Arc::new(reactor))
     }
 
-    /// Begins to watch `fd`. Gives the key to stop it with.
+    /// Begins to watch `fd`. Gives the token to stop it with.
     pub(crate) fn add(
         self: &Arc<Self>,
         fd: BorrowedFd<'_>,
         interest: Interest,
         source: &Arc<Source>,
-    ) -> io::Result<usize> {
-        let key = lock(&self.sources).add(source, |key| {
+    ) -> io::Result<u64> {
+        let token = lock(&self.sources).add(source, |token| {
             let flags = epoll::EventFlags::from_bits_retain(interest.epoll_flags());
-            epoll::add(&self.epoll, fd, epoll::EventData::new_u64(key), flags)?;
+            epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), flags)?;
             Ok(())
         })?;
         // Looked at after the source is there; who leaves does the opposite, so one of the two sees the other.
         if self.workers.load(Ordering::SeqCst) == 0 {
             self.watch_outside();
         }
-        Ok(key)
+        Ok(token)
     }
 
     /// Stops watching. Before the descriptor is closed: a duplicate of it somewhere would keep it in the epoll.
-    pub(crate) fn remove(&self, fd: BorrowedFd<'_>, key: usize) {
+    pub(crate) fn remove(&self, fd: BorrowedFd<'_>, token: u64) {
         // Fails only if the descriptor is not in there, which is what is wanted.
         let _ = epoll::delete(&self.epoll, fd);
-        let source = lock(&self.sources).remove(key);
+        let source = lock(&self.sources).remove(token);
         drop(source);
     }
 
@@ -266,8 +266,8 @@ impl Reactor {
                 match token {
                     DOORBELL => {}
                     ALARM => lead.alarm = None,
-                    key => {
-                        if let Some(source) = sources.get(key) {
+                    token => {
+                        if let Some(source) = sources.get(token) {
                             source.set(Ready::from_epoll(flags.bits()), wakers);
                         }
                     }

@@ -34,14 +34,14 @@ impl Reactor {
         }))
     }
 
-    /// Has `source` told of the end. Gives the key to stop it with.
-    pub(crate) fn add(&self, source: &Arc<Source>) -> io::Result<usize> {
+    /// Has `source` told of the end. Gives the token to stop it with.
+    pub(crate) fn add(&self, source: &Arc<Source>) -> io::Result<u64> {
         self.lock().add(source, |_| Ok(()))
     }
 
     /// Stops that.
-    pub(crate) fn remove(&self, key: usize) {
-        let source = self.lock().remove(key);
+    pub(crate) fn remove(&self, token: u64) {
+        let source = self.lock().remove(token);
         drop(source);
     }
 

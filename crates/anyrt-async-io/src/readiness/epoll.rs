@@ -12,7 +12,7 @@ use crate::reactor::Reactor;
 pub(super) struct Watch {
     reactor: Arc<Reactor>,
     source: Arc<Source>,
-    key: usize,
+    token: u64,
 }
 
 impl Watch {
@@ -23,11 +23,11 @@ impl Watch {
         assumed: Ready,
     ) -> io::Result<Self> {
         let source = Arc::new(Source::new(assumed));
-        let key = reactor.add(fd, interest, &source)?;
+        let token = reactor.add(fd, interest, &source)?;
         Ok(Self {
             reactor: Arc::clone(reactor),
             source,
-            key,
+            token,
         })
     }
 
@@ -58,6 +58,6 @@ impl Watch {
 
     /// Before the descriptor is closed: a duplicate of it somewhere would keep it in the epoll.
     pub(super) fn end(&self, fd: BorrowedFd<'_>) {
-        self.reactor.remove(fd, self.key);
+        self.reactor.remove(fd, self.token);
     }
 }

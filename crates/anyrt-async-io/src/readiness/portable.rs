@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Watch {
     reactor: Arc<Reactor>,
     shared: Arc<Shared>,
-    key: usize,
+    token: u64,
 }
 
 struct Shared {
@@ -64,11 +64,11 @@ impl Watch {
             asked: Mutex::new(asked),
             waker: Waker::from(Arc::new(Bell(Weak::clone(shared)))),
         });
-        let key = reactor.add(&shared.source)?;
+        let token = reactor.add(&shared.source)?;
         Ok(Self {
             reactor: Arc::clone(reactor),
             shared,
-            key,
+            token,
         })
     }
 
@@ -108,7 +108,7 @@ impl Watch {
 
     /// Before the descriptor is closed: the duplicate would keep it open.
     pub(super) fn end(&self, _: BorrowedFd<'_>) {
-        self.reactor.remove(self.key);
+        self.reactor.remove(self.token);
         let fd = self.shared.lock().fd.take();
         drop(fd);
     }

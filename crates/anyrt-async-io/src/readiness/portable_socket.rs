@@ -22,7 +22,7 @@ pub struct Socket<T: AsFd> {
     reactor: Arc<Reactor>,
     /// Tells of the end of the runtime, and of nothing else.
     end: Arc<Source>,
-    key: usize,
+    token: u64,
     // `None` only while it is taken out.
     inner: Option<Async<T>>,
     // Few ask, so it takes little room.
@@ -41,7 +41,7 @@ impl<T: AsFd> Socket<T> {
         let end = Arc::new(Source::new(Ready::EMPTY));
         Ok(Self {
             reactor: Arc::clone(reactor),
-            key: reactor.add(&end)?,
+            token: reactor.add(&end)?,
             end,
             inner,
             watch: OnceBox::new(),
@@ -141,7 +141,7 @@ impl<T: AsFd> Socket<T> {
 
     fn unwatch(&mut self) -> Option<Async<T>> {
         let inner = self.inner.take()?;
-        self.reactor.remove(self.key);
+        self.reactor.remove(self.token);
         if let Some(watch) = self.watch.get() {
             watch.end(inner.get_ref().as_fd());
         }

@@ -8,24 +8,40 @@ use slab::Slab;
 
 use super::{Source, gone};
 
-/// For runtime authors: the sources of one poller, each under the key that its events carry.
+/// For runtime authors: the sources of one poller, each under the token that its events carry.
+///
+/// # Why a token is never reused
+/// A poller takes a batch of events first and looks the tokens up afterwards. A descriptor may be closed in between, and
+/// the next one may take its place in the table. A token is therefore the place and a generation: an event of the closed
+/// descriptor finds nobody, rather than marking a live one closed for good.
 #[derive(Debug)]
 pub struct Sources<S = Source> {
-    live: Slab<Arc<S>>,
+    live: Slab<Registered<S>>,
+    /// Of the next source. It wraps around after 2^32 registrations, long after the batch that could still name the
+    /// first of them.
+    generation: u32,
     ended: bool,
+}
+
+#[derive(Debug)]
+struct Registered<S> {
+    generation: u32,
+    source: Arc<S>,
 }
 
 impl<S> Default for Sources<S> {
     fn default() -> Self {
         Self {
             live: Slab::new(),
+            generation: 0,
             ended: false,
         }
     }
 }
 
 impl<S: AsRef<Source>> Sources<S> {
-    /// Takes `source` in under a key, with which `watch` makes the poller watch its descriptor.
+    /// Takes `source` in under a token, with which `watch` makes the poller watch its descriptor, and returns the token.
+    /// The two highest tokens are never given out.
     ///
     /// # Errors
     /// Those of `watch`; one of kind `Other` when the poller has ended.
@@ -33,35 +49,44 @@ impl<S: AsRef<Source>> Sources<S> {
         &mut self,
         source: &Arc<S>,
         watch: impl FnOnce(u64) -> io::Result<()>,
-    ) -> io::Result<usize> {
+    ) -> io::Result<u64> {
         if self.ended {
             return Err(gone());
         }
-        let key = self.live.insert(Arc::clone(source));
-        if let Err(error) = watch(key as u64) {
+        let generation = self.generation;
+        self.generation = generation.wrapping_add(1);
+        let key = self.live.insert(Registered {
+            generation,
+            source: Arc::clone(source),
+        });
+        let token = u64::from(generation) << KEY_BITS | key as u64;
+        if let Err(error) = watch(token) {
             self.live.remove(key);
             return Err(error);
         }
-        Ok(key)
+        Ok(token)
     }
 
-    /// Whom an event concerns. A closed descriptor may still be in the batch, and its key given anew: the new one is then
-    /// tried in vain once.
-    pub fn get(&self, key: u64) -> Option<&Source> {
-        let source = self.live.get(usize::try_from(key).ok()?)?;
-        Some((**source).as_ref())
+    /// Returns the source that an event with this token concerns; `None` if it was removed.
+    pub fn get(&self, token: u64) -> Option<&Source> {
+        let registered = self.live.get(key_of(token))?;
+        registered.is(token).then(|| (*registered.source).as_ref())
     }
 
     /// Lets go of a source; to be dropped outside of a lock.
-    pub fn remove(&mut self, key: usize) -> Option<Arc<S>> {
-        self.live.try_remove(key)
+    pub fn remove(&mut self, token: u64) -> Option<Arc<S>> {
+        let key = key_of(token);
+        self.live
+            .get(key)
+            .is_some_and(|registered| registered.is(token))
+            .then(|| self.live.remove(key).source)
     }
 
     /// The poller ends: gathers those who wait, to be told so, as is whoever would wait later.
     pub fn end(&mut self, wakers: &mut Vec<Waker>) {
         self.ended = true;
-        for (_, source) in &self.live {
-            (**source).as_ref().end(wakers);
+        for (_, registered) in &self.live {
+            (*registered.source).as_ref().end(wakers);
         }
     }
 
@@ -81,8 +106,51 @@ impl<S: AsRef<Source>> Sources<S> {
     }
 }
 
+const KEY_BITS: u32 = u32::BITS;
+
+/// The place in the table. There are fewer than 2^32: each has a descriptor.
+fn key_of(token: u64) -> usize {
+    (token & u64::from(u32::MAX)) as usize
+}
+
+impl<S> Registered<S> {
+    fn is(&self, token: u64) -> bool {
+        token >> KEY_BITS == u64::from(self.generation)
+    }
+}
+
 impl AsRef<Self> for Source {
     fn as_ref(&self) -> &Self {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::readiness::Ready;
+
+    fn source() -> Arc<Source> {
+        Arc::new(Source::new(Ready::EMPTY))
+    }
+
+    #[test]
+    fn the_token_of_a_removed_source_finds_nobody_when_its_place_is_taken() {
+        let mut sources = Sources::default();
+        let first = sources.add(&source(), |_| Ok(())).unwrap();
+        assert!(sources.remove(first).is_some());
+        let second = sources.add(&source(), |_| Ok(())).unwrap();
+        assert_eq!(key_of(first), key_of(second), "the place is reused");
+        assert!(sources.get(first).is_none());
+        assert!(sources.remove(first).is_none());
+        assert!(sources.get(second).is_some());
+        assert_eq!(sources.len(), 1);
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_watched_leaves_no_trace() {
+        let mut sources = Sources::default();
+        let refused = sources.add(&source(), |_| Err(io::ErrorKind::Other.into()));
+        assert!(refused.is_err() && sources.is_empty());
     }
 }

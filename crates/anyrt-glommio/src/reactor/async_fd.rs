@@ -221,17 +221,17 @@ impl<T: AsFd> AsyncFd<T> {
 
     fn bind_to(&self, shard: Arc<Shard>) -> io::Result<bool> {
         let mut home = self.source.lock_home();
-        if let Some((former, key)) = home.take() {
+        if let Some((former, token)) = home.take() {
             if former.id() == shard.id() {
-                *home = Some((former, key));
+                *home = Some((former, token));
                 return Ok(false);
             }
-            former.reactor().remove(self.get_ref().as_fd(), key);
+            former.reactor().remove(self.get_ref().as_fd(), token);
             self.source.home_id.store(0, Ordering::Release);
         }
         let fd = self.get_ref().as_fd();
-        let key = match shard.reactor().add(fd, self.interest, &self.source) {
-            Ok(key) => key,
+        let token = match shard.reactor().add(fd, self.interest, &self.source) {
+            Ok(token) => token,
             Err(error) => {
                 drop(home);
                 // Nobody watches for those who wait in the other direction; they shall see for themselves.
@@ -240,14 +240,14 @@ impl<T: AsFd> AsyncFd<T> {
             }
         };
         self.source.home_id.store(shard.id(), Ordering::Release);
-        *home = Some((shard, key));
+        *home = Some((shard, token));
         Ok(true)
     }
 
     fn unbind(&mut self) {
         let home = self.source.lock_home().take();
-        if let (Some((shard, key)), Some(fd)) = (home, &self.fd) {
-            shard.reactor().remove(fd.as_fd(), key);
+        if let (Some((shard, token)), Some(fd)) = (home, &self.fd) {
+            shard.reactor().remove(fd.as_fd(), token);
         }
     }
 }
@@ -366,7 +366,7 @@ mod tests {
         thread::scope(|scope| {
             // As `bind_to`, which was interrupted when the shard knew of the descriptor and nobody else did.
             let mut home = fd.source.lock_home();
-            let key = shard.reactor().add(fd.get_ref().as_fd(), BOTH, &fd.source);
+            let token = shard.reactor().add(fd.get_ref().as_fd(), BOTH, &fd.source);
             while !is_writable() {
                 thread::yield_now();
             }
@@ -381,7 +381,7 @@ mod tests {
                 thread::yield_now();
             }
             fd.source.home_id.store(shard.id(), Ordering::Release);
-            *home = Some((shard, key.unwrap()));
+            *home = Some((shard, token.unwrap()));
             drop(home);
             asking.join().unwrap().unwrap();
         });
