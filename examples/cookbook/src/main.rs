@@ -15,14 +15,25 @@ use std::time::Duration;
 
 use anyrt::runtime::Backend;
 
+mod actor;
+mod batcher;
+mod buffer_pool;
 mod cancellation;
 mod channels;
 mod echo;
+mod files;
 mod join_set;
 mod locks;
+mod multiplexing;
+mod pipeline;
+mod priority_queue;
 mod producer_consumer;
+mod rate_limiter;
+mod request_ids;
+mod streams;
 mod tasks;
 mod time_limits;
+mod worker_pool;
 
 /// Longer than any recipe takes on a busy machine. A recipe that still runs has hung.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -61,6 +72,45 @@ const RECIPES: &[Recipe] = &[
         "producer_consumer",
         "many producers, back pressure, a clean end",
         producer_consumer::main,
+    ),
+    ("pipeline", "stages joined by channels", pipeline::main),
+    (
+        "multiplexing",
+        "several channels at once",
+        multiplexing::main,
+    ),
+    (
+        "actor",
+        "a bank that owns its accounts, supervised",
+        actor::main,
+    ),
+    ("request_ids", "task-local values", request_ids::main),
+    ("streams", "streams and FuturesUnordered", streams::main),
+    (
+        "files",
+        "buffered files, lines, a safe replace",
+        files::main,
+    ),
+    (
+        "rate_limiter",
+        "so many per second, with a burst",
+        rate_limiter::main,
+    ),
+    ("batcher", "batches by size and by age", batcher::main),
+    (
+        "worker_pool",
+        "a fixed number of workers, one queue",
+        worker_pool::main,
+    ),
+    (
+        "priority_queue",
+        "urgent first, fair within one priority",
+        priority_queue::main,
+    ),
+    (
+        "buffer_pool",
+        "buffers reused by size class",
+        buffer_pool::main,
     ),
 ];
 
