@@ -21,7 +21,7 @@
 //! | joining a task that panicked panics | `Err(JoinError)` with the payload |
 //! | a panic in a destructor during cancellation aborts the process | `Err(JoinError)` |
 //! | closing a `TcpStream` sends no FIN | it does |
-//! | errors have their message rewritten and lose their errno | as the system gave them |
+//! | errors have their message rewritten and lose their errno | the kind, and the errno where a system call failed |
 //! | no budget: a task that is always ready starves timers | a budget of 128 operations per poll |
 //! | nested `block_on` may deadlock | it panics and says why |
 //! | a socket belongs to the process | a socket belongs to its runtime: what waits when that ends, or later, is an error |

@@ -1,4 +1,5 @@
-//! The errors of anyrt. I/O errors are [`std::io::Error`], with kind and errno as the system gave them.
+//! The errors of anyrt. I/O errors are [`std::io::Error`]. Their kind is the contract; the errno is there
+//! where a system call failed, and may be missing where a runtime found by itself that a call would block.
 
 use std::any::Any;
 use std::fmt;

@@ -142,6 +142,20 @@ pub fn saturating_add(instant: Instant, duration: Duration) -> Instant {
         .unwrap_or(instant)
 }
 
+/// The first of the full milliseconds since `start` that is not before `deadline`.
+///
+/// It is where Tokio's timers fire, and those of a [`Clock`](clock::Clock).
+pub fn next_millisecond(start: Instant, deadline: Instant) -> Instant {
+    const TICK: Duration = Duration::from_millis(1);
+    let since = deadline.saturating_duration_since(start);
+    let into_tick = since.subsec_nanos() % TICK.subsec_nanos();
+    if into_tick == 0 {
+        return deadline;
+    }
+    let rest = TICK - Duration::from_nanos(into_tick.into());
+    deadline.checked_add(rest).unwrap_or(deadline)
+}
+
 pin_project! {
     /// The future of [`Timer::timeout`].
     #[derive(Debug)]

@@ -1,7 +1,13 @@
 //! The clock of the current runtime, and what waits on it.
 //!
-//! Timers are precise to about a millisecond and never early. With the feature `test-util` the clock of a
-//! current-thread runtime may be paused, so that tests need not wait.
+//! # Precision
+//! Timers are never early. [`sleep`], [`timeout`] and [`interval`] end at full milliseconds on every backend, as on
+//! Tokio, whose programs count on it: a loop over `sleep(Duration::from_nanos(1))` waits about a millisecond each time.
+//! The trait [`Timer`](anyrt_core::Timer), which [`Handle`](crate::runtime::Handle) implements, keeps the precision of the
+//! runtime: tens of microseconds but on Tokio, and on a runtime whose clock can be paused, which are a millisecond.
+//!
+//! # The paused clock
+//! With the feature `test-util` the clock of a current-thread runtime may be paused, so that tests need not wait.
 
 #[cfg(feature = "test-util")]
 mod clock;
@@ -9,6 +15,7 @@ pub mod error;
 mod instant;
 mod interval;
 mod sleep;
+mod tick;
 mod timeout;
 
 #[cfg(feature = "test-util")]

@@ -73,6 +73,35 @@ async fn timers_follow_the_systems_clock_and_are_never_early() {
     assert!(Instant::now() >= limit);
 }
 
+#[anyrt::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sleeps_below_a_millisecond_do_not_spin() {
+    const SLEEPS: u64 = 30;
+    let start = Instant::now();
+    for nanos in 0..SLEEPS {
+        let deadline = Instant::now() + Duration::from_nanos(nanos % 8);
+        let sleep = sleep_until(deadline);
+        assert_eq!(sleep.deadline(), deadline, "as it was asked for");
+        sleep.await;
+    }
+    // The first may end at once, each other one at a later millisecond than the one before it.
+    assert!(start.elapsed() >= ms(SLEEPS - 1), "{:?}", start.elapsed());
+
+    let mut sleep = pin!(sleep(Duration::ZERO));
+    let start = Instant::now();
+    for _ in 0..SLEEPS {
+        sleep.as_mut().await;
+        sleep.as_mut().reset(Instant::now());
+    }
+    assert!(start.elapsed() >= ms(SLEEPS - 2), "{:?}", start.elapsed());
+
+    let start = Instant::now();
+    for _ in 0..SLEEPS {
+        let limited = timeout(Duration::from_nanos(1), pending::<()>());
+        assert_eq!(limited.await, Err(elapsed()));
+    }
+    assert!(start.elapsed() >= ms(SLEEPS - 1), "{:?}", start.elapsed());
+}
+
 /// The error, which nobody can make but a timeout.
 fn elapsed() -> Elapsed {
     fn assert_error<E: std::error::Error + Into<std::io::Error>>(error: E) -> E {
@@ -117,6 +146,20 @@ async fn timers_of_tasks_fire_in_the_order_of_their_deadlines() {
     }
     for hours in 1..=3 {
         assert_eq!(fired.recv().await, Some((hours, start + hours * HOUR)));
+    }
+}
+
+/// The deadlines are between two ticks, as is the time.
+#[anyrt::test(start_paused = true)]
+async fn a_timer_that_is_armed_and_one_that_is_new_fire_at_the_same_tick() {
+    for past_the_tick in [0, 1, 300, 999] {
+        advance(Duration::from_micros(past_the_tick)).await;
+        let start = Instant::now();
+        let mut armed = pin!(sleep_until(start + ms(2)));
+        assert!(poll_once(armed.as_mut()).await.is_pending());
+        sleep_until(start + ms(1)).await;
+        sleep_until(start + ms(2)).await;
+        assert!(poll_once(armed).await.is_ready(), "{past_the_tick} µs");
     }
 }
 

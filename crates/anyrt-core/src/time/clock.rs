@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use atomic_waker::AtomicWaker;
 
-use super::saturating_add;
 use super::timers::{Keeper, Sleep, Timers};
+use super::{next_millisecond, saturating_add};
 
 /// Set by the first pause, so that reading the time costs nothing more where nobody ever pauses it.
 static ANY_PAUSED: AtomicBool = AtomicBool::new(false);
@@ -334,14 +334,7 @@ impl Keeper for Arc<Clock> {
     }
 
     fn due(&self, deadline: Instant) -> Instant {
-        const TICK: Duration = Duration::from_millis(1);
-        let since = deadline.saturating_duration_since(self.start);
-        let into_tick = since.subsec_nanos() % TICK.subsec_nanos();
-        if into_tick == 0 {
-            return deadline;
-        }
-        let rest = TICK - Duration::from_nanos(into_tick.into());
-        deadline.checked_add(rest).unwrap_or(deadline)
+        next_millisecond(self.start, deadline)
     }
 
     fn queue(&self) -> Self {

@@ -214,12 +214,9 @@ impl<K: Keeper> Future for Sleep<K> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let charge = ready!(coop::poll_proceed(cx));
-        let due = match self.place {
-            // Past when it came: there is no tick to wait for.
-            Place::Nowhere => self.deadline,
-            Place::Armed(_) | Place::Fired => self.due(),
-        };
-        if self.keeper.now() >= due {
+        // The rounded deadline from the first poll on: two timers with one deadline fire at one moment, whichever of
+        // them was armed before.
+        if self.keeper.now() >= self.due() {
             self.disarm(Place::Fired);
             charge.made_progress();
             return Poll::Ready(());
@@ -256,9 +253,14 @@ impl<K: Keeper> super::Sleep for Sleep<K> {
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         let armed = self.disarm(Place::Nowhere);
         self.deadline = deadline;
-        // Who polled last is woken at the new deadline without polling again.
+        // Wakes the last waker at the new deadline, without another poll; at once if that has passed.
         if let Some(Armed { queue, waker, .. }) = armed {
-            self.arm(queue, waker);
+            if self.keeper.now() >= self.due() {
+                self.place = Place::Fired;
+                waker.wake();
+            } else {
+                self.arm(queue, waker);
+            }
         }
     }
 }

@@ -31,6 +31,7 @@ cases! {
     async reset_of_a_fired_sleep_arms_it_again;
     async reset_of_a_sleep_that_was_never_polled_counts;
     async reset_to_the_past_ends_the_sleep;
+    async reset_to_the_past_wakes_who_polled_last_at_once;
     async reset_to_duration_max_waits;
     fn    a_sleep_made_outside_of_the_runtime_ends_inside;
     async a_sleep_made_inside_ends_on_a_plain_thread;
@@ -198,6 +199,23 @@ async fn reset_to_the_past_ends_the_sleep<R: Runtime>(rt: R) {
     sleep.as_mut().reset(then);
     assert!(sleep.is_elapsed());
     sleep.await;
+}
+
+async fn reset_to_the_past_wakes_who_polled_last_at_once<R: Runtime>(rt: R) {
+    for _ in 0..20 {
+        let then = rt.now();
+        let counter = Arc::new(Counter::default());
+        let waker = Waker::from(Arc::clone(&counter));
+        let mut sleep = Box::pin(rt.sleep(HOUR));
+        let polled = sleep.poll_unpin(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        rt.sleep(SHORT).await;
+        assert_eq!(counter.wakes.load(Ordering::SeqCst), 0);
+        sleep.as_mut().reset(then);
+        // Inside the call: a queue of delays (tokio-util's `DelayQueue`) polls nothing until it is woken.
+        assert_eq!(counter.wakes.load(Ordering::SeqCst), 1);
+        assert!(poll_once(&mut sleep).await.is_ready());
+    }
 }
 
 async fn reset_to_duration_max_waits<R: Runtime>(rt: R) {

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use anyrt_core::Timer;
 
+use super::sleep::Ticking;
 use super::{Duration, Instant};
 use crate::backend::{Backend, tokio};
 use crate::runtime::Handle;
@@ -51,7 +52,7 @@ fn starting(start: Instant, period: Duration) -> Interval {
     Interval {
         inner: match Backend::current() {
             Some(Backend::Tokio) => Ticks::Tokio(tokio::time::interval_at(start, period)),
-            _ => Ticks::Core(Handle::current().interval_at(start, period)),
+            _ => Ticks::Core(Ticking(Handle::current()).interval_at(start, period)),
         },
     }
 }
@@ -64,7 +65,7 @@ pub struct Interval {
 enum Ticks {
     // Its own renews a timer without arming it, which nobody else can.
     Tokio(tokio::time::Interval),
-    Core(anyrt_core::time::Interval<Handle>),
+    Core(anyrt_core::time::Interval<Ticking>),
 }
 
 macro_rules! each_ticks {

@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use anyrt_core::Timer;
-use anyrt_core::time::Sleep as _;
+use anyrt_core::time::{Sleep as _, saturating_add};
 use pin_project_lite::pin_project;
 
+use super::tick::{Step, Ticked};
 use super::{Duration, Instant};
 use crate::backend::{
     Backend, Each, async_std, beside_tokio, each, entered, glommio, no_runtime, smol, tokio,
@@ -18,24 +19,46 @@ use crate::runtime::Handle;
 
 /// A timer of the current runtime, after Tokio was dealt with.
 macro_rules! elsewhere {
-    ($backend:expr, $rt:ident => $sleep:expr) => {
+    ($backend:expr, $rt:ident => $deadline:expr) => {
         Sleep::new(match $backend {
             Some(Backend::Tokio) => unreachable!("Tokio comes first"),
             Some(Backend::Smol) => Timers::Smol {
-                sleep: entered(smol::Handle::with_current(|$rt| $sleep)),
+                sleep: entered(smol::Handle::with_current(|$rt| ticking!($rt, $deadline))),
             },
             Some(Backend::AsyncStd) => Timers::AsyncStd {
-                sleep: entered(async_std::Handle::with_current(|$rt| $sleep)),
+                sleep: entered(async_std::Handle::with_current(|$rt| {
+                    ticking!($rt, $deadline)
+                })),
             },
             Some(Backend::Glommio) => Timers::Glommio {
-                sleep: entered(glommio::Handle::with_current(|$rt| $sleep)),
+                sleep: entered(glommio::Handle::with_current(|$rt| {
+                    ticking!($rt, $deadline)
+                })),
             },
             None => panic!("{}", no_runtime()),
         })
     };
 }
 
+/// A timer of a runtime other than Tokio's, which has ticks of its own.
+macro_rules! ticking {
+    ($rt:expr, $deadline:expr) => {
+        // A clock that can be paused has ticks of its own, too, which may begin at another moment.
+        Ticked::new(
+            $rt,
+            $deadline,
+            if $rt.clock().is_some() {
+                Step::OfTheRuntime
+            } else {
+                Step::Millisecond
+            },
+        )
+    };
+}
+
 /// Waits until `duration` after this call. [`Duration::MAX`] never ends.
+///
+/// It ends at a full millisecond, whatever the runtime; see [the module](super).
 ///
 /// # Panics
 /// When no runtime is current; see [`runtime`](crate::runtime).
@@ -48,7 +71,7 @@ pub fn sleep(duration: Duration) -> Sleep {
     beside_tokio! {
         #[track_caller]
         fn elsewhere(backend: Option<Backend>, duration: Duration) -> Sleep {
-            elsewhere!(backend, rt => rt.sleep(duration))
+            elsewhere!(backend, rt => saturating_add(rt.now(), duration))
         }
     }
     match Backend::current() {
@@ -59,7 +82,7 @@ pub fn sleep(duration: Duration) -> Sleep {
     }
 }
 
-/// Waits until `deadline`.
+/// Waits until `deadline`, up to the next full millisecond; see [the module](super).
 ///
 /// # Panics
 /// When no runtime is current; see [`runtime`](crate::runtime).
@@ -72,7 +95,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
     beside_tokio! {
         #[track_caller]
         fn elsewhere(backend: Option<Backend>, deadline: Instant) -> Sleep {
-            elsewhere!(backend, rt => rt.sleep_until(deadline.into_std()))
+            elsewhere!(backend, rt => deadline.into_std())
         }
     }
     match Backend::current() {
@@ -100,9 +123,9 @@ pin_project! {
     #[project = TimersProj]
     enum Timers {
         Tokio { #[pin] sleep: tokio::time::Sleep },
-        Smol { #[pin] sleep: smol::time::Sleep },
-        AsyncStd { #[pin] sleep: async_std::time::Sleep },
-        Glommio { #[pin] sleep: glommio::time::Sleep },
+        Smol { #[pin] sleep: Ticked<smol::time::Sleep> },
+        AsyncStd { #[pin] sleep: Ticked<async_std::time::Sleep> },
+        Glommio { #[pin] sleep: Ticked<glommio::time::Sleep> },
     }
 }
 
@@ -183,6 +206,8 @@ impl anyrt_core::time::Sleep for Sleep {
     }
 }
 
+/// With the precision of the runtime, which off Tokio is finer than the millisecond of the functions in
+/// [`time`](crate::time).
 impl Timer for Handle {
     type Sleep = Sleep;
 
@@ -196,13 +221,13 @@ impl Timer for Handle {
                 sleep: rt.sleep_until(deadline),
             },
             Each::Smol(rt) => Timers::Smol {
-                sleep: rt.sleep_until(deadline),
+                sleep: Ticked::new(rt, deadline, Step::OfTheRuntime),
             },
             Each::AsyncStd(rt) => Timers::AsyncStd {
-                sleep: rt.sleep_until(deadline),
+                sleep: Ticked::new(rt, deadline, Step::OfTheRuntime),
             },
             Each::Glommio(rt) => Timers::Glommio {
-                sleep: rt.sleep_until(deadline),
+                sleep: Ticked::new(rt, deadline, Step::OfTheRuntime),
             },
         })
     }
@@ -215,6 +240,39 @@ impl Timer for Handle {
             TimersProj::AsyncStd { sleep } => sleep.reset(deadline),
             TimersProj::Glommio { sleep } => sleep.reset(deadline),
         }
+    }
+}
+
+/// The timers of a runtime as the functions of [`time`](super) make them.
+#[derive(Clone)]
+pub(super) struct Ticking(pub(super) Handle);
+
+impl Timer for Ticking {
+    type Sleep = Sleep;
+
+    fn now(&self) -> std::time::Instant {
+        Timer::now(&self.0)
+    }
+
+    fn sleep_until(&self, deadline: std::time::Instant) -> Sleep {
+        Sleep::new(match &self.0.inner {
+            Each::Tokio(rt) => Timers::Tokio {
+                sleep: rt.sleep_until(deadline),
+            },
+            Each::Smol(rt) => Timers::Smol {
+                sleep: ticking!(rt, deadline),
+            },
+            Each::AsyncStd(rt) => Timers::AsyncStd {
+                sleep: ticking!(rt, deadline),
+            },
+            Each::Glommio(rt) => Timers::Glommio {
+                sleep: ticking!(rt, deadline),
+            },
+        })
+    }
+
+    fn renew(&self, sleep: Pin<&mut Sleep>, deadline: std::time::Instant) {
+        self.0.renew(sleep, deadline);
     }
 }
 

@@ -1,0 +1,92 @@
+//! Full milliseconds: when the timers of the facade fire on runtimes that could do so at any moment.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use anyrt_core::Timer;
+use anyrt_core::time::{Sleep, next_millisecond};
+use pin_project_lite::pin_project;
+
+/// At which moments a timer can fire.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    /// At full milliseconds, as Tokio's. Programs that were written for Tokio count on it: a loop over a sleep of a few
+    /// nanoseconds waits there, and would spin elsewhere.
+    Millisecond,
+    /// At those of the runtime.
+    OfTheRuntime,
+}
+
+impl Step {
+    fn up(self, deadline: Instant) -> Instant {
+        match self {
+            Self::Millisecond => next_millisecond(start(), deadline),
+            Self::OfTheRuntime => deadline,
+        }
+    }
+}
+
+/// Where the milliseconds of this process begin. One beginning for all, so that timers fire together.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only for clocks that are the system's"
+)]
+fn start() -> Instant {
+    static START: OnceLock<Instant> = OnceLock::new();
+    *START.get_or_init(Instant::now)
+}
+
+pin_project! {
+    /// A timer of a runtime that fires in steps.
+    pub(super) struct Ticked<S> {
+        #[pin]
+        sleep: S,
+        // As it was asked for; that of `sleep` is rounded up.
+        deadline: Instant,
+        step: Step,
+    }
+}
+
+impl<S: Sleep> Ticked<S> {
+    pub(super) fn new(timer: &impl Timer<Sleep = S>, deadline: Instant, step: Step) -> Self {
+        Self {
+            sleep: timer.sleep_until(step.up(deadline)),
+            deadline,
+            step,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub(super) fn is_elapsed(&self) -> bool {
+        self.sleep.is_elapsed()
+    }
+
+    pub(super) fn reset(self: Pin<&mut Self>, deadline: Instant) {
+        let this = self.project();
+        *this.deadline = deadline;
+        this.sleep.reset(this.step.up(deadline));
+    }
+
+    pub(super) fn has_budget_remaining(&self) -> bool {
+        self.sleep.has_budget_remaining()
+    }
+
+    pub(super) fn poll_unconstrained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().sleep.poll_unconstrained(cx)
+    }
+}
+
+impl<S: Sleep> Future for Ticked<S> {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().sleep.poll(cx)
+    }
+}
