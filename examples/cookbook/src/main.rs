@@ -17,14 +17,24 @@ use anyrt::runtime::Backend;
 
 mod actor;
 mod batcher;
+mod bridge;
 mod buffer_pool;
+mod builder;
 mod cancellation;
 mod channels;
+mod connection_pool;
+mod custom_future;
 mod echo;
+mod error_context;
 mod files;
+#[cfg(unix)]
+mod graceful_shutdown;
+mod hybrid;
 mod join_set;
 mod locks;
+mod metrics;
 mod multiplexing;
+mod pin;
 mod pipeline;
 mod priority_queue;
 mod producer_consumer;
@@ -33,6 +43,8 @@ mod request_ids;
 mod streams;
 mod tasks;
 mod time_limits;
+mod tracing_spans;
+mod waker;
 mod worker_pool;
 
 /// Longer than any recipe takes on a busy machine. A recipe that still runs has hung.
@@ -112,6 +124,42 @@ const RECIPES: &[Recipe] = &[
         "buffers reused by size class",
         buffer_pool::main,
     ),
+    (
+        "connection_pool",
+        "SQLite connections through blocking jobs",
+        connection_pool::main,
+    ),
+    ("builder", "settings that are checked once", builder::main),
+    (
+        "error_context",
+        "thiserror in the library, anyhow in the program",
+        error_context::main,
+    ),
+    #[cfg(unix)]
+    (
+        "graceful_shutdown",
+        "by signal, with a deadline",
+        graceful_shutdown::main,
+    ),
+    (
+        "metrics",
+        "Prometheus metrics of requests and runtime",
+        metrics::main,
+    ),
+    (
+        "tracing_spans",
+        "spans that follow a request",
+        tracing_spans::main,
+    ),
+    ("hybrid", "two runtimes in one program", hybrid::main),
+    (
+        "bridge",
+        "code that needs Tokio, inside any runtime",
+        bridge::main,
+    ),
+    ("custom_future", "poll and its duties", custom_future::main),
+    ("pin", "what Pin promises, and projection", pin::main),
+    ("waker", "a waker and an executor by hand", waker::main),
 ];
 
 fn main() -> ExitCode {
