@@ -16,9 +16,11 @@ use std::process::ExitCode;
 
 use anyrt_testkit::{Suite, current_thread};
 
+// ANCHOR: suite
 fn main() -> ExitCode {
     Suite::new()
         .backend::<toy::Toy>()
         .flavor::<toy::Toy>("current_thread", current_thread)
         .run()
 }
+// ANCHOR_END: suite

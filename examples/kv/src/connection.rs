@@ -47,6 +47,7 @@ impl Connection {
         }
     }
 
+    // ANCHOR: run
     /// Serves until the client leaves or `stop` says so; requests that it has read by then are answered.
     pub async fn run(mut self, mut stop: watch::Receiver<()>) -> io::Result<()> {
         loop {
@@ -65,7 +66,9 @@ impl Connection {
             }
         }
     }
+    // ANCHOR_END: run
 
+    // ANCHOR: answer
     /// Answers all requests that have arrived: those of a pipeline with few writes.
     async fn answer(&mut self) -> io::Result<Next> {
         let next = loop {
@@ -89,6 +92,7 @@ impl Connection {
         self.flush().await?;
         Ok(next)
     }
+    // ANCHOR_END: answer
 
     fn handle(&mut self, request: &Request) -> Next {
         let Some((name, arguments)) = request.split_first() else {

@@ -30,6 +30,7 @@ use tokio::signal;
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:6379";
 
+// ANCHOR: main
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1);
@@ -45,3 +46,4 @@ async fn main() -> std::io::Result<()> {
     println!("bye");
     Ok(())
 }
+// ANCHOR_END: main

@@ -46,6 +46,7 @@ impl Shared {
     }
 }
 
+// ANCHOR: run
 /// Serves until `stop` is ready; then answers what it has read, and closes.
 pub async fn run(listener: TcpListener, stop: impl Future<Output = ()>) {
     let shared = Arc::new(Shared::new());
@@ -88,6 +89,7 @@ pub async fn run(listener: TcpListener, stop: impl Future<Output = ()>) {
     }
     expiry.abort();
 }
+// ANCHOR_END: run
 
 async fn serve(
     mut stream: TcpStream,

@@ -14,6 +14,7 @@ const MAX_VALUE: usize = 512 * 1024 * 1024;
 /// Expired keys that are dropped before others have their turn.
 const BATCH: usize = 1000;
 
+// ANCHOR: store
 /// All keys. Each method is one step that no other client sees the middle of.
 ///
 /// An expired key is gone for every reader at once; its memory is freed when somebody looks for it, or by
@@ -26,6 +27,7 @@ pub struct Store {
     earlier: Notify,
 }
 
+// ANCHOR_END: store
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<Bytes, Entry>,
@@ -185,6 +187,7 @@ impl Store {
         drop(all);
     }
 
+    // ANCHOR: expiry
     /// Drops keys as they expire. Never ends.
     pub async fn drop_expired(&self) {
         loop {
@@ -200,6 +203,7 @@ impl Store {
             }
         }
     }
+    // ANCHOR_END: expiry
 
     fn set_deadline(&self, state: &mut State, key: &[u8], deadline: Option<Instant>) {
         if state.set_deadline(key, deadline) {

@@ -74,6 +74,7 @@ fn what_a_reader_holds_does_not_change_under_an_append() {
     assert_eq!(store.get(b"a"), Some("onetwo".into()));
 }
 
+// ANCHOR: paused
 #[tokio::test(start_paused = true)]
 async fn an_expired_key_is_gone_at_its_deadline_and_not_before() {
     let store = Store::default();
@@ -86,6 +87,7 @@ async fn an_expired_key_is_gone_at_its_deadline_and_not_before() {
     assert_eq!(store.time_to_live(b"a"), TimeToLive::NoKey);
     assert!(!store.expire(b"a", None));
 }
+// ANCHOR_END: paused
 
 #[tokio::test(start_paused = true)]
 async fn a_new_value_lives_forever_unless_it_keeps_the_deadline() {

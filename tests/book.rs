@@ -1,0 +1,191 @@
+//! The book: both languages have the same pages, and every include and link leads somewhere.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const LANGUAGES: [&str; 2] = ["en", "zh"];
+
+fn docs(language: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(language)
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The names of the pages, without that of the table of contents.
+fn pages(language: &str) -> BTreeSet<String> {
+    fs::read_dir(docs(language))
+        .expect("the book is there")
+        .map(|entry| entry.expect("an entry").file_name())
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.ends_with(".md") && name != "SUMMARY.md")
+        .collect()
+}
+
+/// What both languages must have in common, in the order in which it stands in the page.
+#[derive(Debug, PartialEq)]
+enum Part {
+    /// A heading, by its level.
+    Heading(usize),
+    /// A code block, with its fences.
+    Code(String),
+    /// A row of a table, by its number of columns.
+    Row(usize),
+    /// An item of a list.
+    Item,
+    /// An include outside of code, by its kind: the other language's text is another file.
+    Include,
+}
+
+fn parts(text: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let level = line.bytes().take_while(|byte| *byte == b'#').count();
+        if line.starts_with("```") {
+            let mut code = line.to_owned();
+            for line in lines.by_ref() {
+                code = code + "\n" + line;
+                if line == "```" {
+                    break;
+                }
+            }
+            parts.push(Part::Code(code));
+        } else if level > 0 {
+            parts.push(Part::Heading(level));
+        } else if line.starts_with('|') {
+            parts.push(Part::Row(line.matches('|').count()));
+        } else if line.starts_with("- ") || is_numbered(line) {
+            parts.push(Part::Item);
+        } else if line.starts_with("{{#include") {
+            parts.push(Part::Include);
+        }
+    }
+    parts
+}
+
+fn is_numbered(line: &str) -> bool {
+    line.split_once(". ")
+        .is_some_and(|(number, _)| number.parse::<u32>().is_ok())
+}
+
+/// The text between each `open` and the next `close`.
+fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(open)
+        .skip(1)
+        .filter_map(move |rest| rest.split_once(close).map(|(inner, _)| inner))
+}
+
+/// The text without its code blocks.
+fn prose(text: &str) -> String {
+    text.split("```").step_by(2).collect()
+}
+
+/// The name by which mdBook links to a heading.
+fn fragment(heading: &str) -> String {
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .chars()
+        .filter_map(|c| match c {
+            c if c.is_alphanumeric() || c == '_' || c == '-' => Some(c.to_ascii_lowercase()),
+            c if c.is_whitespace() => Some('-'),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn both_languages_have_the_same_pages() {
+    assert_eq!(pages("en"), pages("zh"));
+    for language in LANGUAGES {
+        let summary = read(&docs(language).join("SUMMARY.md"));
+        let listed: BTreeSet<String> = between(&summary, "](", ")").map(str::to_owned).collect();
+        assert_eq!(listed, pages(language), "docs/{language}/SUMMARY.md");
+    }
+}
+
+#[test]
+fn both_languages_have_the_same_headings_code_and_tables() {
+    for page in pages("en").iter().map(String::as_str).chain(["SUMMARY.md"]) {
+        let [english, chinese] = LANGUAGES.map(|language| parts(&read(&docs(language).join(page))));
+        for (number, (english, chinese)) in english.iter().zip(&chinese).enumerate() {
+            assert_eq!(english, chinese, "{page}, part {number}");
+        }
+        assert_eq!(english.len(), chinese.len(), "{page}");
+    }
+}
+
+#[test]
+fn every_include_is_there() {
+    let mut seen = 0;
+    for language in LANGUAGES {
+        for page in pages(language) {
+            let text = read(&docs(language).join(&page));
+            for include in between(&text, "{{#include ", "}}") {
+                let (file, anchor) = include.split_once(':').unwrap_or((include, "1:"));
+                let included = read(&docs(language).join(file));
+                let lines = |marker: &str| {
+                    let marker = format!("{marker}: {anchor}");
+                    included
+                        .lines()
+                        .filter(|line| line.trim_start_matches(['/', '#', ' ']) == marker)
+                        .count()
+                };
+                let found =
+                    anchor.ends_with(':') || (lines("ANCHOR"), lines("ANCHOR_END")) == (1, 1);
+                assert!(found, "docs/{language}/{page}: {include}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100, "{seen} includes");
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut seen = 0;
+    for language in LANGUAGES {
+        for page in pages(language) {
+            let text = read(&docs(language).join(&page));
+            for link in between(&prose(&text), "](", ")") {
+                if link.contains("://") {
+                    continue;
+                }
+                let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+                let file = if file.is_empty() { page.as_str() } else { file };
+                let target = read(&docs(language).join(file));
+                let known = heading.is_empty()
+                    || prose(&target)
+                        .lines()
+                        .any(|line| line.starts_with('#') && fragment(line) == heading);
+                assert!(known, "docs/{language}/{page}: {link}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 40, "{seen} links");
+}
+
+#[test]
+fn every_recipe_is_in_the_cookbook() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cookbook/src");
+    for language in LANGUAGES {
+        let page = read(&docs(language).join("cookbook.md"));
+        let told: BTreeSet<&str> = page
+            .lines()
+            .filter_map(|l| l.strip_prefix("### "))
+            .collect();
+        let recipes: BTreeSet<String> = fs::read_dir(&sources)
+            .expect("the cookbook is there")
+            .map(|entry| entry.expect("an entry").path())
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .filter(|name| name != "main")
+            .collect();
+        assert_eq!(told, recipes.iter().map(String::as_str).collect());
+    }
+}
