@@ -38,7 +38,7 @@
 //! # For libraries
 //! A library may use this crate without any backend feature, or be generic over the traits of [`anyrt_core`]:
 //! [`runtime::Handle`] implements all of them.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod backend;
 mod channel;
@@ -48,6 +48,8 @@ pub mod io;
 pub mod net;
 #[cfg(all(unix, feature = "process"))]
 pub mod process;
+#[cfg(unix)]
+mod raw;
 pub mod runtime;
 pub mod shutdown;
 #[cfg(all(unix, feature = "signal"))]

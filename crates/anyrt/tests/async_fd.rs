@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::pin::pin;
 use std::sync::Arc;
@@ -257,12 +257,14 @@ async fn what_was_wrapped_comes_back_open_and_can_be_watched_again() -> io::Resu
     let mut one = AsyncFd::with_interest(one, Interest::READABLE)?;
     assert!(format!("{one:?}").starts_with("AsyncFd { inner:"));
     one.get_mut().set_nonblocking(true)?;
-    let one = AsyncFd::register_with_interest(one.into_inner(), Interest::READABLE)?;
+    // SAFETY: it is open for as long as it lives.
+    let one = unsafe { AsyncFd::register_with_interest(one.into_inner(), Interest::READABLE)? };
     assert_eq!(
         two.read(&mut [0]).unwrap_err().kind(),
         ErrorKind::WouldBlock
     );
-    let one = AsyncFd::register(one.into_inner())?;
+    // SAFETY: as above.
+    let one = unsafe { AsyncFd::register(one.into_inner())? };
     let one = AsyncFd::try_new(one.into_inner())?;
     drop(AsyncFd::try_with_interest(
         one.into_inner(),
@@ -270,6 +272,83 @@ async fn what_was_wrapped_comes_back_open_and_can_be_watched_again() -> io::Resu
     )?);
     assert_eq!(two.read(&mut [0])?, 0, "closed");
     Ok(())
+}
+
+/// What has a number and no more, as the types of many crates.
+struct Numbered(UnixStream);
+
+impl AsRawFd for Numbered {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+#[anyrt::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_type_that_has_only_the_number_of_a_descriptor_is_watched() -> io::Result<()> {
+    let (one, mut two) = pair()?;
+    let mut one = AsyncFd::new(Numbered(one))?;
+    assert!(stays_pending(pin!(one.readable())).await);
+    for round in 0..200_u8 {
+        // Beside the reader: the byte comes before, while and after it finds that there is none.
+        let writer = std::thread::spawn(move || {
+            two.write_all(&[round])?;
+            io::Result::Ok(two)
+        });
+        let mut byte = [0];
+        match round % 3 {
+            0 => loop {
+                let mut guard = one.readable().await?;
+                if let Ok(read) = guard.try_io(|fd| (&fd.get_ref().0).read(&mut byte)) {
+                    read?;
+                    guard.clear_ready();
+                    break;
+                }
+            },
+            1 => loop {
+                let mut guard = one.readable_mut().await?;
+                if let Ok(read) = guard.try_io(|fd| fd.get_mut().0.read(&mut byte)) {
+                    read?;
+                    guard.clear_ready();
+                    break;
+                }
+            },
+            _ => loop {
+                let mut guard = one.ready_mut(Interest::READABLE).await?;
+                // Said before it is looked at, which loses nothing that is there.
+                guard.clear_ready();
+                match guard.get_inner_mut().0.read(&mut byte) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    read => {
+                        read?;
+                        break;
+                    }
+                }
+            },
+        }
+        assert_eq!(byte, [round]);
+        two = writer.join().expect("it writes")?;
+    }
+    Ok(())
+}
+
+#[anyrt::test]
+async fn a_number_of_no_descriptor_is_refused() {
+    struct Nothing(RawFd);
+
+    impl AsRawFd for Nothing {
+        fn as_raw_fd(&self) -> RawFd {
+            self.0
+        }
+    }
+
+    for number in [-1, RawFd::MAX] {
+        let (inner, cause) = AsyncFd::try_new(Nothing(number))
+            .err()
+            .unwrap()
+            .into_parts();
+        assert_eq!(inner.0, number);
+        assert_eq!(cause.raw_os_error(), Some(9), "{cause}");
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -568,3 +568,23 @@ fn a_closed_stream_never_closes_the_next_one() -> io::Result<()> {
     }
     Ok(())
 }
+
+#[anyrt::test]
+async fn sockets_are_made_of_the_number_of_a_descriptor() -> io::Result<()> {
+    use std::os::fd::{FromRawFd, IntoRawFd};
+
+    let of_number = |socket: UnixSocket| {
+        // SAFETY: the number was given up for this.
+        unsafe { UnixSocket::from_raw_fd(socket.into_raw_fd()) }
+    };
+    let datagrams = of_number(UnixSocket::new_datagram()?);
+    assert!(datagrams.datagram().is_ok());
+    let stream = of_number(UnixSocket::new_stream()?);
+    assert!(stream.datagram().is_err(), "it is none of datagrams");
+    let socket = anyrt::net::TcpSocket::new_v4()?;
+    // SAFETY: as above.
+    let socket = unsafe { anyrt::net::TcpSocket::from_raw_fd(socket.into_raw_fd()) };
+    socket.bind((std::net::Ipv4Addr::LOCALHOST, 0).into())?;
+    assert!(socket.listen(1)?.local_addr()?.port() > 0);
+    Ok(())
+}

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{self, ErrorKind};
+use std::mem::ManuallyDrop;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
@@ -220,6 +222,32 @@ async fn a_command_is_what_it_was_told_to_be() -> io::Result<()> {
     command.as_std_mut().arg("x");
     assert_eq!(command.as_std().get_program(), "echo");
     assert_eq!(command.into_std().output()?.stdout, b"x\n");
+    Ok(())
+}
+
+#[anyrt::test]
+async fn what_runs_before_exec_runs_in_the_child() -> io::Result<()> {
+    let mut command = sh("echo between >&3");
+    let (mut reader, writer) = io::pipe()?;
+    let copy = OwnedFd::from(writer.try_clone()?);
+    // SAFETY: `dup2` and nothing else, which takes no lock; the third descriptor is the child's own.
+    unsafe {
+        command.pre_exec(move || {
+            let mut third = ManuallyDrop::new(OwnedFd::from_raw_fd(3));
+            rustix::io::dup2(&copy, &mut third).map_err(Into::into)
+        });
+    }
+    assert!(command.status().await?.success());
+    drop((command, writer));
+    let mut said = String::new();
+    io::Read::read_to_string(&mut reader, &mut said)?;
+    assert_eq!(said, "between\n");
+
+    let mut command = Command::new("true");
+    // SAFETY: it makes an error and nothing else.
+    unsafe { command.pre_exec(|| Err(io::Error::from_raw_os_error(7))) };
+    let error = command.status().await.unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(7), "{error}");
     Ok(())
 }
 

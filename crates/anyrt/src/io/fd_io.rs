@@ -1,7 +1,7 @@
 //! Reading and writing of descriptors, polled.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::task::{Context, Poll, ready};
 
 use ::tokio::io::ReadBuf;
@@ -11,7 +11,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use super::unix::AsyncFd;
 
 /// Reads into the room of `buf`.
-pub(crate) fn poll_read<T: AsFd>(
+pub(crate) fn poll_read<T: AsRawFd>(
     fd: &AsyncFd<T>,
     cx: &mut Context<'_>,
     buf: &mut ReadBuf<'_>,
@@ -27,7 +27,7 @@ where
 }
 
 /// Writes what there is room for.
-pub(crate) fn poll_write<T: AsFd>(
+pub(crate) fn poll_write<T: AsRawFd>(
     fd: &AsyncFd<T>,
     cx: &mut Context<'_>,
     buf: &[u8],
@@ -41,7 +41,7 @@ where
 }
 
 /// As [`poll_write`], of several buffers in one system call.
-pub(crate) fn poll_write_vectored<T: AsFd>(
+pub(crate) fn poll_write_vectored<T: AsRawFd>(
     fd: &AsyncFd<T>,
     cx: &mut Context<'_>,
     bufs: &[IoSlice<'_>],

@@ -333,7 +333,6 @@ mod unix {
         }
     }
 
-    /// Where Tokio has `FromRawFd`, which nobody can check.
     impl From<OwnedFd> for TcpSocket {
         fn from(fd: OwnedFd) -> Self {
             Self { inner: fd.into() }

@@ -13,10 +13,6 @@ use super::Child;
 ///
 /// By default the child shares the standard streams of this process, except with [`output`](Self::output), and is
 /// not killed when its [`Child`] is dropped.
-///
-/// # What differs from Tokio
-/// There is no `pre_exec`, which is unsafe. [`as_std_mut`](Self::as_std_mut) gives the command on which
-/// [`CommandExt::pre_exec`] can be called.
 #[derive(Debug)]
 pub struct Command {
     std: StdCommand,

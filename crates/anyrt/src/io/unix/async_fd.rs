@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::{AsyncFdReadyGuard, AsyncFdReadyMutGuard};
 use crate::backend::{Each, async_std, each, glommio, map_each, smol, tokio};
 use crate::io::{Interest, Ready};
+use crate::raw::Raw;
 use crate::runtime::Handle;
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
@@ -21,9 +22,8 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// It must be non-blocking. Readiness is remembered: it stays until someone who found the descriptor not ready says
 /// so, by [`AsyncFdReadyGuard::clear_ready`] or by an operation that gives [`io::ErrorKind::WouldBlock`].
 ///
-/// # What differs from Tokio
-/// The descriptor is [`AsFd`], where Tokio asks for `AsRawFd`, whose number may be that of a closed descriptor; so
-/// [`register`](Self::register) is safe here, and so are the constructors that Tokio deprecates.
+/// The descriptor of `T` must stay open, and the same, until it is dropped; of one that was closed before, the system may
+/// tell the readiness of another. Every type that is [`AsFd`] keeps it open.
 ///
 /// # Examples
 /// ```no_run
@@ -38,16 +38,18 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// let read = pipe.async_io(Interest::READABLE, |mut pipe| pipe.read(&mut buf)).await?;
 /// # Ok(()) }
 /// ```
-pub struct AsyncFd<T: AsFd> {
-    inner: Each<
-        tokio::readiness::AsyncFd<T>,
-        smol::readiness::AsyncFd<T>,
-        async_std::readiness::AsyncFd<T>,
-        glommio::readiness::AsyncFd<T>,
-    >,
+pub struct AsyncFd<T: AsRawFd> {
+    inner: Watched<Raw<T>>,
 }
 
-impl<T: AsFd> AsyncFd<T> {
+type Watched<T> = Each<
+    tokio::readiness::AsyncFd<T>,
+    smol::readiness::AsyncFd<T>,
+    async_std::readiness::AsyncFd<T>,
+    glommio::readiness::AsyncFd<T>,
+>;
+
+impl<T: AsRawFd> AsyncFd<T> {
     /// Watches `inner` for being readable and writable.
     ///
     /// # Errors
@@ -96,55 +98,31 @@ impl<T: AsFd> AsyncFd<T> {
         inner: T,
         interest: Interest,
     ) -> Result<Self, AsyncFdRegisterError<T>> {
-        let failed = |(inner, cause)| AsyncFdRegisterError { inner, cause };
+        let failed = |(Raw(inner), cause): (Raw<T>, _)| AsyncFdRegisterError { inner, cause };
         let handle = Handle::current();
+        if inner.as_raw_fd() < 0 {
+            return Err(failed((Raw(inner), rustix::io::Errno::BADF.into())));
+        }
         Ok(Self {
-            inner: map_each!(&handle.inner, rt => rt.async_fd(inner, interest).map_err(failed)?),
+            inner: map_each!(&handle.inner, rt => rt.async_fd(Raw(inner), interest).map_err(failed)?),
         })
-    }
-
-    /// As [`try_new`](Self::try_new), by the name that Tokio prefers; it is safe here.
-    ///
-    /// # Errors
-    /// The descriptor and the error of [`new`](Self::new).
-    ///
-    /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
-    #[track_caller]
-    pub fn register(inner: T) -> Result<Self, AsyncFdRegisterError<T>> {
-        Self::try_with_interest(inner, BOTH)
-    }
-
-    /// As [`try_with_interest`](Self::try_with_interest), by the name that Tokio prefers; it is safe here.
-    ///
-    /// # Errors
-    /// The descriptor and the error of [`new`](Self::new).
-    ///
-    /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
-    #[track_caller]
-    pub fn register_with_interest(
-        inner: T,
-        interest: Interest,
-    ) -> Result<Self, AsyncFdRegisterError<T>> {
-        Self::try_with_interest(inner, interest)
     }
 
     /// What was wrapped.
     #[inline]
     pub fn get_ref(&self) -> &T {
-        each!(&self.inner, fd => fd.get_ref())
+        &each!(&self.inner, fd => fd.get_ref()).0
     }
 
     /// What was wrapped, mutable. It must stay the same descriptor.
     #[inline]
     pub fn get_mut(&mut self) -> &mut T {
-        each!(&mut self.inner, fd => fd.get_mut())
+        &mut each!(&mut self.inner, fd => fd.get_mut()).0
     }
 
     /// Stops watching.
     pub fn into_inner(self) -> T {
-        each!(self.inner, fd => fd.into_inner())
+        each!(self.inner, fd => fd.into_inner()).0
     }
 
     /// Waits until it is readable. Of several tasks that poll for reading, the last one is woken.
@@ -286,7 +264,7 @@ impl<T: AsFd> AsyncFd<T> {
         interest: Interest,
         mut f: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        each!(&self.inner, fd => fd.run(interest, &mut f).await)
+        each!(&self.inner, fd => fd.run(interest, |fd| f(&fd.0)).await)
     }
 
     /// As [`async_io`](Self::async_io), with `&mut T`.
@@ -319,7 +297,7 @@ impl<T: AsFd> AsyncFd<T> {
         interest: Interest,
         f: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        each!(&self.inner, fd => fd.try_io(interest, f))
+        each!(&self.inner, fd => fd.try_io(interest, |fd| f(&fd.0)))
     }
 
     /// As [`try_io`](Self::try_io), with `&mut T`.
@@ -355,7 +333,7 @@ impl<T: AsFd> AsyncFd<T> {
             None => Err(io::ErrorKind::WouldBlock.into()),
         });
         let Some(f) = f else { return result };
-        self.assume(look(self, interest));
+        self.assume(look(&Raw(self.as_raw_fd()), interest));
         self.try_io(interest, f)
     }
 
@@ -399,7 +377,7 @@ impl<T: AsFd> AsyncFd<T> {
     ) -> Poll<io::Result<R>> {
         each!(&self.inner, fd => loop {
             let mut event = ready!(fd.poll_ready(cx, direction))?;
-            match operation(fd.get_ref()) {
+            match operation(&fd.get_ref().0) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => event.clear(Ready::ALL),
                 Ok(value) => {
                     if exhausted(&value) {
@@ -414,7 +392,7 @@ impl<T: AsFd> AsyncFd<T> {
 }
 
 /// What `fd` is ready for at this moment.
-fn look(fd: impl AsFd, interest: Interest) -> Ready {
+fn look(fd: &impl AsFd, interest: Interest) -> Ready {
     const NOW: Timespec = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -423,7 +401,7 @@ fn look(fd: impl AsFd, interest: Interest) -> Ready {
     flags.set(PollFlags::IN, interest.is_readable());
     flags.set(PollFlags::OUT, interest.is_writable());
     flags.set(PollFlags::PRI, interest.is_priority());
-    let mut fds = [PollFd::new(&fd, flags)];
+    let mut fds = [PollFd::new(fd, flags)];
     match poll(&mut fds, Some(&NOW)) {
         Ok(1..) => {
             // The numbers are the same on all Unix systems, the type is not.
@@ -434,19 +412,19 @@ fn look(fd: impl AsFd, interest: Interest) -> Ready {
     }
 }
 
-impl<T: AsFd> AsRawFd for AsyncFd<T> {
+impl<T: AsRawFd> AsRawFd for AsyncFd<T> {
     fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
+        self.get_ref().as_raw_fd()
     }
 }
 
-impl<T: AsFd> AsFd for AsyncFd<T> {
+impl<T: AsRawFd + AsFd> AsFd for AsyncFd<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.get_ref().as_fd()
     }
 }
 
-impl<T: AsFd + fmt::Debug> fmt::Debug for AsyncFd<T> {
+impl<T: AsRawFd + fmt::Debug> fmt::Debug for AsyncFd<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsyncFd")
             .field("inner", self.get_ref())

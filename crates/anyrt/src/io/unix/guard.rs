@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use anyrt_core::readiness::ReadyEvent;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -10,24 +10,25 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::AsyncFd;
 use crate::backend::{Each, async_std, each, glommio, smol, tokio};
 use crate::io::{Interest, Ready};
+use crate::raw::Raw;
 
-type EventOf<'a, F, T> = <F as anyrt_core::readiness::AsyncFd<T>>::Event<'a>;
+type EventOf<'a, F, T> = <F as anyrt_core::readiness::AsyncFd<Raw<T>>>::Event<'a>;
 
 type Event<'a, T> = Each<
-    EventOf<'a, tokio::readiness::AsyncFd<T>, T>,
-    EventOf<'a, smol::readiness::AsyncFd<T>, T>,
-    EventOf<'a, async_std::readiness::AsyncFd<T>, T>,
-    EventOf<'a, glommio::readiness::AsyncFd<T>, T>,
+    EventOf<'a, tokio::readiness::AsyncFd<Raw<T>>, T>,
+    EventOf<'a, smol::readiness::AsyncFd<Raw<T>>, T>,
+    EventOf<'a, async_std::readiness::AsyncFd<Raw<T>>, T>,
+    EventOf<'a, glommio::readiness::AsyncFd<Raw<T>>, T>,
 >;
 
 /// That a descriptor was ready. Whoever then finds that it is not must say so, or the next wait ends at once.
 #[must_use = "You must explicitly choose whether to clear the readiness state by calling a method on ReadyGuard"]
-pub struct AsyncFdReadyGuard<'a, T: AsFd> {
+pub struct AsyncFdReadyGuard<'a, T: AsRawFd> {
     async_fd: &'a AsyncFd<T>,
     event: Event<'a, T>,
 }
 
-impl<'a, T: AsFd> AsyncFdReadyGuard<'a, T> {
+impl<'a, T: AsRawFd> AsyncFdReadyGuard<'a, T> {
     pub(super) fn new(async_fd: &'a AsyncFd<T>, event: Event<'a, T>) -> Self {
         Self { async_fd, event }
     }
@@ -83,12 +84,12 @@ impl<'a, T: AsFd> AsyncFdReadyGuard<'a, T> {
 /// It holds the descriptor itself, so it cannot hold an event of it. It does not believe that the descriptor is not
 /// ready, but looks: so nothing that came meanwhile is lost, at the price of a system call.
 #[must_use = "You must explicitly choose whether to clear the readiness state by calling a method on ReadyGuard"]
-pub struct AsyncFdReadyMutGuard<'a, T: AsFd> {
+pub struct AsyncFdReadyMutGuard<'a, T: AsRawFd> {
     async_fd: &'a mut AsyncFd<T>,
     ready: Ready,
 }
 
-impl<'a, T: AsFd> AsyncFdReadyMutGuard<'a, T> {
+impl<'a, T: AsRawFd> AsyncFdReadyMutGuard<'a, T> {
     pub(super) fn new(async_fd: &'a mut AsyncFd<T>, ready: Ready) -> Self {
         Self { async_fd, ready }
     }
@@ -112,7 +113,9 @@ impl<'a, T: AsFd> AsyncFdReadyMutGuard<'a, T> {
         for (interest, flags) in parts {
             if !(ready & interest.mask()).is_empty() {
                 // What comes after the look is another event than the one that is cleared.
-                let _ = self.async_fd.try_io(interest, |fd| still(fd, flags));
+                let _ = self
+                    .async_fd
+                    .try_io(interest, |fd| still(&Raw(fd.as_raw_fd()), flags));
             }
         }
     }
@@ -164,18 +167,18 @@ impl<'a, T: AsFd> AsyncFdReadyMutGuard<'a, T> {
 }
 
 /// Whether `fd` is ready at this moment.
-fn still(fd: impl AsFd, flags: PollFlags) -> io::Result<()> {
+fn still(fd: &impl AsFd, flags: PollFlags) -> io::Result<()> {
     const NOW: Timespec = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    match poll(&mut [PollFd::new(&fd, flags)], Some(&NOW))? {
+    match poll(&mut [PollFd::new(fd, flags)], Some(&NOW))? {
         0 => Err(io::ErrorKind::WouldBlock.into()),
         _ => Ok(()),
     }
 }
 
-impl<T: AsFd + fmt::Debug> fmt::Debug for AsyncFdReadyGuard<'_, T> {
+impl<T: AsRawFd + fmt::Debug> fmt::Debug for AsyncFdReadyGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReadyGuard")
             .field("async_fd", &self.async_fd)
@@ -183,7 +186,7 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for AsyncFdReadyGuard<'_, T> {
     }
 }
 
-impl<T: AsFd + fmt::Debug> fmt::Debug for AsyncFdReadyMutGuard<'_, T> {
+impl<T: AsRawFd + fmt::Debug> fmt::Debug for AsyncFdReadyMutGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MutReadyGuard")
             .field("async_fd", &self.async_fd)

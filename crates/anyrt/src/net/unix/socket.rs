@@ -1,7 +1,7 @@
 //! Unix sockets before they are bound or connected.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use socket2::{Domain, Socket, Type};
@@ -22,6 +22,15 @@ use super::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 pub struct UnixSocket {
     inner: Socket,
     datagrams: bool,
+}
+
+/// The kind of the socket is asked of the system.
+impl From<OwnedFd> for UnixSocket {
+    fn from(fd: OwnedFd) -> Self {
+        let inner = Socket::from(fd);
+        let datagrams = inner.r#type().is_ok_and(|kind| kind == Type::DGRAM);
+        Self { inner, datagrams }
+    }
 }
 
 impl UnixSocket {
