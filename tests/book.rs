@@ -33,6 +33,8 @@ enum Part {
     Heading(usize),
     /// A code block, with its fences.
     Code(String),
+    /// A block of text, by its lines: it is translated.
+    Text(usize),
     /// A row of a table, by its number of columns.
     Row(usize),
     /// An item of a list.
@@ -54,7 +56,10 @@ fn parts(text: &str) -> Vec<Part> {
                     break;
                 }
             }
-            parts.push(Part::Code(code));
+            parts.push(match line {
+                "```text" => Part::Text(code.lines().count()),
+                _ => Part::Code(code),
+            });
         } else if level > 0 {
             parts.push(Part::Heading(level));
         } else if line.starts_with('|') {

@@ -8,10 +8,8 @@
 
 use anyrt::sync::{broadcast, mpsc, oneshot, watch};
 
-// ANCHOR: skeleton
 #[anyrt::main]
 pub async fn main() -> anyhow::Result<()> {
-    // ANCHOR_END: skeleton
     // ANCHOR: mpsc
     // Bounded: when two jobs wait, the third `send` waits too. That is back pressure.
     let (jobs, mut inbox) = mpsc::channel::<u32>(2);
