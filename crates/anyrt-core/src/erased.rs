@@ -15,24 +15,32 @@
 //! | `accept`, `connect_tcp_addr` | 2: the future and the stream |
 //! | `into_split`, `reunite` | 2, 1 |
 //! | `peek`, `connect`, `send` and `recv` of a datagram | 1: the future |
-//! | channels | 0: they are those of [`channel::queue`](crate::channel::queue) |
+//! | `bounded`, `unbounded` | 2: both ends; clones of a sender are free |
+//! | `send` on a bounded channel | 2: the value, unless it has no size, and the future |
+//! | `send` on an unbounded channel, `try_send` | 1: the value, unless it has no size |
+//! | `recv`, `try_recv` | 0 |
 
 use std::any::Any;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::channel::{Channel, queue};
 use crate::runtime::Runtime;
 
+mod channel;
 mod net;
 mod task;
 mod time;
 
+pub use channel::{ErasedReceiver, ErasedSender, ErasedUnboundedSender};
 pub use net::{
     ErasedOwnedReadHalf, ErasedOwnedWriteHalf, ErasedTcpListener, ErasedTcpStream, ErasedUdpSocket,
 };
 pub use task::{ErasedAbortHandle, ErasedJoinHandle, ErasedLocalJoinHandle};
 pub use time::ErasedSleep;
+
+/// A future whose type is not known.
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Any runtime, as one type.
 ///
@@ -62,7 +70,10 @@ pub struct ErasedRuntime {
 }
 
 /// All of a runtime that can be called through a table.
-trait DynRuntime: task::DynSpawner + time::DynTimer + net::DynNet + fmt::Debug {}
+trait DynRuntime:
+    task::DynSpawner + time::DynTimer + net::DynNet + channel::DynChannel + fmt::Debug
+{
+}
 
 impl<R: Runtime> DynRuntime for R {}
 
@@ -81,23 +92,5 @@ impl ErasedRuntime {
 impl fmt::Debug for ErasedRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ErasedRuntime").field(&self.inner).finish()
-    }
-}
-
-/// Channels need no runtime, so these are the core's own, whatever the runtime is.
-impl Channel for ErasedRuntime {
-    type Sender<T: Send + 'static> = queue::Sender<T>;
-    type Receiver<T: Send + 'static> = queue::Receiver<T>;
-    type UnboundedSender<T: Send + 'static> = queue::UnboundedSender<T>;
-    type UnboundedReceiver<T: Send + 'static> = queue::Receiver<T>;
-
-    fn bounded<T: Send + 'static>(&self, capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        queue::bounded(capacity)
-    }
-
-    fn unbounded<T: Send + 'static>(
-        &self,
-    ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>) {
-        queue::unbounded()
     }
 }

@@ -7,22 +7,19 @@ use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use async_trait::async_trait;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::ErasedRuntime;
+use super::{BoxFuture, ErasedRuntime};
 use crate::error::ReuniteError;
 use crate::net::{Net, TcpListener, TcpStream, UdpSocket};
 
-#[async_trait]
 pub(super) trait DynNet: Send + Sync {
     fn dyn_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<ErasedTcpListener>;
     fn dyn_tcp_stream(&self, stream: std::net::TcpStream) -> io::Result<ErasedTcpStream>;
     fn dyn_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<ErasedUdpSocket>;
-    async fn dyn_connect_tcp(&self, address: SocketAddr) -> io::Result<ErasedTcpStream>;
+    fn dyn_connect_tcp(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<ErasedTcpStream>>;
 }
 
-#[async_trait]
 impl<R: Net> DynNet for R {
     fn dyn_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<ErasedTcpListener> {
         let inner = Box::new(self.tcp_listener_from_std(listener)?);
@@ -38,10 +35,12 @@ impl<R: Net> DynNet for R {
         Ok(ErasedUdpSocket { inner })
     }
 
-    async fn dyn_connect_tcp(&self, address: SocketAddr) -> io::Result<ErasedTcpStream> {
-        self.connect_tcp_addr(address)
-            .await
-            .map(ErasedTcpStream::new)
+    fn dyn_connect_tcp(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<ErasedTcpStream>> {
+        Box::pin(async move {
+            self.connect_tcp_addr(address)
+                .await
+                .map(ErasedTcpStream::new)
+        })
     }
 }
 
@@ -76,17 +75,17 @@ pub struct ErasedTcpListener {
     inner: Box<dyn DynTcpListener>,
 }
 
-#[async_trait]
 trait DynTcpListener: Send + Sync + fmt::Debug {
-    async fn dyn_accept(&self) -> io::Result<(ErasedTcpStream, SocketAddr)>;
+    fn dyn_accept(&self) -> BoxFuture<'_, io::Result<(ErasedTcpStream, SocketAddr)>>;
     fn dyn_local_addr(&self) -> io::Result<SocketAddr>;
 }
 
-#[async_trait]
 impl<L: TcpListener> DynTcpListener for L {
-    async fn dyn_accept(&self) -> io::Result<(ErasedTcpStream, SocketAddr)> {
-        let (stream, peer) = self.accept().await?;
-        Ok((ErasedTcpStream::new(stream), peer))
+    fn dyn_accept(&self) -> BoxFuture<'_, io::Result<(ErasedTcpStream, SocketAddr)>> {
+        Box::pin(async move {
+            let (stream, peer) = self.accept().await?;
+            Ok((ErasedTcpStream::new(stream), peer))
+        })
     }
 
     fn dyn_local_addr(&self) -> io::Result<SocketAddr> {
@@ -112,18 +111,16 @@ pub struct ErasedTcpStream {
     inner: Box<dyn DynTcpStream>,
 }
 
-#[async_trait]
 trait DynTcpStream: AsyncRead + AsyncWrite + Unpin + Send + Sync + fmt::Debug {
     fn dyn_peer_addr(&self) -> io::Result<SocketAddr>;
     fn dyn_local_addr(&self) -> io::Result<SocketAddr>;
     fn dyn_nodelay(&self) -> io::Result<bool>;
     fn dyn_set_nodelay(&self, nodelay: bool) -> io::Result<()>;
     fn dyn_shutdown(&self, how: Shutdown) -> io::Result<()>;
-    async fn dyn_peek(&self, buf: &mut [u8]) -> io::Result<usize>;
+    fn dyn_peek<'a>(&'a self, buf: &'a mut [u8]) -> BoxFuture<'a, io::Result<usize>>;
     fn dyn_into_split(self: Box<Self>) -> (ErasedOwnedReadHalf, ErasedOwnedWriteHalf);
 }
 
-#[async_trait]
 impl<S: TcpStream> DynTcpStream for S {
     fn dyn_peer_addr(&self) -> io::Result<SocketAddr> {
         self.peer_addr()
@@ -145,8 +142,8 @@ impl<S: TcpStream> DynTcpStream for S {
         self.shutdown(how)
     }
 
-    async fn dyn_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.peek(buf).await
+    fn dyn_peek<'a>(&'a self, buf: &'a mut [u8]) -> BoxFuture<'a, io::Result<usize>> {
+        Box::pin(self.peek(buf))
     }
 
     fn dyn_into_split(self: Box<Self>) -> (ErasedOwnedReadHalf, ErasedOwnedWriteHalf) {
@@ -353,37 +350,49 @@ pub struct ErasedUdpSocket {
     inner: Box<dyn DynUdpSocket>,
 }
 
-#[async_trait]
 trait DynUdpSocket: Send + Sync + fmt::Debug {
-    async fn dyn_send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize>;
-    async fn dyn_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
-    async fn dyn_connect(&self, peer: SocketAddr) -> io::Result<()>;
-    async fn dyn_send(&self, buf: &[u8]) -> io::Result<usize>;
-    async fn dyn_recv(&self, buf: &mut [u8]) -> io::Result<usize>;
+    fn dyn_send_to<'a>(
+        &'a self,
+        buf: &'a [u8],
+        target: SocketAddr,
+    ) -> BoxFuture<'a, io::Result<usize>>;
+    fn dyn_recv_from<'a>(
+        &'a self,
+        buf: &'a mut [u8],
+    ) -> BoxFuture<'a, io::Result<(usize, SocketAddr)>>;
+    fn dyn_connect(&self, peer: SocketAddr) -> BoxFuture<'_, io::Result<()>>;
+    fn dyn_send<'a>(&'a self, buf: &'a [u8]) -> BoxFuture<'a, io::Result<usize>>;
+    fn dyn_recv<'a>(&'a self, buf: &'a mut [u8]) -> BoxFuture<'a, io::Result<usize>>;
     fn dyn_local_addr(&self) -> io::Result<SocketAddr>;
     fn dyn_peer_addr(&self) -> io::Result<SocketAddr>;
 }
 
-#[async_trait]
 impl<S: UdpSocket> DynUdpSocket for S {
-    async fn dyn_send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-        self.send_to(buf, target).await
+    fn dyn_send_to<'a>(
+        &'a self,
+        buf: &'a [u8],
+        target: SocketAddr,
+    ) -> BoxFuture<'a, io::Result<usize>> {
+        Box::pin(self.send_to(buf, target))
     }
 
-    async fn dyn_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.recv_from(buf).await
+    fn dyn_recv_from<'a>(
+        &'a self,
+        buf: &'a mut [u8],
+    ) -> BoxFuture<'a, io::Result<(usize, SocketAddr)>> {
+        Box::pin(self.recv_from(buf))
     }
 
-    async fn dyn_connect(&self, peer: SocketAddr) -> io::Result<()> {
-        self.connect(peer).await
+    fn dyn_connect(&self, peer: SocketAddr) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(self.connect(peer))
     }
 
-    async fn dyn_send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.send(buf).await
+    fn dyn_send<'a>(&'a self, buf: &'a [u8]) -> BoxFuture<'a, io::Result<usize>> {
+        Box::pin(self.send(buf))
     }
 
-    async fn dyn_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.recv(buf).await
+    fn dyn_recv<'a>(&'a self, buf: &'a mut [u8]) -> BoxFuture<'a, io::Result<usize>> {
+        Box::pin(self.recv(buf))
     }
 
     fn dyn_local_addr(&self) -> io::Result<SocketAddr> {
