@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The backend is `toy.rs`. It brings what makes it a runtime of its own, a way to wait and a clock with timers;
-//! tasks, the blocking pool and channels it takes from `anyrt_core::executor`, sockets from a reactor that works
+//! tasks, the blocking pool and channels it takes from `anyrt_kit::executor`, sockets from a reactor that works
 //! on every thread.
 
 mod toy;

@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 
 use anyrt_async_io::net::{TcpListener, TcpStream, UdpSocket};
 use anyrt_async_io::reactor::Reactor;
-use anyrt_core::channel::{Channel, queue};
+use anyrt_core::channel::Channel;
 use anyrt_core::context::{Kind, Slot};
-use anyrt_core::executor::{Engine, Host, Owned, Role, TaskHandle, local};
 use anyrt_core::runtime::{Config, Owner};
 use anyrt_core::{Blocking, BuildError, LocalSpawner, Net, Spawner, Timer, coop};
+use anyrt_kit::executor::{Engine, Host, Owned, Role, TaskHandle, local};
+use anyrt_kit::queue;
 
 static KIND: Kind = Kind::new("toy");
 
@@ -127,7 +128,7 @@ impl Owner for Toy {
     }
 }
 
-// ---- Tasks and channels: the core's ------------------------------------------------------------------------
+// ---- Tasks and channels: the kit's -------------------------------------------------------------------------
 
 impl Spawner for ToyRuntime {
     type JoinHandle<T: Send + 'static> = TaskHandle<T>;

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use anyrt_core::executor::BlockingPool;
-use anyrt_core::fs::{self, Buf, Reply, Request, pool};
+use anyrt_kit::executor::BlockingPool;
+use anyrt_kit::fs::{self, Buf, Reply, Request, pool};
 
 use crate::runtime::{Handle, Host};
 

@@ -1,7 +1,7 @@
 //! What the Smol and async-std backends of anyrt share: a runtime whose workers wait in an epoll of their own, beside
 //! [`async_io`], the reactor of both.
 //!
-//! A backend says how a thread waits ([`anyrt_core::executor::Host`]) and is done; sockets, timers, files, handle
+//! A backend says how a thread waits ([`anyrt_kit::executor::Host`]) and is done; sockets, timers, files, handle
 //! and owner are here. Sockets work on every thread, inside a runtime or not: where no worker turns their
 //! [`Reactor`](reactor::Reactor), the thread of async-io does. That thread also drives what is async-io's own.
 //!

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use anyrt_core::executor::{Role, Turns};
+use anyrt_kit::executor::{Role, Turns};
 
 use crate::reactor::Reactor;
 

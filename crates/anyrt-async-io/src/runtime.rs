@@ -5,12 +5,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyrt_core::channel::{Channel, queue};
+use anyrt_core::channel::Channel;
 use anyrt_core::context::{Kind, Slot, SlotGuard};
 use anyrt_core::error::BuildError;
-use anyrt_core::executor::{self, Engine, Owned};
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
-use anyrt_core::time::clock::Clock;
+use anyrt_kit::executor::{self, Engine, Owned};
+use anyrt_kit::queue;
+use anyrt_kit::time::clock::Clock;
 
 use crate::reactor::Reactor;
 

@@ -1,9 +1,9 @@
-//! Tasks: those of the core's task layer.
+//! Tasks: those of the kit's task layer.
 
 use std::future::Future;
 
-use anyrt_core::executor::{TaskHandle, local};
 use anyrt_core::{Blocking, LocalSpawner, Spawner};
+use anyrt_kit::executor::{TaskHandle, local};
 
 use crate::runtime::{Handle, Host};
 

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use anyrt_core::Timer;
-use anyrt_core::time::clock::Clock;
-use anyrt_core::time::timers;
+use anyrt_kit::time::clock::Clock;
+use anyrt_kit::time::timers;
 
 use crate::reactor;
 use crate::runtime::{Handle, Host};

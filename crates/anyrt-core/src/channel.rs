@@ -6,9 +6,6 @@ use std::task::{Context, Poll};
 
 use crate::error::{SendError, TryRecvError, TrySendError};
 
-#[cfg(feature = "executor")]
-pub mod queue;
-
 /// Makes multi-producer, single-consumer channels, the runtime's own where it has good ones.
 ///
 /// - Values of one sender arrive in the order in which they were sent.

@@ -303,6 +303,14 @@ impl<R, W> fmt::Debug for ReuniteError<R, W> {
 #[non_exhaustive]
 pub struct RuntimeEnded {}
 
+impl RuntimeEnded {
+    /// For runtime authors: the error.
+    #[expect(clippy::new_without_default, reason = "an error has no default")]
+    pub const fn new() -> Self {
+        Self {}
+    }
+}
+
 /// Shutdown gave up waiting; what was still running goes on in the background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{tasks} tasks are still running {waited:?} after shutdown began")]
@@ -312,4 +320,15 @@ pub struct ShutdownTimeout {
     pub waited: Duration,
     /// The number of tasks that were still running then.
     pub tasks: usize,
+}
+
+/// A clock that stands cannot be paused, and one that runs can be neither resumed nor advanced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ClockError {
+    /// It stands still already.
+    #[error("time is already frozen")]
+    Paused,
+    /// It is running.
+    #[error("time is not frozen")]
+    Running,
 }

@@ -1,4 +1,4 @@
-//! The traits of anyrt, and all that is the same on every runtime.
+//! What a runtime of anyrt promises: its traits, and what is the same on every runtime.
 //!
 //! A *runtime* is a cheap, cloneable value. Generic code takes it as `rt: R` with `R: Runtime`, or with
 //! the one capability that it needs:
@@ -30,17 +30,12 @@
 //! }
 //! ```
 //!
-//! # Features
-//! Both are off unless asked for; the traits need neither.
-//!
-//! - `erased`: [`ErasedRuntime`], a runtime without a type parameter.
-//! - `executor`: the modules [`executor`], [`fs`] and [`channel::queue`], for runtime authors.
+//! [`ErasedRuntime`] is any of them without a type parameter.
 //!
 //! # For runtime authors
-//! Implement the six traits for your handle and [`runtime::Owner`] for what owns the threads. The modules
-//! [`executor`], [`fs`], [`coop`], [`context`] and [`channel::queue`] hold what runtimes would otherwise each
-//! write anew: tasks with Tokio's semantics over any run queue, a blocking pool, files, a cooperative budget, the
-//! current-runtime context and channels.
+//! Implement the six traits for your handle and [`runtime::Owner`] for what owns the threads. [`coop`], [`context`] and
+//! [`waiters`] are for you, too; `anyrt-kit` has what runtimes would otherwise each write anew: tasks with Tokio's
+//! semantics over any queue, a blocking pool, files, channels, a clock and timers.
 #![forbid(unsafe_code)]
 
 pub mod blocking;
@@ -48,13 +43,8 @@ pub mod cancel;
 pub mod channel;
 pub mod context;
 pub mod coop;
-#[cfg(feature = "erased")]
 pub mod erased;
 pub mod error;
-#[cfg(feature = "executor")]
-pub mod executor;
-#[cfg(feature = "executor")]
-pub mod fs;
 pub mod join_set;
 mod large;
 pub mod net;
@@ -64,12 +54,11 @@ pub mod shutdown;
 pub mod task;
 pub mod time;
 pub mod tracker;
-mod waiters;
+pub mod waiters;
 
 pub use blocking::Blocking;
 pub use cancel::CancellationToken;
 pub use channel::Channel;
-#[cfg(feature = "erased")]
 pub use erased::ErasedRuntime;
 pub use error::{BuildError, Elapsed, JoinError, NoRuntime};
 pub use join_set::JoinSet;

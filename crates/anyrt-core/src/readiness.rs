@@ -1,13 +1,10 @@
 //! Readiness: whether a descriptor can be read or written, who waits for it, and the capability to ask.
 //!
 //! [`Interest`] and [`Ready`] are Tokio's types of these names. [`Reactor`] is an optional capability: a runtime
-//! that has it watches descriptors of any kind. [`Source`] is for runtime authors: what a descriptor and an
-//! edge-triggered poller (epoll, kqueue) share; [`Sources`] are all of one poller.
+//! that has it watches descriptors of any kind.
 
 mod interest;
 mod ready;
-mod source;
-mod sources;
 
 use std::future::Future;
 use std::io;
@@ -15,8 +12,6 @@ use std::task::{Context, Poll, ready};
 
 pub use interest::Interest;
 pub use ready::Ready;
-pub use source::{Event, Run, Seen, Source, gone, observe, unclosed};
-pub use sources::Sources;
 
 /// A direction of a descriptor, for the functions that remember one waiter for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,6 @@ use crate::error::BuildError;
 use crate::net::Net;
 use crate::task::{LocalSpawner, Spawner};
 use crate::time::Timer;
-use crate::time::clock::Clock;
 
 /// Everything that a runtime can do: a cheap handle, to be cloned and passed on.
 ///
@@ -125,7 +124,7 @@ pub struct Config {
     pub pausable: bool,
     /// Whether the clock stands still at first; only on a current-thread runtime.
     ///
-    /// For implementors: [`clock`](Self::clock) gives it. A runtime whose timers do not follow it must fail to
+    /// For implementors: `Clock::of` in `anyrt-kit` makes it. A runtime whose timers do not follow it must fail to
     /// build with [`BuildError::Unsupported`].
     pub start_paused: bool,
     // What only says that a value was unacceptable, so that `build` reports it and no setter panics.
@@ -161,12 +160,6 @@ impl Config {
             }
             None => Ok(()),
         }
-    }
-
-    /// For runtime authors: the clock of a runtime with these options, if it may be paused.
-    pub fn clock(&self) -> Option<Arc<Clock>> {
-        let pausable = self.pausable || self.start_paused;
-        (pausable && self.flavor == Flavor::CurrentThread).then(|| Clock::new(self.start_paused))
     }
 
     /// The number of workers: as set, one on a current-thread runtime, or one per core.

@@ -171,7 +171,7 @@ thread_local! {
     static CURRENT: Cell<Option<Id>> = const { Cell::new(None) };
 }
 
-/// The id of the task that this thread is polling or dropping; `None` outside the tasks of the core's task layer.
+/// The id of the task that this thread is polling or dropping; `None` outside the tasks of the kit's task layer.
 #[inline]
 pub fn try_id() -> Option<Id> {
     CURRENT.get()

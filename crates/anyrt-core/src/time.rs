@@ -1,8 +1,5 @@
 //! The clock, and what waits on it.
 
-pub mod clock;
-pub mod timers;
-
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;

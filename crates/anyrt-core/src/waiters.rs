@@ -1,4 +1,4 @@
-//! Those who wait for an event that concerns all of them.
+//! For runtime authors: those who wait for an event that concerns all of them.
 //!
 //! Unlike `event-listener`'s it wakes outside its lock, so a waker may run whatever it likes, such as a
 //! destructor that stops waiting for this very event.
@@ -10,8 +10,9 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
+/// Those who wait for one event, which may happen again and again.
 #[derive(Debug, Default)]
-pub(crate) struct Waiters {
+pub struct Waiters {
     state: Mutex<State>,
 }
 
@@ -24,7 +25,7 @@ struct State {
 
 /// One who waits. Hand it to [`Waiters::leave`] before it is dropped; [`Wait`] does.
 #[derive(Debug)]
-pub(crate) struct Waiter {
+pub struct Waiter {
     round: u64,
     // Means something in `round` only.
     key: Option<usize>,
@@ -32,7 +33,7 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     /// Waits for the first event there ever was.
-    pub(crate) const FIRST: Self = Self {
+    pub const FIRST: Self = Self {
         round: 0,
         key: None,
     };
@@ -40,7 +41,7 @@ impl Waiter {
 
 impl Waiters {
     /// Waits for the next event; one that happens between this call and the first poll counts.
-    pub(crate) fn wait(&self) -> Wait<'_> {
+    pub fn wait(&self) -> Wait<'_> {
         Wait {
             waiters: self,
             waiter: Waiter {
@@ -51,14 +52,15 @@ impl Waiters {
     }
 
     /// Waits for the first event there ever was.
-    pub(crate) fn wait_first(&self) -> Wait<'_> {
+    pub fn wait_first(&self) -> Wait<'_> {
         Wait {
             waiters: self,
             waiter: Waiter::FIRST,
         }
     }
 
-    pub(crate) fn poll(&self, waiter: &mut Waiter, cx: &mut Context<'_>) -> Poll<()> {
+    /// Whether the event has happened since `waiter` began to wait; if not, the task is woken when it does.
+    pub fn poll(&self, waiter: &mut Waiter, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.round != waiter.round {
             return Poll::Ready(());
@@ -77,7 +79,8 @@ impl Waiters {
         Poll::Pending
     }
 
-    pub(crate) fn leave(&self, waiter: &mut Waiter) {
+    /// Stops waiting: the waker is dropped now, not with the event.
+    pub fn leave(&self, waiter: &mut Waiter) {
         let Some(key) = waiter.key.take() else { return };
         let mut state = self.lock();
         let waker = if state.round == waiter.round {
@@ -90,7 +93,7 @@ impl Waiters {
     }
 
     /// The event happens: everybody who waits is woken.
-    pub(crate) fn notify_all(&self) {
+    pub fn notify_all(&self) {
         let wakers = {
             let mut state = self.lock();
             state.round += 1;
@@ -109,7 +112,7 @@ impl Waiters {
 /// The future of [`Waiters::wait`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub(crate) struct Wait<'a> {
+pub struct Wait<'a> {
     waiters: &'a Waiters,
     waiter: Waiter,
 }

@@ -11,15 +11,17 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use anyrt_core::executor::BlockingPool;
+use anyrt_core::channel::{Receiver, Sender, UnboundedSender};
 use anyrt_core::runtime::Builder;
 use anyrt_core::time::Sleep;
 use anyrt_core::{
-    Blocking, CancellationToken, ErasedRuntime, JoinHandle, JoinSet, LocalSpawner, Net, Spawner,
-    TaskTracker, TcpListener, TcpStream, Timer, UdpSocket,
+    Blocking, CancellationToken, Channel, ErasedRuntime, JoinHandle, JoinSet, LocalSpawner, Net,
+    Spawner, TaskTracker, TcpListener, TcpStream, Timer, UdpSocket,
 };
+use anyrt_kit::executor::BlockingPool;
 use common::Rt;
 use futures_io::{AsyncRead, AsyncWrite};
+use futures_util::FutureExt;
 
 /// The number of allocations of `operation`; now and then a queue or a list grows, which is not counted.
 fn allocations<T>(mut operation: impl FnMut() -> T) -> u64 {
@@ -247,4 +249,25 @@ fn erased_sockets_allocate_what_the_documentation_says() {
         });
     });
     assert_eq!(send, 1);
+}
+
+#[test]
+fn erased_channels_allocate_what_the_documentation_says() {
+    let rt = Rt::new();
+    let erased = ErasedRuntime::new(rt.clone());
+    let native = allocations(|| rt.bounded::<u64>(64));
+    assert_eq!(allocations(|| erased.bounded::<u64>(64)), native + 2);
+    let native = allocations(|| rt.unbounded::<u64>());
+    assert_eq!(allocations(|| erased.unbounded::<u64>()), native + 2);
+
+    let (sender, mut receiver) = erased.bounded::<u64>(64);
+    assert_eq!(allocations(|| sender.clone()), 0);
+    assert_eq!(allocations(|| sender.send(1).now_or_never().unwrap()), 2);
+    assert_eq!(allocations(|| sender.try_send(2).unwrap()), 1);
+    assert_eq!(allocations(|| receiver.recv().now_or_never().unwrap()), 0);
+    assert_eq!(allocations(|| receiver.try_recv().unwrap()), 0);
+    let (sender, mut receiver) = erased.unbounded::<()>();
+    let nothing = allocations(|| sender.send(()).unwrap());
+    assert_eq!(nothing, 0, "a value without a size");
+    assert_eq!(allocations(|| receiver.try_recv().unwrap()), 0);
 }

@@ -168,7 +168,7 @@ fn time_is_that_of_the_runtime() {
 }
 
 #[test]
-fn channels_are_the_core_s_own() {
+fn channels_are_those_of_the_runtime_inside() {
     test(|rt| async move {
         let (sender, mut receiver) = rt.bounded(1);
         sender.send(1).await.unwrap();
@@ -176,6 +176,7 @@ fn channels_are_the_core_s_own() {
         assert_eq!(receiver.recv().await, Some(1));
         drop(receiver);
         assert_eq!(sender.send(3).await.unwrap_err().0, 3);
+        assert!(format!("{sender:?}").contains("Sender"), "{sender:?}");
 
         let (sender, mut receiver) = rt.unbounded();
         sender.send(1).unwrap();

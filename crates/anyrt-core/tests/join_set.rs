@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use anyrt_core::coop;
-use anyrt_core::executor::TaskHandle;
 use anyrt_core::task::yield_now;
 use anyrt_core::{AbortHandle, CancellationToken, JoinError, JoinHandle, JoinSet, Spawner};
+use anyrt_kit::executor::TaskHandle;
 use common::{CountDrops, CountWakes, Rt, message, within_a_minute};
 use futures_util::FutureExt;
 

@@ -9,9 +9,10 @@
 //! `native` and `anyrt` send a number to the other shard and back; `spawn` spawns a task there and joins it.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
-use anyrt_core::channel::{Receiver as _, Sender as _, queue};
+use anyrt_core::channel::{Receiver as _, Sender as _};
 use anyrt_core::runtime::Owner;
 use anyrt_glommio::runtime::{Builder, Runtime};
+use anyrt_kit::queue;
 use glommio::channels::shared_channel;
 use glommio::{LocalExecutorBuilder, Placement};
 

@@ -16,14 +16,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use anyrt_core::channel::{Receiver as _, Sender as _, queue};
-use anyrt_core::executor::TaskHandle;
+use anyrt_core::channel::{Receiver as _, Sender as _};
 use anyrt_core::runtime::Owner;
 use anyrt_core::task::yield_now;
 use anyrt_core::{Blocking, JoinHandle, LocalSpawner, Net, Spawner, TcpListener, Timer, UdpSocket};
 use anyrt_glommio::GlommioRuntime;
 use anyrt_glommio::net::TcpStream;
 use anyrt_glommio::runtime::{Builder, Runtime};
+use anyrt_kit::executor::TaskHandle;
+use anyrt_kit::queue;
 use futures_util::future::{Either, select};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 

@@ -29,8 +29,8 @@ use std::task::{Context, Poll, ready};
 
 use anyrt_core::blocking::failed;
 use anyrt_core::coop;
-use anyrt_core::executor::BlockingPool;
-use anyrt_core::fs::{self, Buf, Reply, Request, pool};
+use anyrt_kit::executor::BlockingPool;
+use anyrt_kit::fs::{self, Buf, Reply, Request, pool};
 use futures_channel::oneshot;
 
 use crate::runtime::GlommioRuntime;

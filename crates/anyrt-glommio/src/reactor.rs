@@ -29,7 +29,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use anyrt_core::readiness::{self, Interest, Ready, Sources, gone};
+use anyrt_core::readiness::{Interest, Ready};
+use anyrt_kit::readiness::{self, Sources, gone};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,

@@ -13,13 +13,14 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use anyrt_core::blocking::CANNOT_BLOCK_IN_PLACE;
-use anyrt_core::channel::{Channel, queue};
+use anyrt_core::channel::Channel;
 use anyrt_core::context::{self, Entered, Kind, Slot, SlotGuard};
 use anyrt_core::coop;
-use anyrt_core::executor::{BlockingPool, TaskHandle, local, local_set};
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
-use anyrt_core::time::clock::Clock;
 use anyrt_core::{BuildError, boxed_if_large};
+use anyrt_kit::executor::{BlockingPool, TaskHandle, local, local_set};
+use anyrt_kit::queue;
+use anyrt_kit::time::clock::Clock;
 
 use crate::shard::{self, Shard};
 use crate::{sys, time};
@@ -396,7 +397,7 @@ impl Runtime {
             });
         }
         sys::is_available()?;
-        let clock = config.clock();
+        let clock = Clock::of(config);
         let shards = Shard::next_ids(config.workers())
             .map(|id| Shard::new(id, builder.preempt_timer, clock.clone(), config))
             .collect::<Result<Box<_>, _>>()

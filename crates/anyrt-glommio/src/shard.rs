@@ -44,11 +44,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyrt_core::JoinHandle as _;
-use anyrt_core::executor::{Runnable, Shift, TaskHandle, Tasks, WorkerMetrics};
 use anyrt_core::runtime::{Config, ThreadHooks, WorkerStats};
-use anyrt_core::time::clock::{Clock, Lull, Wait};
 use anyrt_core::time::saturating_add;
-use anyrt_core::time::timers::Timers;
+use anyrt_kit::executor::{Runnable, Shift, TaskHandle, Tasks, WorkerMetrics};
+use anyrt_kit::time::clock::{Clock, Lull, Wait};
+use anyrt_kit::time::timers::Timers;
 use concurrent_queue::ConcurrentQueue;
 use glommio::LocalExecutor;
 use glommio::io::PollableFd;

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 
-use anyrt_core::executor::{TaskHandle, local, local_set};
 use anyrt_core::{Blocking, LocalSpawner, Spawner};
+use anyrt_kit::executor::{TaskHandle, local, local_set};
 
 use crate::runtime::GlommioRuntime;
 use crate::shard;

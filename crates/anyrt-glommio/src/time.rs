@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyrt_core::Timer;
-use anyrt_core::time::timers::{self, Keeper, Timers};
+use anyrt_kit::time::timers::{self, Keeper, Timers};
 
 use crate::runtime::GlommioRuntime;
 use crate::shard::Shard;

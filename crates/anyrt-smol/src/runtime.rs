@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use anyrt_async_io::reactor::{self, Reactor};
 use anyrt_core::context::{Kind, Slot};
-use anyrt_core::executor::{Host, Role, Turns};
 use anyrt_core::runtime::Config;
+use anyrt_kit::executor::{Host, Role, Turns};
 
 /// Smol, as features and `ANYRT_BACKEND` call it.
 pub static KIND: Kind = Kind::new("smol");

@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use anyrt_core::context::{self, Kind};
 use anyrt_core::error::NoRuntime;
-use anyrt_core::time::clock;
 use anyrt_core::{BuildError, Timer};
 
 #[cfg(not(all(
@@ -87,7 +86,7 @@ pub(crate) use absent as glommio;
 /// Handles of the tasks of all backends but Tokio, and sets of them.
 #[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
 pub(crate) mod core_task {
-    pub(crate) use anyrt_core::executor::{
+    pub(crate) use anyrt_kit::executor::{
         TaskAbortHandle as AbortHandle, TaskHandle as JoinHandle,
     };
 
@@ -107,10 +106,10 @@ pub(crate) mod core_task {
 }
 
 #[cfg(not(any(feature = "smol", feature = "async-std", feature = "glommio")))]
-pub(crate) use absent::channel as queue;
-/// The channels of all backends but Tokio.
+pub(crate) use absent::{channel as queue, clock};
+// Of the kit directly: the channels and the clock of all backends but Tokio, which are the same type for each.
 #[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
-pub(crate) use anyrt_core::channel::queue;
+pub(crate) use anyrt_kit::{queue, time::clock};
 
 /// Sets of local tasks, which need no runtime: Tokio's own if it is there, for every backend then.
 #[cfg(feature = "tokio")]
@@ -128,7 +127,7 @@ pub(crate) mod local_set {
     any(feature = "smol", feature = "async-std", feature = "glommio")
 ))]
 pub(crate) mod local_set {
-    pub(crate) use anyrt_core::executor::local_set::{
+    pub(crate) use anyrt_kit::executor::local_set::{
         LocalEnterGuard, LocalSet, is_entered, is_polling, spawn_local,
     };
 

@@ -1,4 +1,4 @@
-//! The channels of [`Handle`]: Tokio's on Tokio, else the core's. (Applications use [`sync`](crate::sync).)
+//! The channels of [`Handle`]: Tokio's on Tokio, else the kit's. (Applications use [`sync`](crate::sync).)
 
 use std::fmt;
 use std::task::{Context, Poll};

@@ -18,7 +18,7 @@
 //! A worker that leaves for good wakes a follower.
 //!
 //! # Why no event is lost
-//! See [`anyrt_core::readiness::Source`]. A wake-up of a thread that leads writes to the doorbell, which is never read,
+//! See [`anyrt_kit::readiness::Source`]. A wake-up of a thread that leads writes to the doorbell, which is never read,
 //! since every write is a new edge; so does a timer that is earlier than the alarm that the leader has set.
 
 use std::fmt;
@@ -30,8 +30,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Wea
 use std::task::{Context, Wake, Waker};
 use std::time::Instant;
 
-use anyrt_core::readiness::{Interest, Ready, Source, Sources};
-use anyrt_core::time::timers::Timers;
+use anyrt_core::readiness::{Interest, Ready};
+use anyrt_kit::readiness::{Source, Sources};
+use anyrt_kit::time::timers::Timers;
 use async_io::Async;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::time::{

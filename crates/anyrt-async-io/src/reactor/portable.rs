@@ -9,9 +9,9 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
 use anyrt_core::coop;
-use anyrt_core::executor::{Role, Turns};
-use anyrt_core::readiness::{Source, Sources};
 use anyrt_core::time::saturating_add;
+use anyrt_kit::executor::{Role, Turns};
+use anyrt_kit::readiness::{Source, Sources};
 use async_io::Timer;
 use atomic_waker::AtomicWaker;
 

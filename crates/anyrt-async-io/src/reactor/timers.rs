@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
 
-use anyrt_core::time::timers::{self, Keeper, Timers};
+use anyrt_kit::time::timers::{self, Keeper, Timers};
 use atomic_waker::AtomicWaker;
 
 use super::Reactor;

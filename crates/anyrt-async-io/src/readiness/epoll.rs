@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use anyrt_core::readiness::{Interest, Ready, Source};
+use anyrt_core::readiness::{Interest, Ready};
+use anyrt_kit::readiness::Source;
 
 use crate::reactor::Reactor;
 

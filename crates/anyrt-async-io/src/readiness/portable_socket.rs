@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use anyrt_core::coop;
-use anyrt_core::readiness::{self, Direction, Interest, Ready, Source, gone, observe};
+use anyrt_core::readiness::{self, Direction, Interest, Ready};
+use anyrt_kit::readiness::{Source, gone, observe};
 use async_io::Async;
 use futures_lite::future;
 use once_cell::race::OnceBox;

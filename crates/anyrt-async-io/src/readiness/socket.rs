@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use anyrt_core::readiness::{self, Direction, Event, Interest, Ready, observe};
+use anyrt_core::readiness::{self, Direction, Interest, Ready};
+use anyrt_kit::readiness::{Event, observe};
 
 use super::watch::Watch;
 use crate::reactor::Reactor;

@@ -1,4 +1,4 @@
-//! A runtime of the core's own parts: one thread, the run queue, a blocking pool, a virtual clock, busy sockets.
+//! A runtime of the kit's parts: one thread, the run queue, a blocking pool, a virtual clock, busy sockets.
 
 use std::fmt;
 use std::future::Future;
@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyrt_core::channel::queue;
-use anyrt_core::executor::{BlockingPool, RunQueue, TaskHandle, local};
 use anyrt_core::runtime::Config;
 use anyrt_core::{Blocking, Channel, LocalSpawner, Net, Spawner, Timer};
+use anyrt_kit::executor::{BlockingPool, RunQueue, TaskHandle, local};
+use anyrt_kit::queue;
 
 use super::{BusyListener, BusyStream, BusyUdp, Clock, VirtualSleep};
 

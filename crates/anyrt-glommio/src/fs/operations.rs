@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyrt_core::time::clock::{Clock, Inhibition};
+use anyrt_kit::time::clock::{Clock, Inhibition};
 
 use crate::shard::Shard;
 

@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use anyrt_core::blocking::failed;
-use anyrt_core::fs::{Buf, Reply, Request, perform, pool, seek};
+use anyrt_kit::fs::{Buf, Reply, Request, perform, pool, seek};
 use futures_channel::{mpsc, oneshot};
 use futures_lite::StreamExt;
 use glommio::GlommioError;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use anyrt_core::readiness::{self, Direction, Interest, Ready, Seen, observe};
+use anyrt_core::readiness::{self, Direction, Interest, Ready};
+use anyrt_kit::readiness::{Seen, observe};
 
 use super::Source;
 use crate::runtime::GlommioRuntime;

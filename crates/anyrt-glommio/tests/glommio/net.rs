@@ -8,13 +8,14 @@ use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::time::Duration;
 
-use anyrt_core::channel::{Receiver as _, Sender as _, queue};
+use anyrt_core::channel::{Receiver as _, Sender as _};
 use anyrt_core::readiness::{AsyncFd as _, Interest, Ready, ReadyEvent};
 use anyrt_core::runtime::Owner;
 use anyrt_core::{Net, Spawner, TcpListener as _, TcpStream as _, Timer, UdpSocket as _};
 use anyrt_glommio::GlommioRuntime;
 use anyrt_glommio::net::{TcpListener, TcpStream};
 use anyrt_glommio::reactor::AsyncFd;
+use anyrt_kit::queue;
 use futures_util::future::{Either, select};
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWriteExt, FutureExt};
 

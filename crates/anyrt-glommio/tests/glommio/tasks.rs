@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use anyrt_core::channel::{Receiver as _, Sender as _, queue};
+use anyrt_core::channel::{Receiver as _, Sender as _};
 use anyrt_core::runtime::Owner;
 use anyrt_core::task::yield_now;
 use anyrt_core::{
@@ -16,6 +16,7 @@ use anyrt_core::{
 };
 use anyrt_glommio::GlommioRuntime;
 use anyrt_glommio::runtime::Builder;
+use anyrt_kit::queue;
 use futures_util::AsyncReadExt;
 
 use crate::start;

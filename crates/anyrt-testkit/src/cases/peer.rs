@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyrt_core::channel::{Receiver as _, queue};
+use anyrt_core::channel::Receiver as _;
 use anyrt_core::net::{Net, TcpListener};
 use anyrt_core::runtime::Runtime;
+use anyrt_kit::queue;
 use futures_util::future::poll_immediate;
 use socket2::{Domain, SockRef, Socket, Type};
 

@@ -38,6 +38,7 @@ pub(super) fn never() -> ! {
 
 pub(crate) mod blocking;
 pub(crate) mod channel;
+pub(crate) mod clock;
 #[cfg(feature = "fs")]
 pub(crate) mod fs;
 pub(crate) mod join_set;

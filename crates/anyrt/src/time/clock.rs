@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use anyrt_core::time::clock::{Clock, ClockError};
+use anyrt_core::error::ClockError;
 
 use super::Duration;
+use crate::backend::clock::Clock;
 use crate::backend::{Backend, async_std, entered, glommio, no_runtime, smol, tokio};
 
 /// Stops the clock of the current runtime.

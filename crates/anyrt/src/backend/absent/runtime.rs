@@ -9,9 +9,9 @@ use std::time::Duration;
 use anyrt_core::BuildError;
 use anyrt_core::context::Kind;
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
-use anyrt_core::time::clock::Clock;
 
 use super::{Infallible, never};
+use crate::backend::clock::Clock;
 
 absent!(Handle Runtime);
 

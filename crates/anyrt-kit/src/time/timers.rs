@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use crate::coop;
+use anyrt_core::coop;
 
 /// Timers by deadline, each with the waker of who waits for it.
 ///
@@ -237,7 +237,7 @@ impl<K: Keeper> Future for Sleep<K> {
     }
 }
 
-impl<K: Keeper> super::Sleep for Sleep<K> {
+impl<K: Keeper> anyrt_core::time::Sleep for Sleep<K> {
     fn deadline(&self) -> Instant {
         self.deadline
     }

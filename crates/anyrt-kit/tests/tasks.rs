@@ -1,5 +1,6 @@
 //! Tasks over a queue that is driven by hand, one poll at a time.
 
+#[path = "../../anyrt-core/tests/common/mod.rs"]
 mod common;
 
 use std::collections::HashSet;
@@ -11,9 +12,9 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use anyrt_core::executor::{Runnable, TaskHandle, Tasks};
 use anyrt_core::task::yield_now;
 use anyrt_core::{AbortHandle, JoinError, JoinHandle};
+use anyrt_kit::executor::{Runnable, TaskHandle, Tasks};
 use common::{CountDrops, PanicOnDrop, message};
 use concurrent_queue::ConcurrentQueue;
 use futures_util::FutureExt;
@@ -222,7 +223,7 @@ fn a_task_can_abort_itself() {
     let slot = Arc::new(Mutex::new(None));
     let own = Arc::clone(&slot);
     let handle = tasks.spawn(async move {
-        let abort: anyrt_core::executor::TaskAbortHandle = own.lock().unwrap().take().unwrap();
+        let abort: anyrt_kit::executor::TaskAbortHandle = own.lock().unwrap().take().unwrap();
         abort.abort();
         yield_now().await;
         panic!("it goes no further");

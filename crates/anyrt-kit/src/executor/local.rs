@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
 
+use anyrt_core::coop;
 use atomic_waker::AtomicWaker;
 use concurrent_queue::ConcurrentQueue;
 use pin_project_lite::pin_project;
 
 use super::{Runnable, TaskHandle, Tasks};
-use crate::coop;
 
 /// Local tasks polled in a row before the thread's own future and its reactor have their turn.
 const TURN: usize = 64;

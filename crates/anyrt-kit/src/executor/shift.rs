@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::runtime::{ThreadHooks, WorkerStats};
+use anyrt_core::runtime::{ThreadHooks, WorkerStats};
 
 /// What one worker has done so far. Only the worker writes, anybody reads.
 #[derive(Debug, Default)]

@@ -12,17 +12,17 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, LocalKey};
 use std::time::{Duration, Instant};
 
+use anyrt_core::blocking::CANNOT_BLOCK_IN_PLACE;
+use anyrt_core::boxed_if_large;
+use anyrt_core::context::{self, Entered, Kind, Slot, SlotGuard};
+use anyrt_core::coop;
+use anyrt_core::error::BuildError;
+use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, WorkerStats};
+use anyrt_core::waiters::Waiters;
 use futures_lite::future;
 
 use super::{BlockingPool, RunQueue, TaskHandle, Turns, local, local_set};
-use crate::blocking::CANNOT_BLOCK_IN_PLACE;
-use crate::boxed_if_large;
-use crate::context::{self, Entered, Kind, Slot, SlotGuard};
-use crate::coop;
-use crate::error::BuildError;
-use crate::runtime::{BlockingStats, Config, Flavor, Id, Metrics, WorkerStats};
 use crate::time::clock::Clock;
-use crate::waiters::Waiters;
 
 /// What differs between two runtimes that share an [`Engine`].
 pub trait Host: Sized + Send + Sync + 'static {
@@ -102,7 +102,7 @@ impl<H: Host> Engine<H> {
     /// bound to its core.
     pub fn start(config: &Config) -> Result<Owned<H>, BuildError> {
         config.validate()?;
-        let clock = match config.clock() {
+        let clock = match Clock::of(config) {
             Some(_) if !H::PAUSABLE && config.start_paused => {
                 return Err(BuildError::Unsupported {
                     backend: H::KIND.name(),
@@ -388,7 +388,7 @@ impl Drop for Substitute {
     }
 }
 
-/// Owns an engine and its threads; the body of a backend's [`Owner`](crate::runtime::Owner).
+/// Owns an engine and its threads; the body of a backend's [`Owner`](anyrt_core::runtime::Owner).
 pub struct Owned<H: Host> {
     engine: Arc<Engine<H>>,
     threads: Vec<JoinHandle<()>>,

@@ -1,5 +1,6 @@
 //! The run queue with real threads: they share the work, find it and are woken for it.
 
+#[path = "../../anyrt-core/tests/common/mod.rs"]
 mod common;
 
 use std::cell::{Cell, RefCell};
@@ -10,12 +11,12 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 
-use anyrt_core::channel::queue::{bounded, unbounded};
 use anyrt_core::channel::{Receiver, Sender, UnboundedSender};
-use anyrt_core::executor::{Run, RunQueue, TaskAbortHandle, Turns, local};
 use anyrt_core::runtime::Config;
 use anyrt_core::task::yield_now;
 use anyrt_core::{AbortHandle, CancellationToken, JoinHandle};
+use anyrt_kit::executor::{Run, RunQueue, TaskAbortHandle, Turns, local};
+use anyrt_kit::queue::{bounded, unbounded};
 use common::{CountDrops, block_on, within_a_minute};
 
 /// Threads that work on a queue until they are told to stop.

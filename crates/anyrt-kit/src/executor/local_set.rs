@@ -8,11 +8,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use anyrt_core::runtime::Id;
 use pin_project_lite::pin_project;
 
 use super::TaskHandle;
 use super::local::{self, Inside, Local};
-use crate::runtime::Id;
 
 thread_local! {
     /// Whether this thread is inside a set, and whether it is polling one.

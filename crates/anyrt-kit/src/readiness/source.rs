@@ -13,11 +13,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use anyrt_core::coop;
+use anyrt_core::error::RuntimeEnded;
+use anyrt_core::readiness::{Direction, Interest, Ready, ReadyEvent};
 use atomic_waker::AtomicWaker;
-
-use super::{Direction, Interest, Ready, ReadyEvent};
-use crate::coop;
-use crate::error::RuntimeEnded;
 
 /// The poller has ended: nobody will ever report readiness again.
 const GONE: u32 = 1 << 8;
@@ -413,7 +412,7 @@ fn would_block<R>(result: &io::Result<R>) -> bool {
 
 /// For runtime authors: the error of a descriptor whose poller has ended.
 pub fn gone() -> io::Error {
-    io::Error::other(RuntimeEnded {})
+    io::Error::other(RuntimeEnded::new())
 }
 
 /// The future of [`Source::run`].

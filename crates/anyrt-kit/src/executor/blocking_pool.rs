@@ -8,9 +8,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
+use anyrt_core::coop;
+use anyrt_core::runtime::{BlockingStats, Config, MAX_BLOCKING_THREADS, THREAD_KEEP_ALIVE};
+
 use super::{Runnable, TaskHandle, Tasks};
-use crate::coop;
-use crate::runtime::{BlockingStats, Config, MAX_BLOCKING_THREADS, THREAD_KEEP_ALIVE};
 use crate::time::clock::{Clock, Inhibition};
 
 /// A pool of threads that come when there are jobs, go when there are none, and number no more than allowed.

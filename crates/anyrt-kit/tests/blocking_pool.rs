@@ -1,5 +1,6 @@
 //! The blocking pool: threads come, are reused, and go; no job is lost to another one.
 
+#[path = "../../anyrt-core/tests/common/mod.rs"]
 mod common;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyrt_core::JoinHandle;
-use anyrt_core::executor::BlockingPool;
 use anyrt_core::runtime::{Builder, Config};
+use anyrt_kit::executor::BlockingPool;
 use common::{CountDrops, block_on, message, within_a_minute};
 
 const LONG: Duration = Duration::from_secs(3600);

@@ -128,7 +128,7 @@ impl AsRef<Self> for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::readiness::Ready;
+    use anyrt_core::readiness::Ready;
 
     fn source() -> Arc<Source> {
         Arc::new(Source::new(Ready::EMPTY))

@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use anyrt_core::blocking::failed;
+
 use super::{Buf, Reply, Request, perform};
-use crate::blocking::failed;
 use crate::executor::{BlockingPool, TaskHandle};
 
 /// A job of the pool; if the pool drops it, an error.

@@ -16,10 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use anyrt_core::error::ClockError;
+use anyrt_core::runtime::{Config, Flavor};
+use anyrt_core::time::{next_millisecond, saturating_add};
 use atomic_waker::AtomicWaker;
 
 use super::timers::{Keeper, Sleep, Timers};
-use super::{next_millisecond, saturating_add};
 
 /// Set by the first pause, so that reading the time costs nothing more where nobody ever pauses it.
 static ANY_PAUSED: AtomicBool = AtomicBool::new(false);
@@ -32,17 +34,6 @@ pub fn was_any_paused() -> bool {
 
 fn note_paused() {
     ANY_PAUSED.store(true, Ordering::Release);
-}
-
-/// Why the clock cannot do what it was told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ClockError {
-    /// It stands still already.
-    #[error("time is already frozen")]
-    Paused,
-    /// It is running.
-    #[error("time is not frozen")]
-    Running,
 }
 
 /// The clock of one runtime: the system's until it is paused, and then one that moves when it is told to.
@@ -105,6 +96,12 @@ impl Clock {
             timers: Arc::default(),
             runs: AtomicU64::new(0),
         })
+    }
+
+    /// The clock of a runtime with these options, if it may be paused.
+    pub fn of(config: &Config) -> Option<Arc<Self>> {
+        let pausable = config.pausable || config.start_paused;
+        (pausable && config.flavor == Flavor::CurrentThread).then(|| Self::new(config.start_paused))
     }
 
     /// The time.

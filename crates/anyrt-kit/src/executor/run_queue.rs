@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::task::{Context, Poll, Waker};
 
+use anyrt_core::runtime::{Config, ThreadHooks};
 use concurrent_queue::{ConcurrentQueue, PushError};
 use pin_project_lite::pin_project;
 
 use super::{Runnable, Shift, TaskHandle, Tasks, WorkerMetrics};
-use crate::runtime::{Config, ThreadHooks};
 
 /// Room in a worker's own queue; what does not fit goes to the shared one.
 const LOCAL_CAPACITY: usize = 512;

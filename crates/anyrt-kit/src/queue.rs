@@ -1,13 +1,12 @@
-//! For runtime authors: channels over `async-channel`, with the semantics of [`Channel`](super::Channel).
+//! For runtime authors: channels over `async-channel`, with the semantics of [`Channel`](anyrt_core::Channel).
 
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use anyrt_core::coop;
+use anyrt_core::error::{SendError, TryRecvError, TrySendError};
 use futures_core::Stream;
-
-use crate::coop;
-use crate::error::{SendError, TryRecvError, TrySendError};
 
 /// A channel that holds up to `capacity` values.
 ///
@@ -49,7 +48,7 @@ impl<T> Receiver<T> {
     }
 }
 
-impl<T: Send + 'static> super::Sender<T> for Sender<T> {
+impl<T: Send + 'static> anyrt_core::channel::Sender<T> for Sender<T> {
     async fn send(&self, value: T) -> Result<(), SendError<T>> {
         coop::cooperative(self.sender.send(value))
             .await
@@ -68,7 +67,7 @@ impl<T: Send + 'static> super::Sender<T> for Sender<T> {
     }
 }
 
-impl<T: Send + 'static> super::UnboundedSender<T> for UnboundedSender<T> {
+impl<T: Send + 'static> anyrt_core::channel::UnboundedSender<T> for UnboundedSender<T> {
     fn send(&self, value: T) -> Result<(), SendError<T>> {
         self.sender
             .try_send(value)
@@ -80,7 +79,7 @@ impl<T: Send + 'static> super::UnboundedSender<T> for UnboundedSender<T> {
     }
 }
 
-impl<T: Send + 'static> super::Receiver<T> for Receiver<T> {
+impl<T: Send + 'static> anyrt_core::channel::Receiver<T> for Receiver<T> {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         coop::charged(cx, |cx| self.receiver.as_mut().poll_next(cx))
     }

@@ -1,5 +1,6 @@
 //! The clock that can stand still: what moves it on, and what does not.
 
+#[path = "../../anyrt-core/tests/common/mod.rs"]
 mod common;
 
 use std::cell::RefCell;
@@ -9,8 +10,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use anyrt_core::error::ClockError;
 use anyrt_core::time::Sleep as _;
-use anyrt_core::time::clock::{Clock, ClockError, Driver, Lull, Wait};
+use anyrt_kit::time::clock::{Clock, Driver, Lull, Wait};
 use common::CountWakes;
 use futures_util::FutureExt;
 

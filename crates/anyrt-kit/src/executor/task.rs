@@ -19,20 +19,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 
+use anyrt_core::boxed_if_large;
+use anyrt_core::coop;
+use anyrt_core::error::JoinError;
+use anyrt_core::task::{AbortHandle, Id, JoinHandle, enter_task};
+use anyrt_core::waiters::Waiters;
 use pin_project_lite::pin_project;
 use slab::Slab;
-
-use crate::boxed_if_large;
-use crate::coop;
-use crate::error::JoinError;
-use crate::task::{AbortHandle, Id, JoinHandle, enter_task};
-use crate::waiters::Waiters;
 
 /// The live tasks of a runtime.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex, mpsc};
-/// use anyrt_core::executor::Tasks;
+/// use anyrt_kit::executor::Tasks;
 ///
 /// // The simplest run queue there is.
 /// let (queue, runnables) = mpsc::channel();
