@@ -1,12 +1,12 @@
-//! The arrows of the house run one way: facade → backends → core.
+//! The arrows of the house run one way: facade → backends → kit → core.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// The direct dependencies of each package of the workspace, but for those of tests.
-fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+/// What cargo knows of the workspace.
+fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args([
             "metadata",
@@ -23,7 +23,12 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
+    serde_json::from_slice(&output.stdout).expect("cargo prints JSON")
+}
+
+/// The direct dependencies of each package of the workspace, but for those of tests.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = metadata();
     let text = |value: &Value| value.as_str().expect("a string").to_owned();
     let packages = metadata["packages"].as_array().expect("a list");
     packages
@@ -47,21 +52,38 @@ const BACKENDS: [&str; 4] = [
 ];
 
 #[test]
-fn the_core_knows_no_runtime() {
+fn the_core_and_the_kit_know_no_runtime() {
     let all = dependencies();
-    for name in &all["anyrt-core"] {
-        assert!(!name.starts_with("anyrt"), "anyrt-core depends on {name}");
-        for runtime in [
-            "tokio",
-            "smol",
-            "async-std",
-            "async-io",
-            "async-executor",
-            "glommio-ng",
-        ] {
-            assert_ne!(name, runtime, "anyrt-core depends on a runtime");
+    for (package, may) in [("anyrt-core", ""), ("anyrt-kit", "anyrt-core")] {
+        for name in &all[package] {
+            assert!(
+                !name.starts_with("anyrt") || name == may,
+                "{package} depends on {name}"
+            );
+            for runtime in [
+                "tokio",
+                "smol",
+                "async-std",
+                "async-io",
+                "async-executor",
+                "glommio-ng",
+            ] {
+                assert_ne!(name, runtime, "{package} depends on a runtime");
+            }
         }
     }
+}
+
+#[test]
+fn the_core_has_no_features() {
+    let metadata = metadata();
+    let features = &metadata["packages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|package| package["name"] == "anyrt-core")
+        .expect("a package")["features"];
+    assert_eq!(features.as_object().map(serde_json::Map::len), Some(0));
 }
 
 #[test]
@@ -71,7 +93,7 @@ fn backends_do_not_know_each_other_nor_the_facade() {
         for name in &all[backend] {
             let ours = name.starts_with("anyrt");
             assert!(
-                !ours || name == "anyrt-core" || name == "anyrt-async-io",
+                !ours || ["anyrt-core", "anyrt-kit", "anyrt-async-io"].contains(&name.as_str()),
                 "{backend} depends on {name}"
             );
         }
