@@ -90,6 +90,14 @@ fn prose(text: &str) -> String {
     text.split("```").step_by(2).collect()
 }
 
+/// The text, with the pages that it includes as a whole.
+fn with_pages(text: &str, folder: &Path) -> String {
+    between(text, "{{#include ", "}}")
+        .filter_map(|include| include.strip_suffix(":5:"))
+        .map(|file| read(&folder.join(file)))
+        .fold(text.to_owned(), |text, page| text + "\n" + &page)
+}
+
 /// The name by which mdBook links to a heading.
 fn fragment(heading: &str) -> String {
     heading
@@ -163,7 +171,7 @@ fn every_relative_link_leads_somewhere() {
                 }
                 let (file, heading) = link.split_once('#').unwrap_or((link, ""));
                 let file = if file.is_empty() { page.as_str() } else { file };
-                let target = read(&docs(language).join(file));
+                let target = with_pages(&read(&docs(language).join(file)), &docs(language));
                 let known = heading.is_empty()
                     || prose(&target)
                         .lines()

@@ -15,6 +15,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How long clients are given to end.
 const GRACE: Duration = Duration::from_secs(5);
 
+// ANCHOR: server
 pub struct Server<R: Runtime> {
     rt: R,
     listener: R::TcpListener,
@@ -49,6 +50,7 @@ impl<R: Runtime> Server<R> {
         }
     }
 }
+// ANCHOR_END: server
 
 pub struct Serving<R: Runtime> {
     rt: R,

@@ -30,6 +30,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+// ANCHOR: check
 async fn check<R: Runtime>(rt: R) -> Result<()> {
     let server = line_server::Server::bind(rt.clone(), "127.0.0.1:0").await?;
     let address = server.local_addr()?;
@@ -44,3 +45,4 @@ async fn check<R: Runtime>(rt: R) -> Result<()> {
     serving.stop().await?;
     Ok(())
 }
+// ANCHOR_END: check
