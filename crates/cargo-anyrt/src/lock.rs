@@ -6,7 +6,7 @@ use semver::Version;
 use toml_edit::{DocumentMut, Item, Table};
 
 use crate::Result;
-use crate::edit::PATCHED_VERSION;
+use crate::edit::{PATCHED_VERSION, Plan, Source};
 use crate::workspace::{self, Workspace};
 
 /// A package in a lock file.
@@ -16,6 +16,13 @@ struct Locked {
     version: Version,
     registry: bool,
     dependencies: Vec<String>,
+}
+
+impl Locked {
+    /// The package as cargo's commands name it.
+    fn spec(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
 }
 
 fn packages(lock: &DocumentMut) -> Vec<Locked> {
@@ -58,37 +65,83 @@ pub(crate) fn stale(path: &Path) -> Result<Vec<String>> {
                 _ => false,
             }
     });
-    Ok(stale
-        .map(|package| format!("{}@{}", package.name, package.version))
-        .collect())
+    Ok(stale.map(|package| package.spec()).collect())
+}
+
+/// The locked packages that are older than those that anyrt was tested with, of which it may need newer ones.
+fn older(path: &Path, tree: &Path) -> Result<Vec<String>> {
+    let ours = tree.join("Cargo.lock");
+    if !ours.exists() {
+        workspace::output(workspace::cargo(tree).arg("generate-lockfile"))?;
+    }
+    let (Some(lock), Some(ours)) = (read(path)?, read(&ours)?) else {
+        return Ok(Vec::new());
+    };
+    let ours = packages(&ours);
+    let series = |version: &Version| match version.major {
+        0 => (0, version.minor),
+        major => (major, 0),
+    };
+    let older = packages(&lock).into_iter().filter(|package| {
+        let mut same = ours.iter().filter(|ours| {
+            ours.name == package.name && series(&ours.version) == series(&package.version)
+        });
+        package.registry && same.any(|ours| ours.version > package.version)
+    });
+    Ok(older.map(|package| package.spec()).collect())
 }
 
 /// Brings the lock file in line with the manifests.
 ///
 /// # Errors
 /// What cargo said, and the remedy.
-pub(crate) fn update(workspace: &Workspace, patch: bool) -> Result<()> {
-    let stale = stale(&workspace.lock())?;
-    let mut cargo = workspace::cargo(&workspace.root);
-    if stale.is_empty() {
-        cargo.args(["update", "--workspace"]);
-    } else {
-        cargo.arg("update");
-        for package in &stale {
-            cargo.args(["--package", package]);
+pub(crate) fn update(workspace: &Workspace, plan: &Plan) -> Result<()> {
+    let mut specs = stale(&workspace.lock())?;
+    let mut said = run(workspace, &specs);
+    if said.is_err()
+        && workspace.lock().exists()
+        && let Source::Path(tree) = &plan.source
+    {
+        // anyrt needs newer versions of what is locked.
+        let older = older(&workspace.lock(), tree).unwrap_or_default();
+        let more: Vec<_> = older
+            .into_iter()
+            .filter(|spec| !specs.contains(spec))
+            .collect();
+        if !more.is_empty() {
+            specs.extend(more.iter().cloned());
+            said = run(workspace, &specs);
+            if said.is_ok() {
+                println!(
+                    "  ! Cargo.lock held older versions than anyrt needs, so these were updated: {}",
+                    more.join(", ")
+                );
+            }
         }
     }
-    let failed = |said: String| {
+    said.map_err(|said| {
         let remedy = remedy(&said);
         format!("cargo could not update the lock file:\n\n{said}\n\n{remedy}")
-    };
-    workspace::output(&mut cargo).map_err(failed)?;
-    if patch {
+    })?;
+    if plan.patch {
         for complaint in complaints(&workspace.lock())? {
             println!("  ! {complaint}");
         }
     }
     Ok(())
+}
+
+/// Has cargo choose these packages again, and lock what is new.
+fn run(workspace: &Workspace, specs: &[String]) -> Result<()> {
+    let mut cargo = workspace::cargo(&workspace.root);
+    cargo.arg("update");
+    if specs.is_empty() {
+        cargo.arg("--workspace");
+    }
+    for spec in specs {
+        cargo.args(["--package", spec]);
+    }
+    workspace::output(&mut cargo).map(drop)
 }
 
 /// What to do about an error of cargo's.

@@ -53,7 +53,7 @@ pub(crate) fn port(workspace: &Workspace, options: &PortOptions) -> Result<bool>
     }
     let mut journal = Journal::read(&workspace.root)?.unwrap_or_default();
     let lock_before = fs::read_to_string(workspace.lock()).ok();
-    let written = write(workspace, &edited, &mut journal, plan.patch);
+    let written = write(workspace, &edited, &mut journal, &plan);
     if let Err(error) = written {
         // All or nothing.
         for (path, before, _, _) in &edited {
@@ -145,7 +145,7 @@ fn write(
     workspace: &Workspace,
     edited: &[Edited],
     journal: &mut Journal,
-    patch: bool,
+    plan: &Plan,
 ) -> Result<()> {
     for (path, before, text, _) in edited {
         if let Some(text) = text {
@@ -154,7 +154,7 @@ fn write(
             journal.record(relative, Some(before), text)?;
         }
     }
-    lock::update(workspace, patch)
+    lock::update(workspace, plan)
 }
 
 /// Where anyrt comes from, checked.
@@ -165,8 +165,7 @@ fn source(options: &PortOptions) -> Result<Source> {
     if from.contains("://") || from.starts_with("git@") {
         return Ok(Source::Git(from.clone()));
     }
-    let path = std::path::absolute(from).map_err(|error| format!("{from}: {error}"))?;
-    let path = path.components().collect::<PathBuf>();
+    let path = fs::canonicalize(from).unwrap_or_else(|_| PathBuf::from(from));
     if !path.join("crates/anyrt/Cargo.toml").exists() {
         return Err(format!(
             "{}: no crates/anyrt in it; name a checkout of anyrt, or with --patch a tree that `scripts/patched-tree` wrote",

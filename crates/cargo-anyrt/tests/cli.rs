@@ -50,6 +50,14 @@ impl Fixture {
         // What `scripts/patched-tree` writes, as far as cargo looks at it for a lock file.
         fixture.put("tree/.anyrt-patched-tree", "");
         fixture.put(
+            "tree/Cargo.toml",
+            "[workspace]\nresolver = \"2\"\nmembers = [\"crates/*\"]\n",
+        );
+        fixture.put(
+            "tree/.cargo/config.toml",
+            &fixture.read("app/.cargo/config.toml"),
+        );
+        fixture.put(
             "tree/crates/anyrt/Cargo.toml",
             &package("anyrt", "0.1.0", ""),
         );
@@ -335,6 +343,40 @@ fn a_patch_that_lacks_a_feature_does_not_apply_and_nothing_is_changed() {
         .says(&["The patch did not apply", "cargo anyrt check"]);
     assert_eq!(fixture.read("app/Cargo.toml"), APP);
     assert_eq!(fixture.read("app/Cargo.lock"), lock);
+}
+
+/// Cargo keeps what is locked, and then leaves the patch out rather than update a dependency of it.
+#[test]
+fn a_lock_file_that_is_too_old_for_anyrt_is_updated_as_far_as_it_must() {
+    let fixture = Fixture::new();
+    fixture.publish("bytes", "1.4.0", "");
+    fixture.publish("other", "1.0.0", "");
+    let manifest = APP.replace(
+        "framework = \"0.3\"",
+        "framework = \"0.3\"\nbytes = \"1\"\nother = \"1\"",
+    );
+    fixture.put("app/Cargo.toml", &manifest);
+    fixture.lock();
+    fixture.publish("bytes", "1.10.0", "");
+    fixture.publish("other", "1.1.0", "");
+    let tokio = fixture.read("tree/crates/tokio/Cargo.toml");
+    fixture.put(
+        "tree/crates/tokio/Cargo.toml",
+        &(tokio + "[dependencies]\nbytes = \"1.10\"\n"),
+    );
+    fixture
+        .anyrt(&format!("{PORT} --yes"))
+        .ends(0)
+        .says(&["these were updated: bytes@1.4.0"]);
+    let lock = fixture.read("app/Cargo.lock");
+    assert!(
+        lock.contains("1.10.0") && lock.contains("1.999.0"),
+        "{lock}"
+    );
+    assert!(
+        !lock.contains("1.1.0"),
+        "more was updated than had to be: {lock}"
+    );
 }
 
 #[test]
