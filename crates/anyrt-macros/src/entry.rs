@@ -59,12 +59,17 @@ pub(crate) fn main(args: Args, function: ItemFn) -> Result<TokenStream> {
     let backend = match &args.backends {
         None => None,
         Some((names, span)) => match names[..] {
-            [name] => Some(quote! {
-                builder.backend(match <#anyrt::runtime::Backend as ::core::str::FromStr>::from_str(#name) {
-                    ::core::result::Result::Ok(backend) => backend,
-                    ::core::result::Result::Err(error) => ::core::panic!("{error}"),
-                });
-            }),
+            [name] => {
+                let enabled = if_enabled(name);
+                let why = format!("the feature `{name}` of anyrt is not enabled");
+                Some(quote_spanned! {*span=>
+                    #anyrt::#enabled! { {} { ::core::compile_error!(#why); } }
+                    builder.backend(match <#anyrt::runtime::Backend as ::core::str::FromStr>::from_str(#name) {
+                        ::core::result::Result::Ok(backend) => backend,
+                        ::core::result::Result::Err(error) => ::core::panic!("{error}"),
+                    });
+                })
+            }
             _ => return Err(Error::new(*span, "a program has one backend")),
         },
     };
@@ -110,6 +115,7 @@ pub(crate) fn main(args: Args, function: ItemFn) -> Result<TokenStream> {
     Ok(quote! {
         #(#attrs)*
         #vis #sig {
+            #anyrt::__need_backend! {}
             let body = async #block;
             #typed
             let runtime = {

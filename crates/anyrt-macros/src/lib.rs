@@ -16,7 +16,7 @@ mod entry;
 /// - `worker_threads = 4`: how many worker threads; one per core unless set
 /// - `start_paused = true`: the clock stands still at first; needs another flavor and the feature `test-util`
 /// - `name = "ingest"`: what `Handle::name` tells
-/// - `backend = "smol"`: the runtime; unless set, `ANYRT_BACKEND` or the first that is enabled
+/// - `backend = "smol"`: the runtime, whatever else is enabled; unless set, the one that `anyrt::runtime` tells
 /// - `crate = "path::to::anyrt"`: only needed where the crate `anyrt` is not a direct dependency
 ///
 /// ```ignore
@@ -26,6 +26,9 @@ mod entry;
 ///     Ok(())
 /// }
 /// ```
+///
+/// # Errors
+/// Fails to compile if no backend is enabled, or not the one that `backend` names.
 ///
 /// # Panics
 /// The program panics when the runtime cannot be built.

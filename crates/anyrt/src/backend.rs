@@ -1,8 +1,33 @@
 //! Which backends there are. Every `cfg` on a backend feature is in this file.
 //!
-//! A backend that is not enabled has stand-ins for its types that have no values (`backend/absent.rs`). So the
-//! rest of the facade is written once for four backends, and in the enums the variants of absent ones take no
-//! room: with one backend there is neither a tag nor a branch.
+//! [`backends!`] is the one list of them. From it come the public [`Backend`], the enums with one variant per
+//! *enabled* backend, the arms of the matches over them, and the macros by which the attribute `test` asks what is
+//! enabled. With one backend an enum has one variant: neither a tag nor a branch. With none it has no value.
+//!
+//! # For backend authors
+//! A backend is a row of [`backends!`] and a module below of the same name, here `m`, that provides what [`provides::Provides`]
+//! names and bounds, and these functions; the compiler holds both (`backend/provides.rs`). A runtime that is built on the task layer of
+//! anyrt gets all of them from [`over_kit!`].
+//!
+//! | item | what it does |
+//! |---|---|
+//! | `m::KIND` | names the runtime in the context of a thread |
+//! | `m::is_in_application()` | whether the application itself started such a runtime and is inside of it |
+//! | `m::TRIES_UNTOLD` | whether a `try_*` operation asks the system although no readiness was reported yet |
+//! | `m::runtime::{block_on, block_on_handle}` | run a future on an owner, or through a handle |
+//! | `m::task::{spawn, spawn_local, spawn_blocking, block_in_place}` | act on the current runtime, which is of this kind |
+//! | `m::task::{spawn_on, spawn_local_on, spawn_blocking_on}` | act on the runtime of a handle |
+//! | `m::task::try_id()` | the id of the task of this kind that polls |
+//! | `m::join_set::{spawn, spawn_on, spawn_local, spawn_blocking, spawn_blocking_on}` | as those of `task`, into a set |
+//! | `m::local_set::{LocalSet, LocalEnterGuard, is_entered, is_polling, spawn_local}` | sets of local tasks; those of the first enabled backend are used |
+//! | `m::time::{sleep, sleep_until, interval_at, now}` | timers of the current runtime, which tick in milliseconds |
+//! | `m::time::{sleep_on, renew, poll_sleep}` | timers with the precision of the runtime of a handle |
+//! | `m::time::{pause, resume, advance}` | the clock of the current runtime (`test-util`) |
+//! | `m::net::connect(address)` | connects on the current runtime |
+//! | `m::net::{poll_read, poll_write, poll_write_vectored}` and `poll_*_shared` | move bytes through `&mut` and through `&` |
+//! | `m::net::{try_read_buf, try_recv_buf, try_recv_buf_from, recv_buf, recv_buf_from}` | receive into a `BufMut` |
+//! | `m::fs::{from_std, opened, as_fd, poll_read, fmt}` | files (`fs`) |
+//! | `m::signal::listen(number)` | listens to a signal (`signal`) |
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,191 +37,21 @@ use anyrt_core::context::{self, Kind};
 use anyrt_core::error::NoRuntime;
 use anyrt_core::{BuildError, Timer};
 
-#[cfg(not(all(
-    feature = "tokio",
-    feature = "smol",
-    feature = "async-std",
-    feature = "glommio"
-)))]
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "what is used of it depends on which backends are absent"
-)]
-pub(crate) mod absent;
-
-#[cfg(feature = "tokio")]
-pub(crate) mod tokio {
-    #[cfg(feature = "fs")]
-    pub(crate) use anyrt_tokio::fs;
-    #[cfg(unix)]
-    pub(crate) use anyrt_tokio::readiness;
-    pub(crate) use anyrt_tokio::runtime::{EnterGuard, Runtime};
-    #[cfg(all(unix, feature = "signal"))]
-    pub(crate) use anyrt_tokio::signal;
-    pub(crate) use anyrt_tokio::{
-        KIND, TokioRuntime as Handle, blocking, channel, join_set, net, task, time,
-    };
-    pub(crate) const ENABLED: bool = true;
-}
-#[cfg(not(feature = "tokio"))]
-pub(crate) use absent as tokio;
-
-#[cfg(feature = "smol")]
-pub(crate) mod smol {
-    #[cfg(feature = "fs")]
-    pub(crate) use anyrt_smol::fs;
-    #[cfg(unix)]
-    pub(crate) use anyrt_smol::readiness;
-    pub(crate) use anyrt_smol::runtime::Runtime;
-    pub(crate) use anyrt_smol::{KIND, SmolRuntime as Handle, net, time};
-    pub(crate) const ENABLED: bool = true;
-    pub(crate) type EnterGuard<'a> = anyrt_core::context::SlotGuard<Handle>;
-}
-#[cfg(not(feature = "smol"))]
-pub(crate) use absent as smol;
-
-#[cfg(feature = "async-std")]
-pub(crate) mod async_std {
-    #[cfg(feature = "fs")]
-    pub(crate) use anyrt_async_std::fs;
-    #[cfg(unix)]
-    pub(crate) use anyrt_async_std::readiness;
-    pub(crate) use anyrt_async_std::runtime::Runtime;
-    pub(crate) use anyrt_async_std::{AsyncStdRuntime as Handle, KIND, net, time};
-    pub(crate) const ENABLED: bool = true;
-    pub(crate) type EnterGuard<'a> = anyrt_core::context::SlotGuard<Handle>;
-}
-#[cfg(not(feature = "async-std"))]
-pub(crate) use absent as async_std;
-
-#[cfg(feature = "glommio")]
-pub(crate) mod glommio {
-    #[cfg(feature = "fs")]
-    pub(crate) use anyrt_glommio::fs;
-    pub(crate) use anyrt_glommio::reactor as readiness;
-    pub(crate) use anyrt_glommio::runtime::Runtime;
-    pub(crate) use anyrt_glommio::{GlommioRuntime as Handle, KIND, net, time};
-    pub(crate) const ENABLED: bool = true;
-    pub(crate) type EnterGuard<'a> = anyrt_core::context::SlotGuard<Handle>;
-}
-#[cfg(not(feature = "glommio"))]
-pub(crate) use absent as glommio;
-
-/// Handles of the tasks of all backends but Tokio, and sets of them.
-#[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
-pub(crate) mod core_task {
-    pub(crate) use anyrt_kit::executor::{
-        TaskAbortHandle as AbortHandle, TaskHandle as JoinHandle,
-    };
-
-    pub(crate) type JoinSet<T> = anyrt_core::JoinSet<T, crate::task::JoinHandle<T>>;
-
-    #[cfg(not(all(feature = "smol", feature = "async-std", feature = "glommio")))]
-    impl<T> From<super::absent::task::JoinHandle<T>> for JoinHandle<T> {
-        fn from(_: super::absent::task::JoinHandle<T>) -> Self {
-            super::absent::never()
-        }
-    }
-}
-#[cfg(not(any(feature = "smol", feature = "async-std", feature = "glommio")))]
-pub(crate) mod core_task {
-    pub(crate) use super::absent::join_set::JoinSet;
-    pub(crate) use super::absent::task::{AbortHandle, JoinHandle};
-}
-
-#[cfg(not(any(feature = "smol", feature = "async-std", feature = "glommio")))]
-pub(crate) use absent::{channel as queue, clock};
-// Of the kit directly: the channels and the clock of all backends but Tokio, which are the same type for each.
-#[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
-pub(crate) use anyrt_kit::{queue, time::clock};
-
-/// Sets of local tasks, which need no runtime: Tokio's own if it is there, for every backend then.
-#[cfg(feature = "tokio")]
-pub(crate) mod local_set {
-    pub(crate) use anyrt_tokio::local_set::{
-        LocalEnterGuard, LocalSet, is_entered, is_polling, spawn_local,
-    };
-
-    pub(crate) fn join<T>(handle: anyrt_tokio::task::JoinHandle<T>) -> crate::task::JoinHandle<T> {
-        crate::task::JoinHandle::tokio(handle)
-    }
-}
-#[cfg(all(
-    not(feature = "tokio"),
-    any(feature = "smol", feature = "async-std", feature = "glommio")
-))]
-pub(crate) mod local_set {
-    pub(crate) use anyrt_kit::executor::local_set::{
-        LocalEnterGuard, LocalSet, is_entered, is_polling, spawn_local,
-    };
-
-    pub(crate) fn join<T>(handle: super::core_task::JoinHandle<T>) -> crate::task::JoinHandle<T> {
-        crate::task::JoinHandle::core(handle)
-    }
-}
-#[cfg(not(any(
-    feature = "tokio",
-    feature = "smol",
-    feature = "async-std",
-    feature = "glommio"
-)))]
-pub(crate) mod local_set {
-    pub(crate) use super::absent::local_set::{
-        LocalEnterGuard, LocalSet, is_entered, is_polling, spawn_local,
-    };
-
-    pub(crate) fn join<T>(handle: super::core_task::JoinHandle<T>) -> crate::task::JoinHandle<T> {
-        crate::task::JoinHandle::core(handle)
-    }
-}
-
-/// A value of one backend.
-#[derive(Debug, Clone)]
-pub(crate) enum Each<T, S, A, G> {
-    Tokio(T),
-    Smol(S),
-    AsyncStd(A),
-    Glommio(G),
-}
-
-/// The match: evaluates the expression with the value of whichever backend it is.
-macro_rules! each {
-    ($value:expr, $backend:pat => $result:expr) => {
-        match $value {
-            $crate::backend::Each::Tokio($backend) => $result,
-            $crate::backend::Each::Smol($backend) => $result,
-            $crate::backend::Each::AsyncStd($backend) => $result,
-            $crate::backend::Each::Glommio($backend) => $result,
+/// The list, by preference: variant, module, feature, the macro that asks for it, and what the documentation says.
+///
+/// Calls `$callback!` with its arguments and the rows.
+macro_rules! backends {
+    ($callback:ident! $args:tt) => {
+        $callback! { $args
+            (Tokio tokio "tokio" __if_tokio "Tokio.")
+            (Smol smol "smol" __if_smol "Smol.")
+            (AsyncStd async_std "async-std" __if_async_std "async-std.")
+            (Glommio glommio "glommio" __if_glommio "Glommio: io_uring, a thread per core.")
         }
     };
 }
 
-/// As [`each!`]; the result is the value of the same backend.
-macro_rules! map_each {
-    ($value:expr, $backend:pat => $result:expr) => {
-        match $value {
-            $crate::backend::Each::Tokio($backend) => $crate::backend::Each::Tokio($result),
-            $crate::backend::Each::Smol($backend) => $crate::backend::Each::Smol($result),
-            $crate::backend::Each::AsyncStd($backend) => $crate::backend::Each::AsyncStd($result),
-            $crate::backend::Each::Glommio($backend) => $crate::backend::Each::Glommio($result),
-        }
-    };
-}
-
-/// As [`each!`], after Tokio was dealt with.
-macro_rules! each_but_tokio {
-    ($value:expr, $backend:pat => $result:expr) => {
-        match $value {
-            $crate::backend::Each::Tokio(_) => unreachable!("Tokio comes first"),
-            $crate::backend::Each::Smol($backend) => $result,
-            $crate::backend::Each::AsyncStd($backend) => $result,
-            $crate::backend::Each::Glommio($backend) => $result,
-        }
-    };
-}
-
-/// A function for the runtimes but Tokio: out of line where Tokio, which comes first, is enabled beside them.
+/// A function of a runtime that is not Tokio: out of line where Tokio, which most programs run on, is enabled beside it.
 #[cfg(feature = "tokio")]
 macro_rules! beside_tokio {
     ($($function:tt)*) => {
@@ -213,68 +68,500 @@ macro_rules! beside_tokio {
     };
 }
 
-pub(crate) use {beside_tokio, each, each_but_tokio, map_each};
+// `__if_…!({ then } { else })` for each backend, and for any; the attributes ask through them, whoever expands them.
+macro_rules! if_macros {
+    (($d:tt) $(($Variant:ident $module:ident $feature:literal $if:ident $doc:literal))*) => {
+        $(
+            if_macro! { ($d) $if (feature = $feature) }
+        )*
+        if_macro! { ($d) __if_any (any($(feature = $feature),*)) }
 
-/// One of the runtimes that anyrt knows; each is a feature of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Backend {
-    /// Tokio.
-    Tokio,
-    /// Smol.
-    Smol,
-    /// async-std.
-    AsyncStd,
-    /// Glommio: io_uring, a thread per core.
-    Glommio,
+        #[cfg(any($(feature = $feature),*))]
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! __need_backend {
+            () => {};
+        }
+        /// Without a backend there is no program:
+        /// ```compile_fail
+        /// #[anyrt::main]
+        /// async fn main() {}
+        /// ```
+        #[cfg(not(any($(feature = $feature),*)))]
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! __need_backend {
+            () => {
+                ::core::compile_error!(concat!(
+                    "no backend is enabled: enable one of the features",
+                    $(" `", $feature, "`",)*
+                    " of anyrt"
+                ));
+            };
+        }
+    };
+}
+macro_rules! if_macro {
+    (($d:tt) $if:ident ($($cfg:tt)*)) => {
+        #[cfg($($cfg)*)]
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $if {
+            ({ $d($d enabled:tt)* } { $d($d absent:tt)* }) => { $d($d enabled)* };
+        }
+        #[cfg(not($($cfg)*))]
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $if {
+            ({ $d($d enabled:tt)* } { $d($d absent:tt)* }) => { $d($d absent)* };
+        }
+    };
+}
+backends!(if_macros! ($));
+
+/// Calls `$callback!` with its arguments and `(Variant module)` of each enabled backend.
+macro_rules! enabled {
+    ($callback:ident! $args:tt) => {
+        backends! { enabled_step! ($callback $args []) }
+    };
+}
+macro_rules! enabled_step {
+    (($callback:ident $args:tt [$($on:tt)*])) => { $callback! { $args $($on)* } };
+    (
+        ($callback:ident $args:tt [$($on:tt)*])
+        ($Variant:ident $module:ident $feature:literal $if:ident $doc:literal) $($rest:tt)*
+    ) => {
+        $if! {
+            { enabled_step! { ($callback $args [$($on)* ($Variant $module)]) $($rest)* } }
+            { enabled_step! { ($callback $args [$($on)*]) $($rest)* } }
+        }
+    };
+}
+
+/// Makes the enums; without a backend they have no values.
+macro_rules! enums {
+    (()) => {
+        /// A value of no backend.
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) enum Each<T> {
+            #[expect(dead_code, reason = "nobody can make one")]
+            // Thread-safe if `T` can be sent, and never pinned, as what it stands in for.
+            None(Never, std::marker::PhantomData<Box<std::sync::Mutex<T>>>),
+        }
+
+        pin_project_lite::pin_project! {
+            #[project = EachPinnedProj]
+            pub(crate) enum EachPinned<T> {
+                None { never: Never, marker: std::marker::PhantomData<T> },
+            }
+        }
+    };
+    (() $(($Variant:ident $module:ident))+) => {
+        /// A value of one of the enabled backends.
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) enum Each<$($Variant),+> {
+            $($Variant($Variant),)+
+        }
+
+        pin_project_lite::pin_project! {
+            /// As [`Each`], of values that stay where they are; the names are what pinning without unsafe asks for.
+            #[project = EachPinnedProj]
+            pub(crate) enum EachPinned<$($Variant),+> {
+                $($Variant { #[pin] value: $Variant },)+
+            }
+        }
+    };
+}
+enabled!(enums!());
+
+/// Nothing is ever one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Never {}
+
+impl Never {
+    #[allow(dead_code, reason = "used where no backend is enabled")]
+    pub(crate) fn reached(&self) -> ! {
+        match *self {}
+    }
+}
+
+/// The type of a value of one of the enabled backends: `one_of!(net::TcpStream)`, or of `EachPinned` after `pinned`.
+/// Before a semicolon comes what a type without values is to be generic over: `one_of!(T; task::JoinHandle<T>)`.
+macro_rules! one_of {
+    (pinned $($path:tt)+) => { enabled! { one_of_type! (EachPinned [$($path)+] [()]) } };
+    ($marker:ty; $($path:tt)+) => { enabled! { one_of_type! (Each [$($path)+] [$marker]) } };
+    ($($path:tt)+) => { enabled! { one_of_type! (Each [$($path)+] [()]) } };
+}
+macro_rules! one_of_type {
+    (($Enum:ident $path:tt [$marker:ty])) => { $crate::backend::$Enum<$marker> };
+    (($Enum:ident $path:tt $marker:tt) $(($Variant:ident $module:ident))+) => {
+        $crate::backend::$Enum<$(item_of! { $module $path }),+>
+    };
+}
+macro_rules! item_of {
+    ($module:ident [$($path:tt)+]) => { $crate::backend::$module::$($path)+ };
+}
+
+/// The match: evaluates the expression with the value of whichever backend it is. With a name before the pattern,
+/// the expression finds the backend's module under that name.
+macro_rules! each {
+    ($value:expr, $pattern:pat => $result:expr) => { each!($value, module, $pattern => $result) };
+    ($value:expr, $module:ident, $pattern:pat => $result:expr) => {
+        enabled! { arms! ([$value] [$module] Each [$pattern] Plain [$result]) }
+    };
+}
+
+/// As [`each!`]; the result is the value of the same backend.
+macro_rules! map_each {
+    ($value:expr, $pattern:pat => $result:expr) => { map_each!($value, module, $pattern => $result) };
+    ($value:expr, $module:ident, $pattern:pat => $result:expr) => {
+        enabled! { arms! ([$value] [$module] Each [$pattern] Each [$result]) }
+    };
+}
+
+/// As [`map_each!`], into an [`EachPinned`].
+macro_rules! pin_each {
+    ($value:expr, $module:ident, $pattern:pat => $result:expr) => {
+        enabled! { arms! ([$value] [$module] Each [$pattern] EachPinned [$result]) }
+    };
+}
+
+/// As [`map_each!`], of an expression that gives a pair, into a pair.
+macro_rules! pair_each {
+    ($value:expr, $pattern:pat => $result:expr) => {
+        enabled! { arms! ([$value] [module] Each [$pattern] Pair [$result]) }
+    };
+}
+
+/// As [`each!`], of an [`EachPinned`] or of its projection, whichever is named.
+macro_rules! each_pinned {
+    ($Enum:ident, $value:expr, $module:ident, $pattern:pat => $result:expr) => {
+        enabled! { arms! ([$value] [$module] $Enum [$pattern] Plain [$result]) }
+    };
+}
+
+/// Matches two values, the second of the enum that is named: an expression where both are of one backend, or else
+/// another one.
+macro_rules! each_pair {
+    (
+        $first:expr, $Enum:ident $second:expr,
+        $module:ident, ($one:pat, $other:pat) => $same:expr, else $differ:expr
+    ) => {
+        enabled! { pair_arms! ([$first] [$second] [$module] $Enum [$one] [$other] Plain [$same] [$differ]) }
+    };
+}
+
+/// Matches two values that are of one backend; the result is of the same one.
+macro_rules! map_pair {
+    ($first:expr, $second:expr, $module:ident, ($one:pat, $other:pat) => $result:expr) => {
+        enabled! {
+            pair_arms! (
+                [$first] [$second] [$module] Each [$one] [$other] Each [$result]
+                [unreachable!("both are of one backend")]
+            )
+        }
+    };
+}
+
+macro_rules! arms {
+    (([$value:expr] $alias:tt $From:ident $pattern:tt $Into:ident $result:tt)) => {
+        match $value { no_value!($From never) => never.reached() }
+    };
+    (
+        ([$value:expr] [$alias:ident] $From:ident [$pattern:pat] $Into:ident [$result:expr])
+        $(($Variant:ident $module:ident))+
+    ) => {
+        match $value {$(
+            arm!($From $Variant [$pattern]) => {
+                #[allow(unused_imports, reason = "not every expression needs it")]
+                use $crate::backend::$module as $alias;
+                made!($Into $Variant [$result])
+            }
+        )+}
+    };
+}
+macro_rules! pair_arms {
+    (([$first:expr] $second:tt $alias:tt $Enum:ident $one:tt $other:tt $Into:ident $same:tt $differ:tt)) => {
+        match $first { no_value!(Each never) => never.reached() }
+    };
+    (
+        (
+            [$first:expr] [$second:expr] [$alias:ident] $Enum:ident [$one:pat] [$other:pat]
+            $Into:ident [$same:expr] [$differ:expr]
+        )
+        $(($Variant:ident $module:ident))+
+    ) => {
+        match ($first, $second) {
+            $((arm!(Each $Variant [$one]), arm!($Enum $Variant [$other])) => {
+                #[allow(unused_imports, reason = "not every expression needs it")]
+                use $crate::backend::$module as $alias;
+                made!($Into $Variant [$same])
+            })+
+            #[allow(unreachable_patterns, reason = "where one backend is enabled")]
+            _ => $differ,
+        }
+    };
+}
+macro_rules! arm {
+    (Each $Variant:ident [$inner:pat]) => {
+        $crate::backend::Each::$Variant($inner)
+    };
+    ($Pinned:ident $Variant:ident [$inner:pat]) => {
+        $crate::backend::$Pinned::$Variant { value: $inner }
+    };
+}
+macro_rules! made {
+    (Plain $Variant:ident [$inner:expr]) => {
+        $inner
+    };
+    (Each $Variant:ident [$inner:expr]) => {
+        $crate::backend::Each::$Variant($inner)
+    };
+    (Pair $Variant:ident [$inner:expr]) => {{
+        let (one, other) = $inner;
+        (
+            $crate::backend::Each::$Variant(one),
+            $crate::backend::Each::$Variant(other),
+        )
+    }};
+    (EachPinned $Variant:ident [$inner:expr]) => {
+        $crate::backend::EachPinned::$Variant { value: $inner }
+    };
+}
+macro_rules! no_value {
+    (Each $never:ident) => {
+        $crate::backend::Each::None($never, _)
+    };
+    ($Pinned:ident $never:ident) => {
+        $crate::backend::$Pinned::None { never: $never, .. }
+    };
+}
+
+/// Evaluates the expression for the kind of the current runtime, whose module it finds under the name; panics where none
+/// is current. The result is an [`Each`].
+macro_rules! on_current {
+    ($alias:ident => $result:expr) => {
+        map_each!($crate::backend::entered($crate::backend::Current::find()), $alias, () => $result)
+    };
+}
+
+/// The first enabled backend for which the expression, which finds its module under the name, is `Some`.
+macro_rules! find_backend {
+    ($alias:ident => $result:expr) => {
+        enabled! { find_steps! ([$alias] [$result]) }
+    };
+}
+macro_rules! find_steps {
+    (([$alias:ident] [$result:expr]) $(($Variant:ident $module:ident))*) => {
+        None$(.or_else(|| {
+            use $crate::backend::$module as $alias;
+            $result
+        }))*
+    };
+}
+
+/// The type of that name of the first enabled backend; for values see [`with_first!`].
+macro_rules! first_type {
+    ($($path:tt)+) => { enabled! { first_path! ([$($path)+]) } };
+}
+macro_rules! first_path {
+    (($path:tt)) => {
+        $crate::backend::Never
+    };
+    (($path:tt) ($Variant:ident $module:ident) $($rest:tt)*) => {
+        item_of! { $module $path }
+    };
+}
+/// Evaluates the expression with a value of the first enabled backend.
+macro_rules! with_first {
+    ($value:expr, $pattern:pat => $result:expr) => {
+        enabled! { with_first_steps! ([$value] [$pattern] [$result]) }
+    };
+}
+macro_rules! with_first_steps {
+    (([$value:expr] $pattern:tt $result:tt)) => {
+        ($value).reached()
+    };
+    (([$value:expr] [$pattern:pat] [$result:expr]) $($on:tt)+) => {{
+        let $pattern = $value;
+        $result
+    }};
+}
+/// Evaluates the expression for the first enabled backend, or else the other one.
+macro_rules! in_first {
+    ($alias:ident => $result:expr, else $none:expr) => {
+        enabled! { in_first_steps! ([$alias] [$result] [$none]) }
+    };
+}
+macro_rules! in_first_steps {
+    (($alias:tt $result:tt [$none:expr])) => {
+        $none
+    };
+    (([$alias:ident] [$result:expr] $none:tt) ($Variant:ident $module:ident) $($rest:tt)*) => {{
+        #[allow(unused_imports, reason = "not every expression needs it")]
+        use $crate::backend::$module as $alias;
+        $result
+    }};
+}
+/// A struct of that name around a value of the first enabled backend.
+macro_rules! of_first {
+    ($Struct:ident, $value:expr) => {
+        enabled! { of_first_variant! ($Struct [$value]) }
+    };
+}
+macro_rules! of_first_variant {
+    (($Struct:ident $value:tt)) => {
+        unreachable!("there is no value of it")
+    };
+    (($Struct:ident [$value:expr]) ($Variant:ident $module:ident) $($rest:tt)*) => {
+        $Struct {
+            inner: $crate::backend::Each::$Variant($value),
+        }
+    };
+}
+#[macro_use]
+mod over_kit;
+mod provides;
+
+#[cfg(feature = "tokio")]
+pub(crate) mod tokio;
+
+#[cfg(feature = "smol")]
+pub(crate) mod smol {
+    over_kit!(anyrt_smol::SmolRuntime, readiness, from_std, never);
+}
+
+#[cfg(feature = "async-std")]
+pub(crate) mod async_std {
+    over_kit!(anyrt_async_std::AsyncStdRuntime, readiness, from_std, never);
+}
+
+#[cfg(feature = "glommio")]
+pub(crate) mod glommio {
+    over_kit!(anyrt_glommio::GlommioRuntime, reactor, opened, when_current);
+}
+
+/// What the backends over the kit share.
+#[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
+pub(crate) mod shared;
+
+/// Makes the public enum of all backends.
+macro_rules! backend_enum {
+    (() $(($Variant:ident $module:ident $feature:literal $if:ident $doc:literal))+) => {
+        /// One of the runtimes that anyrt knows; each is a feature of the same name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Backend {$(
+            #[doc = $doc]
+            $Variant,
+        )+}
+
+        impl Backend {
+            /// The name, as the feature's and in `ANYRT_BACKEND`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$Variant => $feature,)+
+                }
+            }
+        }
+
+        const PINNED_IS_ABSENT: &str = concat!(
+            "`--cfg anyrt_backend` names no enabled backend; enable the feature of that name, one of",
+            $(" `", $feature, "`",)+
+            ", of anyrt"
+        );
+
+        const NONE_ENABLED: &str = concat!(
+            "no backend is enabled; enable one of the features",
+            $(" `", $feature, "`",)+
+            " of anyrt"
+        );
+    };
+}
+backends!(backend_enum!());
+
+/// Makes what is known of those that are enabled.
+macro_rules! enabled_backends {
+    (() $(($Variant:ident $module:ident))*) => {
+        const ENABLED: &[Backend] = &[$(Backend::$Variant),*];
+
+        /// The kind of a runtime; there are only those that are enabled.
+        pub(crate) type Current = current_type!($($Variant)*);
+
+        impl Current {
+            #[inline]
+            fn of_kind(kind: &'static Kind) -> Option<Self> {
+                $(if kind.is(&$module::KIND) {
+                    return Some(Self::$Variant(()));
+                })*
+                None
+            }
+
+            #[cold]
+            #[inline(never)]
+            fn of_application() -> Option<Self> {
+                $(if $module::is_in_application() {
+                    return Some(Self::$Variant(()));
+                })*
+                None
+            }
+
+            fn of(backend: Backend) -> Option<Self> {
+                match backend {
+                    $(Backend::$Variant => Some(Self::$Variant(())),)*
+                    #[allow(unreachable_patterns, reason = "where all are enabled")]
+                    _ => None,
+                }
+            }
+
+            pub(crate) fn backend(self) -> Backend {
+                match self {
+                    $(Self::$Variant(()) => Backend::$Variant,)*
+                    #[allow(unreachable_patterns, reason = "where none is enabled")]
+                    _ => unreachable!("there is no value of it"),
+                }
+            }
+        }
+    };
+}
+macro_rules! current_type {
+    () => { Each<()> };
+    ($($Variant:ident)+) => { Each<$(unit!($Variant)),+> };
+}
+macro_rules! unit {
+    ($Variant:ident) => {
+        ()
+    };
+}
+enabled!(enabled_backends!());
+
+impl Current {
+    /// The kind of the current runtime: the one that anyrt entered last on this thread, or one that the application
+    /// started by itself.
+    #[inline]
+    pub(crate) fn find() -> Option<Self> {
+        context::current()
+            .and_then(Self::of_kind)
+            .or_else(Self::of_application)
+    }
 }
 
 impl Backend {
-    const ALL: [Self; 4] = [Self::Tokio, Self::Smol, Self::AsyncStd, Self::Glommio];
-
-    const ENABLED: &'static [Self] = {
-        const COUNT: usize = tokio::ENABLED as usize
-            + smol::ENABLED as usize
-            + async_std::ENABLED as usize
-            + glommio::ENABLED as usize;
-        const LIST: [Backend; COUNT] = {
-            let mut list = [Backend::Tokio; COUNT];
-            let (mut all, mut enabled) = (0, 0);
-            while all < Backend::ALL.len() {
-                if Backend::ALL[all].is_enabled() {
-                    list[enabled] = Backend::ALL[all];
-                    enabled += 1;
-                }
-                all += 1;
-            }
-            list
-        };
-        &LIST
-    };
-
     /// The backends that are enabled, by preference: Tokio, Smol, async-std, Glommio.
     pub const fn enabled() -> &'static [Self] {
-        Self::ENABLED
+        ENABLED
     }
 
     /// Whether the feature of that name is enabled.
     pub const fn is_enabled(self) -> bool {
-        match self {
-            Self::Tokio => tokio::ENABLED,
-            Self::Smol => smol::ENABLED,
-            Self::AsyncStd => async_std::ENABLED,
-            Self::Glommio => glommio::ENABLED,
+        let mut at = 0;
+        while at < ENABLED.len() {
+            if ENABLED[at] as u8 == self as u8 {
+                return true;
+            }
+            at += 1;
         }
-    }
-
-    /// The name, as the feature's and in `ANYRT_BACKEND`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tokio => "tokio",
-            Self::Smol => "smol",
-            Self::AsyncStd => "async-std",
-            Self::Glommio => "glommio",
-        }
+        false
     }
 
     /// What the environment variable `ANYRT_BACKEND` asks for; `None` when it is unset or empty.
@@ -288,89 +575,77 @@ impl Backend {
         }
     }
 
-    /// What a runtime is built on when nobody says: `ANYRT_BACKEND`, else the first that is enabled.
+    /// What a runtime is built on when nobody says: `ANYRT_BACKEND`, else what [`DEFAULT`] is.
     pub(crate) fn preferred() -> Result<Self, BuildError> {
-        match (Self::from_env()?, Self::ENABLED) {
-            (Some(backend), _) | (None, &[backend, ..]) => Ok(backend),
-            (None, []) => Err(BuildError::Unavailable {
+        match (Self::from_env()?, DEFAULT) {
+            (Some(backend), _) | (None, Some(backend)) => Ok(backend),
+            (None, None) => Err(BuildError::Unavailable {
                 backend: "anyrt",
                 why: NONE_ENABLED.to_owned(),
             }),
         }
     }
 
-    #[inline]
-    fn of_kind(kind: &'static Kind) -> Option<Self> {
-        if tokio::ENABLED && kind.is(&tokio::KIND) {
-            Some(Self::Tokio)
-        } else if smol::ENABLED && kind.is(&smol::KIND) {
-            Some(Self::Smol)
-        } else if async_std::ENABLED && kind.is(&async_std::KIND) {
-            Some(Self::AsyncStd)
-        } else if glommio::ENABLED && kind.is(&glommio::KIND) {
-            Some(Self::Glommio)
-        } else {
-            None
+    /// The kind, or the error that names those that are enabled.
+    pub(crate) fn require(self) -> Result<Current, BuildError> {
+        Current::of(self).ok_or_else(|| unknown(self.name()))
+    }
+}
+
+/// What `--cfg anyrt_backend="…"` names, else the first that is enabled.
+const DEFAULT: Option<Backend> = match option_env!("ANYRT_BACKEND_CFG") {
+    Some(name) => Some(pinned(name)),
+    None => ENABLED.first().copied(),
+};
+
+/// The backend of that name. It is called when anyrt is compiled, so its panic is an error of the compiler.
+const fn pinned(name: &str) -> Backend {
+    let mut at = 0;
+    while at < ENABLED.len() {
+        if are_equal(ENABLED[at].name().as_bytes(), name.as_bytes()) {
+            return ENABLED[at];
         }
+        at += 1;
     }
+    panic!("{}", PINNED_IS_ABSENT)
+}
 
-    /// The backend whose runtime is current: the one that anyrt entered last on this thread, or one that the
-    /// application started by itself.
-    #[inline]
-    pub(crate) fn current() -> Option<Self> {
-        let current = context::current()
-            .and_then(Self::of_kind)
-            .or_else(Self::of_application)?;
-        // Where one is enabled, the compiler need not look which one it is.
-        Some(match Self::ENABLED {
-            [only] => *only,
-            _ => current,
-        })
+const fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
     }
-
-    /// Whether it is Tokio's.
-    #[inline]
-    pub(crate) fn is_tokio_current() -> bool {
-        tokio::ENABLED && Self::current() == Some(Self::Tokio)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn of_application() -> Option<Self> {
-        if tokio::Handle::try_current().is_some() {
-            Some(Self::Tokio)
-        } else if glommio::Handle::try_current().is_some() {
-            Some(Self::Glommio)
-        } else {
-            None
-        }
-    }
+    at == one.len() && at == other.len()
 }
 
 /// The present, by the clock of the current runtime.
 #[inline]
 pub(crate) fn now() -> Instant {
-    if clock::was_any_paused()
+    if was_any_paused()
         && let Some(now) = virtual_now()
     {
         return now;
     }
-    // Tokio remembers by itself whether one of its clocks was paused.
-    tokio::time::now()
+    // Tokio, which is the first where it is enabled, remembers by itself whether one of its clocks was paused.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    {
+        in_first!(backend => backend::time::now(), else Instant::now())
+    }
+}
+
+/// Whether a clock was paused that is not Tokio's.
+#[inline]
+fn was_any_paused() -> bool {
+    #[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
+    return shared::time::was_any_paused();
+    #[cfg(not(any(feature = "smol", feature = "async-std", feature = "glommio")))]
+    false
 }
 
 #[cold]
 fn virtual_now() -> Option<Instant> {
-    match Backend::current()? {
-        Backend::Tokio => None,
-        Backend::Smol => smol::Handle::with_current(Timer::now),
-        Backend::AsyncStd => async_std::Handle::with_current(Timer::now),
-        Backend::Glommio => glommio::Handle::with_current(Timer::now),
-    }
+    each!(Current::find()?, backend, () => backend::Handle::with_current(Timer::now))
 }
-
-const NONE_ENABLED: &str =
-    "no backend is enabled; enable the feature `tokio`, `smol`, `async-std` or `glommio` of anyrt";
 
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -383,14 +658,18 @@ impl FromStr for Backend {
 
     /// Takes the name of an enabled backend.
     fn from_str(name: &str) -> Result<Self, BuildError> {
-        let known = Self::ENABLED.iter().find(|backend| backend.name() == name);
-        known.copied().ok_or_else(|| BuildError::UnknownBackend {
-            name: name.to_owned(),
-            enabled: match Self::ENABLED {
-                [] => "none".to_owned(),
-                enabled => names(enabled),
-            },
-        })
+        let known = ENABLED.iter().find(|backend| backend.name() == name);
+        known.copied().ok_or_else(|| unknown(name))
+    }
+}
+
+fn unknown(name: &str) -> BuildError {
+    BuildError::UnknownBackend {
+        name: name.to_owned(),
+        enabled: match ENABLED {
+            [] => "none".to_owned(),
+            enabled => names(enabled),
+        },
     }
 }
 
@@ -399,10 +678,16 @@ fn names(backends: &[Backend]) -> String {
     names.join(", ")
 }
 
+/// Whether this thread is polling a set of local tasks, which nobody else can take over.
+#[allow(dead_code, reason = "Tokio knows by itself")]
+pub(crate) fn in_local_set() -> bool {
+    in_first!(backend => backend::local_set::is_polling(), else false)
+}
+
 /// The error of who needs a current runtime where there is none.
 #[cold]
 pub(crate) fn no_runtime() -> NoRuntime {
-    NoRuntime::new(match Backend::ENABLED {
+    NoRuntime::new(match ENABLED {
         [] => NONE_ENABLED.to_owned(),
         enabled => format!(
             "call it inside `anyrt::block_on`, `#[anyrt::main]`, a task, or under `Handle::enter` (enabled: {})",
@@ -421,79 +706,26 @@ pub(crate) fn entered<T>(current: Option<T>) -> T {
     }
 }
 
-// The attribute `test` asks through these which backends are enabled in this crate, whoever expands it.
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[cfg(feature = "tokio")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __if_tokio {
-    ({ $($enabled:tt)* } { $($absent:tt)* }) => { $($enabled)* };
-}
-#[cfg(not(feature = "tokio"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __if_tokio {
-    ({ $($enabled:tt)* } { $($absent:tt)* }) => { $($absent)* };
-}
+    #[test]
+    fn a_pinned_backend_is_one_of_the_enabled() {
+        for backend in ENABLED {
+            assert_eq!(pinned(backend.name()), *backend);
+        }
+    }
 
-#[cfg(feature = "smol")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __if_smol {
-    ({ $($enabled:tt)* } { $($absent:tt)* }) => { $($enabled)* };
-}
-#[cfg(not(feature = "smol"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __if_smol {
-    ({ $($enabled:tt)* } { $($absent:tt)* }) => { $($absent)* };
-}
+    #[test]
+    #[should_panic(expected = "names no enabled backend")]
+    fn what_is_pinned_must_be_enabled() {
+        pinned("smo");
+    }
 
-#[cfg(feature = "async-std")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __if_async_std {
-    ({ $($enabled:tt)* } { $($absent:tt)* }) => { $($enabled)* };
-}
-#[cfg(not(feature = "async-std"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __if_async_std {
-    ({ $($enabled:tt)* } { $($absent:tt)* }) => { $($absent)* };
-}
-
-#[cfg(feature = "glommio")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __if_glommio {
-    ({ $($enabled:tt)* } { $($absent:tt)* }) => { $($enabled)* };
-}
-#[cfg(not(feature = "glommio"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __if_glommio {
-    ({ $($enabled:tt)* } { $($absent:tt)* }) => { $($absent)* };
-}
-
-#[cfg(any(
-    feature = "tokio",
-    feature = "smol",
-    feature = "async-std",
-    feature = "glommio"
-))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __if_any {
-    ({ $($enabled:tt)* } { $($absent:tt)* }) => { $($enabled)* };
-}
-#[cfg(not(any(
-    feature = "tokio",
-    feature = "smol",
-    feature = "async-std",
-    feature = "glommio"
-)))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __if_any {
-    ({ $($enabled:tt)* } { $($absent:tt)* }) => { $($absent)* };
+    #[test]
+    #[should_panic(expected = "names no enabled backend")]
+    fn several_pins_are_none() {
+        pinned("tokio,smol");
+    }
 }

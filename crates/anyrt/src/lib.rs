@@ -1,6 +1,7 @@
 //! Async code written once runs on Tokio, Smol, async-std or Glommio; one feature decides.
 //!
 //! ```no_run
+//! # anyrt::__if_any! {{
 //! use anyrt::io::copy;
 //! use anyrt::net::TcpListener;
 //!
@@ -15,6 +16,7 @@
 //!         });
 //!     }
 //! }
+//! # } { fn main() {} }}
 //! ```
 //!
 //! The names are Tokio's and so is the behaviour, on every backend: dropping a [`task::JoinHandle`] detaches the
@@ -39,7 +41,30 @@
 //! A library may use this crate without any backend feature, or be generic over the traits of [`anyrt_core`]:
 //! [`runtime::Handle`] implements all of them.
 #![deny(unsafe_code)]
+// Without a backend no function gets as far as to use its arguments.
+#![cfg_attr(
+    not(any(
+        feature = "tokio",
+        feature = "smol",
+        feature = "async-std",
+        feature = "glommio"
+    )),
+    allow(
+        dead_code,
+        unused_imports,
+        unreachable_code,
+        unused_macros,
+        unused_mut,
+        unused_variables,
+        reason = "only backends do"
+    )
+)]
 
+#[macro_use]
+#[allow(
+    unused_macros,
+    reason = "which are used depends on which backends are enabled"
+)]
 mod backend;
 mod channel;
 #[cfg(feature = "fs")]

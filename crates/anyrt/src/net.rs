@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use anyrt_core::Net;
 use anyrt_core::net::Target;
 
-use crate::backend::map_each;
 use crate::runtime::Handle;
 
 mod stream_io;

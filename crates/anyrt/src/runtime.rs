@@ -1,9 +1,17 @@
 //! Runtimes: which one, how it is built, and which one is current.
 //!
 //! # Which backend
-//! A runtime is built on the backend that [`Builder::backend`] names; else on the one that the environment
-//! variable `ANYRT_BACKEND` names; else on the first that is enabled, in the order Tokio, Smol, async-std,
-//! Glommio.
+//! Features add up: when a dependency enables a backend, that backend is there beside the application's own. What a
+//! runtime is built on is decided by the first of these that says something:
+//!
+//! 1. [`Builder::backend`], or `backend = "smol"` in [`#[anyrt::main]`](macro@crate::main), which pins it in one word;
+//! 2. the environment variable `ANYRT_BACKEND`, when the program starts;
+//! 3. `--cfg anyrt_backend="smol"` among the compiler's flags (`RUSTFLAGS`, or `build.rustflags` in
+//!    `.cargo/config.toml`), for the whole program;
+//! 4. the order Tokio, Smol, async-std, Glommio: the first that is enabled.
+//!
+//! A name that is not enabled is an error: of the compiler for the attribute and the flag, of
+//! [`build`](Builder::build) for the others.
 //!
 //! # Which runtime is current
 //! What [`spawn`](crate::spawn), [`sleep`](crate::time::sleep) and the sockets use is decided where they are
@@ -19,37 +27,22 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use anyrt_core::context::Kind;
 use anyrt_core::runtime::{Metrics as _, Owner};
 use anyrt_core::task::{LocalSpawner, Spawner};
-use anyrt_core::{Blocking, BuildError, boxed_if_large};
+use anyrt_core::{Blocking, BuildError};
 
-use crate::backend::{self, Each, async_std, each, glommio, map_each, smol, tokio};
+use crate::backend::{self, Current};
 use crate::task::JoinHandle;
-use crate::task::coop::budgeted;
 
 mod current;
 mod local;
 mod metrics;
 mod options;
-
-/// Runs the future on whichever it is; where that is not Tokio, in a box if it is large.
-macro_rules! run_on {
-    ($runtime:expr, $future:ident: $type:ty) => {
-        match $runtime {
-            Each::Tokio(runtime) => runtime.block_on($future),
-            Each::Smol(runtime) => boxed_if_large!($future: $type = Box::pin($future) =>
-                runtime.block_on(budgeted($future))),
-            Each::AsyncStd(runtime) => boxed_if_large!($future: $type = Box::pin($future) =>
-                runtime.block_on(budgeted($future))),
-            Each::Glommio(runtime) => boxed_if_large!($future: $type = Box::pin($future) =>
-                runtime.block_on(budgeted($future))),
-        }
-    };
-}
 
 pub use crate::backend::Backend;
 pub use anyrt_core::runtime::{Config, Flavor, Id};
@@ -190,7 +183,7 @@ macro_rules! __start_paused {
 /// task, where waiting is not allowed, it panics; use [`shutdown_background`](Self::shutdown_background) there.
 #[derive(Debug)]
 pub struct Runtime {
-    inner: Each<tokio::Runtime, smol::Runtime, async_std::Runtime, glommio::Runtime>,
+    inner: one_of!(Runtime),
     handle: Handle,
 }
 
@@ -208,13 +201,7 @@ impl Runtime {
     /// # Errors
     /// As [`Owner::build`] of the backend; [`BuildError::UnknownBackend`] when it is not enabled.
     pub fn build_on(backend: Backend, config: &Config) -> Result<Self, BuildError> {
-        // Fails, with the right message, if it is not enabled.
-        let inner = match backend.name().parse()? {
-            Backend::Tokio => Each::Tokio(tokio::Runtime::build(config)?),
-            Backend::Smol => Each::Smol(smol::Runtime::build(config)?),
-            Backend::AsyncStd => Each::AsyncStd(async_std::Runtime::build(config)?),
-            Backend::Glommio => Each::Glommio(glommio::Runtime::build(config)?),
-        };
+        let inner = map_each!(backend.require()?, backend, () => backend::Runtime::build(config)?);
         let handle = Handle {
             inner: map_each!(&inner, runtime => runtime.handle().clone()),
         };
@@ -252,7 +239,7 @@ impl Runtime {
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        run_on!(&self.inner, future: F)
+        each!(&self.inner, backend, runtime => backend::runtime::block_on(runtime, future))
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
@@ -319,30 +306,12 @@ impl Owner for Runtime {
     }
 }
 
-/// The handle of a task started through a handle: on Tokio in one way, elsewhere in another, with what is large in a box.
-macro_rules! task_of {
-    ($handle:expr, $rt:ident => $on_tokio:expr, $work:ident: $type:ty = $boxed:expr => $elsewhere:expr) => {
-        match &$handle.inner {
-            Each::Tokio($rt) => JoinHandle::tokio($on_tokio),
-            Each::Smol($rt) => {
-                JoinHandle::core(boxed_if_large!($work: $type = $boxed => $elsewhere))
-            }
-            Each::AsyncStd($rt) => {
-                JoinHandle::core(boxed_if_large!($work: $type = $boxed => $elsewhere))
-            }
-            Each::Glommio($rt) => {
-                JoinHandle::core(boxed_if_large!($work: $type = $boxed => $elsewhere))
-            }
-        }
-    };
-}
-
 /// A handle to a runtime, cheap to clone. It does not keep the runtime alive.
 ///
 /// It implements every trait of [`anyrt_core`], so code that is generic over the runtime takes it as well.
 #[derive(Clone)]
 pub struct Handle {
-    pub(crate) inner: Each<tokio::Handle, smol::Handle, async_std::Handle, glommio::Handle>,
+    pub(crate) inner: one_of!(Handle),
 }
 
 impl Handle {
@@ -364,13 +333,12 @@ impl Handle {
     }
 
     fn find_current() -> Option<Self> {
-        let inner = match Backend::current()? {
-            Backend::Tokio => Each::Tokio(tokio::Handle::try_current()?),
-            Backend::Smol => Each::Smol(smol::Handle::try_current()?),
-            Backend::AsyncStd => Each::AsyncStd(async_std::Handle::try_current()?),
-            Backend::Glommio => Each::Glommio(glommio::Handle::try_current()?),
-        };
+        let inner = map_each!(Current::find()?, backend, () => backend::Handle::try_current()?);
         Some(Self { inner })
+    }
+
+    pub(crate) fn kind(&self) -> Current {
+        map_each!(&self.inner, _ => ())
     }
 
     /// The name that [`Builder::name`] gave to the runtime.
@@ -385,7 +353,8 @@ impl Handle {
 
     /// Where the tasks run.
     pub fn runtime_flavor(&self) -> RuntimeFlavor {
-        each!(&self.inner, rt => rt.flavor()).into()
+        let flavor: Flavor = each!(&self.inner, rt => rt.flavor());
+        flavor.into()
     }
 
     /// What the runtime tells about itself.
@@ -395,12 +364,7 @@ impl Handle {
 
     /// What the runtime is built on.
     pub fn backend(&self) -> Backend {
-        match self.inner {
-            Each::Tokio(_) => Backend::Tokio,
-            Each::Smol(_) => Backend::Smol,
-            Each::AsyncStd(_) => Backend::AsyncStd,
-            Each::Glommio(_) => Backend::Glommio,
-        }
+        self.kind().backend()
     }
 
     /// Starts `future` as a task and returns at once. Dropping the handle detaches the task.
@@ -410,11 +374,9 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        task_of!(
-            self,
-            rt => rt.spawn(future),
-            future: F = Box::pin(future) => rt.spawn(budgeted(future))
-        )
+        JoinHandle {
+            inner: map_each!(&self.inner, backend, rt => backend::task::spawn_on(rt, future)),
+        }
     }
 
     /// Starts `job` on a thread where blocking harms nobody.
@@ -424,11 +386,9 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        task_of!(
-            self,
-            rt => rt.spawn_blocking(job),
-            job: F = Box::new(job) => rt.spawn_blocking(job)
-        )
+        JoinHandle {
+            inner: map_each!(&self.inner, backend, rt => backend::task::spawn_blocking_on(rt, job)),
+        }
     }
 
     /// Runs `future` on this thread until it is ready; the runtime is current meanwhile.
@@ -440,13 +400,14 @@ impl Handle {
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        run_on!(&self.inner, future: F)
+        each!(&self.inner, backend, rt => backend::runtime::block_on_handle(rt, future))
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
     pub fn enter(&self) -> EnterGuard<'_> {
         EnterGuard {
             _inner: map_each!(&self.inner, rt => rt.enter()),
+            _borrowed: PhantomData,
         }
     }
 }
@@ -476,11 +437,9 @@ impl LocalSpawner for Handle {
         F: Future + 'static,
         F::Output: 'static,
     {
-        task_of!(
-            self,
-            rt => rt.spawn_local(future),
-            future: F = Box::pin(future) => rt.spawn_local(budgeted(future))
-        )
+        JoinHandle {
+            inner: map_each!(&self.inner, backend, rt => backend::task::spawn_local_on(rt, future)),
+        }
     }
 }
 
@@ -503,12 +462,9 @@ impl fmt::Debug for Handle {
 /// Restores the former current runtime when it is dropped. Guards end in the reverse order of their start.
 #[must_use = "the runtime is current only while the guard lives"]
 pub struct EnterGuard<'a> {
-    _inner: Each<
-        tokio::EnterGuard<'a>,
-        smol::EnterGuard<'a>,
-        async_std::EnterGuard<'a>,
-        glommio::EnterGuard<'a>,
-    >,
+    _inner: one_of!(&'a (); EnterGuard<'a>),
+    // Not every backend's borrows.
+    _borrowed: PhantomData<&'a ()>,
 }
 
 impl fmt::Debug for EnterGuard<'_> {

@@ -114,7 +114,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         let received = &self.received;
         let waiting = self.waiting.get_or_insert_with(|| {
             let mut received = received.clone();
@@ -126,7 +126,7 @@ impl Listener {
         ready!(waiting.as_mut().poll(cx));
         self.waiting = None;
         self.received.mark_unchanged();
-        Poll::Ready(())
+        Poll::Ready(Some(()))
     }
 }
 

@@ -6,13 +6,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use anyrt_core::task::{AbortHandle as _, JoinHandle as _, LocalSpawner, Spawner};
-use anyrt_core::{Blocking, boxed_if_large};
+use anyrt_core::task::{AbortHandle as _, JoinHandle as _};
 
-use self::coop::{budgeted, lifted};
-use crate::backend::{
-    Backend, async_std, beside_tokio, core_task, entered, glommio, no_runtime, smol, tokio,
-};
+use crate::backend::{Current, no_runtime};
 
 pub mod coop;
 mod join_set;
@@ -36,23 +32,6 @@ pub mod futures {
     pub use ::tokio::task::futures::TaskLocalFuture;
 }
 
-/// The handle of a task started on the current runtime: on Tokio by a function, elsewhere through its handle, with what
-/// is large in a box.
-macro_rules! on_current {
-    ($on_tokio:expr, $work:ident: $type:ty = $boxed:expr, $rt:ident => $elsewhere:expr) => {
-        match Backend::current() {
-            Some(Backend::Tokio) => JoinHandle::tokio($on_tokio),
-            Some(Backend::Smol) => JoinHandle::core(boxed_if_large!($work: $type = $boxed =>
-                entered(smol::Handle::with_current(|$rt| $elsewhere)))),
-            Some(Backend::AsyncStd) => JoinHandle::core(boxed_if_large!($work: $type = $boxed =>
-                entered(async_std::Handle::with_current(|$rt| $elsewhere)))),
-            Some(Backend::Glommio) => JoinHandle::core(boxed_if_large!($work: $type = $boxed =>
-                entered(glommio::Handle::with_current(|$rt| $elsewhere)))),
-            None => panic!("{}", no_runtime()),
-        }
-    };
-}
-
 /// Starts `future` as a task of the current runtime and returns at once.
 ///
 /// The task runs whether or not the handle is kept: dropping it detaches the task.
@@ -74,32 +53,9 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    if entered(Backend::current()) == Backend::Tokio {
-        JoinHandle::tokio(tokio::task::spawn(future))
-    } else {
-        spawn_elsewhere(future)
+    JoinHandle {
+        inner: on_current!(backend => backend::task::spawn(future)),
     }
-}
-
-beside_tokio! {
-    /// As [`spawn`], after Tokio was dealt with.
-    #[track_caller]
-    fn spawn_elsewhere<F>(future: F) -> JoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        on_current!(
-            tokio_came_first(),
-            future: F = Box::pin(future),
-            rt => rt.spawn(budgeted(future))
-        )
-    }
-}
-
-#[cold]
-fn tokio_came_first<T>() -> tokio::task::JoinHandle<T> {
-    unreachable!("Tokio comes first")
 }
 
 /// Starts `future` as a task that stays on this thread, for futures that are not `Send`.
@@ -120,17 +76,15 @@ where
         Ok(handle) => return handle,
         Err(future) => future,
     };
-    if Backend::current().is_none() {
+    if Current::find().is_none() {
         panic!(
             "`spawn_local` called from outside of a `task::LocalSet` or `runtime::LocalRuntime`: {}",
             no_runtime()
         );
     }
-    on_current!(
-        tokio::task::spawn_local(future),
-        future: F = Box::pin(future),
-        rt => rt.spawn_local(budgeted(future))
-    )
+    JoinHandle {
+        inner: on_current!(backend => backend::task::spawn_local(future)),
+    }
 }
 
 /// Starts `job` on a thread where blocking harms nobody.
@@ -145,11 +99,9 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    on_current!(
-        tokio::blocking::spawn_blocking(job),
-        job: F = Box::new(job),
-        rt => rt.spawn_blocking(job)
-    )
+    JoinHandle {
+        inner: on_current!(backend => backend::task::spawn_blocking(job)),
+    }
 }
 
 /// Runs `job`, which may block, on this thread, while another thread takes over the tasks of this one.
@@ -164,17 +116,8 @@ pub fn block_in_place<F, T>(job: F) -> T
 where
     F: FnOnce() -> T,
 {
-    let polling = crate::backend::local_set::is_polling();
-    match Backend::current() {
-        Some(Backend::Tokio) => tokio::blocking::block_in_place(job),
-        Some(_) if polling => panic!("{}", anyrt_core::blocking::CANNOT_BLOCK_IN_PLACE),
-        Some(Backend::Smol) => entered(smol::Handle::try_current()).block_in_place(|| lifted(job)),
-        Some(Backend::AsyncStd) => {
-            entered(async_std::Handle::try_current()).block_in_place(|| lifted(job))
-        }
-        Some(Backend::Glommio) => {
-            entered(glommio::Handle::try_current()).block_in_place(|| lifted(job))
-        }
+    match Current::find() {
+        Some(kind) => each!(kind, backend, () => backend::task::block_in_place(job)),
         None => job(),
     }
 }
@@ -193,7 +136,7 @@ pub fn id() -> Id {
 
 /// The id of the task that this is called in; `None` outside a task.
 pub fn try_id() -> Option<Id> {
-    tokio::task::try_id().or_else(anyrt_core::task::try_id)
+    find_backend!(backend => backend::task::try_id())
 }
 
 /// Joins a task: a future of its result. Dropping it detaches the task, it does not cancel it.
@@ -201,63 +144,32 @@ pub fn try_id() -> Option<Id> {
 /// # Cancel safety
 /// Awaiting `&mut handle` is cancel-safe: the result stays in the task until it is taken.
 pub struct JoinHandle<T> {
-    inner: Join<T>,
-}
-
-enum Join<T> {
-    Tokio(tokio::task::JoinHandle<T>),
-    Core(core_task::JoinHandle<T>),
+    pub(crate) inner: one_of!(T; task::JoinHandle<T>),
 }
 
 impl<T> JoinHandle<T> {
-    #[inline]
-    pub(crate) fn tokio(handle: tokio::task::JoinHandle<T>) -> Self {
-        Self {
-            inner: Join::Tokio(handle),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn core(handle: impl Into<core_task::JoinHandle<T>>) -> Self {
-        Self {
-            inner: Join::Core(handle.into()),
-        }
-    }
-
     /// Asks the task to end; it does so at its next `.await`. Idempotent, from any thread.
     ///
     /// The handle then gives [`JoinError::is_cancelled`], after the future was dropped. A task that has finished
     /// by then keeps its result.
     pub fn abort(&self) {
-        match &self.inner {
-            Join::Tokio(handle) => handle.abort(),
-            Join::Core(handle) => handle.abort(),
-        }
+        each!(&self.inner, handle => handle.abort())
     }
 
     /// Whether the task has really ended; not yet when it is only asked to.
     pub fn is_finished(&self) -> bool {
-        match &self.inner {
-            Join::Tokio(handle) => handle.is_finished(),
-            Join::Core(handle) => handle.is_finished(),
-        }
+        each!(&self.inner, handle => handle.is_finished())
     }
 
     /// The id of the task, unique among all tasks of the process.
     pub fn id(&self) -> Id {
-        match &self.inner {
-            Join::Tokio(handle) => handle.id(),
-            Join::Core(handle) => handle.id(),
-        }
+        each!(&self.inner, handle => handle.id())
     }
 
     /// A handle that can abort the task, and no more.
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle {
-            inner: match &self.inner {
-                Join::Tokio(handle) => Abort::Tokio(handle.abort_handle()),
-                Join::Core(handle) => Abort::Core(handle.abort_handle()),
-            },
+            inner: map_each!(&self.inner, handle => handle.abort_handle()),
         }
     }
 
@@ -275,19 +187,7 @@ impl<T> Future for JoinHandle<T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.inner {
-            Join::Tokio(handle) => Pin::new(handle).poll(cx),
-            Join::Core(handle) => poll_core(handle, cx),
-        }
-    }
-}
-
-beside_tokio! {
-    fn poll_core<T>(
-        handle: &mut core_task::JoinHandle<T>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, JoinError>> {
-        Pin::new(handle).poll(cx)
+        each!(&mut self.inner, backend, handle => backend::task::poll_join(handle, cx))
     }
 }
 
@@ -311,10 +211,7 @@ impl<T> anyrt_core::JoinHandle<T> for JoinHandle<T> {
     }
 
     fn poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        match &mut self.inner {
-            Join::Tokio(handle) => handle.poll_unconstrained(cx),
-            Join::Core(handle) => handle.poll_unconstrained(cx),
-        }
+        each!(&mut self.inner, handle => handle.poll_unconstrained(cx))
     }
 }
 
@@ -333,45 +230,23 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// Permission to abort a task from elsewhere. Dropping it does nothing.
 #[derive(Clone)]
 pub struct AbortHandle {
-    inner: Abort,
-}
-
-#[derive(Clone)]
-enum Abort {
-    Tokio(tokio::task::AbortHandle),
-    Core(core_task::AbortHandle),
+    pub(crate) inner: one_of!(task::AbortHandle),
 }
 
 impl AbortHandle {
-    #[inline]
-    fn tokio(handle: tokio::task::AbortHandle) -> Self {
-        Self {
-            inner: Abort::Tokio(handle),
-        }
-    }
-
     /// See [`JoinHandle::abort`].
     pub fn abort(&self) {
-        match &self.inner {
-            Abort::Tokio(handle) => handle.abort(),
-            Abort::Core(handle) => handle.abort(),
-        }
+        each!(&self.inner, handle => handle.abort())
     }
 
     /// See [`JoinHandle::is_finished`].
     pub fn is_finished(&self) -> bool {
-        match &self.inner {
-            Abort::Tokio(handle) => handle.is_finished(),
-            Abort::Core(handle) => handle.is_finished(),
-        }
+        each!(&self.inner, handle => handle.is_finished())
     }
 
     /// See [`JoinHandle::id`].
     pub fn id(&self) -> Id {
-        match &self.inner {
-            Abort::Tokio(handle) => handle.id(),
-            Abort::Core(handle) => handle.id(),
-        }
+        each!(&self.inner, handle => handle.id())
     }
 }
 

@@ -15,7 +15,6 @@ pub mod error;
 mod instant;
 mod interval;
 mod sleep;
-mod tick;
 mod timeout;
 
 #[cfg(feature = "test-util")]

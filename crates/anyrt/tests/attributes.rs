@@ -5,7 +5,6 @@
 use std::future::pending;
 use std::io;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::thread;
 
 use anyrt::runtime::{Backend, Handle};
@@ -103,93 +102,100 @@ async fn the_path_of_the_crate_may_be_a_relative_one() {
 #[anyrt::test(crate = "anyrt")]
 async fn the_crate_can_be_named() {}
 
-static RAN: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+/// `#[anyrt::main]` without a backend is an error of the compiler.
+#[cfg(any(
+    feature = "tokio",
+    feature = "smol",
+    feature = "async-std",
+    feature = "glommio"
+))]
+mod programs {
+    use std::sync::Mutex;
 
-#[anyrt::main]
-async fn entered() -> u32 {
-    RAN.lock().unwrap().push("entered");
-    anyrt::spawn(async { 7 }).await.unwrap()
-}
+    use super::*;
 
-#[anyrt::main(flavor = "current_thread")]
-async fn entered_on_this_thread() -> Result<(), String> {
-    RAN.lock().unwrap().push("entered_on_this_thread");
-    anyrt::task::yield_now().await;
-    Err("an error".to_owned())
-}
+    static RAN: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 
-#[test]
-fn a_main_function_runs_and_gives_what_it_gives() {
-    if Backend::enabled().is_empty() {
-        return;
+    #[anyrt::main]
+    async fn entered() -> u32 {
+        RAN.lock().unwrap().push("entered");
+        anyrt::spawn(async { 7 }).await.unwrap()
     }
-    assert_eq!(entered(), 7);
-    assert_eq!(entered_on_this_thread(), Err("an error".to_owned()));
-    assert_eq!(*RAN.lock().unwrap(), ["entered", "entered_on_this_thread"]);
-}
 
-#[anyrt::test(name = "ingest")]
-async fn the_runtime_can_be_named() {
-    assert_eq!(Handle::current().name(), Some("ingest"));
-}
-
-#[anyrt::test(flavor = "local")]
-async fn on_a_local_runtime_tasks_need_not_be_send() {
-    let shared = std::rc::Rc::new(7);
-    let task = anyrt::task::spawn_local(async move { *shared });
-    assert_eq!(task.await.ok(), Some(7));
-}
-
-#[anyrt::main(name = "sum", worker_threads = 1)]
-async fn sum<'a, T>(numbers: &'a [T], mut start: T) -> (T, &'a str)
-where
-    T: Copy + std::ops::AddAssign,
-{
-    for number in numbers {
-        start += *number;
-        anyrt::task::yield_now().await;
-    }
-    let name = Handle::current().name().map(str::len);
-    (start, if name == Some(3) { "named" } else { "nameless" })
-}
-
-#[anyrt::main(flavor = "local")]
-async fn even(numbers: Vec<u32>) -> impl Iterator<Item = u32> {
-    let kept = anyrt::task::spawn_local(async move {
-        let kept = std::rc::Rc::new(numbers);
-        anyrt::task::yield_now().await;
-        kept.iter()
-            .copied()
-            .filter(|n| n % 2 == 0)
-            .collect::<Vec<_>>()
-    });
-    kept.await.unwrap().into_iter()
-}
-
-#[anyrt::main]
-async fn never() -> ! {
-    panic!("on purpose")
-}
-
-struct Counter(u32);
-
-impl Counter {
     #[anyrt::main(flavor = "current_thread")]
-    async fn count(&mut self) -> Result<u32, std::num::ParseIntError> {
-        let one: u32 = "1".parse()?;
-        self.0 += one;
-        Ok(self.0)
+    async fn entered_on_this_thread() -> Result<(), String> {
+        RAN.lock().unwrap().push("entered_on_this_thread");
+        anyrt::task::yield_now().await;
+        Err("an error".to_owned())
     }
-}
 
-#[test]
-fn a_function_takes_what_it_took() {
-    if Backend::enabled().is_empty() {
-        return;
+    #[test]
+    fn a_main_function_runs_and_gives_what_it_gives() {
+        assert_eq!(entered(), 7);
+        assert_eq!(entered_on_this_thread(), Err("an error".to_owned()));
+        assert_eq!(*RAN.lock().unwrap(), ["entered", "entered_on_this_thread"]);
     }
-    assert_eq!(sum(&[1, 2, 3], 4), (10, "named"));
-    assert!(even(vec![1, 2, 3, 4]).eq([2, 4]));
-    let mut counter = Counter(1);
-    assert_eq!(counter.count(), Ok(2));
-    assert!(std::panic::catch_unwind(|| never()).is_err());
+
+    #[anyrt::test(name = "ingest")]
+    async fn the_runtime_can_be_named() {
+        assert_eq!(Handle::current().name(), Some("ingest"));
+    }
+
+    #[anyrt::test(flavor = "local")]
+    async fn on_a_local_runtime_tasks_need_not_be_send() {
+        let shared = std::rc::Rc::new(7);
+        let task = anyrt::task::spawn_local(async move { *shared });
+        assert_eq!(task.await.ok(), Some(7));
+    }
+
+    #[anyrt::main(name = "sum", worker_threads = 1)]
+    async fn sum<'a, T>(numbers: &'a [T], mut start: T) -> (T, &'a str)
+    where
+        T: Copy + std::ops::AddAssign,
+    {
+        for number in numbers {
+            start += *number;
+            anyrt::task::yield_now().await;
+        }
+        let name = Handle::current().name().map(str::len);
+        (start, if name == Some(3) { "named" } else { "nameless" })
+    }
+
+    #[anyrt::main(flavor = "local")]
+    async fn even(numbers: Vec<u32>) -> impl Iterator<Item = u32> {
+        let kept = anyrt::task::spawn_local(async move {
+            let kept = std::rc::Rc::new(numbers);
+            anyrt::task::yield_now().await;
+            kept.iter()
+                .copied()
+                .filter(|n| n % 2 == 0)
+                .collect::<Vec<_>>()
+        });
+        kept.await.unwrap().into_iter()
+    }
+
+    #[anyrt::main]
+    async fn never() -> ! {
+        panic!("on purpose")
+    }
+
+    struct Counter(u32);
+
+    impl Counter {
+        #[anyrt::main(flavor = "current_thread")]
+        async fn count(&mut self) -> Result<u32, std::num::ParseIntError> {
+            let one: u32 = "1".parse()?;
+            self.0 += one;
+            Ok(self.0)
+        }
+    }
+
+    #[test]
+    fn a_function_takes_what_it_took() {
+        assert_eq!(sum(&[1, 2, 3], 4), (10, "named"));
+        assert!(even(vec![1, 2, 3, 4]).eq([2, 4]));
+        let mut counter = Counter(1);
+        assert_eq!(counter.count(), Ok(2));
+        assert!(std::panic::catch_unwind(|| never()).is_err());
+    }
 }

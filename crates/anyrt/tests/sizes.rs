@@ -34,7 +34,7 @@ macro_rules! words {
 fn handles_have_few_words() {
     words! {
         JoinHandle<[u64; 64]>: 2;
-        AbortHandle: 3;
+        AbortHandle: 4;
         Id: 1;
         JoinSet<[u64; 64]>: 8;
         Handle: 2;
@@ -65,6 +65,38 @@ fn on_tokio_alone_handles_are_as_large_as_tokios() {
         assert_eq!(size_of::<UdpSocket>(), size_of::<tokio::net::UdpSocket>());
         assert_eq!(size_of::<Sleep>(), size_of::<tokio::time::Sleep>());
         assert_eq!(size_of::<Handle>(), size_of::<tokio::runtime::Handle>());
+    }
+}
+
+/// Neither a tag nor anything else is added to what the backend gives.
+#[test]
+fn with_one_backend_handles_and_sockets_are_as_large_as_its_own() {
+    #[allow(dead_code, reason = "called for the backends that are enabled")]
+    fn check<R: anyrt_core::Runtime>(backend: Backend) {
+        if only(backend) {
+            assert_eq!(size_of::<Handle>(), size_of::<R>());
+            assert_eq!(size_of::<JoinHandle<()>>(), size_of::<R::JoinHandle<()>>());
+            assert_eq!(size_of::<TcpListener>(), size_of::<R::TcpListener>());
+            assert_eq!(size_of::<TcpStream>(), size_of::<R::TcpStream>());
+            assert_eq!(size_of::<UdpSocket>(), size_of::<R::UdpSocket>());
+        }
+    }
+    #[cfg(feature = "tokio")]
+    check::<anyrt_tokio::TokioRuntime>(Backend::Tokio);
+    #[cfg(feature = "smol")]
+    check::<anyrt_smol::SmolRuntime>(Backend::Smol);
+    #[cfg(feature = "async-std")]
+    check::<anyrt_async_std::AsyncStdRuntime>(Backend::AsyncStd);
+    #[cfg(feature = "glommio")]
+    check::<anyrt_glommio::GlommioRuntime>(Backend::Glommio);
+}
+
+#[test]
+fn without_a_backend_there_are_no_values() {
+    if Backend::enabled().is_empty() {
+        assert_eq!(size_of::<Option<Handle>>(), 0);
+        assert_eq!(size_of::<Option<TcpStream>>(), 0);
+        assert_eq!(size_of::<Option<JoinHandle<[u64; 64]>>>(), 0);
     }
 }
 

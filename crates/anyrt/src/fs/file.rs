@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use super::{FileTimes, OpenOptions};
-use crate::backend::{Backend, Each, async_std, each, each_but_tokio, glommio, smol, tokio};
+use crate::backend::Backend;
 use crate::runtime::Handle;
 
 /// An open file; it implements the I/O traits of Tokio ([`io`](crate::io)) and of `futures_io`.
@@ -32,7 +32,7 @@ use crate::runtime::Handle;
 /// # Ok(()) }
 /// ```
 pub struct File {
-    pub(super) inner: Each<tokio::fs::File, smol::fs::File, async_std::fs::File, glommio::fs::File>,
+    pub(super) inner: one_of!(fs::File),
 }
 
 impl File {
@@ -94,30 +94,31 @@ impl File {
     /// Outside a runtime, when no backend is enabled or `ANYRT_BACKEND` names none that is.
     #[track_caller]
     pub fn from_std(std: std::fs::File) -> Self {
-        Self::on_current(std, glommio::fs::from_std)
+        Self::on_current(std, false)
     }
 
     /// As [`from_std`](Self::from_std), of a file that was just opened, so that nobody else has its cursor.
     #[track_caller]
     pub(super) fn opened(std: std::fs::File) -> Self {
-        Self::on_current(std, glommio::fs::opened)
+        Self::on_current(std, true)
     }
 
     #[track_caller]
-    fn on_current(
-        std: std::fs::File,
-        on_glommio: fn(std::fs::File, Option<glommio::Handle>) -> glommio::fs::File,
-    ) -> Self {
-        let inner = match Handle::try_current().map(|handle| handle.inner) {
-            Ok(Each::Tokio(rt)) => Each::Tokio(tokio::fs::from_std(std, Some(rt))),
-            Ok(Each::Smol(rt)) => Each::Smol(smol::fs::from_std(std, Some(rt))),
-            Ok(Each::AsyncStd(rt)) => Each::AsyncStd(async_std::fs::from_std(std, Some(rt))),
-            Ok(Each::Glommio(rt)) => Each::Glommio(on_glommio(std, Some(rt))),
-            Err(_) => match Backend::preferred() {
-                Ok(Backend::Tokio) => Each::Tokio(tokio::fs::from_std(std, None)),
-                Ok(Backend::Smol) => Each::Smol(smol::fs::from_std(std, None)),
-                Ok(Backend::AsyncStd) => Each::AsyncStd(async_std::fs::from_std(std, None)),
-                Ok(Backend::Glommio) => Each::Glommio(on_glommio(std, None)),
+    fn on_current(std: std::fs::File, is_just_opened: bool) -> Self {
+        /// The function of the backend for it.
+        macro_rules! make {
+            ($backend:ident) => {
+                if is_just_opened {
+                    $backend::fs::opened
+                } else {
+                    $backend::fs::from_std
+                }
+            };
+        }
+        let inner = match Handle::try_current() {
+            Ok(handle) => map_each!(handle.inner, backend, rt => make!(backend)(std, Some(rt))),
+            Err(_) => match Backend::preferred().and_then(Backend::require) {
+                Ok(kind) => map_each!(kind, backend, () => make!(backend)(std, None)),
                 Err(error) => panic!("{error}"),
             },
         };
@@ -141,13 +142,11 @@ impl File {
         reason = "Tokio's signature; how large it is depends on the backends"
     )]
     pub fn try_into_std(self) -> Result<std::fs::File, Self> {
-        let result = match self.inner {
-            Each::Tokio(file) => file.try_into_std().map_err(Each::Tokio),
-            Each::Smol(file) => file.try_into_std().map_err(Each::Smol),
-            Each::AsyncStd(file) => file.try_into_std().map_err(Each::AsyncStd),
-            Each::Glommio(file) => file.try_into_std().map_err(Each::Glommio),
-        };
-        result.map_err(|inner| Self { inner })
+        let inner = map_each!(self.inner, file => match file.try_into_std() {
+            Ok(std) => return Ok(std),
+            Err(file) => file,
+        });
+        Err(Self { inner })
     }
 
     /// Waits until data and metadata are on the device.
@@ -188,12 +187,7 @@ impl File {
     /// # Errors
     /// As the system's `dup`.
     pub async fn try_clone(&self) -> io::Result<Self> {
-        let inner = match &self.inner {
-            Each::Tokio(file) => Each::Tokio(file.try_clone().await?),
-            Each::Smol(file) => Each::Smol(file.try_clone().await?),
-            Each::AsyncStd(file) => Each::AsyncStd(file.try_clone().await?),
-            Each::Glommio(file) => Each::Glommio(file.try_clone().await?),
-        };
+        let inner = map_each!(&self.inner, file => file.try_clone().await?);
         Ok(Self { inner })
     }
 
@@ -261,12 +255,7 @@ impl From<std::os::fd::OwnedFd> for File {
 #[cfg(unix)]
 impl std::os::fd::AsFd for File {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        match &self.inner {
-            Each::Tokio(file) => file.as_fd(),
-            Each::Smol(file) => file.as_std().as_fd(),
-            Each::AsyncStd(file) => file.as_std().as_fd(),
-            Each::Glommio(file) => file.as_std().as_fd(),
-        }
+        each!(&self.inner, backend, file => backend::fs::as_fd(file))
     }
 }
 
@@ -279,13 +268,6 @@ impl std::os::fd::AsRawFd for File {
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.inner {
-            Each::Tokio(file) => fmt::Debug::fmt(file, f),
-            // As Tokio's, which programs have in their logs.
-            file => f
-                .debug_struct("tokio::fs::File")
-                .field("std", each_but_tokio!(file, file => file.as_std()))
-                .finish(),
-        }
+        each!(&self.inner, backend, file => backend::fs::fmt(file, f))
     }
 }

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use ::tokio::io::ReadBuf;
 
 use super::File;
-use crate::backend::{Each, each, each_but_tokio};
 
 impl ::tokio::io::AsyncRead for File {
     fn poll_read(
@@ -15,12 +14,7 @@ impl ::tokio::io::AsyncRead for File {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Each::Tokio(file) = &mut self.inner {
-            return ::tokio::io::AsyncRead::poll_read(Pin::new(file), cx, buf);
-        }
-        each_but_tokio!(&mut self.inner, file => {
-            file.poll_read_with(cx, buf.remaining(), |bytes| buf.put_slice(bytes))
-        })
+        each!(&mut self.inner, backend, file => backend::fs::poll_read(file, cx, buf))
     }
 }
 

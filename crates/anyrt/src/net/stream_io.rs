@@ -1,26 +1,12 @@
 //! The I/O traits of streams, Tokio's and those of `futures_io`.
-//!
-//! Tokio comes first and is forwarded as it is; the others are out of line.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use ::tokio::io::ReadBuf;
 
 use super::TcpStream;
-use crate::backend::{Each, beside_tokio, each, each_but_tokio};
-
-/// Reads from a stream that wants initialized memory.
-pub(super) fn read_initialized(
-    reader: &mut (impl futures_io::AsyncRead + Unpin),
-    cx: &mut Context<'_>,
-    buf: &mut ReadBuf<'_>,
-) -> Poll<io::Result<()>> {
-    let read = ready!(Pin::new(reader).poll_read(cx, buf.initialize_unfilled()))?;
-    buf.advance(read);
-    Poll::Ready(Ok(()))
-}
 
 macro_rules! async_read {
     ($($reader:ident)*) => {$(
@@ -31,22 +17,7 @@ macro_rules! async_read {
                 cx: &mut Context<'_>,
                 buf: &mut ReadBuf<'_>,
             ) -> Poll<io::Result<()>> {
-                if let Each::Tokio(reader) = &mut self.inner {
-                    return ::tokio::io::AsyncRead::poll_read(Pin::new(reader), cx, buf);
-                }
-                self.poll_read_elsewhere(cx, buf)
-            }
-        }
-
-        impl $reader {
-            beside_tokio! {
-                fn poll_read_elsewhere(
-                    &mut self,
-                    cx: &mut Context<'_>,
-                    buf: &mut ReadBuf<'_>,
-                ) -> Poll<io::Result<()>> {
-                    each_but_tokio!(&mut self.inner, reader => read_initialized(reader, cx, buf))
-                }
+                each!(&mut self.inner, backend, reader => backend::net::poll_read(reader, cx, buf))
             }
         }
 
@@ -83,10 +54,7 @@ macro_rules! async_write {
                 cx: &mut Context<'_>,
                 buf: &[u8],
             ) -> Poll<io::Result<usize>> {
-                if let Each::Tokio(writer) = &mut self.inner {
-                    return ::tokio::io::AsyncWrite::poll_write(Pin::new(writer), cx, buf);
-                }
-                self.poll_write_elsewhere(cx, buf)
+                each!(&mut self.inner, backend, writer => backend::net::poll_write(writer, cx, buf))
             }
 
             #[inline]
@@ -95,14 +63,9 @@ macro_rules! async_write {
                 cx: &mut Context<'_>,
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                if let Each::Tokio(writer) = &mut self.inner {
-                    return ::tokio::io::AsyncWrite::poll_write_vectored(
-                        Pin::new(writer),
-                        cx,
-                        bufs,
-                    );
-                }
-                self.poll_write_vectored_elsewhere(cx, bufs)
+                each!(&mut self.inner, backend, writer => {
+                    backend::net::poll_write_vectored(writer, cx, bufs)
+                })
             }
 
             fn is_write_vectored(&self) -> bool {
@@ -116,32 +79,6 @@ macro_rules! async_write {
 
             fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 futures_io::AsyncWrite::poll_close(self, cx)
-            }
-        }
-
-        impl $writer {
-            beside_tokio! {
-                fn poll_write_elsewhere(
-                    &mut self,
-                    cx: &mut Context<'_>,
-                    buf: &[u8],
-                ) -> Poll<io::Result<usize>> {
-                    each_but_tokio!(&mut self.inner, writer => {
-                        futures_io::AsyncWrite::poll_write(Pin::new(writer), cx, buf)
-                    })
-                }
-            }
-
-            beside_tokio! {
-                fn poll_write_vectored_elsewhere(
-                    &mut self,
-                    cx: &mut Context<'_>,
-                    bufs: &[IoSlice<'_>],
-                ) -> Poll<io::Result<usize>> {
-                    each_but_tokio!(&mut self.inner, writer => {
-                        futures_io::AsyncWrite::poll_write_vectored(Pin::new(writer), cx, bufs)
-                    })
-                }
             }
         }
 

@@ -75,14 +75,14 @@ pub(super) fn send_vectored(socket: &SockRef<'_>, bufs: &[IoSlice<'_>]) -> io::R
 
 /// Has `operation` done if it need not wait.
 ///
-/// Where another thread is the reactor, it may be late with the news, so the operation is tried even if nobody has
-/// said that the socket is ready: that costs no more than asking.
+/// With `untold` it is tried even if nobody has said that the socket is ready.
 pub(super) fn try_now<R>(
+    untold: bool,
     socket: &impl Readiness,
     interest: Interest,
     mut operation: impl FnMut() -> io::Result<R>,
 ) -> io::Result<R> {
-    let mut tried = false;
+    let mut tried = !untold;
     let result = socket.try_io(interest, || {
         tried = true;
         operation()
@@ -96,7 +96,7 @@ macro_rules! descriptor {
         #[cfg(unix)]
         impl std::os::fd::AsFd for $socket {
             fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                $crate::backend::each!(&self.inner, socket => socket.as_fd())
+                each!(&self.inner, socket => socket.as_fd())
             }
         }
 
@@ -110,7 +110,7 @@ macro_rules! descriptor {
         #[cfg(windows)]
         impl std::os::windows::io::AsSocket for $socket {
             fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-                $crate::backend::each!(&self.inner, socket => socket.as_socket())
+                each!(&self.inner, socket => socket.as_socket())
             }
         }
 

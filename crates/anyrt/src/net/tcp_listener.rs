@@ -11,7 +11,6 @@ use anyrt_core::net::ToSocketAddrs;
 use socket2::SockRef;
 
 use super::{TcpStream, sys};
-use crate::backend::{Each, async_std, each, glommio, smol, tokio};
 use crate::runtime::Handle;
 
 /// Accepts connections.
@@ -24,12 +23,7 @@ use crate::runtime::Handle;
 /// # Ok(()) }
 /// ```
 pub struct TcpListener {
-    pub(super) inner: Each<
-        tokio::net::TcpListener,
-        smol::net::TcpListener,
-        async_std::net::TcpListener,
-        glommio::net::TcpListener,
-    >,
+    pub(super) inner: one_of!(net::TcpListener),
 }
 
 impl TcpListener {
@@ -82,24 +76,12 @@ impl TcpListener {
     /// # Cancel safety
     /// A connection that a dropped future would have had goes to the next one.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (inner, peer) = match &self.inner {
-            Each::Tokio(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                (Each::Tokio(stream), peer)
-            }
-            Each::Smol(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                (Each::Smol(stream), peer)
-            }
-            Each::AsyncStd(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                (Each::AsyncStd(stream), peer)
-            }
-            Each::Glommio(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                (Each::Glommio(stream), peer)
-            }
-        };
+        let peer;
+        let inner = map_each!(&self.inner, listener => {
+            let (stream, address) = listener.accept().await?;
+            peer = address;
+            stream
+        });
         Ok((TcpStream { inner }, peer))
     }
 
@@ -108,18 +90,12 @@ impl TcpListener {
     /// # Errors
     /// As [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        macro_rules! accept {
-            ($variant:path, $listener:expr) => {{
-                let (stream, peer) = ready!($listener.poll_accept(cx))?;
-                ($variant(stream), peer)
-            }};
-        }
-        let (inner, peer) = match &self.inner {
-            Each::Tokio(listener) => accept!(Each::Tokio, listener),
-            Each::Smol(listener) => accept!(Each::Smol, listener),
-            Each::AsyncStd(listener) => accept!(Each::AsyncStd, listener),
-            Each::Glommio(listener) => accept!(Each::Glommio, listener),
-        };
+        let peer;
+        let inner = map_each!(&self.inner, listener => {
+            let (stream, address) = ready!(listener.poll_accept(cx))?;
+            peer = address;
+            stream
+        });
         Poll::Ready(Ok((TcpStream { inner }, peer)))
     }
 

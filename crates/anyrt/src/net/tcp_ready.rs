@@ -9,8 +9,6 @@ use bytes::BufMut;
 use rustix::net::RecvFlags;
 
 use super::{TcpStream, sys};
-use crate::backend::{Each, each, each_but_tokio};
-use crate::io::read_buf::read_buf;
 use crate::io::{Interest, Ready};
 
 impl TcpStream {
@@ -100,11 +98,9 @@ impl TcpStream {
         interest: Interest,
         operation: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
-        match &self.inner {
-            // What Tokio does is the measure.
-            Each::Tokio(stream) => stream.try_io(interest, operation),
-            _ => each_but_tokio!(&self.inner, stream => sys::try_now(stream, interest, operation)),
-        }
+        each!(&self.inner, backend, stream => {
+            sys::try_now(backend::TRIES_UNTOLD, stream, interest, operation)
+        })
     }
 
     /// Reads what is there; 0 at the end.
@@ -132,10 +128,8 @@ impl TcpStream {
     /// # Errors
     /// As [`try_read`](Self::try_read).
     pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        if let Each::Tokio(stream) = &self.inner {
-            return stream.try_read_buf(buf);
-        }
-        read_buf(buf, |space| self.try_read(space))
+        let read = |space: &mut [u8]| self.try_read(space);
+        each!(&self.inner, backend, stream => backend::net::try_read_buf(stream, buf, read))
     }
 
     /// Writes as much as there is room for.
@@ -168,7 +162,9 @@ impl TcpStream {
     ) -> Poll<io::Result<usize>> {
         let space = buf.initialize_unfilled();
         let peek = || sys::recv(&self.socket(), space, RecvFlags::PEEK);
-        let peeked = ready!(each!(&self.inner, s => s.poll_io(cx, Direction::Read, peek)))?;
+        let peeked: Poll<io::Result<usize>> =
+            each!(&self.inner, s => s.poll_io(cx, Direction::Read, peek));
+        let peeked = ready!(peeked)?;
         buf.advance(peeked);
         Poll::Ready(Ok(peeked))
     }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,11 +12,8 @@ use anyrt_core::TcpStream as _;
 use anyrt_core::net::ToSocketAddrs;
 use socket2::SockRef;
 
+use super::sys;
 use super::tcp_split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::{stream_io, sys};
-use crate::backend::{
-    Backend, Each, async_std, each, each_but_tokio, entered, glommio, smol, tokio,
-};
 use crate::runtime::Handle;
 
 /// A connection.
@@ -35,12 +31,7 @@ use crate::runtime::Handle;
 /// # Ok(()) }
 /// ```
 pub struct TcpStream {
-    pub(super) inner: Each<
-        tokio::net::TcpStream,
-        smol::net::TcpStream,
-        async_std::net::TcpStream,
-        glommio::net::TcpStream,
-    >,
+    pub(super) inner: one_of!(net::TcpStream),
 }
 
 impl TcpStream {
@@ -60,12 +51,9 @@ impl TcpStream {
             // Boxed: a single address, which is what most calls give, takes none of its room.
             return Box::pin(Handle::current().connect_tcp(address)).await;
         };
-        if entered(Backend::current()) == Backend::Tokio {
-            // The runtime is current, so that no handle to it is needed.
-            let inner = Each::Tokio(tokio::net::connect(address).await?);
-            return Ok(Self { inner });
-        }
-        Handle::current().connect_tcp_addr(address).await
+        Ok(Self {
+            inner: on_current!(backend => backend::net::connect(address).await?),
+        })
     }
 
     /// Takes over a connected socket, which must be non-blocking.
@@ -199,10 +187,9 @@ impl TcpStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Each::Tokio(stream) = &self.inner {
-            return stream.poll_read_shared(cx, buf);
-        }
-        each_but_tokio!(&self.inner, stream => stream_io::read_initialized(&mut &*stream, cx, buf))
+        each!(&self.inner, backend, stream => {
+            backend::net::poll_read_shared(stream, cx, buf)
+        })
     }
 
     #[inline]
@@ -211,11 +198,8 @@ impl TcpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if let Each::Tokio(stream) = &self.inner {
-            return stream.poll_write_shared(cx, buf);
-        }
-        each_but_tokio!(&self.inner, stream => {
-            futures_io::AsyncWrite::poll_write(Pin::new(&mut &*stream), cx, buf)
+        each!(&self.inner, backend, stream => {
+            backend::net::poll_write_shared(stream, cx, buf)
         })
     }
 
@@ -225,11 +209,8 @@ impl TcpStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let Each::Tokio(stream) = &self.inner {
-            return stream.poll_write_vectored_shared(cx, bufs);
-        }
-        each_but_tokio!(&self.inner, stream => {
-            futures_io::AsyncWrite::poll_write_vectored(Pin::new(&mut &*stream), cx, bufs)
+        each!(&self.inner, backend, stream => {
+            backend::net::poll_write_vectored_shared(stream, cx, bufs)
         })
     }
 }

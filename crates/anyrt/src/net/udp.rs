@@ -10,17 +10,11 @@ use anyrt_core::net::ToSocketAddrs;
 use socket2::SockRef;
 
 use super::{first_of, no_address, several, sys};
-use crate::backend::{Each, async_std, each, glommio, smol, tokio};
 use crate::runtime::Handle;
 
 /// Sends and receives datagrams. Several tasks may use it at once.
 pub struct UdpSocket {
-    pub(super) inner: Each<
-        tokio::net::UdpSocket,
-        smol::net::UdpSocket,
-        async_std::net::UdpSocket,
-        glommio::net::UdpSocket,
-    >,
+    pub(super) inner: one_of!(net::UdpSocket),
 }
 
 impl UdpSocket {

@@ -10,8 +10,6 @@ use bytes::BufMut;
 use rustix::net::RecvFlags;
 
 use super::{UdpSocket, sys};
-use crate::backend::{Each, each, each_but_tokio};
-use crate::io::read_buf::read_buf;
 use crate::io::{Interest, Ready};
 
 /// An error, too, is something to receive.
@@ -106,11 +104,9 @@ impl UdpSocket {
         interest: Interest,
         operation: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
-        match &self.inner {
-            // What Tokio does is the measure.
-            Each::Tokio(socket) => socket.try_io(interest, operation),
-            _ => each_but_tokio!(&self.inner, socket => sys::try_now(socket, interest, operation)),
-        }
+        each!(&self.inner, backend, socket => {
+            sys::try_now(backend::TRIES_UNTOLD, socket, interest, operation)
+        })
     }
 
     fn poll_io<R>(
@@ -184,10 +180,8 @@ impl UdpSocket {
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        if let Each::Tokio(socket) = &self.inner {
-            return socket.try_recv_buf(buf);
-        }
-        read_buf(buf, |space| self.try_recv(space))
+        let receive = |space: &mut [u8]| self.try_recv(space);
+        each!(&self.inner, backend, socket => backend::net::try_recv_buf(socket, buf, receive))
     }
 
     /// Receives one datagram from the peer and advances `buf`.
@@ -198,13 +192,8 @@ impl UdpSocket {
     /// # Cancel safety
     /// As [`recv`](Self::recv).
     pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        if let Each::Tokio(socket) = &self.inner {
-            return socket.recv_buf(buf).await;
-        }
-        self.async_io(RECEIVE, || {
-            read_buf(buf, |space| sys::recv(&self.socket(), space, TAKE))
-        })
-        .await
+        let receive = |space: &mut [u8]| sys::recv(&self.socket(), space, TAKE);
+        each!(&self.inner, backend, socket => backend::net::recv_buf(socket, buf, receive).await)
     }
 
     /// As [`recv_from`](Self::recv_from); of several tasks that poll for receiving, the last one is woken.
@@ -234,10 +223,10 @@ impl UdpSocket {
     /// # Errors
     /// As [`try_recv_from`](Self::try_recv_from).
     pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        if let Each::Tokio(socket) = &self.inner {
-            return socket.try_recv_buf_from(buf);
-        }
-        read_buf_from(buf, |space| self.try_recv_from(space))
+        let receive = |space: &mut [u8]| self.try_recv_from(space);
+        each!(&self.inner, backend, socket => {
+            backend::net::try_recv_buf_from(socket, buf, receive)
+        })
     }
 
     /// Receives one datagram and its sender, and advances `buf`.
@@ -248,13 +237,10 @@ impl UdpSocket {
     /// # Cancel safety
     /// As [`recv_from`](Self::recv_from).
     pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        if let Each::Tokio(socket) = &self.inner {
-            return socket.recv_buf_from(buf).await;
-        }
-        self.async_io(RECEIVE, || {
-            read_buf_from(buf, |space| sys::recv_from(&self.socket(), space, TAKE))
+        let receive = |space: &mut [u8]| sys::recv_from(&self.socket(), space, TAKE);
+        each!(&self.inner, backend, socket => {
+            backend::net::recv_buf_from(socket, buf, receive).await
         })
-        .await
     }
 
     /// As [`recv`](Self::recv), but leaves the datagram there.
@@ -373,23 +359,5 @@ impl UdpSocket {
         let (len, sender) = ready!(self.poll_io(cx, Direction::Read, receive))?;
         buf.advance(len);
         Poll::Ready(Ok(sender))
-    }
-}
-
-/// As [`read_buf`], with the sender.
-fn read_buf_from<B: BufMut>(
-    buf: &mut B,
-    mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
-) -> io::Result<(usize, SocketAddr)> {
-    let mut from = None;
-    let len = read_buf(buf, |space| {
-        let (len, sender) = receive(space)?;
-        from = Some(sender);
-        Ok(len)
-    })?;
-    match from {
-        Some(from) => Ok((len, from)),
-        // There is no room at all; the datagram is cut off.
-        None => receive(&mut []),
     }
 }

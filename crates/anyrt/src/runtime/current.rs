@@ -8,7 +8,7 @@ use anyrt_core::error::RuntimeEnded;
 use anyrt_core::runtime::Metrics;
 
 use super::Handle;
-use crate::backend::{each, no_runtime};
+use crate::backend::no_runtime;
 
 /// No runtime is current on this thread; the message says what to do.
 pub struct TryCurrentError {

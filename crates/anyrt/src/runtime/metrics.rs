@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyrt_core::runtime::{BlockingStats, Flavor, Metrics, WorkerStats};
 
 use super::Handle;
-use crate::backend::each;
 
 /// Where the tasks of a runtime run; see [`Flavor`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

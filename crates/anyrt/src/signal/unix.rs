@@ -18,10 +18,6 @@ use std::task::{Context, Poll};
 
 use signal_hook::consts;
 
-use crate::backend::{Each, tokio};
-use crate::runtime::Handle;
-use crate::signal_hub::{self, Listener};
-
 /// A kind of signal.
 #[derive(Debug, Clone, Copy, Hash, PartialEq, Eq)]
 pub struct SignalKind(c_int);
@@ -126,13 +122,7 @@ impl From<SignalKind> for c_int {
 #[must_use = "a listener does nothing unless it is asked"]
 #[derive(Debug)]
 pub struct Signal {
-    inner: Inner,
-}
-
-#[derive(Debug)]
-enum Inner {
-    Tokio(tokio::signal::Signal),
-    Hub(Listener),
+    inner: one_of!(signal::Signal),
 }
 
 /// Listens to signals of that kind from now on.
@@ -147,12 +137,7 @@ enum Inner {
 /// When no runtime is current; see [`runtime`](crate::runtime).
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    let inner = match Handle::current().inner {
-        Each::Tokio(_) => Inner::Tokio(tokio::signal::signal(
-            tokio::signal::SignalKind::from_raw(kind.0),
-        )?),
-        _ => Inner::Hub(signal_hub::listen(kind.0)?),
-    };
+    let inner = on_current!(backend => backend::signal::listen(kind.0)?);
     Ok(Signal { inner })
 }
 
@@ -167,9 +152,6 @@ impl Signal {
 
     /// Polls for the next signal; the waker of the last call is woken.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
-        match &mut self.inner {
-            Inner::Tokio(signal) => signal.poll_recv(cx),
-            Inner::Hub(listener) => listener.poll_recv(cx).map(Some),
-        }
+        each!(&mut self.inner, signal => signal.poll_recv(cx))
     }
 }

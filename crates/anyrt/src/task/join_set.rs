@@ -7,10 +7,9 @@ use std::task::{Context, Poll};
 
 use super::coop::lifted;
 use super::{
-    AbortHandle, Id, JoinError, JoinHandle, LocalSet, local_set, spawn_blocking, spawn_elsewhere,
-    spawn_local,
+    AbortHandle, Id, JoinError, JoinHandle, LocalSet, local_set, spawn, spawn_blocking, spawn_local,
 };
-use crate::backend::{Backend, Each, core_task, entered, tokio};
+use crate::backend::{Current, entered};
 use crate::runtime::Handle;
 
 /// Tasks that are joined as they end, whichever ends first.
@@ -35,24 +34,46 @@ use crate::runtime::Handle;
 /// ```
 #[must_use = "dropping the set aborts its tasks"]
 pub struct JoinSet<T> {
-    /// Tokio's own set costs its tasks least, but takes no others. It takes none any more once there is the other.
-    tokio: Option<tokio::join_set::JoinSet<T>>,
-    any: Option<core_task::JoinSet<T>>,
+    /// The tasks of the first task's kind of runtime. Tokio's own set costs its tasks least, but takes no others; so
+    /// nothing is put here any more once there is the other.
+    own: Option<OwnSet<T>>,
+    // Boxed, since hardly any set has tasks of two kinds.
+    any: Option<Box<AnySet<T>>>,
+}
+
+type OwnSet<T> = one_of!(T; join_set::JoinSet<T>);
+type AnySet<T> = anyrt_core::JoinSet<T, JoinHandle<T>>;
+
+/// Has the set of that kind of runtime start a task; or else starts it in another way and takes it as any other.
+macro_rules! start {
+    ($this:ident, $kind:expr, $backend:ident, $set:ident => $own:expr, else $otherwise:expr) => {{
+        let kind = $kind;
+        match $this.own(kind) {
+            Some(own) => AbortHandle {
+                inner: map_pair!(kind, own, $backend, ((), $set) => $own),
+            },
+            None => {
+                let task = $otherwise;
+                $this.any().insert(task)
+            }
+        }
+    }};
 }
 
 impl<T> JoinSet<T> {
     /// An empty set.
     pub const fn new() -> Self {
         Self {
-            tokio: None,
+            own: None,
             any: None,
         }
     }
 
     /// The number of tasks in the set: those that run, and those that ended but were not joined.
     pub fn len(&self) -> usize {
-        let tokio = self.tokio.as_ref().map_or(0, |set| set.len());
-        tokio + self.any.as_ref().map_or(0, |set| set.len())
+        let own = self.own.as_ref();
+        let own = own.map_or(0, |own| each!(own, set => set.len()));
+        own + self.any.as_ref().map_or(0, |set| set.len())
     }
 
     /// Whether no task is in the set.
@@ -60,27 +81,21 @@ impl<T> JoinSet<T> {
         self.len() == 0
     }
 
-    /// For a task of Tokio's, unless tasks of other runtimes are in the set.
+    /// For a task of that kind of runtime, unless tasks of others are in the set.
     #[inline]
-    fn tokio(&mut self) -> Option<&mut tokio::join_set::JoinSet<T>> {
-        match self.any {
-            None => Some(self.tokio.get_or_insert_default()),
-            Some(_) => None,
+    fn own(&mut self, kind: Current) -> Option<&mut OwnSet<T>> {
+        if self.any.is_some() {
+            return None;
         }
-    }
-
-    /// For a task of a `LocalSet`: where Tokio is enabled, it is one of Tokio's, whatever runtime is current.
-    fn tokio_local(&mut self) -> Option<&mut tokio::join_set::JoinSet<T>> {
-        let are_others_near = Backend::enabled().len() > 1 && !Backend::is_tokio_current();
-        if Backend::Tokio.is_enabled() && (self.tokio.is_some() || !are_others_near) {
-            self.tokio()
-        } else {
-            None
-        }
+        let new = || map_each!(kind, backend, () => backend::join_set::JoinSet::default());
+        let own = self.own.get_or_insert_with(new);
+        let is_of_kind: bool =
+            each_pair!(kind, Each &mut *own, backend, ((), _) => true, else false);
+        is_of_kind.then_some(own)
     }
 
     /// For a task of any runtime.
-    fn any(&mut self) -> &mut core_task::JoinSet<T> {
+    fn any(&mut self) -> &mut AnySet<T> {
         self.any.get_or_insert_default()
     }
 }
@@ -96,16 +111,14 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        let task = if entered(Backend::current()) == Backend::Tokio {
-            if let Some(set) = self.tokio() {
-                return AbortHandle::tokio(set.spawn(future));
-            }
+        start!(
+            self,
+            entered(Current::find()),
+            backend,
+            set => backend::join_set::spawn(set, future),
             // Boxed: where it is spawned in two places, the compiler takes it in at neither.
-            JoinHandle::tokio(tokio::task::spawn(Box::pin(future)))
-        } else {
-            spawn_elsewhere(future)
-        };
-        self.any().insert(task)
+            else spawn(Box::pin(future))
+        )
     }
 
     /// Starts `future` as a task of that runtime.
@@ -115,13 +128,17 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        if let Each::Tokio(rt) = &handle.inner
-            && let Some(set) = self.tokio()
-        {
-            return AbortHandle::tokio(set.spawn_on(future, rt));
+        match self.own(handle.kind()) {
+            Some(own) => AbortHandle {
+                inner: map_pair!(&handle.inner, own, backend, (rt, set) => {
+                    backend::join_set::spawn_on(set, rt, future)
+                }),
+            },
+            None => {
+                let task = handle.spawn(future);
+                self.any().insert(task)
+            }
         }
-        let task = handle.spawn(future);
-        self.any().insert(task)
     }
 
     /// Starts `future` as a task that stays on this thread.
@@ -133,17 +150,19 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        if local_set::is_entered() {
-            if let Some(set) = self.tokio_local() {
-                return AbortHandle::tokio(set.spawn_local(local_set::task(future)));
+        match Current::find() {
+            Some(kind) if !local_set::is_entered() => start!(
+                self,
+                kind,
+                backend,
+                set => backend::join_set::spawn_local(set, future),
+                else spawn_local(future)
+            ),
+            _ => {
+                let task = spawn_local(future);
+                self.any().insert(task)
             }
-        } else if Backend::is_tokio_current()
-            && let Some(set) = self.tokio()
-        {
-            return AbortHandle::tokio(set.spawn_local(future));
         }
-        let task = spawn_local(future);
-        self.any().insert(task)
     }
 
     /// Starts `future` as a task of that set of local tasks. It runs when `local_set` is polled.
@@ -152,10 +171,6 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        if let Some(set) = self.tokio_local() {
-            let future = local_set::task(future);
-            return AbortHandle::tokio(set.spawn_local_on(future, &local_set.inner));
-        }
         let task = local_set.spawn_local(future);
         self.any().insert(task)
     }
@@ -170,13 +185,13 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        if Backend::is_tokio_current()
-            && let Some(set) = self.tokio()
-        {
-            return AbortHandle::tokio(set.spawn_blocking(job));
-        }
-        let task = spawn_blocking(job);
-        self.any().insert(task)
+        start!(
+            self,
+            entered(Current::find()),
+            backend,
+            set => backend::join_set::spawn_blocking(set, job),
+            else spawn_blocking(job)
+        )
     }
 
     /// Starts `job` on a thread of that runtime where blocking harms nobody.
@@ -186,13 +201,17 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        if let Each::Tokio(rt) = &handle.inner
-            && let Some(set) = self.tokio()
-        {
-            return AbortHandle::tokio(set.spawn_blocking_on(job, rt));
+        match self.own(handle.kind()) {
+            Some(own) => AbortHandle {
+                inner: map_pair!(&handle.inner, own, backend, (rt, set) => {
+                    backend::join_set::spawn_blocking_on(set, rt, job)
+                }),
+            },
+            None => {
+                let task = handle.spawn_blocking(job);
+                self.any().insert(task)
+            }
         }
-        let task = handle.spawn_blocking(job);
-        self.any().insert(task)
     }
 
     /// Waits for the next task to end; `None` when the set is empty.
@@ -219,20 +238,21 @@ impl<T: 'static> JoinSet<T> {
 
     /// As [`try_join_next`](Self::try_join_next), with the id of the task.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
-        let tokio = self.tokio.as_mut();
-        let joined = tokio.and_then(|set| set.try_join_next_with_id());
-        joined.or_else(|| {
-            let any = self.any.as_mut()?;
-            lifted(|| any.try_join_next_with_id())
-        })
+        if let Some(own) = &mut self.own
+            && let Some(joined) = each!(own, set => lifted(|| set.try_join_next_with_id()))
+        {
+            return Some(joined);
+        }
+        let any = self.any.as_mut()?;
+        lifted(|| any.try_join_next_with_id())
     }
 
     /// Polls for the next task to end.
     #[inline]
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
         // Called in one place, so that the compiler takes it in here.
-        let joined = match &mut self.tokio {
-            Some(set) => set.poll_join_next(cx),
+        let joined = match &mut self.own {
+            Some(own) => each!(own, set => set.poll_join_next(cx)),
             None => Poll::Ready(None),
         };
         match &mut self.any {
@@ -246,8 +266,8 @@ impl<T: 'static> JoinSet<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(Id, T), JoinError>>> {
-        let joined = match &mut self.tokio {
-            Some(set) => set.poll_join_next_with_id(cx),
+        let joined = match &mut self.own {
+            Some(own) => each!(own, set => set.poll_join_next_with_id(cx)),
             None => Poll::Ready(None),
         };
         match &mut self.any {
@@ -258,8 +278,8 @@ impl<T: 'static> JoinSet<T> {
 
     /// Asks all tasks to end. They stay in the set until they are joined.
     pub fn abort_all(&mut self) {
-        if let Some(set) = &mut self.tokio {
-            set.abort_all();
+        if let Some(own) = &mut self.own {
+            each!(own, set => set.abort_all());
         }
         if let Some(set) = &mut self.any {
             set.abort_all();
@@ -268,8 +288,8 @@ impl<T: 'static> JoinSet<T> {
 
     /// Takes all tasks out of the set; they go on by themselves.
     pub fn detach_all(&mut self) {
-        if let Some(set) = &mut self.tokio {
-            set.detach_all();
+        if let Some(own) = &mut self.own {
+            each!(own, set => set.detach_all());
         }
         if let Some(set) = &mut self.any {
             set.detach_all();
@@ -298,13 +318,13 @@ impl<T: 'static> JoinSet<T> {
     }
 }
 
-/// What the set of Tokio's tasks gave, which goes first since it takes no more, or else what the other gives.
+/// What the set of one kind gave, which goes first since it takes no more, or else what the other gives.
 fn or_of<T, R>(
-    any: &mut core_task::JoinSet<T>,
-    tokio: Poll<Option<R>>,
-    poll: impl FnOnce(&mut core_task::JoinSet<T>) -> Poll<Option<R>>,
+    any: &mut AnySet<T>,
+    own: Poll<Option<R>>,
+    poll: impl FnOnce(&mut AnySet<T>) -> Poll<Option<R>>,
 ) -> Poll<Option<R>> {
-    match tokio {
+    match own {
         Poll::Ready(None) => poll(any),
         Poll::Ready(joined) => Poll::Ready(joined),
         Poll::Pending => match poll(any) {

@@ -8,7 +8,6 @@ use anyrt_core::coop as core_coop;
 
 use super::JoinHandle;
 use super::coop::budgeted;
-use crate::backend::local_set;
 use crate::runtime::{Id, Runtime};
 
 /// Tasks that stay on the thread of the set, for futures that are not `Send`. They run while the set is polled: in
@@ -36,9 +35,9 @@ use crate::runtime::{Id, Runtime};
 /// }).await
 /// # }
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LocalSet {
-    pub(super) inner: local_set::LocalSet,
+    inner: first_type!(local_set::LocalSet),
 }
 
 impl LocalSet {
@@ -46,19 +45,23 @@ impl LocalSet {
     ///
     /// # Panics
     /// When no backend is enabled.
+    #[track_caller]
     pub fn new() -> Self {
-        Self::default()
+        in_first!(
+            backend => Self { inner: backend::local_set::LocalSet::new() },
+            else panic!("{}", crate::backend::no_runtime())
+        )
     }
 
     /// Names the set among all sets and runtimes of the process.
     pub fn id(&self) -> Id {
-        self.inner.id()
+        with_first!(&self.inner, set => set.id())
     }
 
     /// Makes [`spawn_local`](super::spawn_local) spawn into this set until the guard is dropped.
     pub fn enter(&self) -> LocalEnterGuard {
         LocalEnterGuard {
-            _inner: self.inner.enter(),
+            _inner: with_first!(&self.inner, set => set.enter()),
         }
     }
 
@@ -69,7 +72,7 @@ impl LocalSet {
         F: Future + 'static,
         F::Output: 'static,
     {
-        local_set::join(self.inner.spawn_local(task(future)))
+        with_first!(&self.inner, set => of_first!(JoinHandle, set.spawn_local(task(future))))
     }
 
     /// Runs `future` on the runtime, and the tasks of the set beside it, until `future` is ready.
@@ -86,7 +89,13 @@ impl LocalSet {
     /// # Cancel safety
     /// The tasks stay in the set.
     pub async fn run_until<F: Future>(&self, future: F) -> F::Output {
-        self.inner.run_until(future).await
+        with_first!(&self.inner, set => set.run_until(future).await)
+    }
+}
+
+impl Default for LocalSet {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -95,14 +104,14 @@ impl Future for LocalSet {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.inner).poll(cx)
+        with_first!(&mut self.inner, set => Pin::new(set).poll(cx))
     }
 }
 
 /// Gives [`spawn_local`](super::spawn_local) back its former place when it is dropped; see [`LocalSet::enter`].
 #[derive(Debug)]
 pub struct LocalEnterGuard {
-    _inner: local_set::LocalEnterGuard,
+    _inner: first_type!(local_set::LocalEnterGuard),
 }
 
 /// Starts `future` in the set that this thread is inside of, or gives it back.
@@ -112,16 +121,18 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    if is_entered() {
-        Ok(local_set::join(local_set::spawn_local(task(future))))
-    } else {
-        Err(future)
+    if !is_entered() {
+        return Err(future);
     }
+    in_first!(
+        backend => Ok(of_first!(JoinHandle, backend::local_set::spawn_local(task(future)))),
+        else Err(future)
+    )
 }
 
 /// Whether this thread is inside a set.
 pub(super) fn is_entered() -> bool {
-    local_set::is_entered()
+    in_first!(backend => backend::local_set::is_entered(), else false)
 }
 
 /// Both accounts, since whichever set it is fills one of them only.

@@ -1,12 +1,7 @@
 //! The clock of the current runtime, for tests.
 
-use std::sync::Arc;
-
-use anyrt_core::error::ClockError;
-
 use super::Duration;
-use crate::backend::clock::Clock;
-use crate::backend::{Backend, async_std, entered, glommio, no_runtime, smol, tokio};
+use crate::backend::{Current, entered};
 
 /// Stops the clock of the current runtime.
 ///
@@ -38,13 +33,7 @@ use crate::backend::{Backend, async_std, entered, glommio, no_runtime, smol, tok
 /// ```
 #[track_caller]
 pub fn pause() {
-    match of_current() {
-        Current::Tokio => tokio::time::pause(),
-        Current::Clock(clock) => expect(clock.pause()),
-        Current::Fixed => panic!(
-            "`time::pause()` requires a current-thread runtime: the clock of a multi-threaded one cannot be paused"
-        ),
-    }
+    each!(entered(Current::find()), backend, () => backend::time::pause());
 }
 
 /// Lets the clock of the current runtime run on from where it stands.
@@ -53,11 +42,7 @@ pub fn pause() {
 /// When the clock is not paused. When no runtime is current.
 #[track_caller]
 pub fn resume() {
-    match of_current() {
-        Current::Tokio => tokio::time::resume(),
-        Current::Clock(clock) => expect(clock.resume()),
-        Current::Fixed => expect(Err(ClockError::Running)),
-    }
+    each!(entered(Current::find()), backend, () => backend::time::resume());
 }
 
 /// Moves the paused clock of the current runtime on by `duration`.
@@ -69,40 +54,5 @@ pub fn resume() {
 /// # Panics
 /// When the clock is not paused. When no runtime is current.
 pub async fn advance(duration: Duration) {
-    match of_current() {
-        Current::Tokio => return tokio::time::advance(duration).await,
-        Current::Clock(clock) => expect(clock.advance(duration)),
-        Current::Fixed => expect(Err(ClockError::Running)),
-    }
-    // A task that is queued behind those that were woken, also where tasks run on another thread than this.
-    let _ = crate::task::spawn(async {}).await;
-}
-
-/// The clock of the current runtime.
-enum Current {
-    Tokio,
-    Clock(Arc<Clock>),
-    /// One that cannot be paused.
-    Fixed,
-}
-
-#[track_caller]
-fn of_current() -> Current {
-    let clock = match Backend::current() {
-        None => panic!("{}", no_runtime()),
-        Some(Backend::Tokio) => return Current::Tokio,
-        Some(Backend::Smol) => entered(smol::Handle::with_current(|rt| rt.clock().cloned())),
-        Some(Backend::AsyncStd) => {
-            entered(async_std::Handle::with_current(|rt| rt.clock().cloned()))
-        }
-        Some(Backend::Glommio) => entered(glommio::Handle::with_current(|rt| rt.clock().cloned())),
-    };
-    clock.map_or(Current::Fixed, Current::Clock)
-}
-
-#[track_caller]
-fn expect(done: Result<(), ClockError>) {
-    if let Err(error) = done {
-        panic!("{error}");
-    }
+    each!(entered(Current::find()), backend, () => backend::time::advance(duration).await);
 }

@@ -4,12 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
-use anyrt_core::Timer;
-
-use super::sleep::Ticking;
 use super::{Duration, Instant};
-use crate::backend::{Backend, tokio};
-use crate::runtime::Handle;
 
 pub use anyrt_core::time::MissedTickBehavior;
 
@@ -50,31 +45,13 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 fn starting(start: Instant, period: Duration) -> Interval {
     let start = start.into_std();
     Interval {
-        inner: match Backend::current() {
-            Some(Backend::Tokio) => Ticks::Tokio(tokio::time::interval_at(start, period)),
-            _ => Ticks::Core(Ticking(Handle::current()).interval_at(start, period)),
-        },
+        inner: on_current!(backend => backend::time::interval_at(start, period)),
     }
 }
 
 /// Ticks at a steady pace; see [`interval`].
 pub struct Interval {
-    inner: Ticks,
-}
-
-enum Ticks {
-    // Its own renews a timer without arming it, which nobody else can.
-    Tokio(tokio::time::Interval),
-    Core(anyrt_core::time::Interval<Ticking>),
-}
-
-macro_rules! each_ticks {
-    ($ticks:expr, $inner:ident => $result:expr) => {
-        match $ticks {
-            Ticks::Tokio($inner) => $result,
-            Ticks::Core($inner) => $result,
-        }
-    };
+    inner: one_of!(time::Interval),
 }
 
 impl Interval {
@@ -91,47 +68,47 @@ impl Interval {
     /// Only the waker of the last call is woken.
     #[inline]
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
-        each_ticks!(&mut self.inner, inner => inner.poll_tick(cx)).map(Instant::from_std)
+        each!(&mut self.inner, inner => inner.poll_tick(cx).map(Instant::from_std))
     }
 
     /// Starts over: the next tick comes one period from now.
     pub fn reset(&mut self) {
-        each_ticks!(&mut self.inner, inner => inner.reset());
+        each!(&mut self.inner, inner => inner.reset());
     }
 
     /// The next tick comes at once.
     pub fn reset_immediately(&mut self) {
-        each_ticks!(&mut self.inner, inner => inner.reset_immediately());
+        each!(&mut self.inner, inner => inner.reset_immediately());
     }
 
     /// The next tick comes after `after`.
     pub fn reset_after(&mut self, after: Duration) {
-        each_ticks!(&mut self.inner, inner => inner.reset_after(after));
+        each!(&mut self.inner, inner => inner.reset_after(after));
     }
 
     /// The next tick comes at `deadline`.
     pub fn reset_at(&mut self, deadline: Instant) {
-        each_ticks!(&mut self.inner, inner => inner.reset_at(deadline.into_std()));
+        each!(&mut self.inner, inner => inner.reset_at(deadline.into_std()));
     }
 
     /// What happens to missed ticks.
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
-        each_ticks!(&self.inner, inner => inner.missed_tick_behavior())
+        each!(&self.inner, inner => inner.missed_tick_behavior())
     }
 
     /// Sets what happens to missed ticks; [`MissedTickBehavior::Burst`] unless set.
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
-        each_ticks!(&mut self.inner, inner => inner.set_missed_tick_behavior(behavior));
+        each!(&mut self.inner, inner => inner.set_missed_tick_behavior(behavior));
     }
 
     /// The time between two ticks.
     pub fn period(&self) -> Duration {
-        each_ticks!(&self.inner, inner => inner.period())
+        each!(&self.inner, inner => inner.period())
     }
 }
 
 impl fmt::Debug for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        each_ticks!(&self.inner, inner => inner.fmt(f))
+        each!(&self.inner, inner => inner.fmt(f))
     }
 }

@@ -10,7 +10,6 @@ use anyrt_core::readiness::{AsyncFd as _, Direction, Reactor, ReadyEvent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{AsyncFdReadyGuard, AsyncFdReadyMutGuard};
-use crate::backend::{Each, async_std, each, glommio, map_each, smol, tokio};
 use crate::io::{Interest, Ready};
 use crate::raw::Raw;
 use crate::runtime::Handle;
@@ -42,12 +41,7 @@ pub struct AsyncFd<T: AsRawFd> {
     inner: Watched<Raw<T>>,
 }
 
-type Watched<T> = Each<
-    tokio::readiness::AsyncFd<T>,
-    smol::readiness::AsyncFd<T>,
-    async_std::readiness::AsyncFd<T>,
-    glommio::readiness::AsyncFd<T>,
->;
+type Watched<T> = one_of!(T; readiness::AsyncFd<T>);
 
 impl<T: AsRawFd> AsyncFd<T> {
     /// Watches `inner` for being readable and writable.
@@ -111,18 +105,18 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// What was wrapped.
     #[inline]
     pub fn get_ref(&self) -> &T {
-        &each!(&self.inner, fd => fd.get_ref()).0
+        each!(&self.inner, fd => &fd.get_ref().0)
     }
 
     /// What was wrapped, mutable. It must stay the same descriptor.
     #[inline]
     pub fn get_mut(&mut self) -> &mut T {
-        &mut each!(&mut self.inner, fd => fd.get_mut()).0
+        each!(&mut self.inner, fd => &mut fd.get_mut().0)
     }
 
     /// Stops watching.
     pub fn into_inner(self) -> T {
-        each!(self.inner, fd => fd.into_inner()).0
+        each!(self.inner, fd => fd.into_inner().0)
     }
 
     /// Waits until it is readable. Of several tasks that poll for reading, the last one is woken.
@@ -324,7 +318,7 @@ impl<T: AsRawFd> AsyncFd<T> {
         interest: Interest,
         f: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        if matches!(self.inner, Each::Tokio(_)) {
+        if !each!(&self.inner, backend, _ => backend::TRIES_UNTOLD) {
             return self.try_io(interest, f);
         }
         let mut f = Some(f);

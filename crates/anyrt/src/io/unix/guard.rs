@@ -8,18 +8,10 @@ use anyrt_core::readiness::ReadyEvent;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::AsyncFd;
-use crate::backend::{Each, async_std, each, glommio, smol, tokio};
 use crate::io::{Interest, Ready};
 use crate::raw::Raw;
 
-type EventOf<'a, F, T> = <F as anyrt_core::readiness::AsyncFd<Raw<T>>>::Event<'a>;
-
-type Event<'a, T> = Each<
-    EventOf<'a, tokio::readiness::AsyncFd<Raw<T>>, T>,
-    EventOf<'a, smol::readiness::AsyncFd<Raw<T>>, T>,
-    EventOf<'a, async_std::readiness::AsyncFd<Raw<T>>, T>,
-    EventOf<'a, glommio::readiness::AsyncFd<Raw<T>>, T>,
->;
+type Event<'a, T> = one_of!((&'a (), T); readiness::Event<'a, Raw<T>>);
 
 /// That a descriptor was ready. Whoever then finds that it is not must say so, or the next wait ends at once.
 #[must_use = "You must explicitly choose whether to clear the readiness state by calling a method on ReadyGuard"]

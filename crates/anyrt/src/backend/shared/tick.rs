@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 
 /// At which moments a timer can fire.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// At full milliseconds, as Tokio's. Programs that were written for Tokio count on it: a loop over a sleep of a few
     /// nanoseconds waits there, and would spin elsewhere.
     Millisecond,
@@ -41,7 +41,8 @@ fn start() -> Instant {
 
 pin_project! {
     /// A timer of a runtime that fires in steps.
-    pub(super) struct Ticked<S> {
+    #[derive(Debug)]
+    pub(crate) struct Ticked<S> {
         #[pin]
         sleep: S,
         // As it was asked for; that of `sleep` is rounded up.
@@ -51,34 +52,12 @@ pin_project! {
 }
 
 impl<S: Sleep> Ticked<S> {
-    pub(super) fn new(timer: &impl Timer<Sleep = S>, deadline: Instant, step: Step) -> Self {
+    pub(crate) fn new(timer: &impl Timer<Sleep = S>, deadline: Instant, step: Step) -> Self {
         Self {
             sleep: timer.sleep_until(step.up(deadline)),
             deadline,
             step,
         }
-    }
-
-    pub(super) fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    pub(super) fn is_elapsed(&self) -> bool {
-        self.sleep.is_elapsed()
-    }
-
-    pub(super) fn reset(self: Pin<&mut Self>, deadline: Instant) {
-        let this = self.project();
-        *this.deadline = deadline;
-        this.sleep.reset(this.step.up(deadline));
-    }
-
-    pub(super) fn has_budget_remaining(&self) -> bool {
-        self.sleep.has_budget_remaining()
-    }
-
-    pub(super) fn poll_unconstrained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.project().sleep.poll_unconstrained(cx)
     }
 }
 
@@ -88,5 +67,29 @@ impl<S: Sleep> Future for Ticked<S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.project().sleep.poll(cx)
+    }
+}
+
+impl<S: Sleep> Sleep for Ticked<S> {
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn is_elapsed(&self) -> bool {
+        self.sleep.is_elapsed()
+    }
+
+    fn reset(self: Pin<&mut Self>, deadline: Instant) {
+        let this = self.project();
+        *this.deadline = deadline;
+        this.sleep.reset(this.step.up(deadline));
+    }
+
+    fn has_budget_remaining(&self) -> bool {
+        self.sleep.has_budget_remaining()
+    }
+
+    fn poll_unconstrained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().sleep.poll_unconstrained(cx)
     }
 }

@@ -1,0 +1,307 @@
+//! What a backend module provides, for a runtime whose tasks are those of anyrt's own task layer.
+
+/// Makes the items of a backend's module from the crate's handle. Its sockets and timers are the crate's; `$readiness`
+/// is its module of descriptors, `$opened` its function for a file that nobody else has, and the last word says when an application is inside such a runtime that anyrt did
+/// not enter.
+macro_rules! over_kit {
+    ($krate:ident::$Handle:ident, $readiness:ident, $opened:ident, $found:ident) => {
+        pub(crate) use $krate::runtime::Runtime;
+        pub(crate) use $krate::{$Handle as Handle, KIND};
+
+        pub(crate) use crate::backend::shared::channel;
+        #[allow(unused_imports, reason = "those of the first enabled backend are used")]
+        pub(crate) use crate::backend::shared::local_set;
+        #[cfg(all(unix, feature = "signal"))]
+        pub(crate) use crate::backend::shared::signal;
+
+        pub(crate) type EnterGuard<'a> = anyrt_core::context::SlotGuard<Handle>;
+
+        /// It costs no more than asking whether it is ready, and a reactor on another thread may be late with the news.
+        pub(crate) const TRIES_UNTOLD: bool = true;
+
+        pub(crate) fn is_in_application() -> bool {
+            over_kit!(@ $found)
+        }
+
+        pub(crate) mod runtime {
+            use super::{Handle, Runtime};
+            use crate::task::coop::budgeted;
+            use anyrt_core::boxed_if_large;
+            use anyrt_core::runtime::Owner;
+            use std::future::Future;
+
+            #[track_caller]
+            pub(crate) fn block_on<F: Future>(runtime: &Runtime, future: F) -> F::Output {
+                boxed_if_large!(future: F = Box::pin(future) => runtime.block_on(budgeted(future)))
+            }
+
+            #[track_caller]
+            pub(crate) fn block_on_handle<F: Future>(handle: &Handle, future: F) -> F::Output {
+                boxed_if_large!(future: F = Box::pin(future) => handle.block_on(budgeted(future)))
+            }
+        }
+
+        pub(crate) mod task {
+            use super::Handle;
+            use crate::backend::{entered, in_local_set};
+            use crate::task::coop::{budgeted, lifted};
+            use anyrt_core::task::{LocalSpawner, Spawner};
+            use anyrt_core::{Blocking, boxed_if_large};
+            use std::future::Future;
+
+            pub(crate) use crate::backend::shared::task::{AbortHandle, JoinHandle, poll_join, try_id};
+
+            beside_tokio! {
+                #[track_caller]
+                pub(crate) fn spawn<F>(future: F) -> JoinHandle<F::Output>
+                where
+                    F: Future + Send + 'static,
+                    F::Output: Send + 'static,
+                {
+                    boxed_if_large!(future: F = Box::pin(future) =>
+                        entered(Handle::with_current(|rt| rt.spawn(budgeted(future)))))
+                }
+            }
+
+            #[track_caller]
+            pub(crate) fn spawn_on<F>(handle: &Handle, future: F) -> JoinHandle<F::Output>
+            where
+                F: Future + Send + 'static,
+                F::Output: Send + 'static,
+            {
+                boxed_if_large!(future: F = Box::pin(future) => handle.spawn(budgeted(future)))
+            }
+
+            #[track_caller]
+            pub(crate) fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+            where
+                F: Future + 'static,
+                F::Output: 'static,
+            {
+                boxed_if_large!(future: F = Box::pin(future) =>
+                    entered(Handle::with_current(|rt| rt.spawn_local(budgeted(future)))))
+            }
+
+            #[track_caller]
+            pub(crate) fn spawn_local_on<F>(handle: &Handle, future: F) -> JoinHandle<F::Output>
+            where
+                F: Future + 'static,
+                F::Output: 'static,
+            {
+                boxed_if_large!(future: F = Box::pin(future) => handle.spawn_local(budgeted(future)))
+            }
+
+            #[track_caller]
+            pub(crate) fn spawn_blocking<F, T>(job: F) -> JoinHandle<T>
+            where
+                F: FnOnce() -> T + Send + 'static,
+                T: Send + 'static,
+            {
+                boxed_if_large!(job: F = Box::new(job) =>
+                    entered(Handle::with_current(|rt| rt.spawn_blocking(job))))
+            }
+
+            #[track_caller]
+            pub(crate) fn spawn_blocking_on<F, T>(handle: &Handle, job: F) -> JoinHandle<T>
+            where
+                F: FnOnce() -> T + Send + 'static,
+                T: Send + 'static,
+            {
+                boxed_if_large!(job: F = Box::new(job) => handle.spawn_blocking(job))
+            }
+
+            #[track_caller]
+            pub(crate) fn block_in_place<T>(job: impl FnOnce() -> T) -> T {
+                if in_local_set() {
+                    panic!("{}", anyrt_core::blocking::CANNOT_BLOCK_IN_PLACE);
+                }
+                entered(Handle::try_current()).block_in_place(|| lifted(job))
+            }
+        }
+
+        pub(crate) mod join_set {
+            use super::{Handle, task};
+            use crate::backend::shared::task::{AbortHandle, JoinHandle};
+            use std::future::Future;
+
+            pub(crate) type JoinSet<T> = anyrt_core::JoinSet<T, JoinHandle<T>>;
+
+            #[track_caller]
+            pub(crate) fn spawn<T, F>(set: &mut JoinSet<T>, future: F) -> AbortHandle
+            where
+                F: Future<Output = T> + Send + 'static,
+                T: Send + 'static,
+            {
+                set.insert(task::spawn(future))
+            }
+
+            #[track_caller]
+            pub(crate) fn spawn_on<T, F>(set: &mut JoinSet<T>, handle: &Handle, future: F) -> AbortHandle
+            where
+                F: Future<Output = T> + Send + 'static,
+                T: Send + 'static,
+            {
+                set.insert(task::spawn_on(handle, future))
+            }
+
+            #[track_caller]
+            pub(crate) fn spawn_local<T: 'static, F>(set: &mut JoinSet<T>, future: F) -> AbortHandle
+            where
+                F: Future<Output = T> + 'static,
+            {
+                set.insert(task::spawn_local(future))
+            }
+
+            #[track_caller]
+            pub(crate) fn spawn_blocking<T, F>(set: &mut JoinSet<T>, job: F) -> AbortHandle
+            where
+                F: FnOnce() -> T + Send + 'static,
+                T: Send + 'static,
+            {
+                set.insert(task::spawn_blocking(job))
+            }
+
+            #[track_caller]
+            pub(crate) fn spawn_blocking_on<T, F>(set: &mut JoinSet<T>, handle: &Handle, job: F) -> AbortHandle
+            where
+                F: FnOnce() -> T + Send + 'static,
+                T: Send + 'static,
+            {
+                set.insert(task::spawn_blocking_on(handle, job))
+            }
+        }
+
+        pub(crate) mod time {
+            use super::Handle;
+            use crate::backend::entered;
+            use crate::backend::shared::tick::{Step, Ticked};
+            use anyrt_core::Timer;
+            use anyrt_core::time::saturating_add;
+            use std::pin::Pin;
+            use std::task::{Context, Poll};
+            use std::time::{Duration, Instant};
+
+            #[allow(unused_imports, reason = "that of the first enabled backend is used")]
+            pub(crate) use crate::backend::shared::time::now;
+            pub(crate) type Sleep = Ticked<$krate::time::Sleep>;
+
+            pub(crate) type Interval = anyrt_core::time::Interval<Ticking>;
+
+            /// The timers of a runtime as the functions of [`time`](crate::time) make them.
+            #[derive(Clone)]
+            pub(crate) struct Ticking(Handle);
+
+            impl Timer for Ticking {
+                type Sleep = Sleep;
+
+                fn now(&self) -> Instant {
+                    self.0.now()
+                }
+
+                fn sleep_until(&self, deadline: Instant) -> Sleep {
+                    ticking(&self.0, deadline)
+                }
+            }
+
+            fn ticking(rt: &Handle, deadline: Instant) -> Sleep {
+                // A clock that can be paused has ticks of its own, too, which may begin at another moment.
+                let step = match rt.clock() {
+                    Some(_) => Step::OfTheRuntime,
+                    None => Step::Millisecond,
+                };
+                Ticked::new(rt, deadline, step)
+            }
+
+            beside_tokio! {
+                #[track_caller]
+                pub(crate) fn sleep(duration: Duration) -> Sleep {
+                    entered(Handle::with_current(|rt| {
+                        ticking(rt, saturating_add(rt.now(), duration))
+                    }))
+                }
+            }
+
+            beside_tokio! {
+                #[track_caller]
+                pub(crate) fn sleep_until(deadline: Instant) -> Sleep {
+                    entered(Handle::with_current(|rt| ticking(rt, deadline)))
+                }
+            }
+
+            pub(crate) fn sleep_on(handle: &Handle, deadline: Instant) -> Sleep {
+                Ticked::new(handle, deadline, Step::OfTheRuntime)
+            }
+
+            pub(crate) fn renew(_: &Handle, sleep: Pin<&mut Sleep>, deadline: Instant) {
+                anyrt_core::time::Sleep::reset(sleep, deadline);
+            }
+
+            beside_tokio! {
+                pub(crate) fn poll_sleep(sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+                    std::future::Future::poll(sleep, cx)
+                }
+            }
+
+            #[track_caller]
+            pub(crate) fn interval_at(start: Instant, period: Duration) -> Interval {
+                Ticking(entered(Handle::try_current())).interval_at(start, period)
+            }
+
+            #[cfg(feature = "test-util")]
+            mod clock {
+                use super::super::Handle;
+                use crate::backend::entered;
+                use crate::backend::shared::time as shared;
+                use std::time::Duration;
+
+                #[track_caller]
+                pub(crate) fn pause() {
+                    shared::pause(entered(Handle::with_current(|rt| rt.clock().cloned())));
+                }
+
+                #[track_caller]
+                pub(crate) fn resume() {
+                    shared::resume(entered(Handle::with_current(|rt| rt.clock().cloned())));
+                }
+
+                pub(crate) async fn advance(duration: Duration) {
+                    let clock = entered(Handle::with_current(|rt| rt.clock().cloned()));
+                    shared::advance(clock, duration).await;
+                }
+            }
+            #[cfg(feature = "test-util")]
+            pub(crate) use clock::{advance, pause, resume};
+        }
+
+        pub(crate) mod net {
+            use super::Handle;
+            use crate::backend::entered;
+            use anyrt_core::Net;
+            use std::io;
+            use std::net::SocketAddr;
+
+            pub(crate) use crate::backend::shared::net::*;
+            pub(crate) use $krate::net::{TcpListener, TcpStream, UdpSocket};
+
+            pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+                let rt = entered(Handle::try_current());
+                rt.connect_tcp_addr(address).await
+            }
+        }
+
+        #[cfg(unix)]
+        pub(crate) mod readiness {
+            pub(crate) use $krate::$readiness::AsyncFd;
+
+            pub(crate) type Event<'a, T> = <AsyncFd<T> as anyrt_core::readiness::AsyncFd<T>>::Event<'a>;
+        }
+
+        #[cfg(feature = "fs")]
+        pub(crate) mod fs {
+            pub(crate) use crate::backend::shared::fs::{as_fd, fmt, poll_read};
+            pub(crate) use $krate::fs::{File, from_std, $opened as opened};
+        }
+    };
+    (@ never) => { false };
+    (@ when_current) => { Handle::try_current().is_some() };
+}

@@ -1,0 +1,287 @@
+//! What the backends over the kit have in common.
+
+pub(crate) mod tick;
+
+pub(crate) mod channel {
+    pub(crate) use anyrt_kit::queue::{
+        Receiver, Receiver as UnboundedReceiver, Sender, UnboundedSender,
+    };
+}
+
+pub(crate) mod task {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use anyrt_core::JoinError;
+
+    pub(crate) use anyrt_core::task::try_id;
+    pub(crate) use anyrt_kit::executor::{
+        TaskAbortHandle as AbortHandle, TaskHandle as JoinHandle,
+    };
+
+    beside_tokio! {
+        pub(crate) fn poll_join<T>(
+            handle: &mut JoinHandle<T>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Result<T, JoinError>> {
+            Pin::new(handle).poll(cx)
+        }
+    }
+}
+
+#[allow(unused_imports, reason = "those of the first enabled backend are used")]
+pub(crate) mod local_set {
+    pub(crate) use anyrt_kit::executor::local_set::{
+        LocalEnterGuard, LocalSet, is_entered, is_polling, spawn_local,
+    };
+}
+
+pub(crate) mod time {
+    use std::time::Instant;
+    #[cfg(feature = "test-util")]
+    use {
+        anyrt_core::error::ClockError, anyrt_kit::time::clock::Clock, std::sync::Arc,
+        std::time::Duration,
+    };
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    #[allow(dead_code, reason = "that of the first enabled backend is used")]
+    #[inline]
+    pub(crate) fn now() -> Instant {
+        Instant::now()
+    }
+
+    pub(crate) use anyrt_kit::time::clock::was_any_paused;
+
+    #[cfg(feature = "test-util")]
+    #[track_caller]
+    pub(crate) fn pause(clock: Option<Arc<Clock>>) {
+        match clock {
+            Some(clock) => expect(clock.pause()),
+            None => panic!(
+                "`time::pause()` requires a current-thread runtime: the clock of a multi-threaded one cannot be paused"
+            ),
+        }
+    }
+
+    #[cfg(feature = "test-util")]
+    #[track_caller]
+    pub(crate) fn resume(clock: Option<Arc<Clock>>) {
+        expect(clock.map_or(Err(ClockError::Running), |clock| clock.resume()));
+    }
+
+    #[cfg(feature = "test-util")]
+    pub(crate) async fn advance(clock: Option<Arc<Clock>>, duration: Duration) {
+        expect(clock.map_or(Err(ClockError::Running), |clock| clock.advance(duration)));
+        // A task that is queued behind those that were woken, also where tasks run on another thread than this.
+        let _ = crate::task::spawn(async {}).await;
+    }
+
+    #[cfg(feature = "test-util")]
+    #[track_caller]
+    fn expect(done: Result<(), ClockError>) {
+        if let Err(error) = done {
+            panic!("{error}");
+        }
+    }
+}
+
+pub(crate) mod net {
+    use std::io::{self, IoSlice};
+    use std::net::SocketAddr;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+
+    use ::tokio::io::ReadBuf;
+    use anyrt_core::readiness::Readiness;
+    use bytes::BufMut;
+    use futures_io::{AsyncRead, AsyncWrite};
+
+    use crate::io::Interest;
+    use crate::io::read_buf::read_buf;
+
+    /// An error, too, is something to receive.
+    const RECEIVE: Interest = Interest::READABLE.add(Interest::ERROR);
+
+    /// Reads into a buffer of Tokio's by way of initialized memory, which is what `futures_io` takes.
+    fn read_initialized(
+        reader: &mut (impl AsyncRead + Unpin),
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = ready!(Pin::new(reader).poll_read(cx, buf.initialize_unfilled()))?;
+        buf.advance(read);
+        Poll::Ready(Ok(()))
+    }
+
+    beside_tokio! {
+        pub(crate) fn poll_read(
+            reader: &mut (impl AsyncRead + Unpin),
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            read_initialized(reader, cx, buf)
+        }
+    }
+
+    beside_tokio! {
+        pub(crate) fn poll_write(
+            writer: &mut (impl AsyncWrite + Unpin),
+            cx: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Pin::new(writer).poll_write(cx, buf)
+        }
+    }
+
+    beside_tokio! {
+        pub(crate) fn poll_write_vectored(
+            writer: &mut (impl AsyncWrite + Unpin),
+            cx: &mut Context<'_>,
+            bufs: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            Pin::new(writer).poll_write_vectored(cx, bufs)
+        }
+    }
+
+    #[inline]
+    pub(crate) fn poll_read_shared<S>(
+        stream: &S,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>>
+    where
+        for<'a> &'a S: AsyncRead,
+    {
+        read_initialized(&mut &*stream, cx, buf)
+    }
+
+    #[inline]
+    pub(crate) fn poll_write_shared<S>(
+        stream: &S,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>>
+    where
+        for<'a> &'a S: AsyncWrite,
+    {
+        Pin::new(&mut &*stream).poll_write(cx, buf)
+    }
+
+    #[inline]
+    pub(crate) fn poll_write_vectored_shared<S>(
+        stream: &S,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>>
+    where
+        for<'a> &'a S: AsyncWrite,
+    {
+        Pin::new(&mut &*stream).poll_write_vectored(cx, bufs)
+    }
+
+    pub(crate) fn try_read_buf<S, B: BufMut>(
+        _: &S,
+        buf: &mut B,
+        read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        read_buf(buf, read)
+    }
+
+    pub(crate) fn try_recv_buf<S, B: BufMut>(
+        _: &S,
+        buf: &mut B,
+        receive: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        read_buf(buf, receive)
+    }
+
+    pub(crate) fn try_recv_buf_from<S, B: BufMut>(
+        _: &S,
+        buf: &mut B,
+        receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+    ) -> io::Result<(usize, SocketAddr)> {
+        read_buf_from(buf, receive)
+    }
+
+    pub(crate) async fn recv_buf<S: Readiness, B: BufMut>(
+        socket: &S,
+        buf: &mut B,
+        mut receive: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let operation = || read_buf(buf, &mut receive);
+        socket.async_io(RECEIVE, operation).await
+    }
+
+    pub(crate) async fn recv_buf_from<S: Readiness, B: BufMut>(
+        socket: &S,
+        buf: &mut B,
+        mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+    ) -> io::Result<(usize, SocketAddr)> {
+        let operation = || read_buf_from(buf, &mut receive);
+        socket.async_io(RECEIVE, operation).await
+    }
+
+    /// As [`read_buf`], with the sender.
+    fn read_buf_from<B: BufMut>(
+        buf: &mut B,
+        mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+    ) -> io::Result<(usize, SocketAddr)> {
+        let mut from = None;
+        let len = read_buf(buf, |space| {
+            let (len, sender) = receive(space)?;
+            from = Some(sender);
+            Ok(len)
+        })?;
+        match from {
+            Some(from) => Ok((len, from)),
+            // There is no room at all; the datagram is cut off.
+            None => receive(&mut []),
+        }
+    }
+}
+
+#[cfg(feature = "fs")]
+pub(crate) mod fs {
+    use std::fmt;
+    use std::io;
+    #[cfg(unix)]
+    use std::os::fd::{AsFd, BorrowedFd};
+    use std::task::{Context, Poll};
+
+    use ::tokio::io::ReadBuf;
+    use anyrt_kit::fs::{Disk, File};
+
+    #[cfg(unix)]
+    pub(crate) fn as_fd<D: Disk>(file: &File<D>) -> BorrowedFd<'_> {
+        file.as_std().as_fd()
+    }
+
+    pub(crate) fn poll_read<D: Disk>(
+        file: &mut File<D>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        file.poll_read_with(cx, buf.remaining(), |bytes| buf.put_slice(bytes))
+    }
+
+    /// As Tokio's, which programs have in their logs.
+    pub(crate) fn fmt<D: Disk>(file: &File<D>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("tokio::fs::File")
+            .field("std", file.as_std())
+            .finish()
+    }
+}
+
+#[cfg(all(unix, feature = "signal"))]
+pub(crate) mod signal {
+    use std::io;
+    use std::os::raw::c_int;
+
+    pub(crate) use crate::signal_hub::Listener as Signal;
+
+    pub(crate) fn listen(signal: c_int) -> io::Result<Signal> {
+        crate::signal_hub::listen(signal)
+    }
+}

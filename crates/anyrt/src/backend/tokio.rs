@@ -1,0 +1,326 @@
+//! What the Tokio backend provides: mostly its crate as it is. Tokio's semantics are the contract, so here is little to
+//! do.
+
+pub(crate) use anyrt_tokio::runtime::{EnterGuard, Runtime};
+pub(crate) use anyrt_tokio::{KIND, TokioRuntime as Handle, channel, local_set};
+
+/// What Tokio does is the measure: without the news that a socket is ready it fails.
+pub(crate) const TRIES_UNTOLD: bool = false;
+
+pub(crate) fn is_in_application() -> bool {
+    Handle::try_current().is_some()
+}
+
+pub(crate) mod runtime {
+    use std::future::Future;
+
+    use anyrt_core::runtime::Owner;
+
+    use super::{Handle, Runtime};
+
+    #[track_caller]
+    pub(crate) fn block_on<F: Future>(runtime: &Runtime, future: F) -> F::Output {
+        runtime.block_on(future)
+    }
+
+    #[track_caller]
+    pub(crate) fn block_on_handle<F: Future>(handle: &Handle, future: F) -> F::Output {
+        handle.block_on(future)
+    }
+}
+
+pub(crate) mod task {
+    use std::future::Future;
+
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use anyrt_core::task::{LocalSpawner, Spawner};
+    use anyrt_core::{Blocking, JoinError};
+
+    use super::Handle;
+
+    pub(crate) use anyrt_tokio::blocking::{block_in_place, spawn_blocking};
+    pub(crate) use anyrt_tokio::task::{AbortHandle, JoinHandle, spawn, spawn_local, try_id};
+
+    #[inline]
+    pub(crate) fn poll_join<T>(
+        handle: &mut JoinHandle<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, JoinError>> {
+        Pin::new(handle).poll(cx)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_on<F>(handle: &Handle, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        handle.spawn(future)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_local_on<F>(handle: &Handle, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        handle.spawn_local(future)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_blocking_on<F, T>(handle: &Handle, job: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        handle.spawn_blocking(job)
+    }
+}
+
+pub(crate) mod join_set {
+    use std::future::Future;
+
+    use super::Handle;
+    use super::task::AbortHandle;
+
+    pub(crate) use anyrt_tokio::join_set::JoinSet;
+
+    #[inline]
+    #[track_caller]
+    pub(crate) fn spawn<T, F>(set: &mut JoinSet<T>, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        set.spawn(future)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_on<T, F>(set: &mut JoinSet<T>, handle: &Handle, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        set.spawn_on(future, handle)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_local<T: 'static, F>(set: &mut JoinSet<T>, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        set.spawn_local(future)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_blocking<T, F>(set: &mut JoinSet<T>, job: F) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        set.spawn_blocking(job)
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_blocking_on<T, F>(
+        set: &mut JoinSet<T>,
+        handle: &Handle,
+        job: F,
+    ) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        set.spawn_blocking_on(job, handle)
+    }
+}
+
+pub(crate) mod time {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+    use std::time::Instant;
+
+    use anyrt_core::Timer;
+
+    use super::Handle;
+
+    pub(crate) use anyrt_tokio::time::{Interval, Sleep, interval_at, now, sleep, sleep_until};
+    #[cfg(feature = "test-util")]
+    pub(crate) use anyrt_tokio::time::{advance, pause, resume};
+
+    pub(crate) fn sleep_on(handle: &Handle, deadline: Instant) -> Sleep {
+        handle.sleep_until(deadline)
+    }
+
+    pub(crate) fn renew(handle: &Handle, sleep: Pin<&mut Sleep>, deadline: Instant) {
+        handle.renew(sleep, deadline);
+    }
+
+    #[inline]
+    pub(crate) fn poll_sleep(sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+        sleep.poll(cx)
+    }
+}
+
+pub(crate) mod net {
+    use std::io::{self, IoSlice};
+    use std::net::SocketAddr;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+    use bytes::BufMut;
+
+    pub(crate) use anyrt_tokio::net::{TcpListener, TcpStream, UdpSocket, connect};
+
+    #[inline]
+    pub(crate) fn poll_read(
+        reader: &mut TcpStream,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        AsyncRead::poll_read(Pin::new(reader), cx, buf)
+    }
+
+    #[inline]
+    pub(crate) fn poll_write(
+        writer: &mut TcpStream,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write(Pin::new(writer), cx, buf)
+    }
+
+    #[inline]
+    pub(crate) fn poll_write_vectored(
+        writer: &mut TcpStream,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write_vectored(Pin::new(writer), cx, bufs)
+    }
+
+    #[inline]
+    pub(crate) fn poll_read_shared(
+        stream: &TcpStream,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        stream.poll_read_shared(cx, buf)
+    }
+
+    #[inline]
+    pub(crate) fn poll_write_shared(
+        stream: &TcpStream,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        stream.poll_write_shared(cx, buf)
+    }
+
+    #[inline]
+    pub(crate) fn poll_write_vectored_shared(
+        stream: &TcpStream,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        stream.poll_write_vectored_shared(cx, bufs)
+    }
+
+    // Tokio's own know how to leave the memory that they read into as it is.
+
+    pub(crate) fn try_read_buf<B: BufMut>(
+        stream: &TcpStream,
+        buf: &mut B,
+        _: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        stream.try_read_buf(buf)
+    }
+
+    pub(crate) fn try_recv_buf<B: BufMut>(
+        socket: &UdpSocket,
+        buf: &mut B,
+        _: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        socket.try_recv_buf(buf)
+    }
+
+    pub(crate) fn try_recv_buf_from<B: BufMut>(
+        socket: &UdpSocket,
+        buf: &mut B,
+        _: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+    ) -> io::Result<(usize, SocketAddr)> {
+        socket.try_recv_buf_from(buf)
+    }
+
+    pub(crate) async fn recv_buf<B: BufMut>(
+        socket: &UdpSocket,
+        buf: &mut B,
+        _: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        socket.recv_buf(buf).await
+    }
+
+    pub(crate) async fn recv_buf_from<B: BufMut>(
+        socket: &UdpSocket,
+        buf: &mut B,
+        _: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+    ) -> io::Result<(usize, SocketAddr)> {
+        socket.recv_buf_from(buf).await
+    }
+}
+
+#[cfg(unix)]
+pub(crate) mod readiness {
+    pub(crate) use anyrt_tokio::readiness::AsyncFd;
+
+    pub(crate) type Event<'a, T> = <AsyncFd<T> as anyrt_core::readiness::AsyncFd<T>>::Event<'a>;
+}
+
+#[cfg(feature = "fs")]
+pub(crate) mod fs {
+    use std::fmt;
+    use std::io;
+    #[cfg(unix)]
+    use std::os::fd::{AsFd, BorrowedFd};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use ::tokio::io::{AsyncRead, ReadBuf};
+
+    pub(crate) use anyrt_tokio::fs::{File, from_std, from_std as opened};
+
+    #[cfg(unix)]
+    pub(crate) fn as_fd(file: &File) -> BorrowedFd<'_> {
+        file.as_fd()
+    }
+
+    pub(crate) fn poll_read(
+        file: &mut File,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        AsyncRead::poll_read(Pin::new(file), cx, buf)
+    }
+
+    pub(crate) fn fmt(file: &File, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(file, f)
+    }
+}
+
+#[cfg(all(unix, feature = "signal"))]
+pub(crate) mod signal {
+    use std::io;
+    use std::os::raw::c_int;
+
+    use anyrt_tokio::signal::{SignalKind, signal};
+
+    pub(crate) use anyrt_tokio::signal::Signal;
+
+    pub(crate) fn listen(number: c_int) -> io::Result<Signal> {
+        signal(SignalKind::from_raw(number))
+    }
+}
