@@ -211,6 +211,19 @@ macro_rules! each {
     };
 }
 
+/// Evaluates an expression with a future or a job that is in a [`Box`] if it is large and the build is not optimized.
+/// There each arm of a match has a copy of its own of what it takes, and a few copies of 64 KiB fill a worker's stack.
+macro_rules! boxed_for_match {
+    ($value:ident: $type:ty = $boxed:expr => $then:expr) => {
+        if const { cfg!(debug_assertions) && size_of::<$type>() >= anyrt_core::LARGE } {
+            let $value = $boxed;
+            $then
+        } else {
+            $then
+        }
+    };
+}
+
 /// As [`each!`]; the result is the value of the same backend.
 macro_rules! map_each {
     ($value:expr, $pattern:pat => $result:expr) => { map_each!($value, module, $pattern => $result) };

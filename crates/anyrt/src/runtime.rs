@@ -239,7 +239,9 @@ impl Runtime {
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        each!(&self.inner, backend, runtime => backend::runtime::block_on(runtime, future))
+        boxed_for_match!(future: F = Box::pin(future) => {
+            each!(&self.inner, backend, runtime => backend::runtime::block_on(runtime, future))
+        })
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
@@ -375,7 +377,9 @@ impl Handle {
         F::Output: Send + 'static,
     {
         JoinHandle {
-            inner: map_each!(&self.inner, backend, rt => backend::task::spawn_on(rt, future)),
+            inner: boxed_for_match!(future: F = Box::pin(future) => {
+                map_each!(&self.inner, backend, rt => backend::task::spawn_on(rt, future))
+            }),
         }
     }
 
@@ -387,7 +391,9 @@ impl Handle {
         T: Send + 'static,
     {
         JoinHandle {
-            inner: map_each!(&self.inner, backend, rt => backend::task::spawn_blocking_on(rt, job)),
+            inner: boxed_for_match!(job: F = Box::new(job) => {
+                map_each!(&self.inner, backend, rt => backend::task::spawn_blocking_on(rt, job))
+            }),
         }
     }
 
@@ -400,7 +406,9 @@ impl Handle {
     /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        each!(&self.inner, backend, rt => backend::runtime::block_on_handle(rt, future))
+        boxed_for_match!(future: F = Box::pin(future) => {
+            each!(&self.inner, backend, rt => backend::runtime::block_on_handle(rt, future))
+        })
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
@@ -438,7 +446,9 @@ impl LocalSpawner for Handle {
         F::Output: 'static,
     {
         JoinHandle {
-            inner: map_each!(&self.inner, backend, rt => backend::task::spawn_local_on(rt, future)),
+            inner: boxed_for_match!(future: F = Box::pin(future) => {
+                map_each!(&self.inner, backend, rt => backend::task::spawn_local_on(rt, future))
+            }),
         }
     }
 }

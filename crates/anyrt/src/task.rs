@@ -54,7 +54,9 @@ where
     F::Output: Send + 'static,
 {
     JoinHandle {
-        inner: on_current!(backend => backend::task::spawn(future)),
+        inner: boxed_for_match!(future: F = Box::pin(future) => {
+            on_current!(backend => backend::task::spawn(future))
+        }),
     }
 }
 
@@ -83,7 +85,9 @@ where
         );
     }
     JoinHandle {
-        inner: on_current!(backend => backend::task::spawn_local(future)),
+        inner: boxed_for_match!(future: F = Box::pin(future) => {
+            on_current!(backend => backend::task::spawn_local(future))
+        }),
     }
 }
 
@@ -100,7 +104,9 @@ where
     T: Send + 'static,
 {
     JoinHandle {
-        inner: on_current!(backend => backend::task::spawn_blocking(job)),
+        inner: boxed_for_match!(job: F = Box::new(job) => {
+            on_current!(backend => backend::task::spawn_blocking(job))
+        }),
     }
 }
 
@@ -117,7 +123,9 @@ where
     F: FnOnce() -> T,
 {
     match Current::find() {
-        Some(kind) => each!(kind, backend, () => backend::task::block_in_place(job)),
+        Some(kind) => boxed_for_match!(job: F = Box::new(job) => {
+            each!(kind, backend, () => backend::task::block_in_place(job))
+        }),
         None => job(),
     }
 }

@@ -46,18 +46,20 @@ type AnySet<T> = anyrt_core::JoinSet<T, JoinHandle<T>>;
 
 /// Has the set of that kind of runtime start a task; or else starts it in another way and takes it as any other.
 macro_rules! start {
-    ($this:ident, $kind:expr, $backend:ident, $set:ident => $own:expr, else $otherwise:expr) => {{
-        let kind = $kind;
-        match $this.own(kind) {
+    (
+        $this:ident, $of:expr, $kind:expr, $work:ident = $boxed:expr,
+        $backend:ident, ($rt:pat, $set:ident) => $own:expr, else $otherwise:expr
+    ) => {
+        boxed_for_match!($work: F = $boxed => match $this.own($kind) {
             Some(own) => AbortHandle {
-                inner: map_pair!(kind, own, $backend, ((), $set) => $own),
+                inner: map_pair!($of, own, $backend, ($rt, $set) => $own),
             },
             None => {
                 let task = $otherwise;
                 $this.any().insert(task)
             }
-        }
-    }};
+        })
+    };
 }
 
 impl<T> JoinSet<T> {
@@ -111,11 +113,10 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
+        let kind = entered(Current::find());
         start!(
-            self,
-            entered(Current::find()),
-            backend,
-            set => backend::join_set::spawn(set, future),
+            self, kind, kind, future = Box::pin(future),
+            backend, ((), set) => backend::join_set::spawn(set, future),
             // Boxed: where it is spawned in two places, the compiler takes it in at neither.
             else spawn(Box::pin(future))
         )
@@ -128,17 +129,11 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        match self.own(handle.kind()) {
-            Some(own) => AbortHandle {
-                inner: map_pair!(&handle.inner, own, backend, (rt, set) => {
-                    backend::join_set::spawn_on(set, rt, future)
-                }),
-            },
-            None => {
-                let task = handle.spawn(future);
-                self.any().insert(task)
-            }
-        }
+        start!(
+            self, &handle.inner, handle.kind(), future = Box::pin(future),
+            backend, (rt, set) => backend::join_set::spawn_on(set, rt, future),
+            else handle.spawn(future)
+        )
     }
 
     /// Starts `future` as a task that stays on this thread.
@@ -152,10 +147,8 @@ impl<T: 'static> JoinSet<T> {
     {
         match Current::find() {
             Some(kind) if !local_set::is_entered() => start!(
-                self,
-                kind,
-                backend,
-                set => backend::join_set::spawn_local(set, future),
+                self, kind, kind, future = Box::pin(future),
+                backend, ((), set) => backend::join_set::spawn_local(set, future),
                 else spawn_local(future)
             ),
             _ => {
@@ -185,11 +178,10 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
+        let kind = entered(Current::find());
         start!(
-            self,
-            entered(Current::find()),
-            backend,
-            set => backend::join_set::spawn_blocking(set, job),
+            self, kind, kind, job = Box::new(job),
+            backend, ((), set) => backend::join_set::spawn_blocking(set, job),
             else spawn_blocking(job)
         )
     }
@@ -201,17 +193,11 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        match self.own(handle.kind()) {
-            Some(own) => AbortHandle {
-                inner: map_pair!(&handle.inner, own, backend, (rt, set) => {
-                    backend::join_set::spawn_blocking_on(set, rt, job)
-                }),
-            },
-            None => {
-                let task = handle.spawn_blocking(job);
-                self.any().insert(task)
-            }
-        }
+        start!(
+            self, &handle.inner, handle.kind(), job = Box::new(job),
+            backend, (rt, set) => backend::join_set::spawn_blocking_on(set, rt, job),
+            else handle.spawn_blocking(job)
+        )
     }
 
     /// Waits for the next task to end; `None` when the set is empty.
