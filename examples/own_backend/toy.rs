@@ -1,4 +1,4 @@
-//! The toy backend: threads that park, and one thread that keeps the time.
+//! The toy backend: threads that run an executor and park, and one thread that keeps the time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,13 +12,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, LocalKey, Thread};
 use std::time::{Duration, Instant};
 
+use anyrt_async_io::executor::{Executor, NoGlobal};
 use anyrt_async_io::net::{TcpListener, TcpStream, UdpSocket};
 use anyrt_async_io::reactor::Reactor;
 use anyrt_core::channel::Channel;
 use anyrt_core::context::{Kind, Slot};
 use anyrt_core::runtime::{Config, Owner};
 use anyrt_core::{Blocking, BuildError, LocalSpawner, Net, Spawner, Timer, coop};
-use anyrt_kit::executor::{Engine, Host, Owned, Role, TaskHandle, local};
+use anyrt_kit::executor::{Engine, Host, Owned, TaskHandle, Tasks, local};
 use anyrt_kit::queue;
 
 static KIND: Kind = Kind::new("toy");
@@ -41,17 +42,23 @@ impl Host for Parking {
         &CURRENT
     }
 
+    type Executor = Executor<NoGlobal>;
+
+    fn executor() -> Executor<NoGlobal> {
+        Executor::Own(async_executor::Executor::new())
+    }
+
     type Reactor = Arc<Reactor>;
 
-    fn reactor(_: &Config) -> io::Result<Arc<Reactor>> {
-        Reactor::new()
+    fn reactor(_: &Config, tasks: &Arc<Tasks>) -> io::Result<Arc<Reactor>> {
+        Reactor::new(tasks)
     }
 
     fn end(reactor: &Arc<Reactor>) {
         reactor.end();
     }
 
-    fn block_on<F: Future>(_: &Arc<Reactor>, _: Role, future: F) -> F::Output {
+    fn block_on<F: Future>(future: F) -> F::Output {
         struct Unpark {
             thread: Thread,
             woken: AtomicBool,

@@ -45,7 +45,7 @@ macro_rules! socket {
             /// Stops being asynchronous. The socket stays non-blocking.
             ///
             /// # Errors
-            /// As the reactor refuses to let go of it.
+            /// Fails if the reactor cannot deregister it.
             pub fn into_std(self) -> io::Result<std::net::$socket> {
                 self.inner.into_inner()
             }

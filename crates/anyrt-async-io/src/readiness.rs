@@ -1,34 +1,22 @@
-//! Sockets and other descriptors with their readiness.
+//! Sockets and other descriptors with their readiness, by the reactor of async-io.
 //!
-//! On Linux and Android the epoll of the runtime watches them, elsewhere the reactor of async-io alone. `--cfg anyrt_portable`
-//! in `RUSTFLAGS` chooses the latter on Linux as well, so that it is tested there.
+//! async-io tells of a direction once each time that it is asked, whether what is there is new or not. So it is asked when
+//! somebody waits. What exactly a descriptor is ready for is looked up with `poll(2)`, which tells errors, closed
+//! directions and out-of-band data apart.
 //!
-//! # What differs where there is no epoll
-//! - A descriptor, and a socket whose readiness somebody asked for, takes a second descriptor: its duplicate.
+//! # What differs from Tokio
+//! - An [`AsyncFd`] takes a second descriptor, a duplicate: async-io wants to own what it watches.
 //! - Readiness that was cleared although it was there is told again; an edge-triggered epoll tells of it when more comes.
-//! - Out-of-band data is told by Linux and Android alone, as on Tokio.
+//! - Linux and Android alone tell of out-of-band data.
 
 #[cfg(unix)]
 mod async_fd;
-#[cfg_attr(
-    all(any(target_os = "linux", target_os = "android"), not(anyrt_portable)),
-    path = "readiness/socket.rs"
-)]
-#[cfg_attr(
-    not(all(any(target_os = "linux", target_os = "android"), not(anyrt_portable))),
-    path = "readiness/portable_socket.rs"
-)]
+#[cfg(unix)]
+mod descriptor;
+mod look;
 mod socket;
-#[cfg_attr(
-    all(any(target_os = "linux", target_os = "android"), not(anyrt_portable)),
-    path = "readiness/epoll.rs"
-)]
-#[cfg_attr(
-    not(all(any(target_os = "linux", target_os = "android"), not(anyrt_portable))),
-    path = "readiness/portable.rs"
-)]
-mod watch;
+
+pub use socket::Socket;
 
 #[cfg(unix)]
 pub use async_fd::AsyncFd;
-pub use socket::Socket;

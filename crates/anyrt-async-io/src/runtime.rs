@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyrt_core::channel::Channel;
@@ -13,12 +14,34 @@ use anyrt_kit::executor::{self, Engine, Owned};
 use anyrt_kit::queue;
 use anyrt_kit::time::clock::Clock;
 
+use crate::executor::{Executor, Global};
 use crate::reactor::Reactor;
 
 /// What differs between the runtimes that share this reactor.
-pub trait Host: executor::Host<Handle = Handle<Self>, Reactor = Arc<Reactor>> {}
+pub trait Host:
+    executor::Host<Handle = Handle<Self>, Reactor = Arc<Reactor>, Executor = Executor<Self::Global>>
+{
+    /// Starts tasks in the executor of the process.
+    type Global: Global;
 
-impl<H: executor::Host<Handle = Handle<H>, Reactor = Arc<Reactor>>> Host for H {}
+    /// The runtime of threads on which none is current.
+    fn process_default() -> &'static OnceLock<Handle<Self>>;
+
+    /// A runtime that the application started by itself, on whose thread this is.
+    fn of_application() -> Option<Handle<Self>> {
+        None
+    }
+}
+
+/// A host whose runtime is also the one that the process has anyway.
+#[diagnostic::on_unimplemented(
+    message = "there is no executor of the process here",
+    note = "for `SmolRuntime::global`, enable the feature `global` of `anyrt-smol`"
+)]
+pub trait HasGlobal: Host {
+    /// The handle, made once.
+    fn global_runtime() -> &'static OnceLock<Handle<Self>>;
+}
 
 /// A handle to a runtime. It does not keep the runtime alive; its [`Runtime`] does.
 pub struct Handle<H: executor::Host> {
@@ -26,7 +49,8 @@ pub struct Handle<H: executor::Host> {
 }
 
 impl<H: Host> Handle<H> {
-    /// The runtime that is current on this thread, if it is one of these.
+    /// The runtime that is current on this thread, if it is one of these: entered by anyrt, started by the application, or
+    /// the default of the process.
     pub fn try_current() -> Option<Self> {
         Self::with_current(Clone::clone)
     }
@@ -34,7 +58,71 @@ impl<H: Host> Handle<H> {
     /// Calls `f` with the current runtime, if it is one of these.
     #[inline]
     pub fn with_current<T>(f: impl FnOnce(&Self) -> T) -> Option<T> {
-        Slot::with(H::slot(), f)
+        let mut f = Some(f);
+        match Slot::with(H::slot(), |current| f.take().map(|f| f(current))) {
+            Some(value) => value,
+            None => f.and_then(Self::with_fallback),
+        }
+    }
+
+    #[cold]
+    fn with_fallback<T>(f: impl FnOnce(&Self) -> T) -> Option<T> {
+        match H::of_application() {
+            Some(runtime) => Some(f(&runtime)),
+            None => H::process_default().get().map(f),
+        }
+    }
+
+    /// A handle to a runtime in `executor`, which the application runs on threads of its own.
+    ///
+    /// The contract holds for all that does not speak of threads, options or the end: the application decides those. The
+    /// handle does not keep `executor` alive. Its last `Arc` drops the tasks, which tells those who join; then spawning
+    /// gives cancelled tasks. Nobody waits for blocking jobs.
+    ///
+    /// # Panics
+    /// If async-io cannot be started, for want of descriptors.
+    #[must_use]
+    pub fn on(executor: Arc<async_executor::Executor<'static>>) -> Self {
+        Self::embed(Executor::Of(Arc::downgrade(&executor)))
+    }
+
+    /// A handle to a runtime in the executor of the process: `smol::spawn`'s or `async_std::task::spawn`'s.
+    ///
+    /// As [`on`](Self::on), but that executor never ends. `block_in_place` has no other thread take over the tasks of the
+    /// one that it blocks.
+    ///
+    /// # Panics
+    /// If async-io cannot be started, for want of descriptors.
+    #[must_use]
+    pub fn global() -> Self
+    where
+        H: HasGlobal,
+    {
+        let embed = || Self::embed(Executor::Global(PhantomData));
+        H::global_runtime().get_or_init(embed).clone()
+    }
+
+    fn embed(executor: Executor<H::Global>) -> Self {
+        match Engine::embed(executor) {
+            Ok(engine) => engine.into(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A runtime that the application started by itself, on whose thread this is.
+    pub fn of_application() -> Option<Self> {
+        H::of_application()
+    }
+
+    /// Makes this the current runtime of all threads on which none is.
+    ///
+    /// # Errors
+    /// The runtime that is the default already.
+    pub fn make_default(&self) -> Result<(), Self> {
+        match H::process_default().set(self.clone()) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(H::process_default().get_or_init(|| self.clone()).clone()),
+        }
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
@@ -71,13 +159,13 @@ impl<H: Host> Handle<H> {
         self.engine.clock()
     }
 
-    /// What its workers wait in.
+    /// What its sockets and timers have in common.
     #[inline]
     pub fn reactor(&self) -> &Arc<Reactor> {
         self.engine.reactor()
     }
 
-    /// The executor behind it: its queue, its flavor, its blocking pool.
+    /// What it is made of: its tasks, its flavor, its blocking pool.
     pub fn engine(&self) -> &Arc<Engine<H>> {
         &self.engine
     }
@@ -121,21 +209,6 @@ impl<H: Host> Owner for Runtime<H> {
     const KIND: &'static Kind = H::KIND;
 
     fn build(config: &Config) -> Result<Self, BuildError> {
-        for (option, value) in [
-            ("max_io_events_per_tick", config.max_io_events_per_tick),
-            (
-                "max_io_events_per_busy_tick",
-                config.max_io_events_per_busy_tick,
-            ),
-        ] {
-            if value.is_some() {
-                return Err(BuildError::Unsupported {
-                    backend: H::KIND.name(),
-                    option,
-                    why: "its reactor takes all the events that there are; leave it out",
-                });
-            }
-        }
         let owned = Engine::start(config)?;
         let handle = Arc::clone(owned.engine()).into();
         Ok(Self { owned, handle })
@@ -155,6 +228,7 @@ impl<H: Host> Owner for Runtime<H> {
         scope()
     }
 
+    #[track_caller]
     fn shutdown_timeout(self, timeout: Duration) {
         self.owned.shutdown_timeout(timeout);
     }

@@ -1,5 +1,5 @@
-//! The async-std backend of anyrt: the run queue of `anyrt-core` on threads that are inside
-//! [`async_std::task::block_on`] and wait in an epoll of the runtime.
+//! The async-std backend of anyrt: tasks in an `async_executor::Executor`, sockets and timers in `async-io`, which are
+//! async-std's own, on threads that are inside [`async_std::task::block_on`].
 //!
 //! ```
 //! use anyrt_async_std::runtime::{Builder, Runtime};
@@ -26,8 +26,18 @@
 //! | nested `block_on` may deadlock | it panics and says why |
 //! | a socket belongs to the process | a socket belongs to its runtime: what waits when that ends, or later, is an error |
 //!
-//! async-std's own functions (`async_std::task::spawn`, `async_std::net`, …) work beside it. Their reactor, `async-io`, is
-//! turned by its own thread, so what they wait for costs a switch of threads more than natively.
+//! async-std's own functions (`async_std::task::current`, `async_std::net`, task locals, …) work in its tasks, at their
+//! native cost.
+//!
+//! # In an application that has its own async-std
+//! [`AsyncStdRuntime::global`](anyrt_async_io::runtime::Handle::global) is a handle to the executor of
+//! [`async_std::task::spawn`]; in a task that the application started it is found without a word. That executor never
+//! ends, and nobody waits for blocking jobs.
+//!
+//! # What cannot be told or set
+//! The executor has no knobs: `event_interval` and `global_queue_interval` are fixed at 200 and 64, the reactor takes all
+//! events there are, and such hints are taken without effect. A worker counts as parked when it has nothing to run; it
+//! may then be waiting in the reactor for all.
 #![forbid(unsafe_code)]
 
 pub mod runtime;

@@ -1,29 +1,31 @@
-//! How a thread of this backend waits; the rest is [`anyrt_async_io`].
+//! Whose executor runs the tasks, and how a thread waits; the rest is [`anyrt_async_io`].
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::LocalKey;
 use std::time::Instant;
 
+use anyrt_async_io::executor::{Executor, Global};
 use anyrt_async_io::reactor::{self, Reactor};
+use anyrt_async_io::runtime;
 use anyrt_core::context::{Kind, Slot};
 use anyrt_core::runtime::Config;
-use anyrt_kit::executor::{Host, Role, Turns};
+use anyrt_kit::executor::{Host, Started, Tasks};
 
 /// async-std, as features and `ANYRT_BACKEND` call it.
 pub static KIND: Kind = Kind::new("async-std");
 
 /// A handle to the runtime. It does not keep the runtime alive; its [`Runtime`] does.
-pub type AsyncStdRuntime = anyrt_async_io::runtime::Handle<AsyncStd>;
+pub type AsyncStdRuntime = runtime::Handle<AsyncStd>;
 
 /// Owns the runtime.
-pub type Runtime = anyrt_async_io::runtime::Runtime<AsyncStd>;
+pub type Runtime = runtime::Runtime<AsyncStd>;
 
 /// Configures and builds a [`Runtime`].
 pub type Builder = anyrt_core::runtime::Builder<Runtime>;
 
-/// Workers that are inside [`async_std::task::block_on`] and wait in a [`Reactor`] of the runtime.
+/// Threads that run an executor of async-std's kind inside [`async_std::task::block_on`].
 #[derive(Debug)]
 pub struct AsyncStd;
 
@@ -39,13 +41,17 @@ impl Host for AsyncStd {
         &CURRENT
     }
 
-    type Reactor = Arc<Reactor>;
+    type Executor = Executor<ByAsyncStd>;
 
-    fn reactor(_: &Config) -> io::Result<Arc<Reactor>> {
-        Reactor::new()
+    fn executor() -> Self::Executor {
+        Executor::Own(async_executor::Executor::new())
     }
 
-    const TURNS: Turns = reactor::TURNS;
+    type Reactor = Arc<Reactor>;
+
+    fn reactor(_: &Config, tasks: &Arc<Tasks>) -> io::Result<Arc<Reactor>> {
+        Reactor::new(tasks)
+    }
 
     fn end(reactor: &Arc<Reactor>) {
         reactor.end();
@@ -53,16 +59,53 @@ impl Host for AsyncStd {
 
     const PAUSABLE: bool = true;
 
-    fn alarm(reactor: &Arc<Reactor>, at: Instant) -> impl Future<Output = ()> {
-        reactor::alarm(reactor, at)
+    fn alarm(at: Instant) -> impl Future<Output = ()> {
+        reactor::alarm(at)
     }
 
-    fn turn(reactor: &Arc<Reactor>) -> impl Future<Output = ()> {
-        reactor::turn(reactor)
+    fn delivered() -> impl Future<Output = ()> {
+        reactor::delivered()
     }
 
-    fn block_on<F: Future>(reactor: &Arc<Reactor>, role: Role, future: F) -> F::Output {
-        // For what asks async-std about its task; the thread waits in the reactor, and never in there.
-        async_std::task::block_on(async { reactor::block_on(reactor, role, future) })
+    fn block_on<F: Future>(future: F) -> F::Output {
+        async_std::task::block_on(future)
+    }
+}
+
+/// Starts tasks by [`async_std::task::spawn`].
+#[derive(Debug)]
+pub enum ByAsyncStd {}
+
+impl Global for ByAsyncStd {
+    fn spawn<F>(task: F) -> Started<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        // Its handle cannot tell whether the task is finished.
+        let (task, started) = Started::slot(task);
+        async_std::task::spawn(task);
+        started
+    }
+}
+
+impl runtime::Host for AsyncStd {
+    type Global = ByAsyncStd;
+
+    fn process_default() -> &'static OnceLock<AsyncStdRuntime> {
+        static DEFAULT: OnceLock<AsyncStdRuntime> = OnceLock::new();
+        &DEFAULT
+    }
+
+    /// In a task of async-std, which is no thread of ours.
+    fn of_application() -> Option<AsyncStdRuntime> {
+        async_std::task::try_current().map(|_| AsyncStdRuntime::global())
+    }
+}
+
+impl runtime::HasGlobal for AsyncStd {
+    fn global_runtime() -> &'static OnceLock<AsyncStdRuntime> {
+        static GLOBAL: OnceLock<AsyncStdRuntime> = OnceLock::new();
+        &GLOBAL
     }
 }

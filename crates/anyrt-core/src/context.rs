@@ -93,6 +93,14 @@ pub fn drive(kind: &'static Kind) -> Entered {
     entered
 }
 
+/// As [`drive`], for the poll of a task on a thread of the application, which may be driving anything.
+#[must_use = "the runtime is driven only while the guard lives"]
+pub fn drive_within(kind: &'static Kind) -> Entered {
+    let entered = enter(kind);
+    DRIVING.set(Some(kind));
+    entered
+}
+
 /// Forgets until the guard is dropped that the thread is driving a runtime: for a thread that hands its work
 /// over before it blocks.
 #[must_use = "blocking is allowed only while the guard lives"]
@@ -130,6 +138,13 @@ pub fn panic_cannot_drop_here() -> ! {
         "Cannot drop a runtime in a context where blocking is not allowed: this thread is driving asynchronous \
          tasks. Call `shutdown_background` instead, or drop it inside `spawn_blocking`."
     )
+}
+
+/// For an owner that is to end and would wait: whether waiting is not allowed here. It then ends its runtime in the
+/// background first and calls [`panic_cannot_drop_here`].
+#[must_use]
+pub fn must_not_wait(timeout: std::time::Duration) -> bool {
+    !timeout.is_zero() && driving().is_some()
 }
 
 /// Where a thread keeps its current runtime; each backend has one as a `thread_local!`.

@@ -64,6 +64,10 @@ pub trait Owner: Sized + Send + Sync + fmt::Debug + 'static {
 
     /// Ends the runtime, but waits for blocking jobs, and for tasks that are inside a poll, no longer
     /// than `timeout`.
+    ///
+    /// # Panics
+    /// On a thread that is driving a runtime, of whatever kind, unless `timeout` is zero; the runtime ends in the
+    /// background.
     fn shutdown_timeout(self, timeout: Duration);
 
     /// Ends the runtime without waiting; may be called anywhere.
@@ -110,7 +114,8 @@ pub struct Config {
     /// After how many tasks in a row a worker looks at what other threads have queued; the backend's own number if
     /// unset.
     pub global_queue_interval: Option<NonZeroU32>,
-    /// Most events of the system that are handled at once; the backend's own number if unset.
+    /// Most events of the system that are handled at once; the backend's own number if unset, or if its reactor has no
+    /// such knob. That goes for all four of these hints: they never change what a program means.
     pub max_io_events_per_tick: Option<NonZeroUsize>,
     /// The same while there are tasks to run; as many if unset.
     pub max_io_events_per_busy_tick: Option<NonZeroUsize>,

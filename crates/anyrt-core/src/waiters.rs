@@ -4,11 +4,23 @@
 //! destructor that stops waiting for this very event.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
+
+/// Wakes all, also after a waker that panics: those of strangers may do anything.
+pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        // The panic was reported by the hook; nobody here can do more about it.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            // Its destructor may panic as well.
+            std::mem::forget(payload);
+        }
+    }
+}
 
 /// Those who wait for one event, which may happen again and again.
 #[derive(Debug, Default)]
@@ -99,9 +111,7 @@ impl Waiters {
             state.round += 1;
             std::mem::take(&mut state.wakers)
         };
-        for (_, waker) in wakers {
-            waker.wake();
-        }
+        wake_all(wakers.into_iter().map(|(_, waker)| waker));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

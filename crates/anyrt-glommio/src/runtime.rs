@@ -7,7 +7,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -33,6 +33,8 @@ const THREAD_NAME: &str = "anyrt-glommio";
 thread_local! {
     static CURRENT: Slot<GlommioRuntime> = const { Slot::new() };
 }
+
+static DEFAULT: OnceLock<GlommioRuntime> = OnceLock::new();
 
 /// A handle to the runtime. It does not keep the runtime alive; its [`Runtime`] does.
 #[derive(Clone)]
@@ -61,7 +63,22 @@ impl GlommioRuntime {
     /// Calls `f` with the current runtime, if it is one of these.
     #[inline]
     pub fn with_current<T>(f: impl FnOnce(&Self) -> T) -> Option<T> {
-        Slot::with(&CURRENT, f)
+        let mut f = Some(f);
+        match Slot::with(&CURRENT, |current| f.take().map(|f| f(current))) {
+            Some(value) => value,
+            None => f.and_then(|f| DEFAULT.get().map(f)),
+        }
+    }
+
+    /// Makes this the current runtime of all threads on which none is.
+    ///
+    /// # Errors
+    /// The runtime that is the default already.
+    pub fn make_default(&self) -> Result<(), Self> {
+        match DEFAULT.set(self.clone()) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(DEFAULT.get_or_init(|| self.clone()).clone()),
+        }
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
@@ -540,7 +557,12 @@ impl Owner for Runtime {
         scope()
     }
 
+    #[track_caller]
     fn shutdown_timeout(mut self, timeout: Duration) {
+        if context::must_not_wait(timeout) {
+            self.end(Some(Duration::ZERO));
+            context::panic_cannot_drop_here();
+        }
         self.end(Some(timeout));
     }
 }

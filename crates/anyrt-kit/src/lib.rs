@@ -5,7 +5,7 @@
 //!
 //! | module | what a backend gets | what it brings |
 //! |---|---|---|
-//! | [`executor`] | tasks with Tokio's semantics, local tasks, a blocking pool, a whole runtime but for its reactor | a queue, or a way for a thread to wait |
+//! | [`executor`] | tasks with Tokio's semantics, local tasks, a blocking pool, a whole runtime but for its reactor | a queue, or an executor and a way for a thread to wait |
 //! | [`fs`] | files with Tokio's semantics | a way to carry out one operation |
 //! | [`queue`] | channels | |
 //! | [`readiness`] | the readiness of descriptors, and who waits for it | a poller |
@@ -18,4 +18,5 @@ pub mod executor;
 pub mod fs;
 pub mod queue;
 pub mod readiness;
+mod table;
 pub mod time;

@@ -1,5 +1,4 @@
-//! The Smol backend of anyrt: the run queue of `anyrt-core` on threads that wait in an epoll of the runtime, beside the
-//! reactor of Smol, `async-io`.
+//! The Smol backend of anyrt: tasks in a `smol::Executor`, sockets and timers in `async-io`, which are Smol's own.
 //!
 //! ```
 //! use anyrt_core::{Spawner, runtime::Owner};
@@ -22,10 +21,30 @@
 //! | nested `block_on` may deadlock | it panics and says why |
 //! | a socket belongs to the process | a socket belongs to its runtime: what waits when that ends, or later, is an error |
 //!
-//! | one reactor per process, for which the threads take turns; 5 to 9 system calls for a small request | one per runtime; 3 |
+//! Smol's own functions (`smol::spawn`, `async_io::Timer`, `smol::net`, …) work in its tasks, at their native cost.
 //!
-//! Smol's own functions (`smol::spawn`, `async_io::Timer`, …) work beside it. Their reactor, `async-io`, is turned by its
-//! own thread, so what they wait for costs a switch of threads more than natively.
+//! # In an application that has its own Smol
+//! [`SmolRuntime::on`] is a handle to an executor that the application runs; with the feature `global`,
+//! `SmolRuntime::global` is one to that of `smol::spawn`.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use anyrt_core::{Spawner, Timer};
+//! use anyrt_smol::SmolRuntime;
+//!
+//! let executor = Arc::new(async_executor::Executor::new());
+//! let rt = SmolRuntime::on(Arc::clone(&executor));
+//! let task = rt.spawn(async { 7 });
+//! assert_eq!(async_io::block_on(executor.run(task)).unwrap(), 7);
+//! ```
+//!
+//! Who owns the executor decides its threads and its end, so what the contract says of those does not apply: tasks are
+//! dropped with the executor's last `Arc` (the global one never ends), and nobody waits for blocking jobs.
+//!
+//! # What cannot be told or set
+//! The executor has no knobs: `event_interval` and `global_queue_interval` are fixed at 200 and 64, the reactor takes all
+//! events there are, and such hints are taken without effect. A worker counts as parked when it has nothing to run; it
+//! may then be waiting in the reactor for all.
 #![forbid(unsafe_code)]
 
 pub mod runtime;

@@ -1,29 +1,33 @@
-//! How a thread of this backend waits; the rest is [`anyrt_async_io`].
+//! Whose executor runs the tasks, and how a thread waits; the rest is [`anyrt_async_io`].
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::LocalKey;
 use std::time::Instant;
 
+use anyrt_async_io::executor::Executor;
+#[cfg(not(feature = "global"))]
+use anyrt_async_io::executor::NoGlobal as BySmol;
 use anyrt_async_io::reactor::{self, Reactor};
+use anyrt_async_io::runtime;
 use anyrt_core::context::{Kind, Slot};
 use anyrt_core::runtime::Config;
-use anyrt_kit::executor::{Host, Role, Turns};
+use anyrt_kit::executor::{Host, Tasks};
 
 /// Smol, as features and `ANYRT_BACKEND` call it.
 pub static KIND: Kind = Kind::new("smol");
 
 /// A handle to the runtime. It does not keep the runtime alive; its [`Runtime`] does.
-pub type SmolRuntime = anyrt_async_io::runtime::Handle<Smol>;
+pub type SmolRuntime = runtime::Handle<Smol>;
 
 /// Owns the runtime.
-pub type Runtime = anyrt_async_io::runtime::Runtime<Smol>;
+pub type Runtime = runtime::Runtime<Smol>;
 
 /// Configures and builds a [`Runtime`].
 pub type Builder = anyrt_core::runtime::Builder<Runtime>;
 
-/// Workers that wait in a [`Reactor`] of the runtime.
+/// Threads that run a `smol::Executor` inside [`async_io::block_on`].
 #[derive(Debug)]
 pub struct Smol;
 
@@ -39,13 +43,17 @@ impl Host for Smol {
         &CURRENT
     }
 
-    type Reactor = Arc<Reactor>;
+    type Executor = Executor<BySmol>;
 
-    fn reactor(_: &Config) -> io::Result<Arc<Reactor>> {
-        Reactor::new()
+    fn executor() -> Self::Executor {
+        Executor::Own(async_executor::Executor::new())
     }
 
-    const TURNS: Turns = reactor::TURNS;
+    type Reactor = Arc<Reactor>;
+
+    fn reactor(_: &Config, tasks: &Arc<Tasks>) -> io::Result<Arc<Reactor>> {
+        Reactor::new(tasks)
+    }
 
     fn end(reactor: &Arc<Reactor>) {
         reactor.end();
@@ -53,15 +61,48 @@ impl Host for Smol {
 
     const PAUSABLE: bool = true;
 
-    fn alarm(reactor: &Arc<Reactor>, at: Instant) -> impl Future<Output = ()> {
-        reactor::alarm(reactor, at)
+    fn alarm(at: Instant) -> impl Future<Output = ()> {
+        reactor::alarm(at)
     }
 
-    fn turn(reactor: &Arc<Reactor>) -> impl Future<Output = ()> {
-        reactor::turn(reactor)
+    fn delivered() -> impl Future<Output = ()> {
+        reactor::delivered()
     }
 
-    fn block_on<F: Future>(reactor: &Arc<Reactor>, role: Role, future: F) -> F::Output {
-        reactor::block_on(reactor, role, future)
+    fn block_on<F: Future>(future: F) -> F::Output {
+        async_io::block_on(future)
+    }
+}
+
+/// Starts tasks by `smol::spawn`.
+#[cfg(feature = "global")]
+#[derive(Debug)]
+pub enum BySmol {}
+
+#[cfg(feature = "global")]
+impl anyrt_async_io::executor::Global for BySmol {
+    fn spawn<F>(task: F) -> anyrt_kit::executor::Started<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        anyrt_kit::executor::Started::task(smol::spawn(task))
+    }
+}
+
+impl runtime::Host for Smol {
+    type Global = BySmol;
+
+    fn process_default() -> &'static OnceLock<SmolRuntime> {
+        static DEFAULT: OnceLock<SmolRuntime> = OnceLock::new();
+        &DEFAULT
+    }
+}
+
+#[cfg(feature = "global")]
+impl runtime::HasGlobal for Smol {
+    fn global_runtime() -> &'static OnceLock<SmolRuntime> {
+        static GLOBAL: OnceLock<SmolRuntime> = OnceLock::new();
+        &GLOBAL
     }
 }

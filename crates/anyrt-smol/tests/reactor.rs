@@ -1,4 +1,4 @@
-//! The reactor of a runtime: who turns it, and what becomes of its sockets when nobody does.
+//! async-io beside the runtime: who drives it, and what becomes of sockets and timers when nobody does or the runtime ends.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -76,14 +76,14 @@ fn what_is_async_ios_own_works_beside_it() {
 }
 
 #[test]
-fn one_who_follows_leads_when_the_leader_has_left() {
+fn one_thread_goes_on_when_the_one_that_waited_in_the_reactor_has_left() {
     let runtime = one_thread();
     let rt = runtime.handle().clone();
     let (mut client, mut server) = runtime.block_on(connected(&rt));
     let (inside, is_inside) = mpsc::channel();
     thread::scope(|scope| {
         let (rt, other) = (rt.clone(), rt.clone());
-        let follower = scope.spawn(move || {
+        let other_thread = scope.spawn(move || {
             other.block_on(async {
                 let mut word = [0; 5];
                 let mut read = pin!(server.read_exact(&mut word));
@@ -100,10 +100,10 @@ fn one_who_follows_leads_when_the_leader_has_left() {
             });
         });
         is_inside.recv().unwrap();
-        // Whichever of the two leads, it leaves: this one now, the other one when it has its word.
+        // Whichever of the two waits in the reactor, it leaves: this one now, the other one when it has its word.
         rt.block_on(rt.sleep(Duration::from_millis(1)));
         rt.block_on(client.write_all(b"hello")).unwrap();
-        follower.join().unwrap();
+        other_thread.join().unwrap();
     });
 }
 
@@ -111,7 +111,7 @@ fn one_who_follows_leads_when_the_leader_has_left() {
 fn a_timer_of_another_thread_is_not_overslept() {
     let runtime = workers(2);
     let rt = runtime.handle().clone();
-    // The leader waits for something far away.
+    // A worker waits for something far away.
     let far = rt.clone();
     let _task = rt.spawn(async move { far.sleep(Duration::from_secs(3600)).await });
     for _ in 0..20 {

@@ -56,9 +56,41 @@ topics! {
     tcp listener halves udp dns moving cancel_safety fairness_io
 }
 
+/// Cases, and topics, that speak of who owns the runtime: of its options, its threads and its end. They are not asked of a
+/// runtime that an application has started by itself.
+const OF_OWNERS: [&str; 9] = [
+    "shutdown::",
+    "ended::",
+    "build::",
+    "blocking::more_jobs_than_threads_wait_in_order",
+    "channel::a_channel_outlives_its_runtime",
+    "moving::a_socket_whose_runtime_has_ended_waits_for_nothing",
+    "moving::no_socket_is_made_for_a_runtime_that_has_ended",
+    "moving::peers_see_the_end_when_the_runtime_ends",
+    "moving::who_waits_for_a_socket_when_its_runtime_ends_is_told",
+];
+
+/// Whether that case is asked of runtimes with an owner of ours alone.
+pub(crate) fn is_of_owner(case: &str) -> bool {
+    OF_OWNERS
+        .iter()
+        .any(|of_owner| match of_owner.strip_suffix("::") {
+            Some(topic) => case.split_once("::").is_some_and(|(of, _)| of == topic),
+            None => case == *of_owner,
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    #[test]
+    fn what_is_of_owners_is_there() {
+        for of_owner in super::OF_OWNERS {
+            let is_there = |name: &String| name.starts_with(of_owner);
+            assert!(super::names().iter().any(is_there), "{of_owner}");
+        }
+    }
 
     #[test]
     fn no_two_cases_have_the_same_name() {

@@ -49,10 +49,20 @@ impl Suite {
     ///
     /// For owners that can be built in several ways, such as a facade over many backends.
     pub fn with<O: Owner>(
+        self,
+        name: &str,
+        options: impl FnOnce(&mut Config),
+        build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
+    ) -> Self {
+        self.register(name, options, build, false)
+    }
+
+    fn register<O: Owner>(
         mut self,
         name: &str,
         options: impl FnOnce(&mut Config),
         build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
+        is_native: bool,
     ) -> Self {
         let mut config = Config::default();
         config.worker_threads = NonZeroUsize::new(2);
@@ -64,6 +74,11 @@ impl Suite {
                 .map(|(case, body)| {
                     let name = format!("{}::{case}", backend.name());
                     let backend = backend.clone();
+                    if is_native && cases::is_of_owner(&case) {
+                        return Trial::ignorable_test(name, || {
+                            Ok(Completion::ignored_with("the application owns the runtime"))
+                        });
+                    }
                     Trial::ignorable_test(name.clone(), move || {
                         watchdog::run(&name, timeout, move || body(&backend))
                     })
@@ -71,6 +86,19 @@ impl Suite {
                 .collect()
         }));
         self
+    }
+
+    /// Tests a runtime that an application has started by itself, with `workers` threads, under a name of your choice.
+    ///
+    /// Cases that speak of the owner (options, threads, the end) are reported as ignored.
+    pub fn native<O: Owner>(
+        self,
+        name: &str,
+        workers: usize,
+        build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
+    ) -> Self {
+        let options = |config: &mut Config| config.worker_threads = NonZeroUsize::new(workers);
+        self.register(name, options, build, true)
     }
 
     /// Reports every case of a backend that cannot run here as ignored, with the reason; never as passed.

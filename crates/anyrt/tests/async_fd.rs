@@ -73,11 +73,10 @@ async fn readiness_after_the_guard_is_not_cleared_with_it() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether readiness that was cleared although it was there is found again, as where no poller is edge-triggered.
+/// Whether readiness that was cleared although it was there is found again, as where the poller is not edge-triggered.
 fn finds_what_was_cleared() -> bool {
-    let edges = cfg!(any(target_os = "linux", target_os = "android")) && !cfg!(anyrt_portable);
     let backend = Handle::current().backend();
-    matches!(backend, Backend::Smol | Backend::AsyncStd) && !edges
+    matches!(backend, Backend::Smol | Backend::AsyncStd)
 }
 
 #[anyrt::test(flavor = "multi_thread")]

@@ -33,7 +33,8 @@ macro_rules! words {
 #[test]
 fn handles_have_few_words() {
     words! {
-        JoinHandle<[u64; 64]>: 2;
+        // A task of Smol or async-std is in their executor, so its entry among ours is in the handle.
+        JoinHandle<[u64; 64]>: 6;
         AbortHandle: 4;
         Id: 1;
         JoinSet<[u64; 64]>: 8;
@@ -42,8 +43,8 @@ fn handles_have_few_words() {
         TcpListener: 7;
         TcpStream: 5;
         UdpSocket: 5;
-        Sleep: 14;
-        Timeout<std::future::Ready<()>>: 15;
+        Sleep: 18;
+        Timeout<std::future::Ready<()>>: 19;
         Interval: 6;
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use anyrt_core::error::ReuniteError;
 use anyrt_core::net::{self, OwnedReadHalf, OwnedWriteHalf, TcpStream as _};
-use anyrt_core::readiness::{Direction, Interest, Ready};
+use anyrt_core::readiness::{Direction, Interest};
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Type};
@@ -26,9 +26,9 @@ impl TcpListener {
     /// Takes over a listening, non-blocking socket.
     ///
     /// # Errors
-    /// As the reactor refuses it.
+    /// Fails if the socket cannot be registered with the reactor.
     pub fn from_std(reactor: &Arc<Reactor>, socket: std::net::TcpListener) -> io::Result<Self> {
-        let inner = Socket::new(reactor, socket, Ready::EMPTY)?;
+        let inner = Socket::new(reactor, socket)?;
         Ok(Self { inner })
     }
 
@@ -49,9 +49,7 @@ impl TcpListener {
     fn accept(&self, listener: &std::net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, peer) = listener.accept()?;
         stream.set_nonblocking(true)?;
-        // Often there is something to read already.
-        let ready = Ready::READABLE | Ready::WRITABLE;
-        let inner = Socket::new(self.inner.reactor(), stream, ready)?;
+        let inner = Socket::new(self.inner.reactor(), stream)?;
         Ok((TcpStream { inner }, peer))
     }
 }
@@ -79,9 +77,9 @@ impl TcpStream {
     /// Takes over a connected, non-blocking socket.
     ///
     /// # Errors
-    /// As the reactor refuses it.
+    /// Fails if the socket cannot be registered with the reactor.
     pub fn from_std(reactor: &Arc<Reactor>, socket: std::net::TcpStream) -> io::Result<Self> {
-        let inner = Socket::new(reactor, socket, Ready::EMPTY)?;
+        let inner = Socket::new(reactor, socket)?;
         Ok(Self { inner })
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyrt_core::net;
-use anyrt_core::readiness::{Interest, Ready};
+use anyrt_core::readiness::Interest;
 
 use crate::reactor::Reactor;
 use crate::readiness::Socket;
@@ -24,9 +24,9 @@ impl UdpSocket {
     /// Takes over a bound, non-blocking socket.
     ///
     /// # Errors
-    /// As the reactor refuses it.
+    /// Fails if the socket cannot be registered with the reactor.
     pub fn from_std(reactor: &Arc<Reactor>, socket: std::net::UdpSocket) -> io::Result<Self> {
-        let inner = Socket::new(reactor, socket, Ready::EMPTY)?;
+        let inner = Socket::new(reactor, socket)?;
         Ok(Self { inner })
     }
 

@@ -10,14 +10,13 @@ use std::task::{Context, Poll};
 use anyrt_core::readiness::{self, Direction, Interest, Ready};
 use anyrt_kit::readiness::{Seen, observe};
 
-use super::watch::Watch;
+use super::descriptor::Watch;
 use crate::reactor::Reactor;
 use crate::runtime::{Handle, Host};
 
 /// A descriptor of any kind that the system can poll, non-blocking, with its readiness.
 ///
-/// It can be used on every thread: async-io watches it where no worker does. What waits when its runtime ends, or later,
-/// fails.
+/// It can be used on every thread. What waits when its runtime ends, or later, fails.
 pub struct AsyncFd<T: AsFd> {
     watch: Watch,
     // `None` only while it is taken out.
@@ -28,7 +27,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// Watches `fd`, which must be non-blocking, for what `interest` says.
     ///
     /// # Errors
-    /// The descriptor and the reason, as the system gives it, such as `EPERM` for a regular file.
+    /// The descriptor and the system's error, such as `EPERM` for a regular file.
     pub fn new(reactor: &Arc<Reactor>, fd: T, interest: Interest) -> Result<Self, (T, io::Error)> {
         match Watch::start(reactor, fd.as_fd(), interest, Ready::EMPTY) {
             Ok(watch) => Ok(Self {
@@ -41,7 +40,7 @@ impl<T: AsFd> AsyncFd<T> {
 
     fn unwatch(&mut self) -> Option<T> {
         let fd = self.fd.take()?;
-        self.watch.end(fd.as_fd());
+        self.watch.end();
         Some(fd)
     }
 }
@@ -84,6 +83,7 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
     ) -> Poll<io::Result<Seen<'a>>> {
         let interest = direction.interest();
         let source = self.watch.source();
+        self.watch.freshen(interest);
         let bind = || self.watch.bind(interest);
         source
             .poll(cx, direction, interest, bind, observe, |_| false)
@@ -92,6 +92,7 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
 
     async fn ready<'a>(&'a self, interest: Interest) -> io::Result<Seen<'a>> {
         let source = self.watch.source();
+        self.watch.freshen(interest);
         let event = source.wait(interest, || self.watch.bind(interest)).await?;
         Ok(Seen::new(source, event))
     }

@@ -1,66 +1,118 @@
 //! Sockets.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use anyrt_core::readiness::{self, Direction, Interest, Ready};
-use anyrt_kit::readiness::{Event, observe};
+use anyrt_kit::readiness::{Event, Source, unclosed};
+use async_io::{Async, Timer};
+use once_cell::race::OnceBox;
+use rustix::fd::AsFd;
 
-use super::watch::Watch;
-use crate::reactor::Reactor;
+use super::look::look;
+use crate::reactor::{Reactor, Told};
 
-/// A socket, watched for reading and writing from the beginning to the end.
+/// What `poll(2)` is asked, as what Tokio watches: an error is told always.
+const WATCHED: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// How long a wait for an error alone pauses while there is something to read: async-io would tell of that again at once.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A socket in async-io.
+///
+/// Its [`Source`] holds in which directions an operation is worth a try. Whoever found nothing to do leaves a waker there
+/// and asks async-io, which wakes the source: a waker of the user never gets into async-io, so none stays there when the
+/// runtime has ended.
 pub struct Socket<T: AsFd> {
-    watch: Watch,
+    told: Arc<Told>,
     // `None` only while it is taken out.
-    socket: Option<T>,
+    inner: Option<Async<T>>,
+    /// Made when a writer waits for the first time, which few do.
+    writable: OnceBox<Waker>,
 }
 
 impl<T: AsFd> Socket<T> {
-    /// A non-blocking socket, which is taken for `ready` until someone finds that it is not.
+    /// A non-blocking socket. The first operation is tried without asking async-io.
     ///
     /// # Errors
-    /// As the system refuses to watch it.
-    pub fn new(reactor: &Arc<Reactor>, socket: T, ready: Ready) -> io::Result<Self> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
+    /// Fails if the socket cannot be registered with the reactor, or if the runtime has ended.
+    pub fn new(reactor: &Arc<Reactor>, socket: T) -> io::Result<Self> {
+        let inner = Some(Async::new_nonblocking(socket)?);
         Ok(Self {
-            watch: Watch::start(reactor, socket.as_fd(), interest, ready)?,
-            socket: Some(socket),
+            told: Told::enter(reactor, Ready::READABLE | Ready::WRITABLE)?,
+            inner,
+            writable: OnceBox::new(),
         })
+    }
+
+    #[inline]
+    fn inner(&self) -> &Async<T> {
+        match &self.inner {
+            Some(inner) => inner,
+            None => unreachable!("the socket leaves only with the handle"),
+        }
     }
 
     /// The socket.
     #[inline]
     pub fn get(&self) -> &T {
-        match &self.socket {
-            Some(socket) => socket,
-            None => unreachable!("the socket leaves only with the handle"),
-        }
+        self.inner().get_ref()
     }
 
     /// The socket alone, non-blocking as it is.
     ///
     /// # Errors
-    /// None; the signature is that of every system.
+    /// Fails if the reactor cannot deregister it.
     pub fn into_inner(mut self) -> io::Result<T> {
         match self.unwatch() {
-            Some(socket) => Ok(socket),
+            Some(inner) => inner.into_inner(),
             None => unreachable!("the socket leaves only with the handle"),
         }
     }
 
     /// The reactor that watches it.
     pub(crate) fn reactor(&self) -> &Arc<Reactor> {
-        self.watch.reactor()
+        self.told.reactor()
     }
 
-    fn unwatch(&mut self) -> Option<T> {
-        let socket = self.socket.take()?;
-        self.watch.end(socket.as_fd());
-        Some(socket)
+    fn unwatch(&mut self) -> Option<Async<T>> {
+        let inner = self.inner.take()?;
+        self.told.leave();
+        Some(inner)
+    }
+
+    #[inline]
+    fn source(&self) -> &Source {
+        self.told.source()
+    }
+
+    /// Asks async-io to tell the source of the directions of `interest`.
+    fn ask(&self, interest: Interest) -> io::Result<bool> {
+        let inner = self.inner();
+        if interest.is_readable() || !interest.is_writable() {
+            let waker = Waker::from(Arc::clone(&self.told));
+            let mut cx = Context::from_waker(&waker);
+            unmet(|| inner.poll_readable(&mut cx))?;
+        }
+        if interest.is_writable() {
+            let bell = || Box::new(Waker::from(Arc::new(Writable(Arc::clone(&self.told)))));
+            let mut cx = Context::from_waker(self.writable.get_or_init(bell));
+            unmet(|| inner.poll_writable(&mut cx))?;
+        }
+        Ok(false)
+    }
+
+    /// What it is ready for of `interest` at this moment.
+    fn find(&self, interest: Interest) -> io::Result<Ready> {
+        let ready = look(self.get().as_fd(), WATCHED) & interest.mask();
+        if ready.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(ready)
     }
 
     /// Runs `operation` whenever the socket is ready, until it gives something else than
@@ -97,10 +149,10 @@ impl<T: AsFd> Socket<T> {
         exhausted: impl FnOnce(&R) -> bool,
     ) -> Poll<io::Result<R>> {
         let (socket, interest) = (self.get(), direction.interest());
-        let bind = || self.watch.bind(interest);
+        let ask = || self.ask(interest);
         let attempt = |_: Event| operation(socket);
-        let source = self.watch.source();
-        source.poll(cx, direction, interest, bind, attempt, exhausted)
+        self.source()
+            .poll(cx, direction, interest, ask, attempt, exhausted)
     }
 
     /// As [`poll_io`](Self::poll_io), as a future of which there may be any number.
@@ -109,24 +161,71 @@ impl<T: AsFd> Socket<T> {
         interest: Interest,
         mut operation: impl FnMut(&T) -> io::Result<R>,
     ) -> impl Future<Output = io::Result<R>> {
-        let bind = move || self.watch.bind(interest);
-        let source = self.watch.source();
-        source.run(interest, bind, move |_| operation(self.get()))
+        let ask = move || self.ask(interest);
+        self.source()
+            .run(interest, ask, move |_| operation(self.get()))
+    }
+
+    /// Waits for an error, or for what is never told, beside anything that may be there to read.
+    async fn exceptional(&self, interest: Interest) -> io::Result<Ready> {
+        loop {
+            self.source().check()?;
+            match self.find(interest) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                found => return found,
+            }
+            // Until async-io has told of something once more.
+            let mut told = false;
+            let again = |_| match std::mem::replace(&mut told, true) {
+                true => Ok(()),
+                false => Err(io::ErrorKind::WouldBlock.into()),
+            };
+            let read = Interest::READABLE | Interest::ERROR;
+            self.source().assume(Ready::READABLE);
+            let ask = || self.ask(read);
+            self.source().run(read, ask, again).uncharged().await?;
+            Timer::after(PAUSE).await;
+        }
+    }
+}
+
+/// Asks until the answer is still to come: what was told before the question does not count.
+pub(super) fn unmet(mut ask: impl FnMut() -> Poll<io::Result<()>>) -> io::Result<()> {
+    while let Poll::Ready(result) = ask() {
+        result?;
+    }
+    Ok(())
+}
+
+/// What async-io wakes for writers; for readers it is [`Told`] itself.
+struct Writable(Arc<Told>);
+
+impl Wake for Writable {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.source().tell(Ready::WRITABLE);
     }
 }
 
 impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
     async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        let bind = || self.watch.bind(interest);
-        Ok(self.watch.source().wait(interest, bind).await?.ready())
+        if !interest.is_readable() && !interest.is_writable() {
+            return self.exceptional(interest).await;
+        }
+        // What was seen by others is no answer: the socket may be closed since then.
+        self.source().assume(unclosed(interest));
+        let ask = || self.ask(interest);
+        let find = |_| self.find(interest);
+        self.source().run(interest, ask, find).uncharged().await
     }
 
     fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
         let interest = direction.interest();
-        let bind = || self.watch.bind(interest);
-        let source = self.watch.source();
-        source
-            .poll(cx, direction, interest, bind, observe, |_| false)
+        self.source().assume(unclosed(interest));
+        self.poll_with(cx, direction, |_| self.find(interest), |_| false)
             .map_ok(drop)
     }
 
@@ -135,7 +234,9 @@ impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
         interest: Interest,
         operation: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        self.watch.attempt(interest, operation)
+        // What the source holds says only that an operation is worth a try.
+        self.find(interest)?;
+        operation()
     }
 
     fn async_io<R>(

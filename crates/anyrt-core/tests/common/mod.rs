@@ -7,6 +7,7 @@
 
 mod clock;
 mod net;
+mod queue;
 mod runtime;
 
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! A runtime of the kit's parts: one thread, the run queue, a blocking pool, a virtual clock, busy sockets.
+//! A runtime of the kit's parts: one thread, a run queue, a blocking pool, a virtual clock, busy sockets.
 
 use std::fmt;
 use std::future::Future;
@@ -9,9 +9,10 @@ use std::time::Instant;
 
 use anyrt_core::runtime::Config;
 use anyrt_core::{Blocking, Channel, LocalSpawner, Net, Spawner, Timer};
-use anyrt_kit::executor::{BlockingPool, RunQueue, TaskHandle, local};
+use anyrt_kit::executor::{BlockingPool, TaskHandle, local};
 use anyrt_kit::queue;
 
+use super::queue::Queue;
 use super::{BusyListener, BusyStream, BusyUdp, Clock, VirtualSleep};
 
 pub(crate) type Rt = RtOf<0>;
@@ -19,7 +20,7 @@ pub(crate) type Rt = RtOf<0>;
 /// Runtimes of another `N` have streams of another type.
 #[derive(Clone)]
 pub(crate) struct RtOf<const N: u8> {
-    pub(crate) queue: Arc<RunQueue>,
+    pub(crate) queue: Arc<Queue>,
     pub(crate) pool: Arc<BlockingPool>,
     pub(crate) clock: Clock,
 }
@@ -27,7 +28,7 @@ pub(crate) struct RtOf<const N: u8> {
 impl<const N: u8> RtOf<N> {
     pub(crate) fn new() -> Self {
         Self {
-            queue: RunQueue::new(),
+            queue: Queue::new(),
             pool: Arc::new(BlockingPool::new(
                 &Config::default(),
                 "test",

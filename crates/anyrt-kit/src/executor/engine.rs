@@ -1,14 +1,20 @@
-//! A runtime out of a run queue, worker threads and a blocking pool, for reactors that bring no executor.
+//! A runtime out of an executor of another crate, threads that run it, and a blocking pool.
 //!
-//! A backend implements [`Host`] (how a thread waits with the reactor turning), wraps `Arc<Engine<H>>` in its
+//! A backend implements [`Host`] (its executor, and how a thread waits in its reactor), wraps `Arc<Engine<H>>` in its
 //! handle and [`Owned`] in its owner, and adds sockets and timers.
+//!
+//! # How it ends
+//! 1. No task is polled any more: each that is woken drops its future instead, and all are woken.
+//! 2. As soon as no task is left but those that are inside `block_in_place`, the reactor ends, so that whatever they
+//!    wait for fails. Not before: a task that is being dropped does not see that its runtime has ended.
+//! 3. The workers leave when the last task has ended; then the blocking pool ends.
 
 use std::fmt;
 use std::future::{Future, pending, ready};
 use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, Once, OnceLock, PoisonError, Weak};
 use std::thread::{self, JoinHandle, LocalKey};
 use std::time::{Duration, Instant};
 
@@ -18,10 +24,13 @@ use anyrt_core::context::{self, Entered, Kind, Slot, SlotGuard};
 use anyrt_core::coop;
 use anyrt_core::error::BuildError;
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, WorkerStats};
+use anyrt_core::task;
 use anyrt_core::waiters::Waiters;
 use futures_lite::future;
 
-use super::{BlockingPool, RunQueue, TaskHandle, Turns, local, local_set};
+use super::hosted::{Executor, Scope};
+use super::workers::{InTask, Workers};
+use super::{BlockingPool, TaskHandle, Tasks, local, local_set};
 use crate::time::clock::Clock;
 
 /// What differs between two runtimes that share an [`Engine`].
@@ -35,50 +44,43 @@ pub trait Host: Sized + Send + Sync + 'static {
     /// Where a thread keeps its current runtime; a `thread_local!` of the backend.
     fn slot() -> &'static LocalKey<Slot<Self::Handle>>;
 
-    /// What the threads of one engine wait in; `()` where it is one for all.
+    /// What runs the tasks.
+    type Executor: Executor;
+
+    /// An executor for a runtime that has threads of its own.
+    fn executor() -> Self::Executor;
+
+    /// What the sockets and timers of one engine have in common.
     type Reactor: Send + Sync + 'static;
 
-    /// The reactor of an engine with these options.
+    /// The reactor of an engine with these options and tasks.
     ///
     /// # Errors
-    /// As the system refuses it.
-    fn reactor(config: &Config) -> io::Result<Self::Reactor>;
+    /// Fails if the system lacks what it needs, such as descriptors.
+    fn reactor(config: &Config, tasks: &Arc<Tasks>) -> io::Result<Self::Reactor>;
 
-    /// Runs `future` on this thread, which waits as its role says.
-    fn block_on<F: Future>(reactor: &Self::Reactor, role: Role, future: F) -> F::Output;
+    /// Runs `future` on this thread, which waits in the reactor meanwhile.
+    fn block_on<F: Future>(future: F) -> F::Output;
 
-    /// What the reactor is told by workers; nothing where it has a thread of its own.
-    const TURNS: Turns = Turns::NONE;
-
-    /// The engine has ended: nobody waits for timers any more.
+    /// The engine has ended: wakes whoever waits for its sockets and timers, to be told so.
     fn end(reactor: &Self::Reactor) {
         let _ = reactor;
     }
 
     /// Whether the timers follow the [`Clock`] of an engine that has one, and [`alarm`](Self::alarm) and
-    /// [`turn`](Self::turn) are there for it. Where not, a runtime that is to start paused fails to build.
+    /// [`delivered`](Self::delivered) are there for it. Where not, a runtime that is to start paused fails to build.
     const PAUSABLE: bool = false;
 
     /// Waits until a moment of the system's time.
-    fn alarm(reactor: &Self::Reactor, at: Instant) -> impl Future<Output = ()> {
-        let _ = (reactor, at);
+    fn alarm(at: Instant) -> impl Future<Output = ()> {
+        let _ = at;
         pending()
     }
 
     /// Waits until everybody was woken for whom the reactor had an event when this was first polled.
-    fn turn(reactor: &Self::Reactor) -> impl Future<Output = ()> {
-        let _ = reactor;
+    fn delivered() -> impl Future<Output = ()> {
         ready(())
     }
-}
-
-/// How a thread of an engine waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// It runs tasks: it turns the reactor when it has none.
-    Worker,
-    /// It runs its own future alone, beside workers that turn the reactor.
-    Caller,
 }
 
 /// Runs tasks on worker threads, or on the thread that calls [`block_on`](Self::block_on).
@@ -86,12 +88,17 @@ pub struct Engine<H: Host> {
     id: Id,
     flavor: Flavor,
     name: Option<String>,
-    queue: Arc<RunQueue>,
+    tasks: Arc<Tasks>,
+    executor: H::Executor,
+    workers: Workers,
     pool: BlockingPool,
     /// On a runtime whose clock can be paused.
     clock: Option<Arc<Clock>>,
-    workers: Latch,
+    running: Latch,
     reactor: H::Reactor,
+    ended: Once,
+    /// For a runtime whose threads are not its own: the engine, to be made current around each poll.
+    embedded: Option<Weak<Self>>,
 }
 
 impl<H: Host> Engine<H> {
@@ -112,31 +119,10 @@ impl<H: Host> Engine<H> {
             }
             clock => clock.filter(|_| H::PAUSABLE),
         };
-        let reactor = H::reactor(config).map_err(|source| BuildError::Io {
-            backend: H::KIND.name(),
-            source,
-        })?;
+        let parts = Self::parts(config)?;
+        let engine =
+            Arc::new_cyclic(|weak| Self::new(config, weak, H::executor(), parts, clock, None));
         let name = format!("anyrt-{}", H::KIND.name());
-        let engine = Arc::new_cyclic(|weak: &std::sync::Weak<Self>| {
-            let weak = weak.clone();
-            let pool = BlockingPool::new(config, &name, clock.clone(), move |work| {
-                let engine = weak.upgrade();
-                let _current = engine.as_ref().map(Self::enter);
-                // The engine must not live on in its own threads.
-                drop(engine);
-                work();
-            });
-            Self {
-                id: Id::next(),
-                flavor: config.flavor,
-                name: config.name.clone(),
-                queue: RunQueue::beside(config, H::TURNS),
-                pool,
-                clock,
-                workers: Latch::default(),
-                reactor,
-            }
-        });
         let mut owned = Owned {
             engine,
             threads: Vec::new(),
@@ -154,6 +140,67 @@ impl<H: Host> Engine<H> {
         Ok(owned)
     }
 
+    /// A runtime over an executor that somebody else runs. It has no owner and ends with that executor: its tasks are
+    /// dropped with those of the executor, its blocking jobs are not waited for.
+    ///
+    /// # Errors
+    /// [`BuildError::Io`] if the reactor cannot be started.
+    pub fn embed(executor: H::Executor) -> Result<Arc<Self>, BuildError> {
+        let config = &Config::default();
+        let parts = Self::parts(config)?;
+        Ok(Arc::new_cyclic(|weak| {
+            let embedded = Some(Weak::clone(weak));
+            Self::new(config, weak, executor, parts, None, embedded)
+        }))
+    }
+
+    fn parts(config: &Config) -> Result<(Arc<Tasks>, H::Reactor), BuildError> {
+        let tasks = Tasks::new();
+        match H::reactor(config, &tasks) {
+            Ok(reactor) => Ok((tasks, reactor)),
+            Err(source) => Err(BuildError::Io {
+                backend: H::KIND.name(),
+                source,
+            }),
+        }
+    }
+
+    fn new(
+        config: &Config,
+        weak: &Weak<Self>,
+        executor: H::Executor,
+        (tasks, reactor): (Arc<Tasks>, H::Reactor),
+        clock: Option<Arc<Clock>>,
+        embedded: Option<Weak<Self>>,
+    ) -> Self {
+        let weak = Weak::clone(weak);
+        let name = format!("anyrt-{}", H::KIND.name());
+        let pool = BlockingPool::new(config, &name, clock.clone(), move |work| {
+            let engine = weak.upgrade();
+            let _current = engine.as_ref().map(Self::enter);
+            // The engine must not live on in its own threads.
+            drop(engine);
+            work();
+        });
+        Self {
+            id: Id::next(),
+            flavor: config.flavor,
+            name: config.name.clone(),
+            tasks,
+            executor,
+            workers: match embedded {
+                Some(_) => Workers::unknown(),
+                None => Workers::new(config),
+            },
+            pool,
+            clock,
+            running: Latch::default(),
+            reactor,
+            ended: Once::new(),
+            embedded,
+        }
+    }
+
     /// Makes the runtime current on this thread until the guard is dropped.
     pub fn enter(self: &Arc<Self>) -> SlotGuard<H::Handle> {
         self.make_current(context::enter(H::KIND))
@@ -169,7 +216,18 @@ impl<H: Host> Engine<H> {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.queue.spawn(future)
+        boxed_if_large!(future: F = Box::pin(future) => self.start_task(future))
+    }
+
+    fn start_task<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let embedded = self.embedded.as_ref().and_then(Weak::upgrade);
+        let scope = embedded.map(|engine| engine as Arc<dyn Scope>);
+        self.tasks
+            .spawn_hosted(future, scope, |task| self.executor.spawn(task))
     }
 
     /// Runs `job` on a thread of the pool.
@@ -191,12 +249,7 @@ impl<H: Host> Engine<H> {
         self.flavor
     }
 
-    /// The tasks and their queue.
-    pub fn queue(&self) -> &Arc<RunQueue> {
-        &self.queue
-    }
-
-    /// What its threads wait in.
+    /// What its sockets and timers have in common.
     #[inline]
     pub fn reactor(&self) -> &H::Reactor {
         &self.reactor
@@ -228,19 +281,35 @@ impl<H: Host> Engine<H> {
         let _current = self.make_current(context::drive(H::KIND));
         let scope = local::Scope::open();
         let root = scope.run_until(future);
-        let reactor = &self.reactor;
         match (self.flavor, &self.clock) {
-            (Flavor::MultiThread, _) => H::block_on(reactor, Role::Caller, root),
-            (Flavor::CurrentThread, None) => {
-                H::block_on(reactor, Role::Worker, self.queue.run_until(root))
-            }
+            (Flavor::MultiThread, _) => H::block_on(root),
+            (Flavor::CurrentThread, None) => H::block_on(self.work(0, root)),
             (Flavor::CurrentThread, Some(clock)) => {
                 let driver = clock.drive();
-                let alarm = |at| H::alarm(reactor, at);
-                let all = driver.run(self.queue.run_until(root), alarm, || H::turn(reactor));
-                H::block_on(reactor, Role::Worker, all)
+                H::block_on(driver.run(self.work(0, root), H::alarm, H::delivered))
             }
         }
+    }
+
+    /// Runs tasks as the worker of that number until `until` is ready.
+    fn work<F: Future>(&self, index: usize, until: F) -> impl Future<Output = F::Output> {
+        self.workers.work(index, self.executor.run(until))
+    }
+
+    /// Until the runtime has ended; ends the reactor as soon as nobody can be surprised by it.
+    async fn until_the_end(&self) {
+        self.tasks.settled().await;
+        self.end();
+        self.tasks.drained().await;
+    }
+
+    fn end(&self) {
+        self.ended.call_once(|| {
+            if let Some(clock) = &self.clock {
+                clock.timers().close();
+            }
+            H::end(&self.reactor);
+        });
     }
 
     /// Runs `job`, which may block, on this thread, while another thread takes over the tasks of this one.
@@ -255,9 +324,17 @@ impl<H: Host> Engine<H> {
         if alone || local_set::is_polling() {
             panic!("{}", CANNOT_BLOCK_IN_PLACE);
         }
-        let away = self.queue.leave();
-        let _substitute = away.as_ref().map(|away| self.substitute(away.index()));
+        let left = self.workers.leave();
+        let _blocks = left.as_ref().map(|_| self.tasks.block());
+        let index = left.as_ref().map_or(0, |left| left.index());
+        // Elsewhere the threads are the application's, whose executor may have no other one.
+        let must_run_on = left.is_some()
+            || (self.embedded.is_some()
+                && context::driving().is_some()
+                && task::try_id().is_some());
+        let _substitute = must_run_on.then(|| self.substitute(index));
         let _blocking = context::allow_blocking();
+        let _outside = InTask::of_none();
         coop::with_unconstrained(job)
     }
 
@@ -271,11 +348,15 @@ impl<H: Host> Engine<H> {
             if thread::current().id() == caller {
                 return;
             }
+            let _abort = AbortOnUnwind;
             let _current = engine.make_current(context::drive(H::KIND));
-            let ended = pin!(engine.queue.tasks().drained());
             let back = pin!(state.wait());
-            let work = engine.queue.run_worker(index, future::or(ended, back));
-            H::block_on(&engine.reactor, Role::Worker, work);
+            let ended = pin!(engine.until_the_end());
+            let until = future::or(ended, back);
+            match engine.embedded {
+                None => H::block_on(engine.work(index, until)),
+                Some(_) => H::block_on(engine.executor.run(until)),
+            }
         }));
         substitute
     }
@@ -287,31 +368,40 @@ impl<H: Host> Engine<H> {
         let _current = self.enter();
         let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
         let left = || deadline.map(|deadline| deadline.saturating_duration_since(now()));
-        self.queue.tasks().close();
+        self.tasks.close();
         let tasks_ended = match self.flavor {
-            Flavor::MultiThread => self.workers.wait(left()),
-            Flavor::CurrentThread => self.drain(deadline),
+            Flavor::MultiThread => self.running.wait(left()),
+            Flavor::CurrentThread => {
+                let drained = self.drain(deadline);
+                self.end();
+                drained
+            }
         };
-        if let Some(clock) = &self.clock {
-            clock.timers().close();
-        }
-        H::end(&self.reactor);
         self.pool.shutdown(left()) && tasks_ended
     }
 
     /// Drops the tasks of a current-thread runtime; another thread may be inside `block_on` with some of them.
     fn drain(&self, deadline: Option<Instant>) -> bool {
         loop {
-            self.queue.drain();
-            if self.queue.tasks().is_empty() {
+            while self.executor.try_tick() {}
+            if self.tasks.is_empty() {
                 return true;
             }
             if deadline.is_some_and(|deadline| now() >= deadline) {
                 return false;
             }
-            // The other thread's block_on will end the task it is polling, or give back what it had queued.
+            // The other thread's block_on will end the task that it is polling, or give back what it had queued.
             thread::park_timeout(Duration::from_millis(1));
         }
+    }
+}
+
+impl<H: Host> Scope for Engine<H> {
+    fn run(&self, poll: &mut dyn FnMut()) {
+        let engine = self.embedded.as_ref().and_then(Weak::upgrade);
+        let entered = || context::drive_within(H::KIND);
+        let _current = engine.map(|engine| engine.make_current(entered()));
+        poll();
     }
 }
 
@@ -325,23 +415,23 @@ impl<H: Host> Metrics for Engine<H> {
     }
 
     fn num_workers(&self) -> usize {
-        self.queue.metrics().len()
+        self.workers.metrics().len()
     }
 
     fn worker_index(&self) -> Option<usize> {
-        self.queue.worker_index()
+        self.workers.index()
     }
 
     fn num_alive_tasks(&self) -> usize {
-        self.queue.tasks().len()
+        self.tasks.len()
     }
 
     fn global_queue_depth(&self) -> usize {
-        self.queue.depth()
+        self.executor.depth()
     }
 
     fn worker(&self, index: usize) -> WorkerStats {
-        self.queue.metrics()[index].stats()
+        self.workers.metrics()[index].stats()
     }
 
     fn blocking(&self) -> Option<BlockingStats> {
@@ -353,7 +443,8 @@ impl<H: Host> fmt::Debug for Engine<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
             .field("flavor", &self.flavor)
-            .field("queue", &self.queue)
+            .field("tasks", &self.tasks)
+            .field("executor", &self.executor)
             .field("pool", &self.pool)
             .finish_non_exhaustive()
     }
@@ -403,10 +494,18 @@ impl<H: Host> Owned<H> {
     }
 
     /// Ends the runtime; waits no longer than `timeout` for what cannot be stopped.
+    ///
+    /// # Panics
+    /// On a thread that is driving a runtime, unless `timeout` is zero.
+    #[track_caller]
     pub fn shutdown_timeout(mut self, timeout: Duration) {
-        self.engine.shutdown(Some(timeout));
         // Threads that are still busy go on by themselves.
         self.ended = true;
+        if context::must_not_wait(timeout) {
+            self.engine.shutdown(Some(Duration::ZERO));
+            context::panic_cannot_drop_here();
+        }
+        self.engine.shutdown(Some(timeout));
     }
 
     fn start_worker(
@@ -416,20 +515,18 @@ impl<H: Host> Owned<H> {
         index: usize,
     ) -> io::Result<JoinHandle<()>> {
         let engine = Arc::clone(&self.engine);
-        let running = engine.workers.enter();
+        let running = engine.running.enter();
         let (pin, hooks) = (config.pin_workers, config.hooks.clone());
         // Whether it is where it should be. A channel would be 12 kB in every program.
         let started = Arc::new(OnceLock::new());
         let placed = Arc::clone(&started);
         let thread = config.thread(name).spawn(move || {
             let _running = running;
+            let _abort = AbortOnUnwind;
             placed.get_or_init(|| !pin || pin_to_core(index));
             let _current = engine.make_current(context::drive(H::KIND));
             let _thread = hooks.enter();
-            let work = engine
-                .queue
-                .run_worker(index, engine.queue.tasks().drained());
-            H::block_on(&engine.reactor, Role::Worker, work);
+            H::block_on(engine.work(index, engine.until_the_end()));
         })?;
         if *started.wait() {
             Ok(thread)
@@ -474,6 +571,20 @@ impl<H: Host> fmt::Debug for Owned<H> {
 fn pin_to_core(index: usize) -> bool {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     !cores.is_empty() && core_affinity::set_for_current(cores[index % cores.len()])
+}
+
+/// A worker that unwinds would leave its tasks to nobody, in silence.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // Not `eprintln!`, which panics where nobody reads.
+            let message = "a worker thread has panicked outside of a task; aborting the process\n";
+            let _ = io::Write::write_all(&mut io::stderr(), message.as_bytes());
+            std::process::abort();
+        }
+    }
 }
 
 /// Counts threads that are still running.

@@ -23,10 +23,12 @@ use anyrt_core::boxed_if_large;
 use anyrt_core::coop;
 use anyrt_core::error::JoinError;
 use anyrt_core::task::{AbortHandle, Id, JoinHandle, enter_task};
-use anyrt_core::waiters::Waiters;
+use anyrt_core::waiters::{Waiters, wake_all};
 use pin_project_lite::pin_project;
-use slab::Slab;
 
+use super::hosted::{Hosted, Scope, Started};
+use super::workers::InTask;
+use crate::table::Table;
 /// The live tasks of a runtime.
 ///
 /// ```
@@ -45,18 +47,22 @@ use slab::Slab;
 /// ```
 #[derive(Default)]
 pub struct Tasks {
-    live: Mutex<Slab<Entry>>,
+    live: Mutex<Table<Entry>>,
     /// The number of entries; written under the lock.
     alive: AtomicUsize,
     /// [`CLOSED`], plus the number of aborts that no poll has seen yet: zero means "just run it".
     signals: AtomicUsize,
-    /// Tells those who wait in [`drained`](Tasks::drained).
+    /// How many of them are inside `block_in_place`.
+    blocking: AtomicUsize,
+    /// Tells those who wait in [`drained`](Tasks::drained) and [`settled`](Tasks::settled).
     drained: Waiters,
 }
 
 struct Entry {
     id: Id,
-    waker: Waker,
+    /// `None` until the first poll of a task of a [hosted](super::hosted) executor has returned; until then the task
+    /// is queued or running, and looks at its entry by itself.
+    waker: Option<Waker>,
     aborted: bool,
 }
 
@@ -144,7 +150,7 @@ impl Tasks {
         let (runnable, task) = build(meta);
         entry.insert(Entry {
             id,
-            waker: runnable.waker(),
+            waker: Some(runnable.waker()),
             aborted: false,
         });
         self.alive.store(live.len(), Ordering::SeqCst);
@@ -156,7 +162,76 @@ impl Tasks {
         } else {
             runnable.schedule();
         }
-        TaskHandle { task: Some(task) }
+        TaskHandle {
+            join: Join::Own(Some(task)),
+        }
+    }
+
+    /// Makes a task of `future` that an executor of another crate runs: `start` spawns what it is given there, and gives
+    /// `None` if that executor is gone.
+    ///
+    /// `scope`, if there is one, is around each poll and around the destructor of `future`. After [`close`](Self::close)
+    /// the future is dropped at once, and the handle gives a cancelled error.
+    pub fn spawn_hosted<F>(
+        self: &Arc<Self>,
+        future: F,
+        scope: Option<Arc<dyn Scope>>,
+        start: impl FnOnce(Hosted<F>) -> Option<Started<Outcome<F::Output>>>,
+    ) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let id = Id::next();
+        let key = {
+            let mut live = self.lock();
+            let key = live.insert(Entry {
+                id,
+                waker: None,
+                aborted: false,
+            });
+            self.alive.store(live.len(), Ordering::SeqCst);
+            key
+        };
+        let tasks = Arc::clone(self);
+        let hosted = Hosted::new(
+            Isolated {
+                future: Some(future),
+                tasks: Arc::clone(self),
+                key,
+                id,
+            },
+            scope,
+        );
+        let started = if self.is_closed() {
+            drop(hosted);
+            None
+        } else {
+            start(hosted)
+        };
+        TaskHandle {
+            join: Join::Hosted {
+                started,
+                tasks,
+                key,
+                id,
+            },
+        }
+    }
+
+    /// A task of a hosted executor waits for the first time.
+    pub(super) fn leave_waker(&self, key: usize, waker: &Waker) {
+        let aborted = {
+            let mut live = self.lock();
+            live.get_mut(key).is_some_and(|entry| {
+                entry.waker = Some(waker.clone());
+                entry.aborted
+            })
+        };
+        // Who aborted or closed before saw no waker.
+        if aborted || self.is_closed() {
+            waker.wake_by_ref();
+        }
     }
 
     /// Aborts every task, those to come included. They end as soon as their runnables are run.
@@ -164,14 +239,12 @@ impl Tasks {
         self.signals.fetch_or(CLOSED, Ordering::SeqCst);
         let wakers: Vec<Waker> = {
             let live = self.lock();
-            live.iter().map(|(_, e)| e.waker.clone()).collect()
+            live.iter().filter_map(|e| e.waker.clone()).collect()
         };
-        if wakers.is_empty() {
+        if self.is_settled() {
             self.drained.notify_all();
         }
-        for waker in wakers {
-            waker.wake();
-        }
+        wake_all(wakers);
     }
 
     /// Waits until the tasks were closed and all of them have ended.
@@ -183,6 +256,44 @@ impl Tasks {
             }
             event.await;
         }
+    }
+
+    /// As [`drained`](Self::drained), but tasks inside `block_in_place` may be left: they may wait for what ends with the
+    /// runtime.
+    pub async fn settled(&self) {
+        loop {
+            let event = self.drained.wait();
+            if self.is_settled() {
+                return;
+            }
+            event.await;
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.is_closed() && self.len() <= self.blocking.load(Ordering::SeqCst)
+    }
+
+    /// The task that is being polled on this thread blocks it until the guard is dropped.
+    pub(super) fn block(&self) -> impl Drop {
+        struct Blocks<'a>(&'a Tasks);
+        impl Drop for Blocks<'_> {
+            fn drop(&mut self) {
+                self.0.blocking.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        self.blocking.fetch_add(1, Ordering::SeqCst);
+        if self.is_settled() {
+            self.drained.notify_all();
+        }
+        Blocks(self)
+    }
+
+    /// Whether this thread is polling one of these, in an executor of another crate. What that task waits for need not be
+    /// told of the end of the runtime: the task is dropped then.
+    #[inline]
+    pub fn is_polling(self: &Arc<Self>) -> bool {
+        InTask::is_of(self)
     }
 
     /// Whether [`close`](Self::close) was called.
@@ -213,7 +324,9 @@ impl Tasks {
                 _ => return,
             }
         };
-        waker.wake();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     fn is_alive(&self, key: usize, id: Id) -> bool {
@@ -232,23 +345,23 @@ impl Tasks {
     }
 
     fn remove(&self, key: usize) {
-        let (entry, last) = {
+        let entry = {
             let mut live = self.lock();
             let entry = live.try_remove(key);
             if entry.as_ref().is_some_and(|entry| entry.aborted) {
                 self.signals.fetch_sub(1, Ordering::SeqCst);
             }
             self.alive.store(live.len(), Ordering::SeqCst);
-            (entry, live.is_empty())
+            entry
         };
         // Outside the lock: a waker's destructor is not ours.
         drop(entry);
-        if last && self.is_closed() {
+        if self.is_settled() {
             self.drained.notify_all();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Slab<Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Table<Entry>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -332,7 +445,7 @@ impl fmt::Debug for Runnable {
 
 pin_project! {
     /// A future that never unwinds, ends when its task is aborted, and has a budget.
-    struct Isolated<F> {
+    pub(super) struct Isolated<F> {
         #[pin]
         future: Option<F>,
         tasks: Arc<Tasks>,
@@ -342,12 +455,7 @@ pin_project! {
 
     impl<F> PinnedDrop for Isolated<F> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if this.future.is_some() {
-                // Never polled to its end; who joins hears of the cancellation, not of the destructor.
-                drop_quietly(|| this.future.set(None));
-                this.tasks.remove(*this.key);
-            }
+            this.cancel();
         }
     }
 }
@@ -359,6 +467,32 @@ impl<F> Isolated<F> {
             tasks: Arc::clone(&meta.tasks),
             key: meta.key,
             id: meta.id,
+        }
+    }
+
+    pub(super) fn id(&self) -> Id {
+        self.id
+    }
+
+    pub(super) fn tasks(&self) -> &Arc<Tasks> {
+        &self.tasks
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.future.is_none()
+    }
+
+    /// Leaves the waker of a task whose first poll has returned without a result.
+    pub(super) fn leave_waker(&self, waker: &Waker) {
+        self.tasks.leave_waker(self.key, waker);
+    }
+
+    /// Ends a future that will not be polled to its end; who joins hears of the cancellation, not of the destructor.
+    pub(super) fn cancel(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        if this.future.is_some() {
+            drop_quietly(|| this.future.set(None));
+            this.tasks.remove(*this.key);
         }
     }
 }
@@ -396,7 +530,10 @@ impl<F: Future> Future for Isolated<F> {
             }
         };
         this.tasks.remove(*this.key);
-        Poll::Ready(Outcome(Some(result)))
+        Poll::Ready(Outcome {
+            id,
+            result: Some(result),
+        })
     }
 }
 
@@ -415,32 +552,74 @@ fn drop_quietly(destructor: impl FnOnce()) {
     }
 }
 
-/// A task's result, on its way to whoever joins. If nobody does, its destructor must not unwind either.
-struct Outcome<T>(Option<Result<T, JoinError>>);
+/// A task's result, on its way to whoever joins. If nobody does, its destructor does not unwind either.
+pub struct Outcome<T> {
+    id: Id,
+    result: Option<Result<T, JoinError>>,
+}
+
+impl<T> Outcome<T> {
+    fn take(&mut self) -> Result<T, JoinError> {
+        match self.result.take() {
+            Some(result) => result,
+            None => unreachable!("an outcome is emptied only here"),
+        }
+    }
+}
 
 impl<T> Drop for Outcome<T> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(result) = self.0.take() {
+        if let Some(result) = self.result.take() {
+            let _task = enter_task(self.id);
             drop_quietly(|| drop(result));
         }
     }
 }
 
-/// Joins a task of [`Tasks`]. One word in size.
+impl<T> fmt::Debug for Outcome<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Joins a task of [`Tasks`].
 ///
 /// Dropping it detaches the task.
 pub struct TaskHandle<T> {
-    // `None` only inside `drop`.
-    task: Option<async_task::Task<Outcome<T>, Meta>>,
+    join: Join<T>,
+}
+
+enum Join<T> {
+    /// `None` only inside `drop`.
+    Own(Option<async_task::Task<Outcome<T>, Meta>>),
+    Hosted {
+        /// `None` if the executor was gone or the runtime had ended: the task is cancelled.
+        started: Option<Started<Outcome<T>>>,
+        tasks: Arc<Tasks>,
+        key: usize,
+        id: Id,
+    },
 }
 
 impl<T> TaskHandle<T> {
-    fn task(&self) -> &async_task::Task<Outcome<T>, Meta> {
-        match &self.task {
-            Some(task) => task,
-            None => unreachable!("the task leaves its handle only in drop"),
+    fn entry(&self) -> (&Arc<Tasks>, usize, Id) {
+        match &self.join {
+            Join::Own(task) => {
+                let meta = own(task.as_ref()).metadata();
+                (&meta.tasks, meta.key, meta.id)
+            }
+            Join::Hosted { tasks, key, id, .. } => (tasks, *key, *id),
         }
+    }
+}
+
+fn own<T>(task: Option<T>) -> T {
+    match task {
+        Some(task) => task,
+        None => unreachable!("the task leaves its handle only in drop"),
     }
 }
 
@@ -448,24 +627,27 @@ impl<T> JoinHandle<T> for TaskHandle<T> {
     type AbortHandle = TaskAbortHandle;
 
     fn abort(&self) {
-        let meta = self.task().metadata();
-        meta.tasks.abort(meta.key, meta.id);
+        let (tasks, key, id) = self.entry();
+        tasks.abort(key, id);
     }
 
     fn is_finished(&self) -> bool {
-        self.task().is_finished()
+        match &self.join {
+            Join::Own(task) => own(task.as_ref()).is_finished(),
+            Join::Hosted { started, .. } => started.as_ref().is_none_or(Started::is_finished),
+        }
     }
 
     fn id(&self) -> Id {
-        self.task().metadata().id
+        self.entry().2
     }
 
     fn abort_handle(&self) -> TaskAbortHandle {
-        let meta = self.task().metadata();
+        let (tasks, key, id) = self.entry();
         TaskAbortHandle {
-            tasks: Arc::clone(&meta.tasks),
-            key: meta.key,
-            id: meta.id,
+            tasks: Arc::clone(tasks),
+            key,
+            id,
         }
     }
 }
@@ -474,22 +656,36 @@ impl<T> Future for TaskHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(task) = &mut self.task else {
-            unreachable!("the task leaves its handle only in drop")
-        };
-        coop::charged(cx, |cx| Pin::new(task).poll(cx)).map(|mut outcome| match outcome.0.take() {
-            Some(result) => result,
-            None => unreachable!("an outcome is emptied only here"),
+        coop::charged(cx, |cx| match &mut self.join {
+            Join::Own(task) => Pin::new(own(task.as_mut()))
+                .poll(cx)
+                .map(|mut outcome| outcome.take()),
+            Join::Hosted { started, id, .. } => match started {
+                Some(started) => started.poll(cx).map(|outcome| match outcome {
+                    Some(mut outcome) => outcome.take(),
+                    // Its executor was dropped, and the future with it.
+                    None => Err(JoinError::cancelled(*id)),
+                }),
+                None => Poll::Ready(Err(JoinError::cancelled(*id))),
+            },
         })
     }
 }
 
 impl<T> Drop for TaskHandle<T> {
     fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
-            // What the task gave, and nobody took, is dropped here.
-            let _task = enter_task(task.metadata().id);
-            task.detach();
+        // A value that nobody took is dropped here.
+        match &mut self.join {
+            Join::Own(task) => {
+                if let Some(task) = task.take() {
+                    task.detach();
+                }
+            }
+            Join::Hosted { started, .. } => {
+                if let Some(started) = started.take() {
+                    started.detach();
+                }
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker, ready};
 use anyrt_core::coop;
 use anyrt_core::error::RuntimeEnded;
 use anyrt_core::readiness::{Direction, Interest, Ready, ReadyEvent};
+use anyrt_core::waiters::wake_all;
 use atomic_waker::AtomicWaker;
 
 /// The poller has ended: nobody will ever report readiness again.
@@ -146,34 +147,47 @@ impl Source {
 
     /// An event: the descriptor is ready for `ready`, too. Gathers those who waited for it.
     pub fn set(&self, ready: Ready, wakers: &mut Vec<Waker>) {
-        self.update(ready, ready.bits().into(), wakers);
+        let (pollers, waiting) = self.update(ready, ready.bits().into());
+        wakers.extend(pollers.into_iter().flatten());
+        wakers.extend(waiting);
+    }
+
+    /// As [`set`](Self::set), and wakes them.
+    pub fn tell(&self, ready: Ready) {
+        let (pollers, waiting) = self.update(ready, ready.bits().into());
+        wake_all(pollers.into_iter().flatten());
+        wake_all(waiting);
     }
 
     /// The poller ends: whoever waits is told so, and whoever comes later, also where there is something to read, as on
     /// Tokio.
     pub fn end(&self, wakers: &mut Vec<Waker>) {
         let all = u32::from(Ready::ALL.bits());
-        self.update(Ready::ALL, GONE | all, wakers);
+        let (pollers, waiting) = self.update(Ready::ALL, GONE | all);
+        wakers.extend(pollers.into_iter().flatten());
+        wakers.extend(waiting);
     }
 
-    fn update(&self, ready: Ready, bits: u32, wakers: &mut Vec<Waker>) {
+    fn update(&self, ready: Ready, bits: u32) -> ([Option<Waker>; 2], Vec<Waker>) {
         let update = |old: u32| Some(old.wrapping_add(TICK) | bits);
         let _ = self
             .state
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, update);
         let concerns = |interest: Interest| !(ready & interest.mask()).is_empty();
-        if concerns(Interest::READABLE | Interest::PRIORITY | Interest::ERROR) {
-            wakers.extend(self.reader.take());
-        }
-        if concerns(Interest::WRITABLE | Interest::ERROR) {
-            wakers.extend(self.writer.take());
-        }
+        let reads = concerns(Interest::READABLE | Interest::PRIORITY | Interest::ERROR);
+        let writes = concerns(Interest::WRITABLE | Interest::ERROR);
+        let pollers = [
+            reads.then(|| self.reader.take()).flatten(),
+            writes.then(|| self.writer.take()).flatten(),
+        ];
+        let mut woken = Vec::new();
         if self.has_waiting.load(Ordering::SeqCst) {
             let mut waiting = self.lock_waiting();
-            waiting.take(concerns, wakers);
+            waiting.take(concerns, &mut woken);
             self.has_waiting
                 .store(!waiting.entries.is_empty(), Ordering::SeqCst);
         }
+        (pollers, woken)
     }
 
     /// Whether the poller is still there, for what waits in another way as well.
@@ -306,9 +320,7 @@ impl Source {
     where
         B: FnMut() -> io::Result<bool>,
     {
-        let mut waiting = self.run(interest, bind, observe);
-        waiting.charged = false;
-        waiting
+        self.run(interest, bind, observe).uncharged()
     }
 
     #[inline]
@@ -426,6 +438,14 @@ pub struct Run<'a, B, F> {
     charged: bool,
     /// Our place among the waiting.
     id: Option<u64>,
+}
+
+impl<B, F> Run<'_, B, F> {
+    /// Charges no budget.
+    pub fn uncharged(mut self) -> Self {
+        self.charged = false;
+        self
+    }
 }
 
 impl<B, F> Unpin for Run<'_, B, F> {}

@@ -4,9 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
-use slab::Slab;
-
 use super::{Source, gone};
+use crate::table::Table;
 
 /// For runtime authors: the sources of one poller, each under the token that its events carry.
 ///
@@ -16,7 +15,7 @@ use super::{Source, gone};
 /// descriptor finds nobody, rather than marking a live one closed for good.
 #[derive(Debug)]
 pub struct Sources<S = Source> {
-    live: Slab<Registered<S>>,
+    live: Table<Registered<S>>,
     /// Of the next source. It wraps around after 2^32 registrations, long after the batch that could still name the
     /// first of them.
     generation: u32,
@@ -32,7 +31,7 @@ struct Registered<S> {
 impl<S> Default for Sources<S> {
     fn default() -> Self {
         Self {
-            live: Slab::new(),
+            live: Table::default(),
             generation: 0,
             ended: false,
         }
@@ -61,7 +60,7 @@ impl<S: AsRef<Source>> Sources<S> {
         });
         let token = u64::from(generation) << KEY_BITS | key as u64;
         if let Err(error) = watch(token) {
-            self.live.remove(key);
+            self.live.try_remove(key);
             return Err(error);
         }
         Ok(token)
@@ -76,16 +75,17 @@ impl<S: AsRef<Source>> Sources<S> {
     /// Lets go of a source; to be dropped outside of a lock.
     pub fn remove(&mut self, token: u64) -> Option<Arc<S>> {
         let key = key_of(token);
-        self.live
-            .get(key)
-            .is_some_and(|registered| registered.is(token))
-            .then(|| self.live.remove(key).source)
+        let registered = self.live.get(key)?;
+        if !registered.is(token) {
+            return None;
+        }
+        Some(self.live.try_remove(key)?.source)
     }
 
     /// The poller ends: gathers those who wait, to be told so, as is whoever would wait later.
     pub fn end(&mut self, wakers: &mut Vec<Waker>) {
         self.ended = true;
-        for (_, registered) in &self.live {
+        for registered in self.live.iter() {
             (*registered.source).as_ref().end(wakers);
         }
     }

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use anyrt_core::coop;
+use anyrt_core::waiters::wake_all;
 
 /// Timers by deadline, each with the waker of who waits for it.
 ///
@@ -90,9 +91,7 @@ impl Timers {
             self.settle(&state);
             pending
         };
-        for waker in pending.into_values() {
-            waker.wake();
-        }
+        wake_all(pending.into_values());
     }
 
     /// Whether the queue was closed.

@@ -1,17 +1,19 @@
 //! Fairness: a task that is always ready starves nobody. (That of sockets is in `fairness_io.rs`.)
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use anyrt_core::Runtime;
 use anyrt_core::channel::{Receiver, Sender, UnboundedSender};
+use anyrt_core::runtime::Owner;
 use anyrt_core::task::yield_now;
-use futures_util::FutureExt;
+use anyrt_core::{Net, Runtime, Spawner, Timer};
 use futures_util::future::BoxFuture;
+use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
+use super::peer::std_listen;
 use crate::case::cases;
-use crate::{Gate, on_thread};
+use crate::{Backend, Gate, on_thread};
 
 cases! {
     async tasks_busy_on_channels_do_not_starve_timers;
@@ -30,6 +32,7 @@ cases! {
     async a_busy_task_can_be_aborted;
     async two_busy_tasks_that_wake_each_other_starve_nobody;
     async spawning_without_end_does_not_starve_timers;
+    fn    a_worker_that_blocks_stops_no_timer_and_no_socket_while_others_are_idle;
 }
 
 /// More than the workers, so that each has one to be busy with.
@@ -295,4 +298,52 @@ async fn spawning_without_end_does_not_starve_timers<R: Runtime>(rt: R) {
         drop(rt.spawn(again(rt.clone(), Arc::clone(&stop))));
     }
     timers_go_on(&rt).await;
+}
+
+/// A task ought not to block, but one that does costs one worker, and not the reactor.
+fn a_worker_that_blocks_stops_no_timer_and_no_socket_while_others_are_idle<O: Owner>(
+    backend: &Backend<O>,
+) {
+    const ROUNDS: usize = 20;
+    backend.needs_workers(2);
+    let owner = backend.build_with(|builder| _ = builder.worker_threads(4));
+    let rt = owner.handle().clone();
+    let (release, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let blocks = Gate::new();
+    let tell = blocks.clone();
+    drop(rt.spawn(async move {
+        tell.open();
+        let _ = held.lock().unwrap().recv();
+    }));
+    blocks.wait_blocking();
+
+    let (done, is_done) = mpsc::channel();
+    let (timer, ticked) = (rt.clone(), done.clone());
+    drop(rt.spawn(async move {
+        for _ in 0..ROUNDS {
+            timer.sleep(Duration::from_millis(1)).await;
+        }
+        ticked.send("timer").unwrap();
+    }));
+    let (net, echoed) = (rt.clone(), done);
+    let (listener, address) = std_listen();
+    drop(rt.spawn(async move {
+        let mut stream = net.connect_tcp(address).await.unwrap();
+        let mut byte = [0];
+        for _ in 0..ROUNDS {
+            stream.read_exact(&mut byte).await.unwrap();
+            stream.write_all(&byte).await.unwrap();
+        }
+        echoed.send("socket").unwrap();
+    }));
+    let (mut peer, _) = listener.accept().unwrap();
+    for byte in 0..20 {
+        std::io::Write::write_all(&mut peer, &[byte]).unwrap();
+        std::io::Read::read_exact(&mut peer, &mut [0]).unwrap();
+    }
+    let mut all = [is_done.recv().unwrap(), is_done.recv().unwrap()];
+    all.sort_unstable();
+    assert_eq!(all, ["socket", "timer"]);
+    release.send(()).unwrap();
 }

@@ -41,6 +41,7 @@ cases! {
     fn shutdown_background_drops_the_tasks_sooner_or_later;
     fn dropping_the_owner_inside_a_runtime_panics_and_names_shutdown_background;
     fn dropping_the_owner_inside_its_own_task_panics_and_names_shutdown_background;
+    fn shutdown_timeout_inside_a_runtime_panics_and_ends_it_in_the_background;
     fn dropping_the_owner_inside_spawn_blocking_of_another_runtime_works;
     fn fifty_runtimes_leave_no_thread;
     fn an_idle_runtime_ends;
@@ -491,6 +492,19 @@ fn dropping_the_owner_inside_a_runtime_panics_and_names_shutdown_background<O: O
     let (outer, inner) = (backend.build(), backend.build());
     let message = outer.block_on(async move { panic_message(|| drop(inner)) });
     assert!(message.contains("shutdown_background"), "{message}");
+    assert_eq!(outer.block_on(async { 7 }), 7, "the outer one lives on");
+}
+
+fn shutdown_timeout_inside_a_runtime_panics_and_ends_it_in_the_background<O: Owner>(
+    backend: &Backend<O>,
+) {
+    let (outer, inner) = (backend.build(), backend.build());
+    let rt = inner.handle().clone();
+    let message = outer.block_on(async move {
+        panic_message(|| inner.shutdown_timeout(Duration::from_millis(1)))
+    });
+    assert!(message.contains("Cannot drop a runtime"), "{message}");
+    assert!(park_on(rt.spawn(async {})).unwrap_err().is_cancelled());
     assert_eq!(outer.block_on(async { 7 }), 7, "the outer one lives on");
 }
 

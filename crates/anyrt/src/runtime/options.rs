@@ -100,7 +100,8 @@ impl Builder {
         self
     }
 
-    /// Sets after how many tasks in a row a worker looks at its timers and sockets.
+    /// Sets after how many tasks in a row a worker looks at its timers and sockets: a hint, without effect on Smol and
+    /// async-std, where it is 200.
     ///
     /// # Panics
     /// When it is 0.
@@ -111,8 +112,9 @@ impl Builder {
         self
     }
 
-    /// Sets after how many tasks in a row a worker looks at what other threads have queued. On Glommio a shard does so
-    /// whenever it looks at its sockets, so it lowers the [`event_interval`](Self::event_interval) there.
+    /// Sets after how many tasks in a row a worker looks at what other threads have queued: a hint, without effect on Smol
+    /// and async-std, where it is 64. On Glommio a shard does so whenever it looks at its sockets, so it lowers the
+    /// [`event_interval`](Self::event_interval) there.
     ///
     /// # Panics
     /// When it is 0.
@@ -123,8 +125,7 @@ impl Builder {
         self
     }
 
-    /// Sets how many events of the system are handled at once. An error of `build` on Smol and async-std, whose reactor
-    /// lets nobody set it.
+    /// Sets how many events of the system are handled at once: a hint, without effect on Smol and async-std.
     ///
     /// # Panics
     /// When it is 0.
@@ -135,8 +136,8 @@ impl Builder {
         self
     }
 
-    /// Sets how many events of the system are handled at once while there are tasks to run. An error of `build` on Smol
-    /// and async-std, as [`max_io_events_per_tick`](Self::max_io_events_per_tick).
+    /// Sets how many events of the system are handled at once while there are tasks to run: a hint, without effect on Smol
+    /// and async-std.
     ///
     /// # Panics
     /// When it is 0.

@@ -1,22 +1,19 @@
-//! The reactor of async-io alone, for every system that it knows.
-//!
-//! It tells of a direction once each time that it is asked, whether what is there is new or not. So it is asked when
-//! somebody waits; what the descriptor is ready for is then looked up with `poll`, which tells errors, closed directions
-//! and out-of-band data apart. Who knows of no readiness and does not wait looks there, too.
+//! A descriptor of any kind that async-io watches, with what is known of its readiness.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use anyrt_core::readiness::{Interest, Ready};
 use anyrt_kit::readiness::Source;
 use async_io::{Async, Timer};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::reactor::Reactor;
+use super::look::look;
+use super::socket::unmet;
+use crate::reactor::{Reactor, Told};
 
 /// After what time it is looked again for an error or out-of-band data, while there is something else to read: the
 /// reactor would tell of that again at once.
@@ -24,13 +21,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// That a descriptor is watched.
 pub(super) struct Watch {
-    reactor: Arc<Reactor>,
     shared: Arc<Shared>,
-    token: u64,
 }
 
 struct Shared {
-    source: Arc<Source>,
+    told: Arc<Told>,
     interest: Interest,
     asked: Mutex<Asked>,
     /// What the reactor wakes.
@@ -59,23 +54,20 @@ impl Watch {
             writing: false,
             again: None,
         };
+        let told = Told::enter(reactor, assumed)?;
         let shared = Arc::new_cyclic(|shared| Shared {
-            source: Arc::new(Source::new(assumed)),
+            told,
             interest,
             asked: Mutex::new(asked),
             waker: Waker::from(Arc::new(Bell(Weak::clone(shared)))),
         });
-        let token = reactor.add(&shared.source)?;
-        Ok(Self {
-            reactor: Arc::clone(reactor),
-            shared,
-            token,
-        })
+        Ok(Self { shared })
     }
 
+    /// What is known of its readiness.
     #[inline]
     pub(super) fn source(&self) -> &Source {
-        &self.shared.source
+        self.shared.told.source()
     }
 
     /// Asks the reactor to tell of what `interest` waits for.
@@ -86,8 +78,14 @@ impl Watch {
         Ok(false)
     }
 
-    /// Sees to it that what is ready is known.
-    pub(super) fn refresh(&self) {
+    /// Looks what came since readiness was told last, for whoever would be told of that alone and not wait.
+    pub(super) fn freshen(&self, interest: Interest) {
+        if !self.source().look(interest).ready().is_empty() {
+            self.refresh();
+        }
+    }
+
+    fn refresh(&self) {
         let asked = self.shared.lock();
         let Some(fd) = &asked.fd else { return };
         let ready = look(fd.get_ref().as_fd(), self.shared.interest);
@@ -108,8 +106,8 @@ impl Watch {
     }
 
     /// Before the descriptor is closed: the duplicate would keep it open.
-    pub(super) fn end(&self, _: BorrowedFd<'_>) {
-        self.reactor.remove(self.token);
+    pub(super) fn end(&self) {
+        self.shared.told.leave();
         let fd = self.shared.lock().fd.take();
         drop(fd);
     }
@@ -166,14 +164,6 @@ impl Asked {
     }
 }
 
-/// Asks until the answer is still to come: what was told before the question does not count.
-fn unmet(mut ask: impl FnMut() -> Poll<io::Result<()>>) -> io::Result<()> {
-    while let Poll::Ready(result) = ask() {
-        result?;
-    }
-    Ok(())
-}
-
 /// The reactor, and `poll`, tell of errors and out-of-band data with what can be read.
 fn reads(interest: Interest) -> bool {
     interest.is_readable() || interest.is_priority() || interest.is_error()
@@ -198,13 +188,9 @@ impl Shared {
                 ready |= told & interest.mask();
             }
         }
-        let mut wakers = Vec::new();
-        self.source.set(ready, &mut wakers);
-        // Outside the lock, since a waker may do anything.
-        for waker in wakers {
-            waker.wake();
-        }
-        let awaited = self.source.awaited();
+        let source = self.told.source();
+        source.tell(ready);
+        let awaited = source.awaited();
         if awaited.is_some_and(|interest| interest.is_error() || interest.is_priority()) {
             self.look_again(&mut cx);
         }
@@ -238,66 +224,4 @@ impl Wake for Bell {
             shared.tell();
         }
     }
-}
-
-/// What `fd` is ready for at this moment, of what is watched.
-fn look(fd: BorrowedFd<'_>, watched: Interest) -> Ready {
-    const NOW: Timespec = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    let mut reading = PollFlags::empty();
-    if watched.is_readable() {
-        reading |= PollFlags::IN | HALF_CLOSED;
-    }
-    if watched.is_priority() && cfg!(unix) {
-        reading |= PollFlags::PRI;
-    }
-    let mut writing = PollFlags::empty();
-    if watched.is_writable() {
-        writing |= PollFlags::OUT;
-    }
-    // One question for each direction: most systems tell of a hang-up in the direction that was asked for.
-    let mut answers = [reading, writing].map(|flags| PollFd::from_borrowed_fd(fd, flags));
-    if !matches!(poll(&mut answers, Some(&NOW)), Ok(1..)) {
-        return Ready::EMPTY;
-    }
-    let [read, written] = answers.map(|answer| answer.revents());
-    // Windows hangs up when the other side sends no more, although it may still read.
-    let written = match cfg!(windows) {
-        true => written - PollFlags::HUP,
-        false => written,
-    };
-    let written = from_poll(written) & (Interest::WRITABLE | Interest::ERROR).mask();
-    let of_reading = Interest::READABLE | Interest::PRIORITY | Interest::ERROR;
-    (from_poll(read) & of_reading.mask()) | written
-}
-
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "illumos"
-))]
-const HALF_CLOSED: PollFlags = PollFlags::RDHUP;
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "illumos"
-)))]
-const HALF_CLOSED: PollFlags = PollFlags::empty();
-
-/// The numbers differ from system to system.
-fn from_poll(flags: PollFlags) -> Ready {
-    const LINUX: [(PollFlags, u32); 6] = [
-        (PollFlags::IN, 0x1),
-        (PollFlags::PRI, 0x2),
-        (PollFlags::OUT, 0x4),
-        (PollFlags::ERR, 0x8),
-        (PollFlags::HUP, 0x10),
-        (HALF_CLOSED, 0x2000),
-    ];
-    let there = LINUX.iter().filter(|(flag, _)| flags.intersects(*flag));
-    Ready::from_epoll(there.fold(0, |sum, (_, number)| sum | number))
 }

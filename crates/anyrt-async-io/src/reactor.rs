@@ -1,0 +1,342 @@
+//! async-io, the reactor of Smol and async-std: one per process. What is here is the part of one runtime in it.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::catch_unwind;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use anyrt_core::coop;
+use anyrt_core::readiness::Ready;
+use anyrt_core::time::saturating_add;
+use anyrt_core::waiters::wake_all;
+use anyrt_kit::executor::Tasks;
+use anyrt_kit::readiness::{Source, Sources};
+use async_io::Timer;
+use atomic_waker::AtomicWaker;
+use slab::Slab;
+use socket2::{Domain, Socket, Type};
+
+use crate::time::now;
+
+/// The part of one runtime in the reactor: who is to be told when it ends.
+#[derive(Debug)]
+pub struct Reactor {
+    sources: Mutex<Sources<Told>>,
+    /// Timers that are not in a task of the runtime.
+    timers: Mutex<Timers>,
+    /// Those that are, are dropped when it ends.
+    tasks: Arc<Tasks>,
+}
+
+impl Reactor {
+    /// The part of a runtime with these tasks. Starts async-io if this is the first one.
+    ///
+    /// # Errors
+    /// Fails if the system has no descriptors left for async-io.
+    pub fn new(tasks: &Arc<Tasks>) -> io::Result<Arc<Self>> {
+        start_async_io()?;
+        Ok(Arc::new(Self {
+            sources: Mutex::default(),
+            timers: Mutex::default(),
+            tasks: Arc::clone(tasks),
+        }))
+    }
+
+    /// The runtime has ended: whoever waits for a descriptor or a timer is woken and told so.
+    pub fn end(&self) {
+        let mut wakers = Vec::new();
+        self.lock().end(&mut wakers);
+        wake_all(wakers);
+        let timers = {
+            let mut timers = self.lock_timers();
+            timers.ended = true;
+            std::mem::take(&mut timers.wakers)
+        };
+        wake_all(timers.into_iter().map(|(_, waker)| waker));
+    }
+
+    fn lock_timers(&self) -> MutexGuard<'_, Timers> {
+        self.timers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sources<Told>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who waits for a timer.
+#[derive(Debug, Default)]
+struct Timers {
+    wakers: Slab<Waker>,
+    ended: bool,
+}
+
+impl Timers {
+    /// Below this capacity the table never shrinks.
+    const KEEP: usize = 1024;
+
+    /// Adds a waker, or puts it in the place of the former one. Returns the place, or `None` if the runtime has ended, and
+    /// the former waker.
+    fn wait(&mut self, place: Option<u32>, waker: &Waker) -> (Option<u32>, Option<Waker>) {
+        if self.ended {
+            return (None, None);
+        }
+        match place.and_then(|place| self.wakers.get_mut(place as usize)) {
+            Some(former) if former.will_wake(waker) => (place, None),
+            Some(former) => (place, Some(std::mem::replace(former, waker.clone()))),
+            None => {
+                let place = self.wakers.insert(waker.clone());
+                (u32::try_from(place).ok(), None)
+            }
+        }
+    }
+
+    fn leave(&mut self, place: u32) -> Option<Waker> {
+        let waker = self.wakers.try_remove(place as usize);
+        if self.wakers.is_empty() && self.wakers.capacity() > Self::KEEP {
+            self.wakers = Slab::new();
+        }
+        waker
+    }
+}
+
+/// async-io panics where it cannot be started, in whatever used it first. So it is started here, where that is an error.
+fn start_async_io() -> io::Result<()> {
+    /// Its poller takes three descriptors on Linux, and two elsewhere.
+    const DESCRIPTORS: usize = 4;
+    static STARTED: Mutex<bool> = Mutex::new(false);
+
+    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*started {
+        let mut room = Vec::new();
+        for _ in 0..DESCRIPTORS {
+            room.push(Socket::new(Domain::IPV4, Type::DGRAM, None)?);
+        }
+        drop(room);
+        // Others may have taken what there was since then.
+        let first_use = || {
+            let mut timer = Timer::at(saturating_add(now(), Duration::MAX));
+            let _ = Pin::new(&mut timer).poll(&mut Context::from_waker(Waker::noop()));
+        };
+        catch_unwind(first_use).map_err(|_| io::Error::other("async-io cannot be started"))?;
+        *started = true;
+    }
+    Ok(())
+}
+
+/// What async-io wakes for one descriptor: sets what is ready there, and wakes who waits for it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    source: Source,
+    reactor: Arc<Reactor>,
+    token: AtomicU64,
+}
+
+impl Told {
+    /// Of a descriptor that is taken for `ready`. It is told of the end of the runtime until it [leaves](Self::leave).
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended.
+    pub(crate) fn enter(reactor: &Arc<Reactor>, ready: Ready) -> io::Result<Arc<Self>> {
+        let told = Arc::new(Self {
+            source: Source::new(ready),
+            reactor: Arc::clone(reactor),
+            token: AtomicU64::new(0),
+        });
+        let token = reactor.lock().add(&told, |_| Ok(()))?;
+        told.token.store(token, Ordering::Relaxed);
+        Ok(told)
+    }
+
+    /// The descriptor is about to be closed.
+    pub(crate) fn leave(&self) {
+        let told = {
+            let mut sources = self.reactor.lock();
+            sources.remove(self.token.load(Ordering::Relaxed))
+        };
+        drop(told);
+    }
+
+    #[inline]
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub(crate) fn reactor(&self) -> &Arc<Reactor> {
+        &self.reactor
+    }
+}
+
+impl AsRef<Source> for Told {
+    fn as_ref(&self) -> &Source {
+        &self.source
+    }
+}
+
+/// It can be read.
+impl Wake for Told {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.source.tell(Ready::READABLE);
+    }
+}
+
+/// A timer of async-io.
+///
+/// # Panics
+/// When it is polled before its deadline but after its runtime has ended, as Tokio's does.
+#[derive(Debug)]
+pub(crate) struct Sleep {
+    timer: Timer,
+    deadline: Instant,
+    state: State,
+    reactor: Arc<Reactor>,
+    /// Among those who are told of the end of the runtime.
+    place: Option<u32>,
+    /// Of who polled last.
+    waker: Option<Waker>,
+}
+
+pub(crate) fn sleep_until(reactor: &Arc<Reactor>, deadline: Instant) -> Sleep {
+    Sleep {
+        timer: Timer::at(deadline),
+        deadline,
+        state: State::New,
+        reactor: Arc::clone(reactor),
+        place: None,
+        waker: None,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Was not polled yet.
+    New,
+    Waiting,
+    /// Was told to be ready.
+    Fired,
+}
+
+impl anyrt_core::time::Sleep for Sleep {
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn is_elapsed(&self) -> bool {
+        match self.state {
+            State::New => false,
+            State::Waiting => now() >= self.deadline,
+            State::Fired => true,
+        }
+    }
+
+    fn reset(mut self: Pin<&mut Self>, to: Instant) {
+        self.deadline = to;
+        if let Some(waker) = self.waker.take_if(|_| to <= now()) {
+            self.timer.clear();
+            self.state = State::Fired;
+            waker.wake();
+        } else {
+            self.timer.set_at(to);
+            self.state = State::Waiting;
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        coop::charged(cx, |cx| {
+            if this.state == State::Fired {
+                return Poll::Ready(());
+            }
+            this.state = State::Waiting;
+            if Pin::new(&mut this.timer).poll(cx).is_ready() {
+                this.state = State::Fired;
+                return Poll::Ready(());
+            }
+            if !this.reactor.tasks.is_polling() {
+                // Outside the lock: a waker's destructor is not ours.
+                let (place, _former) = this.reactor.lock_timers().wait(this.place, cx.waker());
+                this.place = place;
+                assert!(
+                    this.place.is_some(),
+                    "a sleep was polled after its runtime had ended: nobody is left to wake it"
+                );
+            }
+            if !this
+                .waker
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+            {
+                this.waker = Some(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            let waker = self.reactor.lock_timers().leave(place);
+            drop(waker);
+        }
+    }
+}
+
+/// Waits until a moment of the system's time.
+pub async fn alarm(at: Instant) {
+    Timer::at(at).await;
+}
+
+/// Waits until everybody was woken for whom the reactor had an event when this was first polled.
+pub async fn delivered() {
+    // The reactor fires a timer in a round in which it also collects events, perhaps on another thread, and wakes in
+    // some order. The second round begins when all of the first were woken.
+    for _ in 0..2 {
+        round().await;
+    }
+}
+
+/// Waits until the reactor has begun a round after the first poll.
+async fn round() {
+    let fired = Arc::new(Fired::default());
+    let waker = Waker::from(Arc::clone(&fired));
+    // A timer that is due when it is polled is ready without the reactor. This one is moved instead, and not polled
+    // again, so what wakes it is the reactor.
+    let mut timer = Timer::at(saturating_add(now(), Duration::MAX));
+    let _ = Pin::new(&mut timer).poll(&mut Context::from_waker(&waker));
+    timer.set_at(now());
+    poll_fn(|cx| {
+        fired.outer.register(cx.waker());
+        if fired.by_reactor.load(Ordering::SeqCst) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+#[derive(Default)]
+struct Fired {
+    by_reactor: AtomicBool,
+    outer: AtomicWaker,
+}
+
+impl Wake for Fired {
+    fn wake(self: Arc<Self>) {
+        self.by_reactor.store(true, Ordering::SeqCst);
+        self.outer.wake();
+    }
+}
