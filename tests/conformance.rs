@@ -1,4 +1,5 @@
-//! Who passes the contract: one line for each backend and flavour, and for the facade on each backend.
+//! Who passes the contract: one line for each backend and flavour, for the facade on each backend, and for runtimes that
+//! an application has started by itself.
 //!
 //! `cargo test --test conformance [filter]`; what is tested is in `anyrt-testkit`.
 
@@ -7,6 +8,8 @@ use std::process::ExitCode;
 use anyrt::runtime::{Backend, Runtime};
 use anyrt_core::runtime::Owner;
 use anyrt_testkit::{Suite, current_thread};
+
+mod native;
 
 fn main() -> ExitCode {
     let mut suite = Suite::new();
@@ -38,6 +41,10 @@ fn main() -> ExitCode {
                 .fold(suite, |suite, name| suite.skipped(name, &reason))
             }
         };
+    }
+    #[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+    {
+        suite = native::add_to(suite);
     }
     suite.run()
 }

@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `m::KIND` | names the runtime in the context of a thread |
 //! | `m::is_in_application()` | whether the application itself started such a runtime and is inside of it |
+//! | `m::{make_default, enter_default}` | make a handle what `Handle::try_current` finds where nothing is current, and make it so on a thread that asked |
 //! | `m::TRIES_UNTOLD` | whether a `try_*` operation asks the system although no readiness was reported yet |
 //! | `m::runtime::{block_on, block_on_handle}` | run a future on an owner, or through a handle |
 //! | `m::task::{spawn, spawn_local, spawn_blocking, block_in_place}` | act on the current runtime, which is of this kind |
@@ -446,7 +447,12 @@ pub(crate) mod smol {
 
 #[cfg(feature = "async-std")]
 pub(crate) mod async_std {
-    over_kit!(anyrt_async_std::AsyncStdRuntime, readiness, from_std, never);
+    over_kit!(
+        anyrt_async_std::AsyncStdRuntime,
+        readiness,
+        from_std,
+        when_found
+    );
 }
 
 #[cfg(feature = "glommio")]
@@ -556,8 +562,22 @@ impl Current {
         context::current()
             .and_then(Self::of_kind)
             .or_else(Self::of_application)
+            .or_else(crate::runtime::default_kind)
     }
 }
+
+macro_rules! from_handles {
+    (() $(($Variant:ident $module:ident))*) => {$(
+        impl From<$module::Handle> for crate::runtime::Handle {
+            fn from(runtime: $module::Handle) -> Self {
+                Self {
+                    inner: Each::$Variant(runtime),
+                }
+            }
+        }
+    )*};
+}
+enabled!(from_handles!());
 
 impl Backend {
     /// The backends that are enabled, by preference: Tokio, Smol, async-std, Glommio.
@@ -703,7 +723,8 @@ pub(crate) fn no_runtime() -> NoRuntime {
     NoRuntime::new(match ENABLED {
         [] => NONE_ENABLED.to_owned(),
         enabled => format!(
-            "call it inside `anyrt::block_on`, `#[anyrt::main]`, a task, or under `Handle::enter` (enabled: {})",
+            "call it inside `anyrt::block_on`, `#[anyrt::main]`, a task, or under `Handle::enter`; an application that \
+             started a runtime by itself names it by `Handle::make_default` (enabled: {})",
             names(enabled)
         ),
     })

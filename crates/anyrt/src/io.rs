@@ -7,6 +7,7 @@ pub(crate) mod bridge;
 #[cfg(unix)]
 pub(crate) mod fd_io;
 pub(crate) mod read_buf;
+pub(crate) mod scratch;
 mod stdio;
 #[cfg(unix)]
 pub mod unix;

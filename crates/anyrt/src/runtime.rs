@@ -19,8 +19,8 @@
 //!
 //! 1. the runtime that anyrt entered last on this thread: inside `block_on`, in tasks and blocking jobs, and
 //!    under [`Handle::enter`];
-//! 2. a Tokio runtime that the application started by itself;
-//! 3. a Glommio executor likewise;
+//! 2. a Tokio runtime, or the task of async-std, that the application started by itself;
+//! 3. the runtime that the application named by [`Handle::make_default`];
 //! 4. none: [`Handle::try_current`] gives an error that names the options, and `spawn` panics with it. No hidden
 //!    runtime is ever started.
 
@@ -42,6 +42,7 @@ use crate::task::JoinHandle;
 mod current;
 mod local;
 mod metrics;
+mod native;
 mod options;
 
 pub use crate::backend::Backend;
@@ -49,6 +50,8 @@ pub use anyrt_core::runtime::{Config, Flavor, Id};
 pub use current::{TryCurrentError, is_rt_shutdown_err, worker_index};
 pub use local::{LocalOptions, LocalRuntime};
 pub use metrics::{RuntimeFlavor, RuntimeMetrics};
+pub(crate) use native::default_kind;
+pub use native::{DefaultIsSet, Wrapped};
 
 /// Runs `future` on a new multi-threaded runtime, on the backend that [the module](self) describes.
 ///

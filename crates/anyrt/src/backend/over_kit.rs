@@ -23,6 +23,14 @@ macro_rules! over_kit {
             over_kit!(@ $found)
         }
 
+        pub(crate) fn make_default(handle: &Handle) -> bool {
+            handle.make_default().is_ok()
+        }
+
+        pub(crate) fn enter_default(_: &Handle) {
+            // `with_current` finds it by itself.
+        }
+
         pub(crate) mod runtime {
             use super::{Handle, Runtime};
             use crate::task::coop::budgeted;
@@ -301,6 +309,9 @@ macro_rules! over_kit {
             pub(crate) use crate::backend::shared::fs::{as_fd, fmt, poll_read};
             pub(crate) use $krate::fs::{File, from_std, $opened as opened};
         }
+    };
+    (@ when_found) => {
+        Handle::of_application().is_some()
     };
     (@ never) => { false };
     (@ when_current) => { Handle::try_current().is_some() };

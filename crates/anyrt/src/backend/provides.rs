@@ -43,6 +43,8 @@ pub(crate) trait Provides {
 #[allow(dead_code, reason = "the compiler reads it")]
 pub(crate) struct Functions<P: Provides, Interval> {
     pub(crate) is_in_application: fn() -> bool,
+    pub(crate) make_default: fn(&P::Handle) -> bool,
+    pub(crate) enter_default: fn(&P::Handle),
     pub(crate) spawn: fn(Ready<()>) -> P::JoinHandle<()>,
     pub(crate) spawn_on: fn(&P::Handle, Ready<()>) -> P::JoinHandle<()>,
     pub(crate) spawn_local: fn(Ready<()>) -> P::JoinHandle<()>,
@@ -92,6 +94,8 @@ macro_rules! check_provided {
 
             const _: Functions<Module, m::time::Interval> = Functions {
                 is_in_application: m::is_in_application,
+                make_default: m::make_default,
+                enter_default: m::enter_default,
                 spawn: m::task::spawn,
                 spawn_on: m::task::spawn_on,
                 spawn_local: m::task::spawn_local,

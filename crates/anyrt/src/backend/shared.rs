@@ -91,7 +91,7 @@ pub(crate) mod net {
     use std::io::{self, IoSlice};
     use std::net::SocketAddr;
     use std::pin::Pin;
-    use std::task::{Context, Poll, ready};
+    use std::task::{Context, Poll};
 
     use ::tokio::io::ReadBuf;
     use anyrt_core::readiness::Readiness;
@@ -100,6 +100,7 @@ pub(crate) mod net {
 
     use crate::io::Interest;
     use crate::io::read_buf::read_buf;
+    use crate::io::scratch::poll_into;
 
     /// An error, too, is something to receive.
     const RECEIVE: Interest = Interest::READABLE.add(Interest::ERROR);
@@ -110,9 +111,7 @@ pub(crate) mod net {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = ready!(Pin::new(reader).poll_read(cx, buf.initialize_unfilled()))?;
-        buf.advance(read);
-        Poll::Ready(Ok(()))
+        poll_into(buf, |room| Pin::new(reader).poll_read(cx, room))
     }
 
     beside_tokio! {

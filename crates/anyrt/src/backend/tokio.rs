@@ -11,6 +11,17 @@ pub(crate) fn is_in_application() -> bool {
     Handle::try_current().is_some()
 }
 
+pub(crate) fn make_default(_: &Handle) -> bool {
+    // It is entered where it is asked for.
+    true
+}
+
+/// Tokio's timers and sockets need its context, so it stays entered on this thread. What anyrt or the application enters
+/// later takes precedence, and is left again.
+pub(crate) fn enter_default(handle: &Handle) {
+    std::mem::forget(handle.as_inner().enter());
+}
+
 pub(crate) mod runtime {
     use std::future::Future;
 

@@ -2,12 +2,13 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use ::tokio::io::ReadBuf;
 use anyrt_core::readiness::Direction;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
+use super::scratch::poll_into;
 use super::unix::AsyncFd;
 
 /// Reads into the room of `buf`.
@@ -19,11 +20,10 @@ pub(crate) fn poll_read<T: AsRawFd>(
 where
     for<'a> &'a T: Read,
 {
-    let room = buf.initialize_unfilled();
-    let len = room.len();
-    let read = ready!(fd.poll_bytes(cx, Direction::Read, len, |mut inner| inner.read(room)))?;
-    buf.advance(read);
-    Poll::Ready(Ok(()))
+    poll_into(buf, |room| {
+        let len = room.len();
+        fd.poll_bytes(cx, Direction::Read, len, |mut inner| inner.read(room))
+    })
 }
 
 /// Writes what there is room for.

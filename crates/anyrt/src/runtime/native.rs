@@ -1,0 +1,137 @@
+//! Runtimes that the application has started by itself.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::{Backend, Handle};
+use crate::backend::Current;
+
+static DEFAULT: OnceLock<Handle> = OnceLock::new();
+
+impl Handle {
+    /// Makes this the current runtime of all threads on which no other one is, for as long as the process lives.
+    ///
+    /// For an application that started a runtime by itself and uses libraries on anyrt. What anyrt has entered, a Tokio
+    /// runtime and a task of async-std take precedence.
+    ///
+    /// # Errors
+    /// [`DefaultIsSet`], which tells what it is, at the second call.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "smol")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::Arc;
+    /// use anyrt::runtime::Handle;
+    ///
+    /// // The application's own Smol.
+    /// let executor = Arc::new(smol::Executor::new());
+    /// Handle::from(anyrt_smol::SmolRuntime::on(Arc::clone(&executor))).make_default()?;
+    ///
+    /// smol::block_on(executor.run(async {
+    ///     // A library on anyrt.
+    ///     assert_eq!(anyrt::spawn(async { 7 }).await.unwrap(), 7);
+    /// }));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "smol"))]
+    /// # fn main() {}
+    /// ```
+    pub fn make_default(self) -> Result<(), DefaultIsSet> {
+        let mut is_first = false;
+        let default = DEFAULT.get_or_init(|| {
+            is_first = true;
+            self
+        });
+        let is_set = || DefaultIsSet {
+            backend: default.backend(),
+            name: default.name().map(str::to_owned),
+        };
+        if !is_first {
+            return Err(is_set());
+        }
+        // The application may have made another one the default by the backend's own crate.
+        match each!(&default.inner, backend, rt => backend::make_default(rt)) {
+            true => Ok(()),
+            false => Err(is_set()),
+        }
+    }
+
+    /// Makes the runtime current in every poll of `future`, whoever polls it.
+    ///
+    /// For futures that a native executor runs: `smol::block_on(handle.wrap(future))`.
+    pub fn wrap<F: Future>(&self, future: F) -> Wrapped<F> {
+        Wrapped {
+            future,
+            runtime: self.clone(),
+        }
+    }
+}
+
+/// The kind of the default runtime, which is ready to be used on this thread then.
+#[cold]
+pub(crate) fn default_kind() -> Option<Current> {
+    let default = DEFAULT.get()?;
+    each!(&default.inner, backend, rt => backend::enter_default(rt));
+    Some(default.kind())
+}
+
+pin_project! {
+    /// The future of [`Handle::wrap`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Wrapped<F> {
+        #[pin]
+        future: F,
+        runtime: Handle,
+    }
+}
+
+impl<F: Future> Future for Wrapped<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _current = this.runtime.enter();
+        this.future.poll(cx)
+    }
+}
+
+impl<F> fmt::Debug for Wrapped<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wrapped")
+            .field("runtime", &self.runtime)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The process has a default runtime already; see [`Handle::make_default`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultIsSet {
+    backend: Backend,
+    name: Option<String>,
+}
+
+impl DefaultIsSet {
+    /// What the default runtime is built on.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+}
+
+impl fmt::Display for DefaultIsSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the default runtime is set already: {}", self.backend)?;
+        match &self.name {
+            Some(name) => write!(f, ", named `{name}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for DefaultIsSet {}

@@ -1,0 +1,134 @@
+//! Runtimes that an application has started by itself, as owners for the suite: one line for each.
+
+#![cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyrt::runtime::{Handle, Runtime};
+use anyrt_core::BuildError;
+use anyrt_core::context::Kind;
+use anyrt_core::runtime::{Config, Owner};
+use anyrt_testkit::Suite;
+
+/// All of them.
+pub(crate) fn add_to(mut suite: Suite) -> Suite {
+    #[cfg(feature = "tokio")]
+    {
+        suite = suite.native("tokio_current", 2, tokio_current);
+    }
+    #[cfg(feature = "smol")]
+    {
+        suite = suite.native("smol_executor", 2, smol_executor);
+        suite = suite.native("smol_global", 1, |_| {
+            Native::start(anyrt_smol::SmolRuntime::global(), || {})
+        });
+    }
+    #[cfg(feature = "async-std")]
+    {
+        suite = suite.native("async_std_global", 1, |_| {
+            Native::start(anyrt_async_std::AsyncStdRuntime::global(), || {})
+        });
+    }
+    suite
+}
+
+#[cfg(feature = "tokio")]
+fn tokio_current(config: &Config) -> Result<Native, BuildError> {
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.workers())
+        .enable_all()
+        .build();
+    let tokio = tokio.expect("the system has threads");
+    let current = tokio.block_on(async { anyrt_tokio::TokioRuntime::current() });
+    Native::start(current, move || drop(tokio))
+}
+
+#[cfg(feature = "smol")]
+fn smol_executor(config: &Config) -> Result<Native, BuildError> {
+    use std::sync::Arc;
+    use std::thread;
+
+    let executor = Arc::new(async_executor::Executor::new());
+    let (end, ended) = async_channel::bounded::<()>(1);
+    let threads: Vec<_> = (0..config.workers())
+        .map(|_| {
+            let (executor, ended) = (Arc::clone(&executor), ended.clone());
+            thread::spawn(move || {
+                let _ = async_io::block_on(executor.run(ended.recv()));
+            })
+        })
+        .collect();
+    Native::start(anyrt_smol::SmolRuntime::on(executor), move || {
+        drop(end);
+        for thread in threads {
+            thread.join().expect("no task unwinds");
+        }
+    })
+}
+
+/// A runtime that somebody else ends.
+pub(crate) struct Native {
+    handle: Handle,
+    end: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Native {
+    /// Of that handle; when it is dropped, `end` does what the application would.
+    fn start(
+        handle: impl Into<Handle>,
+        end: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, BuildError> {
+        Ok(Self {
+            handle: handle.into(),
+            end: Mutex::new(Some(Box::new(end))),
+        })
+    }
+}
+
+impl Owner for Native {
+    type Handle = Handle;
+
+    const KIND: &'static Kind = Runtime::KIND;
+
+    fn build(_: &Config) -> Result<Self, BuildError> {
+        Err(BuildError::Unavailable {
+            backend: "native",
+            why: "which application is it?".to_owned(),
+        })
+    }
+
+    fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    #[track_caller]
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
+    }
+
+    fn enter<T>(&self, scope: impl FnOnce() -> T) -> T {
+        let _current = self.handle.enter();
+        scope()
+    }
+
+    fn shutdown_timeout(self, _: Duration) {}
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        if let Ok(mut end) = self.end.lock()
+            && let Some(end) = end.take()
+        {
+            end();
+        }
+    }
+}
+
+impl fmt::Debug for Native {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Native").field(&self.handle).finish()
+    }
+}
