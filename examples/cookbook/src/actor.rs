@@ -2,7 +2,7 @@
 //!
 //! Use it when state has rules: one task owns it, messages ask for changes, each carries the way
 //! back for its answer.
-//! Guides get wrong: a restarted actor must keep its mailbox, or every handle is dead; it must get
+//! What guides miss: a restarted actor must keep its mailbox, or every handle is dead; it must get
 //! its state back from what was committed, not from memory that the panic left half changed; an
 //! actor that sends to itself and waits hangs.
 
@@ -26,7 +26,7 @@ pub async fn main() -> anyhow::Result<()> {
         }
     );
 
-    // A bug: the sum overflows and the actor panics. Only whoever asked for this learns of it.
+    // A bug: the sum overflows and the actor panics. Only the caller gets an error.
     assert_eq!(bank.deposit("ann", u64::MAX).await, Err(BankError::Crashed));
     // The next one is served by the restarted actor, through the same handle, with the committed
     // balance.
@@ -126,12 +126,12 @@ impl Bank {
 // ANCHOR_END: handle
 
 // ANCHOR: actor
-/// What was committed, in order. A real bank would have it on disk.
+/// The committed balances, in order. A real bank keeps them on disk.
 type Journal = Arc<Mutex<Vec<(String, u64)>>>;
 
 /// Serves until the mailbox ends. Its state is its own: no lock, no `Arc`.
 async fn actor(mailbox: Arc<AsyncMutex<mpsc::Receiver<Message>>>, journal: Journal) {
-    // Held for the actor's life. Only one actor lives at a time, so nobody waits for it.
+    // Held for the actor's life. Only one actor lives at a time, so this never waits.
     let mut mailbox = mailbox.lock().await;
     let mut balances: HashMap<String, u64> = HashMap::new();
     for (account, balance) in journal.lock().expect("no holder panics").iter() {
@@ -176,7 +176,7 @@ async fn actor(mailbox: Arc<AsyncMutex<mpsc::Receiver<Message>>>, journal: Journ
 // ANCHOR_END: actor
 
 // ANCHOR: supervisor
-/// Starts the bank. The second value is the supervisor: it gives the number of restarts once the
+/// Starts the bank. The second value is the supervisor: it returns the number of restarts once the
 /// bank is closed, or an error once it gives up.
 fn open_bank() -> (Bank, anyrt::task::JoinHandle<Result<u32, &'static str>>) {
     const MOST_RESTARTS: u32 = 3;
@@ -192,7 +192,7 @@ fn open_bank() -> (Bank, anyrt::task::JoinHandle<Result<u32, &'static str>>) {
                 Err(_) => return Err("the runtime ended"),
             }
         }
-        // What fails each time will fail again. Whoever supervises the supervisor decides.
+        // A fault that repeats needs another remedy than a restart.
         Err("restarted too often")
     });
     (Bank { mailbox }, supervisor)

@@ -2,7 +2,7 @@
 //! waited long enough.
 //!
 //! Use it before anything with a price per call: a telemetry exporter, a database, a disk.
-//! Guides get wrong: a timer that is made anew for each item never fires while items keep coming; a
+//! What guides miss: a timer that is recreated for each item never fires while items keep coming; a
 //! fixed interval sends a batch of one that came just before the tick; the last batch is lost when
 //! the program ends.
 

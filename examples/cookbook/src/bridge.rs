@@ -2,7 +2,7 @@
 //!
 //! Use it for one or two calls of such a crate. If it is all over the program, use the Tokio
 //! backend or the `[patch]` entry.
-//! Guides get wrong: entering Tokio once, before the `.await`, does not help, since each poll may
+//! What guides miss: entering Tokio once, before the `.await`, does not help, since each poll may
 //! be on another thread; a Tokio runtime must not be dropped in async code; `spawn`ing there costs
 //! a thread switch that a bridged future need not pay.
 

@@ -1,8 +1,9 @@
-//! Reuses buffers, by size class: whoever asks for 1,500 bytes gets at least that.
+//! Reuses buffers, by size class: a request for 1,500 bytes returns a buffer with at least that
+//! capacity.
 //!
 //! Use it where large buffers come and go at a rate that shows in a profile. Measure first:
 //! allocators are good.
-//! Guides get wrong: one list for all sizes gives a small buffer to whoever needs a large one, or
+//! What guides miss: one list for all sizes returns a small buffer where a large one is needed, or
 //! keeps large ones for small uses; a pool without a limit is a leak; a buffer that is not cleared
 //! shows one client's bytes to another.
 

@@ -1,8 +1,8 @@
 //! A builder that checks everything once, and tells all that is wrong.
 //!
 //! Use it where a type has more than three settings, or rules between them.
-//! Guides get wrong: setters that panic or check one field cannot know the others; the first error
-//! alone makes the user try five times; `build` should give a type that cannot be wrong any more.
+//! What guides miss: setters that panic or check one field cannot know the others; the first error
+//! alone makes the user try five times; `build` should return a type that cannot be wrong any more.
 
 use anyrt::io::{AsyncReadExt, AsyncWriteExt};
 use anyrt::net::{TcpListener, TcpStream};
@@ -115,7 +115,7 @@ impl ServerBuilder {
     }
 
     /// # Errors
-    /// Names every setting that is wrong, alone or beside another.
+    /// Names every setting that is wrong, not only the first.
     fn build(self) -> Result<Server, InvalidServer> {
         let mut wrong = Vec::new();
         if self.connections == 0 {

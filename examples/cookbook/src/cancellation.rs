@@ -2,7 +2,7 @@
 //!
 //! Use `select!` inside one task, a token for tasks that must clean up, `abort` for tasks that need
 //! not.
-//! Guides get wrong: a future that `select!` drops in a loop loses what it had done, unless it is
+//! What guides miss: a future that `select!` drops in a loop loses what it had done, unless it is
 //! cancel-safe or kept outside the loop; `abort` cannot stop a blocking job that has begun;
 //! cleaning up in the branch after `cancelled()` only runs if somebody waits for the task.
 
@@ -22,7 +22,7 @@ pub async fn main() -> anyhow::Result<()> {
 // ANCHOR: select
 /// Counts ticks while a message of eight bytes arrives in pieces.
 ///
-/// `read_exact` is not cancel-safe: made anew in each round, it would forget the bytes that it had
+/// `read_exact` is not cancel-safe: recreated in each round, it would forget the bytes that it had
 /// read. Pinned outside the loop it survives the rounds in which another branch wins. `recv` is
 /// cancel-safe and may be made in each round.
 async fn by_select() -> anyhow::Result<(u32, [u8; 8])> {

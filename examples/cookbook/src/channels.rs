@@ -2,7 +2,7 @@
 //!
 //! `mpsc` for work that one side hands to the other, `oneshot` for one answer, `broadcast` for
 //! events that each receiver must see, `watch` for a value of which only the latest counts.
-//! Guides get wrong: an unbounded channel only moves the overload into memory; a slow `broadcast`
+//! What guides miss: an unbounded channel only moves the overload into memory; a slow `broadcast`
 //! receiver loses messages and is told how many; `watch` skips values by design; a `send` on `mpsc`
 //! that succeeds does not say that it will be received.
 
@@ -30,7 +30,7 @@ pub async fn main() -> anyhow::Result<()> {
     let (requests, mut service) = mpsc::channel::<(u32, oneshot::Sender<u32>)>(8);
     let serving = anyrt::spawn(async move {
         while let Some((number, reply)) = service.recv().await {
-            // Fails if whoever asked has gone, which is no error here.
+            // Fails if the caller has gone, which is no error here.
             let _ = reply.send(number * number);
         }
     });

@@ -3,8 +3,8 @@
 //! Use it for anything costly to open and not to be shared. A blocking driver on the blocking pool
 //! runs on every backend and needs no `[patch]`; drivers that ask for Tokio (sqlx, tokio-postgres)
 //! need it, or the Tokio backend.
-//! Guides get wrong: waiting for a connection needs a time limit; a connection whose job panicked
-//! must not go back; the limit must hold while a job runs, even if whoever asked for it has gone.
+//! What guides miss: waiting for a connection needs a time limit; a connection whose job panicked
+//! must not go back; the limit must hold while a job runs, even if its caller has gone.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -95,7 +95,7 @@ impl Pool {
         }
     }
 
-    /// Runs `job` with a connection, on a thread where blocking harms nobody.
+    /// Runs `job` with a connection, on the blocking pool.
     ///
     /// # Errors
     /// If no connection is free in time, if none can be opened, and if `job` panics.

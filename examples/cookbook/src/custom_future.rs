@@ -2,7 +2,7 @@
 //!
 //! Use one where there is no `async` way to say it: a new kind of event, a combinator. Everything
 //! else is an `async fn`.
-//! Guides get wrong: `Pending` without a waker that somebody will call is a hang; the waker of the
+//! What guides miss: `Pending` without a waker that somebody will call is a hang; the waker of the
 //! LAST poll counts, for a future may move to another task; look at the state again after the waker
 //! is stored, or a wake-up in between is lost.
 

@@ -1,7 +1,7 @@
 //! An echo server: one task per connection, and clients that check each byte.
 //!
 //! Use it as the skeleton of any TCP service: accept, spawn, read until the end.
-//! Guides get wrong: `write` may write less than it was given, so `write_all`; a read of 0 bytes is
+//! What guides miss: `write` may write less than it was given, so `write_all`; a read of 0 bytes is
 //! the end, not "nothing yet"; an error of one connection must not end the accept loop; a client
 //! that sends much must read meanwhile, or both sides wait for each other.
 
@@ -14,7 +14,7 @@ const BYTES: usize = 256 * 1024;
 
 #[anyrt::main]
 pub async fn main() -> anyhow::Result<()> {
-    // Port 0: the system gives a free one.
+    // Port 0: the system picks a free one.
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let server = anyrt::spawn(serve(listener));

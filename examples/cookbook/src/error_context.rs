@@ -1,7 +1,7 @@
 //! Errors: an enum in the library, context in the program.
 //!
 //! Use `thiserror` where callers match on the error, `anyhow` where it is only shown.
-//! Guides get wrong: a library that returns `anyhow::Error` takes the choice from its callers; a
+//! What guides miss: a library that returns `anyhow::Error` takes the choice from its callers; a
 //! message that repeats its source prints it twice; `?` on a `JoinHandle` hides whether the task
 //! failed or panicked.
 
@@ -63,7 +63,7 @@ mod library {
 
     #[derive(Debug, thiserror::Error)]
     pub enum Error {
-        // The message names what was tried. What went wrong is the source's to tell.
+        // The message names the operation. The source tells the reason.
         #[error("cannot read {}", path.display())]
         Read {
             path: PathBuf,

@@ -2,7 +2,7 @@
 //!
 //! Use `fs::read_to_string` and `fs::write` for small files, `BufReader` and `BufWriter` for large
 //! ones.
-//! Guides get wrong: a `BufWriter` must be flushed, dropping it loses the rest in silence; each
+//! What guides miss: a `BufWriter` must be flushed, dropping it loses the rest in silence; each
 //! unbuffered small read is a trip to another thread; `write` and then `rename` is not durable
 //! without `sync_all` in between.
 

@@ -1,7 +1,7 @@
 //! Ends a service by signal: stop accepting, let requests finish, give up at a deadline.
 //!
 //! Use it in every service that is restarted while clients are connected.
-//! Guides get wrong: Ctrl-C alone misses SIGTERM, which is what containers send; without a deadline
+//! What guides miss: Ctrl-C alone misses SIGTERM, which is what containers send; without a deadline
 //! one stuck client keeps the process for ever; tasks must be waited for, or the runtime drops them
 //! half-way.
 

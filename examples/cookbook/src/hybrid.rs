@@ -1,8 +1,8 @@
 //! Two runtimes in one program: sockets on one, services on another.
 //!
 //! Use it when one part needs what the other must not pay for: a Glommio core that never migrates a
-//! task, with Tokio beside it for services; or Smol in a Tokio program.
-//! Guides get wrong: a `block_on` of the second runtime inside a task of the first blocks a worker;
+//! task, with Tokio for services; or Smol in a Tokio program.
+//! What guides miss: a `block_on` of the second runtime inside a task of the first blocks a worker;
 //! a runtime dropped in async code panics or hangs. Handles and their futures may be awaited
 //! anywhere.
 

@@ -2,7 +2,7 @@
 //!
 //! Use a `JoinSet` when the number of tasks is known only at run time, and when none may outlive
 //! the code that started it.
-//! Guides get wrong: results come in the order in which tasks finish, not in that of spawning;
+//! What guides miss: results come in the order in which tasks finish, not in that of spawning;
 //! dropping the set aborts its tasks, while dropping a `Vec<JoinHandle>` leaves them running.
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! Use `std::sync::Mutex` for data that is only touched between awaits, the async `Mutex` when the
 //! guard must live across an `.await`, a semaphore to limit how many do something at once.
-//! Guides get wrong: an async mutex is not "the mutex for async code" but the slower one for a
+//! What guides miss: an async mutex is not "the mutex for async code" but the slower one for a
 //! special case; a condition must be checked after `notified()` was made, or a wake-up between the
 //! two is lost.
 
@@ -30,7 +30,7 @@ pub async fn main() -> anyhow::Result<()> {
     tasks.join_all().await;
     assert_eq!(*total.lock().expect("no holder panics"), 45);
 
-    // Here the guard has to live across an `.await`: nobody may see the two halves apart.
+    // Here the guard has to live across an `.await`: no task may see only one half of the change.
     let pair = Arc::new(AsyncMutex::new((0, 0)));
     let mut tasks = JoinSet::new();
     for _ in 0..TASKS {
@@ -97,7 +97,7 @@ pub async fn main() -> anyhow::Result<()> {
     // ANCHOR_END: notify
 
     // ANCHOR: barrier
-    // Nobody goes on before all have arrived; one of them is told that it leads.
+    // No task goes on before all have arrived. Exactly one is the leader.
     let barrier = Arc::new(Barrier::new(TASKS));
     let arrived = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();

@@ -2,7 +2,7 @@
 //!
 //! Use it in every service. Counters and histograms of requests, gauges of the runtime, read when
 //! they are asked for.
-//! Guides get wrong: a label with an id in it makes a time series per id; a gauge that is lowered
+//! What guides miss: a label with an id in it makes a time series per id; a gauge that is lowered
 //! at the end of a function stays up when the future is dropped, so a guard must do it; averages
 //! hide what a histogram shows.
 

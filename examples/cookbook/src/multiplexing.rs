@@ -1,7 +1,7 @@
 //! CSP, third part: one task waits for several channels at once.
 //!
 //! Use it for a task that serves more than one source: commands, data, a clock, the end.
-//! Guides get wrong: a closed channel is always ready, so a branch without a pattern spins; without
+//! What guides miss: a closed channel is always ready, so a branch without a pattern spins; without
 //! `biased` the order is random, with it a busy first branch starves the others; work in a branch's
 //! body keeps all others waiting.
 
@@ -25,7 +25,7 @@ pub async fn main() -> anyhow::Result<()> {
     drained(&data).await;
     drop(data);
     urgent.send("rotate").await?;
-    // `serve` returns at once when it is told to stop: what is still queued then is dropped.
+    // `serve` returns as soon as it sees the stop, and drops messages that are still queued.
     drained(&urgent).await;
     stop.send(true)?;
     let seen = serving.await?;

@@ -2,7 +2,7 @@
 //!
 //! Use `std::pin::pin!` to poll a future by reference, `Box::pin` to store or return one,
 //! `pin-project-lite` for a struct that has a future inside.
-//! Guides get wrong: `Pin` does not make a value immovable, it promises that it will not be moved,
+//! What guides miss: `Pin` does not make a value immovable, it promises that it will not be moved,
 //! and only for `!Unpin` types does that mean anything; a future that was never polled may move
 //! freely.
 
@@ -72,7 +72,7 @@ pin_project! {
     /// Counts how often the future inside is polled.
     struct Counted<F> {
         polls: u32,
-        // Pinned with the struct. What has no such mark is reached by a plain `&mut`.
+        // Pinned with the struct. A field without the mark is a plain `&mut` in the projection.
         #[pin]
         inner: F,
     }

@@ -2,7 +2,7 @@
 //!
 //! Use it when stages have different work: one parses, one computes, one writes. The slowest sets
 //! the pace of all.
-//! Guides get wrong: an unbounded channel between stages removes the back pressure that makes it
+//! What guides miss: an unbounded channel between stages removes the back pressure that makes it
 //! safe; a stage that computes belongs on the blocking pool; results out of order need a number,
 //! results in order need `buffered`.
 
@@ -54,7 +54,7 @@ fn source<T: Send + 'static>(
     let (output, receiver) = mpsc::channel(8);
     anyrt::spawn(async move {
         for item in items {
-            // Fails if the next stage has gone: nobody wants the rest.
+            // Fails if the next stage has gone: the rest is not wanted.
             if output.send(item).await.is_err() {
                 return;
             }

@@ -1,8 +1,8 @@
-//! A queue that gives the most urgent job first, and within one priority the oldest.
+//! A queue that returns the most urgent job first, and within one priority the oldest.
 //!
 //! Use it when some jobs must overtake others. If two classes are enough, two channels and a
 //! `biased` `select!` are less.
-//! Guides get wrong: `BinaryHeap` alone is not fair among equals, so a job may wait for ever; one
+//! What guides miss: `BinaryHeap` alone is not fair among equals, so a job may wait for ever; one
 //! `notify_one` per push wakes too few when two pushes come before anybody waits.
 
 use std::cmp::Reverse;

@@ -1,7 +1,7 @@
 //! CSP, first part: producers and a consumer that share nothing but a channel.
 //!
 //! Use it when the rates differ: the channel's capacity is how far the fast side may run ahead.
-//! Guides get wrong: the original `Sender` must be dropped, or the consumer waits for ever; a
+//! What guides miss: the original `Sender` must be dropped, or the consumer waits for ever; a
 //! consumer that stops early must be noticed by the producers, which is what the error of `send` is
 //! for.
 
@@ -43,8 +43,8 @@ pub async fn main() -> anyhow::Result<()> {
     producers.join_all().await;
 
     // ANCHOR: early
-    // A consumer that has enough drops its end; the producer learns of it from `send`, which gives
-    // the value back.
+    // A consumer that has enough drops its end; the producer learns of it from `send`, which
+    // returns the value back.
     let (sender, mut receiver) = mpsc::channel(1);
     let producer = anyrt::spawn(async move {
         for number in 0_u64.. {

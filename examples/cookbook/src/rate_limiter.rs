@@ -1,7 +1,7 @@
 //! Limits how often something happens: so many per second, with a burst.
 //!
 //! Use it before calls that somebody else limits. For "how many at once" use a semaphore instead.
-//! Guides get wrong: a `sleep` after each call adds the call's own time to the period; an
+//! What guides miss: a `sleep` after each call adds the call's own time to the period; an
 //! `interval` with its default behaviour makes up for a pause by a burst without limit; a task that
 //! refills a counter runs even when nobody calls.
 

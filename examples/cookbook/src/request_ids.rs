@@ -2,7 +2,7 @@
 //!
 //! Use a task-local for what belongs to a request: its id, its tenant, its deadline. Never for what
 //! changes the result.
-//! Guides get wrong: a thread-local does not follow a task from worker to worker; a task-local does
+//! What guides miss: a thread-local does not follow a task from worker to worker; a task-local does
 //! not follow `spawn`, the child must be given it.
 
 use anyrt::task::JoinSet;

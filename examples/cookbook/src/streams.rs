@@ -3,7 +3,7 @@
 //! Use a stream where a function would return an iterator if it were not async. Use
 //! `buffer_unordered` for "at most n at a time", `FuturesUnordered` when futures are added as
 //! others finish.
-//! Guides get wrong: these run in ONE task, so they overlap waiting, not computing: spawn for that;
+//! What guides miss: these run in ONE task, so they overlap waiting, not computing: spawn for that;
 //! while the loop's body awaits something else, the futures in the set are not polled.
 
 use std::sync::Arc;

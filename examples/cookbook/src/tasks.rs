@@ -2,8 +2,8 @@
 //!
 //! Use `spawn` for work that waits, `spawn_blocking` for work that computes or blocks, a `LocalSet`
 //! for what holds an `Rc`.
-//! Guides get wrong: dropping a `JoinHandle` detaches the task, it does not cancel it; a panic in a
-//! task is an `Err` to whoever joins, the program goes on; two `async fn`s awaited in turn do not
+//! What guides miss: dropping a `JoinHandle` detaches the task, it does not cancel it; a panic in a
+//! task is an `Err` from its handle, the program goes on; two `async fn`s awaited in turn do not
 //! run at the same time.
 
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use anyrt::task::{LocalSet, spawn_blocking, spawn_local};
 #[anyrt::main]
 pub async fn main() -> anyhow::Result<()> {
     // ANCHOR: spawn
-    // Both tasks run while this one goes on. Awaiting a handle gives the task's result.
+    // Both tasks run while this one goes on. Awaiting a handle returns the task's result.
     let (ask, question) = oneshot::channel();
     let (reply, answer) = oneshot::channel();
     let asks = anyrt::spawn(async move {

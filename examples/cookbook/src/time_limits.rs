@@ -1,7 +1,7 @@
 //! Limits how long something may take: one operation, a task, a whole request.
 //!
 //! Use `timeout` around what waits. Use one deadline, passed down, for a request of several steps.
-//! Guides get wrong: `timeout(limit, handle)` ends the wait and leaves the task running; a limit
+//! What guides miss: `timeout(limit, handle)` ends the wait and leaves the task running; a limit
 //! per step adds up; code that never awaits cannot be interrupted by any timeout.
 
 use std::future::pending;

@@ -2,7 +2,7 @@
 //!
 //! Use it instead of `println!`: each line says to which request it belongs, whichever worker wrote
 //! it.
-//! Guides get wrong: `span.enter()` held across an `.await` marks whatever else the worker runs
+//! What guides miss: `span.enter()` held across an `.await` marks whatever else the worker runs
 //! meanwhile; a spawned task does not inherit the span, it must be given it.
 
 use std::io;

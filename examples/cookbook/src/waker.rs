@@ -2,7 +2,7 @@
 //!
 //! Use it to understand what a runtime does, and in tests. `std::task::Wake` makes a waker of any
 //! `Arc`.
-//! Guides get wrong: a hand-written `RawWaker` is hardly ever needed; a loop that polls without
+//! What guides miss: a hand-written `RawWaker` is hardly ever needed; a loop that polls without
 //! waiting burns a core; a wake before the wait must be remembered, which `thread::park` does.
 
 use std::pin::pin;
@@ -25,7 +25,7 @@ pub async fn main() -> anyhow::Result<()> {
         let _ = pong.send(number + 1);
         anyhow::Ok(())
     });
-    // ... and an executor of our own on a thread beside it: wakers connect the two.
+    // ... and our own executor on another thread: wakers connect the two.
     let by_hand = thread::spawn(move || {
         block_on(async move {
             let _ = ping.send(41);

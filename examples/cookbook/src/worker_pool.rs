@@ -2,7 +2,7 @@
 //!
 //! Use it when each worker holds something costly, such as a connection. Where none does, a
 //! semaphore and `spawn` are less.
-//! Guides get wrong: `while let Some(job) = queue.lock().await.recv().await` keeps the lock while
+//! What guides miss: `while let Some(job) = queue.lock().await.recv().await` keeps the lock while
 //! the job runs, so the workers take turns; a panic in a job ends its worker, and the pool shrinks
 //! in silence.
 
@@ -41,7 +41,7 @@ pub async fn main() -> anyhow::Result<()> {
     }
     assert_eq!(leaders, 1);
 
-    // A job that panics harms nobody: whoever waits for it learns of it.
+    // A job that panics harms no other job. Its caller gets an error.
     let failed = pool
         .submit(async { assert_eq!(1, 2, "the job panics") })
         .await?;
