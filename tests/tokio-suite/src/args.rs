@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use anyrt_tokio_suite::Result;
+use anyrt_tokio_suite::run::Limits;
+
+use crate::AREAS;
 use crate::source::{self, Tests};
-use crate::{AREAS, Result};
 
 /// What to run.
 pub struct Args {
@@ -14,10 +17,8 @@ pub struct Args {
     pub files: BTreeSet<String>,
     /// Tests whose name has one of these in it; all when empty.
     pub filters: Vec<String>,
-    /// How long one test may take.
-    pub timeout: Duration,
-    /// How many run at once.
-    pub jobs: usize,
+    /// How tests are run.
+    pub limits: Limits,
     /// Whether to print all that a failed test printed.
     pub verbose: bool,
 }
@@ -31,8 +32,10 @@ impl Args {
             backends: Vec::new(),
             files: BTreeSet::new(),
             filters: Vec::new(),
-            timeout: Duration::from_secs(60),
-            jobs: cores * 2,
+            limits: Limits {
+                timeout: Duration::from_secs(60),
+                jobs: cores * 2,
+            },
             verbose: false,
         };
         let mut words = std::env::args().skip(1);
@@ -47,8 +50,10 @@ impl Args {
                         .push(known.ok_or(format!("{name}: no such backend"))?);
                 }
                 "--reference" => args.backends.push("reference"),
-                "--timeout" => args.timeout = Duration::from_secs(number(value()?)?),
-                "--jobs" => args.jobs = usize::try_from(number(value()?)?).unwrap_or(1).max(1),
+                "--timeout" => args.limits.timeout = Duration::from_secs(number(value()?)?),
+                "--jobs" => {
+                    args.limits.jobs = usize::try_from(number(value()?)?).unwrap_or(1).max(1)
+                }
                 "--verbose" => args.verbose = true,
                 option if option.starts_with('-') => return Err(format!("{option}: unknown")),
                 area if AREAS.contains(&area) => {

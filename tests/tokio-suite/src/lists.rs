@@ -1,14 +1,14 @@
-//! What is told of beforehand: files and functions that are left out, and tests that differ.
+//! Files and functions that are left out.
 //!
-//! A line is a name, spaces, and a reason; `#` starts a comment. In `excluded.txt` the name is `file`,
-//! `file::function`, or `file::Word` for the macro calls with that word in them. In `different.txt` it is
-//! `file::test`, and before the name are the backends, as `smol,glommio` or `all`; a test that differs now and then
-//! only has `sometimes` before its reason.
+//! A line of `excluded.txt` is a name, spaces, and a reason; `#` starts a comment. The name is `file`,
+//! `file::function`, or `file::Word` for the macro calls with that word in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::Result;
+use anyrt_tokio_suite::Result;
+use anyrt_tokio_suite::different::{lines, word};
+
 use crate::source::{self, Tests};
 
 /// What is not compiled.
@@ -59,67 +59,4 @@ impl Excluded {
         let functions = self.functions.values().map(BTreeSet::len).sum();
         (self.files.len(), functions)
     }
-}
-
-/// A test that does not pass as it does on Tokio.
-pub struct Difference {
-    backends: Vec<String>,
-    /// `file::test`.
-    pub test: String,
-    /// Whether it passes now and then.
-    pub sometimes: bool,
-}
-
-impl Difference {
-    fn is_of(&self, backend: &str) -> bool {
-        let mut backends = self.backends.iter();
-        backends.any(|name| name == backend || (name == "all" && backend != "reference"))
-    }
-}
-
-/// The tests that differ.
-pub struct Different(Vec<Difference>);
-
-impl Different {
-    pub fn read(path: &Path) -> Result<Self> {
-        let mut all = Vec::new();
-        for line in lines(path)? {
-            let (backends, rest) = word(&line, path)?;
-            let (test, reason) = word(rest, path)?;
-            all.push(Difference {
-                backends: backends.split(',').map(str::to_owned).collect(),
-                test: test.to_owned(),
-                sometimes: reason.starts_with("sometimes "),
-            });
-        }
-        Ok(Self(all))
-    }
-
-    pub fn find(&self, backend: &str, test: &str) -> Option<&Difference> {
-        let mut all = self.0.iter();
-        all.find(|difference| difference.test == test && difference.is_of(backend))
-    }
-
-    /// What there is for a backend.
-    pub fn of<'a>(&'a self, backend: &'a str) -> impl Iterator<Item = &'a Difference> {
-        let all = self.0.iter();
-        all.filter(move |difference| difference.is_of(backend))
-    }
-}
-
-fn lines(path: &Path) -> Result<Vec<String>> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let lines = text.lines().map(str::trim);
-    Ok(lines
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(str::to_owned)
-        .collect())
-}
-
-fn word<'a>(line: &'a str, path: &Path) -> Result<(&'a str, &'a str)> {
-    let (word, rest) = line
-        .split_once(char::is_whitespace)
-        .ok_or_else(|| format!("{}: `{line}` has no reason", path.display()))?;
-    Ok((word, rest.trim_start()))
 }

@@ -13,17 +13,15 @@ mod args;
 mod lists;
 mod package;
 mod report;
-mod run;
 mod source;
 
+use anyrt_tokio_suite::different::Different;
+use anyrt_tokio_suite::{Result, run};
 use args::Args;
-use lists::{Different, Excluded};
+use lists::Excluded;
 use package::Package;
 use report::Report;
 use source::Tests;
-
-/// What goes wrong here is told to a person at once.
-type Result<T> = std::result::Result<T, String>;
 
 const AREAS: [&str; 11] = [
     "fs", "io", "macros", "net", "process", "rt", "signal", "sync", "task", "time", "types",
@@ -66,10 +64,10 @@ fn suite() -> Result<bool> {
         let package = Package::new(root, target_dir(root), &tests, reference)?;
         let built = package.build(&args, &tests, &excluded)?;
         let built_in = start.elapsed();
-        let cases = run::cases(&built.programs, &args)?;
+        let cases = run::cases(built.programs.values(), "", |name| args.wants(name))?;
         let mut report = Report::new(&built, &args, &tests, &excluded, &different, reference);
         for backend in backends {
-            let done = run::run(&cases, backend, &different, &args, tests.package())?;
+            let done = run::run(&cases, backend, &different, args.limits, tests.package())?;
             report.add(backend, done);
         }
         ok &= report.print();

@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use anyrt_tokio_suite::Result;
 use serde_json::Value;
 
+use crate::AREAS;
 use crate::args::Args;
 use crate::lists::Excluded;
 use crate::source::{self, Tests};
-use crate::{AREAS, Result};
 
 const FEATURES: &str = "\"full\", \"test-util\"";
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use anyrt_tokio_suite::different::Different;
+use anyrt_tokio_suite::run::{Done, End};
+
 use crate::args::Args;
-use crate::lists::{Different, Excluded};
+use crate::lists::Excluded;
 use crate::package::Built;
-use crate::run::{Done, End};
 use crate::source::Tests;
 
 /// The numbers of each backend, and what is to be said of single tests.

@@ -1,6 +1,5 @@
 //! Runs the tests: a process for each, on one backend after the other.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,54 +12,77 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::Result;
-use crate::args::Args;
-use crate::lists::Different;
+use crate::different::Different;
 
 /// How often a test that failed is tried once more.
 const RETRIES: usize = 2;
 /// How long a test may take of which it is known that it fails or hangs.
 const DIFFERENT: Duration = Duration::from_secs(4);
 
+/// How tests are run.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long one may take.
+    pub timeout: Duration,
+    /// How many run at once.
+    pub jobs: usize,
+}
+
 /// A test of one of the programs.
+#[derive(Debug)]
 pub struct Case {
     program: PathBuf,
     /// The name in the program.
     full: String,
-    /// `file::test`, without the backend.
+    /// The name without the backend.
     pub name: String,
     /// Which backend it is for; all when it builds its own runtime, or has none.
     backend: Option<&'static str>,
 }
 
-/// How a test ended.
+/// What came of a test.
+#[derive(Debug)]
 pub struct Done {
-    /// `file::test`.
+    /// The name of the test.
     pub name: String,
+    /// How that was.
     pub end: End,
     /// What it printed, when it did not pass.
     pub output: String,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+/// How a test ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum End {
+    /// At once.
     Passed,
     /// On a later try.
     PassedThen,
+    /// On every try.
     Failed,
+    /// It did not end.
     TimedOut,
 }
 
-/// Lists the tests that were asked for.
-pub fn cases(programs: &BTreeMap<&'static str, PathBuf>, args: &Args) -> Result<Vec<Case>> {
+/// Lists the tests that are wanted, by their names with `prefix` before them.
+///
+/// # Errors
+/// A program cannot be run.
+pub fn cases<'a>(
+    programs: impl IntoIterator<Item = &'a PathBuf>,
+    prefix: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
-    for program in programs.values() {
+    for program in programs {
         let ignored = list(program, &["--ignored"])?;
         for full in list(program, &[])? {
             let (name, backend) = split(&full);
-            if args.wants(name) && !ignored.contains(&full) {
+            let name = format!("{prefix}{name}");
+            if wanted(&name) && !ignored.contains(&full) {
                 cases.push(Case {
                     program: program.clone(),
-                    name: name.to_owned(),
+                    name,
                     backend,
                     full,
                 });
@@ -100,11 +122,14 @@ fn split(full: &str) -> (&str, Option<&'static str>) {
 /// Runs on the backend what is for it; the failed ones of which that is news twice.
 ///
 /// The directory is where cargo runs tests: that of their package.
+///
+/// # Errors
+/// A program cannot be run.
 pub fn run(
     cases: &[Case],
     backend: &str,
     different: &Different,
-    args: &Args,
+    limits: Limits,
     dir: &Path,
 ) -> Result<Vec<Done>> {
     let cases: Vec<_> = cases
@@ -115,11 +140,11 @@ pub fn run(
     let all = Mutex::new(Vec::new());
     let failed = Mutex::new(None);
     thread::scope(|scope| {
-        for job in 0..args.jobs {
+        for job in 0..limits.jobs {
             let (cases, next, all, failed) = (&cases, &next, &all, &failed);
             scope.spawn(move || {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    match run_one(case, backend, different, args, job, dir) {
+                    match run_one(case, backend, different, limits, job, dir) {
                         Ok(done) => lock(all).push(done),
                         Err(error) => {
                             lock(failed).get_or_insert(error);
@@ -148,15 +173,15 @@ fn run_one(
     case: &Case,
     backend: &str,
     different: &Different,
-    args: &Args,
+    limits: Limits,
     job: usize,
     dir: &Path,
 ) -> Result<Done> {
     let known = different.find(backend, &case.name).is_some();
     let timeout = if known {
-        args.timeout.min(DIFFERENT)
+        limits.timeout.min(DIFFERENT)
     } else {
-        args.timeout
+        limits.timeout
     };
     let (mut end, output) = once(case, backend, timeout, job, dir)?;
     // On a busy machine a test that takes the time may fail once, or twice.

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use anyrt_tokio_suite::Result;
 use serde_json::Value;
-
-use crate::Result;
 
 /// The files of Tokio's tests, by name without `.rs`.
 pub struct Tests {

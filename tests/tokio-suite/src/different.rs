@@ -1,0 +1,86 @@
+//! Tests that are known to end otherwise than on Tokio.
+//!
+//! A line of `different.txt` is the backends, as `smol,glommio` or `all`, the name of a test, and a reason; `#` starts a
+//! comment. A test that differs now and then only has `sometimes` before its reason.
+
+use std::path::Path;
+
+use crate::Result;
+
+/// A test that does not pass as it does on Tokio.
+#[derive(Debug)]
+pub struct Difference {
+    backends: Vec<String>,
+    /// The name of the test.
+    pub test: String,
+    /// Whether it passes now and then.
+    pub sometimes: bool,
+}
+
+impl Difference {
+    fn is_of(&self, backend: &str) -> bool {
+        let mut backends = self.backends.iter();
+        backends.any(|name| name == backend || (name == "all" && backend != "reference"))
+    }
+}
+
+/// The tests that differ.
+#[derive(Debug)]
+pub struct Different(Vec<Difference>);
+
+impl Different {
+    /// Reads a list.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line has no reason.
+    pub fn read(path: &Path) -> Result<Self> {
+        let mut all = Vec::new();
+        for line in lines(path)? {
+            let (backends, rest) = word(&line, path)?;
+            let (test, reason) = word(rest, path)?;
+            all.push(Difference {
+                backends: backends.split(',').map(str::to_owned).collect(),
+                test: test.to_owned(),
+                sometimes: reason.starts_with("sometimes "),
+            });
+        }
+        Ok(Self(all))
+    }
+
+    /// What is known of a test on a backend.
+    pub fn find(&self, backend: &str, test: &str) -> Option<&Difference> {
+        let mut all = self.0.iter();
+        all.find(|difference| difference.test == test && difference.is_of(backend))
+    }
+
+    /// What there is for a backend.
+    pub fn of<'a>(&'a self, backend: &'a str) -> impl Iterator<Item = &'a Difference> {
+        let all = self.0.iter();
+        all.filter(move |difference| difference.is_of(backend))
+    }
+}
+
+/// The lines of a list, without comments.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn lines(path: &Path) -> Result<Vec<String>> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let lines = text.lines().map(str::trim);
+    Ok(lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// The first word of a line, and the rest.
+///
+/// # Errors
+/// There is no rest.
+pub fn word<'a>(line: &'a str, path: &Path) -> Result<(&'a str, &'a str)> {
+    let (word, rest) = line
+        .split_once(char::is_whitespace)
+        .ok_or_else(|| format!("{}: `{line}` has no reason", path.display()))?;
+    Ok((word, rest.trim_start()))
+}
