@@ -84,7 +84,8 @@ impl Child {
     /// Once it has ended, it gives the same again and again.
     ///
     /// # Errors
-    /// As the system's `waitpid`, which fails when somebody else has waited for the process.
+    /// As the system's `waitpid`, which fails when somebody else has waited for the process. When the runtime ends in
+    /// which it waits, as in a blocking job; another runtime can go on with it.
     ///
     /// # Cancel safety
     /// The end of the process is not lost; the pipe to it is closed by the first poll.

@@ -4,7 +4,7 @@
 //! for that, the process listens to `SIGCHLD`, looks after each one, and waits on.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
@@ -12,11 +12,14 @@ use std::process::{Child, ExitStatus};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use anyrt_core::error::RuntimeEnded;
 use signal_hook::consts::SIGCHLD;
 
 use super::orphans;
 use crate::io::{Interest, unix::AsyncFd};
+use crate::runtime::Handle;
 use crate::signal_hub::{self, Listener};
+use crate::task::JoinHandle;
 use crate::time::{Sleep, sleep};
 
 /// A process that nobody has waited for to the end. Dropping it leaves the waiting to others.
@@ -30,7 +33,8 @@ pub(super) struct Exit {
 
 enum Watch {
     Descriptor(AsyncFd<OwnedFd>),
-    Signals(Listener),
+    /// Signals belong to the process: they do not tell that the runtime has ended, so a task of it does.
+    Signals(Listener, Alive),
     /// There was no descriptor left to watch it with: it is looked after now and then, and watched when there is one.
     Again(Pin<Box<Sleep>>),
     Nothing,
@@ -48,9 +52,47 @@ impl Watch {
             return Self::Descriptor(descriptor);
         }
         match signal_hub::listen(SIGCHLD) {
-            Ok(listener) => Self::Signals(listener),
+            Ok(listener) => Self::Signals(listener, Alive::new()),
             Err(_) => Self::Again(Box::pin(sleep(AGAIN))),
         }
+    }
+
+    /// The runtime that watched it has ended, the process may not have: the current one watches it from now on.
+    ///
+    /// # Errors
+    /// `ended` when there is no other runtime. Whoever waits must learn of that, or nobody ends the wait.
+    fn renewed(id: u32, ended: io::Error) -> io::Result<Self> {
+        if Handle::try_current().is_err() {
+            return Err(ended);
+        }
+        match descriptor_of(id) {
+            Some(descriptor) => {
+                AsyncFd::with_interest(descriptor, Interest::READABLE).map(Self::Descriptor)
+            }
+            None => Ok(Self::new(id)),
+        }
+    }
+}
+
+/// Tells the end of the current runtime, where nothing else does.
+struct Alive(JoinHandle<()>);
+
+impl Alive {
+    #[track_caller]
+    fn new() -> Self {
+        Self(crate::spawn(pending()))
+    }
+
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        Pin::new(&mut self.0)
+            .poll(cx)
+            .map(|_| io::Error::other(RuntimeEnded::new()))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -106,7 +148,7 @@ impl Exit {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
-        let mut watched_anew = false;
+        let mut renewed = false;
         loop {
             // Who asks first and listens afterwards may miss the end.
             let listening = match &mut self.watch {
@@ -115,16 +157,25 @@ impl Exit {
                         ready.clear_ready();
                         false
                     }
-                    Poll::Ready(Err(error)) if watched_anew => return Poll::Ready(Err(error)),
-                    Poll::Ready(Err(_)) => {
-                        // The runtime that started the process has ended, the process may not have.
-                        self.watch = Watch::new(self.id);
-                        watched_anew = true;
+                    Poll::Ready(Err(error)) if renewed => return Poll::Ready(Err(error)),
+                    Poll::Ready(Err(error)) => {
+                        self.watch = Watch::renewed(self.id, error)?;
+                        renewed = true;
                         continue;
                     }
                     Poll::Pending => return Poll::Pending,
                 },
-                Watch::Signals(listener) => listener.poll_recv(cx).is_pending(),
+                Watch::Signals(listener, alive) => {
+                    if let Poll::Ready(error) = alive.poll_ended(cx) {
+                        if renewed {
+                            return Poll::Ready(Err(error));
+                        }
+                        self.watch = Watch::renewed(self.id, error)?;
+                        renewed = true;
+                        continue;
+                    }
+                    listener.poll_recv(cx).is_pending()
+                }
                 Watch::Again(sleep) => match sleep.as_mut().poll(cx) {
                     Poll::Ready(()) => {
                         self.watch = Watch::new(self.id);
@@ -167,51 +218,64 @@ impl fmt::Debug for Exit {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::process::Command;
-    use std::sync::Arc;
-    use std::task::{Wake, Waker};
-    use std::thread::{self, Thread};
 
     use super::*;
+    use crate::runtime::{Backend, Builder, Runtime};
 
-    struct Unpark(Thread);
+    fn runtimes() -> impl Iterator<Item = Runtime> {
+        Backend::enabled().iter().map(|backend| {
+            let mut builder = Builder::new_current_thread();
+            builder.backend(*backend).enable_all().build().unwrap()
+        })
+    }
 
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
+    /// The way of systems that have no descriptors of processes.
+    fn by_signals(script: &str) -> Exit {
+        let watch = Watch::Signals(signal_hub::listen(SIGCHLD).unwrap(), Alive::new());
+        let child = Command::new("sh").arg("-c").arg(script).spawn().unwrap();
+        Exit {
+            id: child.id(),
+            child: Some(child),
+            watch,
+            kill_on_drop: true,
         }
     }
 
-    fn ended(exit: &mut Exit) -> ExitStatus {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        loop {
-            match exit.poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(status) => return status.unwrap(),
-                Poll::Pending => thread::park(),
-            }
-        }
-    }
-
-    /// The way of systems that have no descriptors of processes; it needs no runtime.
     #[test]
     fn a_signal_tells_the_end_as_well() {
-        let children: Vec<_> = (0..5)
-            .map(|code| {
-                let mut command = Command::new("sh");
-                command.arg("-c").arg(format!("exit {code}"));
-                let watch = Watch::Signals(signal_hub::listen(SIGCHLD).unwrap());
-                let child = command.spawn().unwrap();
-                let exit = Exit {
-                    id: child.id(),
-                    child: Some(child),
-                    watch,
-                    kill_on_drop: false,
-                };
-                (code, exit)
-            })
-            .collect();
-        for (code, mut exit) in children {
-            assert_eq!(ended(&mut exit).code(), Some(code));
+        for runtime in runtimes() {
+            runtime.block_on(async {
+                let mut children: Vec<_> = (0..5)
+                    .map(|code| (code, by_signals(&format!("exit {code}"))))
+                    .collect();
+                for (code, exit) in &mut children {
+                    let status = poll_fn(|cx| exit.poll(cx)).await.unwrap();
+                    assert_eq!(status.code(), Some(*code));
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn where_signals_tell_the_end_the_end_of_the_runtime_is_told_too() {
+        for runtime in runtimes() {
+            let mut exit = runtime.block_on(async { by_signals("sleep 1000") });
+            let handle = runtime.handle().clone();
+            let (waits, does_wait) = std::sync::mpsc::channel();
+            let job = runtime.spawn_blocking(move || {
+                handle.block_on(poll_fn(|cx| {
+                    let polled = exit.poll(cx);
+                    let _ = waits.send(());
+                    polled
+                }))
+            });
+            does_wait.recv().unwrap();
+            drop(runtime);
+            let error = futures_util::FutureExt::now_or_never(job).unwrap().unwrap();
+            let error = error.unwrap_err();
+            assert!(crate::runtime::is_rt_shutdown_err(&error), "{error}");
         }
     }
 }
