@@ -51,6 +51,7 @@ pub mod net;
 pub mod readiness;
 pub mod runtime;
 pub mod shutdown;
+mod sync;
 pub mod task;
 pub mod time;
 pub mod tracker;

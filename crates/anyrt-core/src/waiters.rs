@@ -6,10 +6,11 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
+
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Wakes all, also after a waker that panics: those of strangers may do anything.
 pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {

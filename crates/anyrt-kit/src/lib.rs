@@ -18,5 +18,6 @@ pub mod executor;
 pub mod fs;
 pub mod queue;
 pub mod readiness;
+mod sync;
 mod table;
 pub mod time;

@@ -4,14 +4,16 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle, ThreadId};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyrt_core::coop;
 use anyrt_core::runtime::{BlockingStats, Config, MAX_BLOCKING_THREADS, THREAD_KEEP_ALIVE};
 
 use super::{Runnable, TaskHandle, Tasks};
+use crate::sync::{
+    Condvar, JoinHandle, Mutex, MutexGuard, PoisonError, ThreadId, current, per_thread, spawn,
+};
 use crate::time::clock::{Clock, Inhibition};
 
 /// A pool of threads that come when there are jobs, go when there are none, and number no more than allowed.
@@ -94,7 +96,7 @@ impl Joins {
     fn take(&mut self) -> Vec<JoinHandle<()>> {
         let mut threads = std::mem::take(&mut self.handles);
         threads.extend(self.last.take());
-        threads.retain(|handle| handle.thread().id() != thread::current().id());
+        threads.retain(|handle| handle.thread().id() != current().id());
         threads
     }
 }
@@ -114,7 +116,7 @@ impl Job {
     }
 }
 
-thread_local! {
+per_thread! {
     /// The pool that this thread belongs to, by address.
     static POOL: Cell<usize> = const { Cell::new(0) };
 }
@@ -227,7 +229,7 @@ impl BlockingPool {
         // A time too far away to be one is as good as none.
         let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
         let mut state = self.shared.lock();
-        let own = usize::from(POOL.get() == self.shared.address());
+        let own = usize::from(POOL.with(Cell::get) == self.shared.address());
         while state.threads + state.ending > own || state.promised > 0 {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(now()));
             state = match left {
@@ -299,9 +301,9 @@ impl Shared {
     }
 
     fn start_thread(&self, mut member: Member) -> io::Result<JoinHandle<()>> {
-        self.config.thread(&self.name).spawn(move || {
-            POOL.set(member.shared.address());
-            member.thread = Some(thread::current().id());
+        spawn(&self.config, &self.name, move || {
+            POOL.with(|pool| pool.set(member.shared.address()));
+            member.thread = Some(current().id());
             (member.shared.around)(&mut || {
                 let _thread = member.shared.config.hooks.enter();
                 member.work();

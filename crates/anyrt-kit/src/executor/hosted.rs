@@ -10,7 +10,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use anyrt_core::task::enter_task;
@@ -19,6 +19,7 @@ use pin_project_lite::pin_project;
 
 use super::task::{Isolated, Outcome};
 use super::workers::{InTask, count_poll};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// For runtime authors: an executor that runs the tasks of an [`Engine`](super::Engine).
 pub trait Executor: fmt::Debug + Send + Sync + 'static {

@@ -14,8 +14,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 
@@ -28,7 +27,9 @@ use pin_project_lite::pin_project;
 
 use super::hosted::{Hosted, Scope, Started};
 use super::workers::InTask;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::table::Table;
+
 /// The live tasks of a runtime.
 ///
 /// ```

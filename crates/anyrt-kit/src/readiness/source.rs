@@ -9,15 +9,14 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use anyrt_core::coop;
 use anyrt_core::error::RuntimeEnded;
 use anyrt_core::readiness::{Direction, Interest, Ready, ReadyEvent};
 use anyrt_core::waiters::wake_all;
-use atomic_waker::AtomicWaker;
+
+use crate::sync::{AtomicBool, AtomicU32, AtomicWaker, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// The poller has ended: nobody will ever report readiness again.
 const GONE: u32 = 1 << 8;

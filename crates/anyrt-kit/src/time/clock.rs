@@ -11,17 +11,17 @@
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use anyrt_core::error::ClockError;
 use anyrt_core::runtime::{Config, Flavor};
 use anyrt_core::time::{next_millisecond, saturating_add};
-use atomic_waker::AtomicWaker;
 
 use super::timers::{Keeper, Sleep, Timers};
+use crate::sync::{AtomicU8, AtomicU64, AtomicWaker, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// Set by the first pause, so that reading the time costs nothing more where nobody ever pauses it.
 static ANY_PAUSED: AtomicBool = AtomicBool::new(false);
@@ -64,7 +64,7 @@ struct State {
 pub enum Wait {
     /// Nothing: there is no timer, or time is up to somebody else.
     Forever,
-    /// This moment in the system's time, when the next timer is due.
+    /// This moment in the system's time, when the next timer is due; it may have passed.
     Until(Instant),
     /// Nothing at all: after a last look at the sockets, the clock is to be moved on.
     Advance(Lull),
@@ -212,6 +212,8 @@ impl Clock {
                 let ahead = at.saturating_duration_since(state.base);
                 Wait::Until(saturating_add(since, ahead))
             }
+            // Armed while another thread moved the clock on, which fires what was armed before: do not wait for it.
+            (Some(at), None) if at <= state.base => Wait::Until(system_now()),
             (Some(_), None) if state.may_advance() => Wait::Advance(lull),
             (Some(_), None) => Wait::Forever,
         }

@@ -1,0 +1,8 @@
+//! Where the locks of what is modelled come from: std, or loom in the models (`scripts/check loom`).
+
+pub(crate) use std::sync::PoisonError;
+
+#[cfg(anyrt_loom)]
+pub(crate) use loom::sync::{Mutex, MutexGuard};
+#[cfg(not(anyrt_loom))]
+pub(crate) use std::sync::{Mutex, MutexGuard};

@@ -1,0 +1,269 @@
+//! Where locks, atomics and threads of the protocols that we synchronise by hand come from: std, or loom in the models
+//! of `tests/loom.rs` (`scripts/check loom`). So what is shipped is what is modelled.
+//!
+//! `Arc` stays std's: no protocol rests on a reference count.
+
+pub(crate) use std::sync::PoisonError;
+pub(crate) use std::sync::atomic::Ordering;
+
+#[cfg(anyrt_loom)]
+pub(crate) use model::*;
+#[cfg(not(anyrt_loom))]
+pub(crate) use real::*;
+
+#[cfg(not(anyrt_loom))]
+mod real {
+    use std::io;
+
+    use anyrt_core::runtime::Config;
+
+    pub(crate) use atomic_waker::AtomicWaker;
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use std::thread::{JoinHandle, ThreadId, current};
+    pub(crate) use std::thread_local as per_thread;
+
+    /// Starts a thread as configured.
+    pub(crate) fn spawn(
+        config: &Config,
+        name: &str,
+        body: impl FnOnce() + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        config.thread(name).spawn(body)
+    }
+}
+
+#[cfg(anyrt_loom)]
+mod model {
+    use std::io;
+    use std::ops::{Deref, DerefMut};
+    use std::sync::LockResult;
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use anyrt_core::runtime::Config;
+    use loom::sync::atomic::fence;
+
+    use super::{Ordering, PoisonError};
+
+    pub(crate) use loom::thread::{JoinHandle, ThreadId, current};
+
+    /// loom's threads are one of the system's.
+    macro_rules! per_thread {
+        ($(#[$attribute:meta])* static $name:ident: $type:ty = const { $value:expr };) => {
+            loom::thread_local! { $(#[$attribute])* static $name: $type = $value; }
+        };
+    }
+    pub(crate) use per_thread;
+
+    pub(crate) fn spawn(
+        _: &Config,
+        _: &str,
+        body: impl FnOnce() + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        Ok(loom::thread::spawn(body))
+    }
+
+    /// loom takes a sequentially consistent access for an acquiring and releasing one; it knows such fences, though.
+    fn ordered<T>(order: Ordering, access: impl FnOnce() -> T) -> T {
+        if order != Ordering::SeqCst {
+            return access();
+        }
+        fence(Ordering::SeqCst);
+        let value = access();
+        fence(Ordering::SeqCst);
+        value
+    }
+
+    macro_rules! atomic {
+        ($($name:ident $value:ty;)*) => {$(
+            #[derive(Debug, Default)]
+            pub(crate) struct $name(loom::sync::atomic::$name);
+
+            #[allow(dead_code, reason = "each type has the methods of all")]
+            impl $name {
+                pub(crate) fn new(value: $value) -> Self {
+                    Self(loom::sync::atomic::$name::new(value))
+                }
+
+                pub(crate) fn load(&self, order: Ordering) -> $value {
+                    ordered(order, || self.0.load(order))
+                }
+
+                pub(crate) fn store(&self, value: $value, order: Ordering) {
+                    ordered(order, || self.0.store(value, order));
+                }
+
+                pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                    ordered(order, || self.0.swap(value, order))
+                }
+
+                pub(crate) fn compare_exchange(
+                    &self,
+                    current: $value,
+                    new: $value,
+                    success: Ordering,
+                    failure: Ordering,
+                ) -> Result<$value, $value> {
+                    ordered(success, || self.0.compare_exchange(current, new, success, failure))
+                }
+
+                pub(crate) fn fetch_update(
+                    &self,
+                    set: Ordering,
+                    fetch: Ordering,
+                    update: impl FnMut($value) -> Option<$value>,
+                ) -> Result<$value, $value> {
+                    ordered(set, || self.0.fetch_update(set, fetch, update))
+                }
+            }
+        )*};
+    }
+
+    atomic! {
+        AtomicBool bool;
+        AtomicU8 u8;
+        AtomicU32 u32;
+        AtomicU64 u64;
+        AtomicUsize usize;
+    }
+
+    impl AtomicU64 {
+        pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
+            ordered(order, || self.0.fetch_add(value, order))
+        }
+    }
+
+    impl AtomicUsize {
+        pub(crate) fn fetch_add(&self, value: usize, order: Ordering) -> usize {
+            ordered(order, || self.0.fetch_add(value, order))
+        }
+
+        pub(crate) fn fetch_sub(&self, value: usize, order: Ordering) -> usize {
+            ordered(order, || self.0.fetch_sub(value, order))
+        }
+
+        pub(crate) fn fetch_or(&self, value: usize, order: Ordering) -> usize {
+            ordered(order, || self.0.fetch_or(value, order))
+        }
+    }
+
+    /// As atomic-waker's: whoever registers after a wake-up has taken the waker sees what was done before it.
+    #[derive(Debug)]
+    pub(crate) struct AtomicWaker(Mutex<Option<Waker>>);
+
+    impl AtomicWaker {
+        pub(crate) fn new() -> Self {
+            Self(Mutex::new(None))
+        }
+
+        pub(crate) fn register(&self, waker: &Waker) {
+            let waker = waker.clone();
+            let former = self.lock().replace(waker);
+            drop(former);
+        }
+
+        pub(crate) fn take(&self) -> Option<Waker> {
+            self.lock().take()
+        }
+
+        pub(crate) fn wake(&self) {
+            if let Some(waker) = self.take() {
+                waker.wake();
+            }
+        }
+
+        fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    /// loom's, whose guard knows its lock, for waits that time out.
+    #[derive(Debug, Default)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    #[derive(Debug)]
+    pub(crate) struct MutexGuard<'a, T> {
+        lock: &'a Mutex<T>,
+        guard: loom::sync::MutexGuard<'a, T>,
+    }
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+            Ok(MutexGuard {
+                lock: self,
+                guard: self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            })
+        }
+    }
+
+    impl<T> Deref for MutexGuard<'_, T> {
+        type Target = T;
+
+        fn deref(&self) -> &T {
+            &self.guard
+        }
+    }
+
+    impl<T> DerefMut for MutexGuard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            &mut self.guard
+        }
+    }
+
+    /// loom's, and a wait of no time ends whenever it likes, as a real one may.
+    #[derive(Debug)]
+    pub(crate) struct Condvar(loom::sync::Condvar);
+
+    pub(crate) struct TimedOut(bool);
+
+    impl TimedOut {
+        pub(crate) fn timed_out(&self) -> bool {
+            self.0
+        }
+    }
+
+    impl Condvar {
+        pub(crate) fn new() -> Self {
+            Self(loom::sync::Condvar::new())
+        }
+
+        pub(crate) fn notify_one(&self) {
+            self.0.notify_one();
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+
+        pub(crate) fn wait<'a, T>(
+            &self,
+            guard: MutexGuard<'a, T>,
+        ) -> LockResult<MutexGuard<'a, T>> {
+            let MutexGuard { lock, guard } = guard;
+            let guard = self.0.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            Ok(MutexGuard { lock, guard })
+        }
+
+        pub(crate) fn wait_timeout<'a, T>(
+            &self,
+            guard: MutexGuard<'a, T>,
+            timeout: Duration,
+        ) -> LockResult<(MutexGuard<'a, T>, TimedOut)> {
+            if !timeout.is_zero() {
+                let guard = self.wait(guard).unwrap_or_else(PoisonError::into_inner);
+                return Ok((guard, TimedOut(false)));
+            }
+            // A wake-up that comes meanwhile is lost, as one is that a thread gets while it times out.
+            let lock = guard.lock;
+            drop(guard);
+            loom::thread::yield_now();
+            let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok((guard, TimedOut(true)))
+        }
+    }
+}
