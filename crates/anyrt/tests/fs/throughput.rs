@@ -1,13 +1,14 @@
 //! How fast a large file goes through each backend. Not a test: it is run by hand,
-//! `TMPDIR=/dev/shm cargo test --release -p anyrt --features full,tokio,smol,async-std,glommio --test fs -- --ignored --nocapture --test-threads 1`.
+//! `cargo test --release -p anyrt --features full,tokio,smol,async-std,glommio --test fs -- --ignored --nocapture --test-threads 1`.
 #![expect(clippy::disallowed_methods, reason = "it measures")]
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyrt::fs::{self, File};
 use anyrt::io::{AsyncReadExt, AsyncWriteExt};
-use tempfile::tempdir;
+use tempfile::tempdir_in;
 
 const SIZE: usize = 256 * 1024 * 1024;
 const ROUNDS: usize = 5;
@@ -21,7 +22,11 @@ fn report(what: &str, size: usize, mut times: Vec<Duration>) {
 
 /// Writes and reads with calls of `chunk` bytes; the page cache holds all of it.
 async fn measure(chunk: usize, size: usize) -> io::Result<()> {
-    let dir = tempdir()?;
+    // In memory, or else among what cargo builds; not where `TMPDIR` says, which may be the working tree: a run that is
+    // killed leaves its file behind.
+    let places = ["/dev/shm", env!("CARGO_TARGET_TMPDIR")];
+    let place = places.into_iter().find(|place| Path::new(place).is_dir());
+    let dir = tempdir_in(place.expect("cargo made the second"))?;
     let path = dir.path().join("large");
     let mut buf = vec![1; chunk];
     let (mut writes, mut reads) = (Vec::new(), Vec::new());
