@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use anyrt::net::tcp::OwnedReadHalf;
 use anyrt::net::{TcpListener, TcpStream, UdpSocket};
 use anyrt::runtime::{Backend, Handle, Runtime};
 use anyrt::task::{AbortHandle, Id, JoinHandle, JoinSet};
@@ -56,6 +57,7 @@ fn on_tokio_alone_handles_are_as_large_as_tokios() {
             size_of::<JoinHandle<()>>(),
             size_of::<tokio::task::JoinHandle<()>>()
         );
+        assert_eq!(size_of::<Option<JoinHandle<()>>>(), WORD, "it has no tag");
         assert_eq!(
             size_of::<AbortHandle>(),
             size_of::<tokio::task::AbortHandle>()
@@ -64,6 +66,10 @@ fn on_tokio_alone_handles_are_as_large_as_tokios() {
         // And the runtime's handle, so that it works on any thread.
         assert!(size_of::<TcpListener>() <= size_of::<tokio::net::TcpListener>() + 2 * WORD);
         assert_eq!(size_of::<UdpSocket>(), size_of::<tokio::net::UdpSocket>());
+        assert_eq!(
+            size_of::<OwnedReadHalf>(),
+            size_of::<tokio::net::tcp::OwnedReadHalf>()
+        );
         assert_eq!(size_of::<Sleep>(), size_of::<tokio::time::Sleep>());
         assert_eq!(size_of::<Handle>(), size_of::<tokio::runtime::Handle>());
     }
@@ -127,7 +133,7 @@ fn futures_are_no_larger_than_what_they_wait_for() {
             (
                 "timeout",
                 size_of_val(&anyrt::time::timeout(Duration::ZERO, async {})),
-                18,
+                19,
             ),
             ("yield_now", size_of_val(&anyrt::task::yield_now()), 2),
         ];

@@ -1,4 +1,4 @@
-//! Sizes and auto traits of the public types.
+//! Auto traits of the public types.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -8,37 +8,6 @@ use anyrt::net::{TcpListener, TcpStream, UdpSocket};
 use anyrt::runtime::{Backend, Builder, Handle, Runtime};
 use anyrt::task::{AbortHandle, JoinError, JoinHandle, JoinSet, TaskTracker};
 use anyrt::time::{Interval, Sleep, Timeout};
-
-const WORD: usize = size_of::<usize>();
-
-#[test]
-fn handles_are_small() {
-    let kinds = usize::from(Backend::Tokio.is_enabled())
-        + usize::from(Backend::enabled().iter().any(|b| *b != Backend::Tokio));
-    let words = match kinds {
-        0 => 0,
-        1 => 1,
-        _ => 2,
-    };
-    assert_eq!(size_of::<JoinHandle<[u64; 9]>>(), words * WORD);
-    if Backend::enabled() == [Backend::Tokio] {
-        assert_eq!(size_of::<Option<JoinHandle<()>>>(), WORD, "it has no tag");
-    }
-}
-
-#[test]
-fn streams_and_timers_are_no_larger_than_the_largest_backend_and_a_tag() {
-    assert!(size_of::<TcpStream>() <= 5 * WORD);
-    assert!(size_of::<Sleep>() <= 17 * WORD);
-    if Backend::enabled() == [Backend::Tokio] {
-        assert_eq!(size_of::<TcpStream>(), size_of::<tokio::net::TcpStream>());
-        assert_eq!(size_of::<UdpSocket>(), size_of::<tokio::net::UdpSocket>());
-        assert_eq!(
-            size_of::<OwnedReadHalf>(),
-            size_of::<tokio::net::tcp::OwnedReadHalf>()
-        );
-    }
-}
 
 /// Whether the type is `Send`, `Sync` and `Unpin`.
 macro_rules! auto_traits {
