@@ -15,7 +15,7 @@ use crate::error::Elapsed;
 /// The runtime's clock and its timers.
 ///
 /// # For implementors
-/// - A sleep never ends early; how late it may end is the runtime's precision (Tokio's: up to about 2 ms).
+/// - A sleep never ends early; how late it may end is the runtime's precision.
 /// - A sleep that was created on one thread may be polled on any other, and outlives the thread.
 pub trait Timer: Clone + Send + Sync + 'static {
     /// A timer that fires once.

@@ -7,18 +7,12 @@
 //! [`read`], [`write()`] and [`copy`] of whole files are one job on a blocking thread, on Glommio, too.
 //!
 //! # What it costs
-//! Once, 256 MiB through the page cache (tmpfs, through this module, current-thread runtime, a virtual machine with two
-//! cores), MB/s, written and read with calls of 2 MiB and of 64 KiB, and 16 MiB with calls of 4 KiB:
+//! The figures of each backend are in [docs/performance.md]. Glommio's ring reads fastest in a task of the shard that
+//! opened the file, where nothing waits for another thread. Elsewhere (on another shard, in a blocking job, under
+//! `block_on` beside the shards) each operation goes to that shard and back, and calls of a few KiB are slower than
+//! through the pool. `crates/anyrt/tests/fs/throughput.rs` measures it.
 //!
-//! | | 2 MiB | 64 KiB | 4 KiB |
-//! |---|---|---|---|
-//! | Tokio | 1990, 2550 | 1310, 1270 | 180, 190 |
-//! | Smol (async-std has the same code) | 2170, 2810 | 1010, 1110 | 280, 350 |
-//! | Glommio: writing in the pool, reading in the ring | 2180, 1170 | 1570, 600 | 360, 50 |
-//!
-//! `crates/anyrt/tests/fs/throughput.rs` says how to measure it anew. From the page cache the ring cannot win: it
-//! copies the bytes once more, since they must leave the shard, and they come through a thread of the kernel. What
-//! it spares is a blocking thread per operation, when the disk is what is waited for.
+//! [docs/performance.md]: https://github.com/anyrt/anyrt/blob/main/docs/performance.md
 //!
 //! # What a write promises
 //! A write to a [`File`] is acknowledged when its bytes were copied. What was acknowledged is written, even if the

@@ -29,7 +29,7 @@
 //!
 //! `fs`, `process`, `signal` and `test-util` bring the modules and functions that Tokio has under these features;
 //! `full` is what it is there, and `parking_lot` is passed on to Tokio's locks. The other names of Tokio's features
-//! are accepted: what they stand for is always there.
+//! are accepted: what they stand for is always there. Only `tracing` stands for nothing: tasks are not instrumented.
 //!
 //! # Systems
 //! All of it is developed and tested on Linux. With `tokio`, `smol` and `async-std` it compiles for macOS, the BSDs and

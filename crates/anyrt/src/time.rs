@@ -4,7 +4,7 @@
 //! Timers are never early. [`sleep`], [`timeout`] and [`interval`] end at full milliseconds on every backend, as on
 //! Tokio, whose programs count on it: a loop over `sleep(Duration::from_nanos(1))` waits about a millisecond each time.
 //! The trait [`Timer`](anyrt_core::Timer), which [`Handle`](crate::runtime::Handle) implements, keeps the precision of the
-//! runtime: tens of microseconds but on Tokio, and on a runtime whose clock can be paused, which are a millisecond.
+//! runtime: a tenth of a millisecond, but a millisecond on Tokio and on a runtime whose clock can be paused.
 //!
 //! # The paused clock
 //! With the feature `test-util` the clock of a current-thread runtime may be paused, so that tests need not wait.
