@@ -1,0 +1,18 @@
+use std::sync::Arc;
+
+use anyrt::runtime::Handle;
+use anyrt_smol::SmolRuntime;
+
+use crate::{Result, library};
+
+// ANCHOR: smol
+/// An executor of the application's own: one line names it for the whole process.
+pub fn main() -> Result<()> {
+    let executor = Arc::new(smol::Executor::new());
+    Handle::from(SmolRuntime::on(Arc::clone(&executor))).make_default()?;
+    // The application runs it on as many threads as it likes.
+    let answer = smol::block_on(executor.run(executor.spawn(library())))?;
+    println!("an application with its own Smol executor, {answer}");
+    Ok(())
+}
+// ANCHOR_END: smol

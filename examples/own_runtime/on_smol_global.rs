@@ -1,0 +1,14 @@
+use anyrt::runtime::Handle;
+use anyrt_smol::SmolRuntime;
+
+use crate::{Result, library};
+
+// ANCHOR: global
+/// Smol's global executor, named for one future instead of the process.
+pub fn main() -> Result<()> {
+    let runtime = Handle::from(SmolRuntime::global());
+    let answer = smol::block_on(runtime.wrap(library()))?;
+    println!("an application on smol::spawn, {answer}");
+    Ok(())
+}
+// ANCHOR_END: global
