@@ -42,7 +42,12 @@ fn main() -> ExitCode {
             }
         };
     }
-    #[cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+    #[cfg(any(
+        feature = "tokio",
+        feature = "smol",
+        feature = "async-std",
+        feature = "glommio"
+    ))]
     {
         suite = native::add_to(suite);
     }

@@ -1,6 +1,11 @@
 //! Runtimes that an application has started by itself, as owners for the suite: one line for each.
 
-#![cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+#![cfg(any(
+    feature = "tokio",
+    feature = "smol",
+    feature = "async-std",
+    feature = "glommio"
+))]
 
 use std::fmt;
 use std::future::Future;
@@ -31,6 +36,13 @@ pub(crate) fn add_to(mut suite: Suite) -> Suite {
         suite = suite.native("async_std_global", 1, |_| {
             Native::start(anyrt_async_std::AsyncStdRuntime::global(), || {})
         });
+    }
+    #[cfg(feature = "glommio")]
+    {
+        suite = match anyrt_glommio::is_available() {
+            Ok(()) => suite.native("glommio_adopted", 1, glommio_adopted),
+            Err(reason) => suite.skipped("glommio_adopted", &reason.to_string()),
+        };
     }
     suite
 }
@@ -66,6 +78,32 @@ fn smol_executor(config: &Config) -> Result<Native, BuildError> {
         for thread in threads {
             thread.join().expect("no task unwinds");
         }
+    })
+}
+
+#[cfg(feature = "glommio")]
+fn glommio_adopted(_: &Config) -> Result<Native, BuildError> {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use anyrt_core::Spawner;
+    use anyrt_glommio::GlommioRuntime;
+
+    let (give, handle) = mpsc::channel();
+    let (end, ended) = async_channel::bounded::<()>(1);
+    let thread = thread::spawn(move || {
+        glommio::LocalExecutor::default().run(async move {
+            let rt = GlommioRuntime::adopt().expect("the system has descriptors");
+            // In a task of ours, whose waker may be used on every thread; it wakes the native one on this.
+            let ended = rt.spawn(async move { ended.recv().await });
+            give.send(rt).expect("the test waits for it");
+            let _ = ended.await;
+        });
+    });
+    let handle = handle.recv().expect("the executor runs");
+    Native::start(handle, move || {
+        drop(end);
+        thread.join().expect("no task unwinds");
     })
 }
 

@@ -81,8 +81,7 @@ pub trait Owner: Sized + Send + Sync + fmt::Debug + 'static {
 /// Where the tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Flavor {
-    /// On one thread: the one that calls `block_on`, and only while it does; or, where tasks cannot leave the
-    /// reactor's thread, on one of the runtime's own. Count on neither.
+    /// On one thread: the one that calls `block_on`, and only while it does.
     CurrentThread,
     /// On worker threads.
     #[default]

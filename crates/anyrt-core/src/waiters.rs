@@ -142,3 +142,36 @@ impl Drop for Wait<'_> {
         self.waiters.leave(&mut self.waiter);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker that panics, on purpose");
+        }
+    }
+
+    struct Counts(AtomicUsize);
+
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_keeps_no_other_from_being_woken() {
+        let counts = Arc::new(Counts(AtomicUsize::new(0)));
+        let good = || Waker::from(Arc::clone(&counts));
+        wake_all([good(), Waker::from(Arc::new(Panics)), good()]);
+        assert_eq!(counts.0.load(Ordering::SeqCst), 2);
+    }
+}

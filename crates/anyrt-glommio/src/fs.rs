@@ -17,7 +17,6 @@
 //! and network file systems; direct I/O; files that cannot be opened a second time (without `/proc`, or when permissions
 //! have changed); and all that is about names and metadata.
 
-mod operations;
 mod ring;
 
 use std::fmt;
@@ -33,11 +32,8 @@ use anyrt_kit::executor::BlockingPool;
 use anyrt_kit::fs::{self, Buf, Reply, Request, pool};
 use futures_channel::oneshot;
 
-use crate::runtime::GlommioRuntime;
-use crate::shard::Shard;
+use crate::handle::GlommioRuntime;
 use ring::Ring;
-
-pub(crate) use operations::Operations;
 
 /// An open file.
 pub type File = fs::File<Disk>;
@@ -86,15 +82,6 @@ impl Disk {
     fn with_pool<T>(&self, f: impl FnOnce(&BlockingPool) -> T) -> T {
         self.with_runtime(|runtime| f(runtime.blocking()))
     }
-
-    /// The shard that a file is given: this one, or some.
-    fn shard(&self) -> Arc<Shard> {
-        self.with_runtime(|runtime| {
-            runtime
-                .current_shard()
-                .unwrap_or_else(|| runtime.any_shard())
-        })
-    }
 }
 
 impl fs::Disk for Disk {
@@ -103,9 +90,10 @@ impl fs::Disk for Disk {
     fn start(&self, file: Arc<std::fs::File>, request: Request, mut buf: Buf) -> io::Result<Job> {
         let mut route = self.route.lock().unwrap_or_else(PoisonError::into_inner);
         if let Route::Unknown = *route {
-            *route = match ring::takes(&file) {
+            let in_ring = self.with_runtime(GlommioRuntime::has_own_rings) && ring::takes(&file);
+            *route = match in_ring {
                 false => Route::Pool,
-                true => Route::Ring(Ring::new(&self.shard()).ok_or_else(failed)?),
+                true => Route::Ring(self.with_runtime(Ring::new).ok_or_else(failed)?),
             };
         }
         let Route::Ring(ring) = &mut *route else {
@@ -117,7 +105,12 @@ impl fs::Disk for Disk {
             Err(refused) => buf = refused,
         }
         // Its shard has ended. The file goes on if it is used in another runtime.
-        *ring = Ring::new(&self.shard()).ok_or_else(failed)?;
+        if !self.with_runtime(GlommioRuntime::has_own_rings) {
+            *route = Route::Pool;
+            let job = self.with_pool(|pool| pool::start(pool, file, request, buf))?;
+            return Ok(Job(Way::Pool(job)));
+        }
+        *ring = self.with_runtime(Ring::new).ok_or_else(failed)?;
         let reply = ring.send(file, request, buf).map_err(|_refused| failed())?;
         Ok(Job(Way::Ring(reply)))
     }

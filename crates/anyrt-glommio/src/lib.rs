@@ -16,15 +16,23 @@
 //! with io_uring is needed; [`is_available`] says what is missing and how to get it.
 //!
 //! # Where tasks run
-//! - A task never moves. `spawn` places it on the shard that has fewer live tasks of two: this one and another in
+//! - A task stays on its shard. `spawn` places it on the shard that has fewer live tasks of two: this one and another in
 //!   turn, or two in turn when called off the shards. The task that spawns does not count, and this shard wins a tie.
 //!   So an accept loop that spawns a task per connection fills all shards, in `block_on` as well as in a task, and a
 //!   task that spawns and joins one child after the other keeps them at hand.
 //! - `spawn_local` stays on this shard, for what is not `Send` and for what belongs together;
 //!   [`GlommioRuntime::spawn_on`] names the shard.
-//! - `block_on` makes no shard of its thread: the shards watch its sockets and timers for it.
-//! - The current-thread flavour is one shard. Its thread is the runtime's own, so tasks also run while no `block_on`
-//!   does.
+//! - While a task is in `block_in_place`, another thread takes over the tasks of its shard, so that it may call `block_on`
+//!   there. Local tasks, and Glommio's own futures, stay on the thread and wait.
+//! - `block_on` of a multi-thread runtime makes no shard of its thread: the shards watch its sockets and timers for it.
+//! - The current-thread flavour is one shard, on the thread that calls `block_on`, in an executor that is kept for the next
+//!   call. Of several threads that call it at once, one drives; when it leaves, another takes over. Files go through the
+//!   pool there.
+//! - A shard that panics outside of its tasks (a hook of the application does) aborts the process, as a worker of Tokio's.
+//!
+//! # An executor of the application
+//! [`GlommioRuntime::adopt`], called in it, makes our driver one of its tasks. What the contract says of options, threads
+//! and the end does not hold there: the application owns them. Files go through the pool.
 //!
 //! # Sockets go anywhere
 //! Every socket and timer is `Send` and may be polled on any shard, on a plain thread, or on a worker of another
@@ -32,7 +40,7 @@
 //! Polled after the runtime has ended, a socket that would have to wait gives an error of kind `Other`, and a sleep
 //! panics, as Tokio's does.
 //!
-//! Files do, too; what is only read goes through the ring of one shard, see [`fs`].
+//! Files do, too. On a runtime with threads of its own, what is only read goes through the ring of one shard, see [`fs`].
 //!
 //! # What differs from native Glommio
 //! | native Glommio | here |
@@ -68,13 +76,33 @@ compile_error!(
 );
 
 #[cfg(target_os = "linux")]
+mod adopt;
+#[cfg(target_os = "linux")]
+mod caller;
+#[cfg(target_os = "linux")]
+mod drive;
+#[cfg(target_os = "linux")]
+mod ending;
+#[cfg(target_os = "linux")]
+mod epoll;
+#[cfg(target_os = "linux")]
 pub mod fs;
 #[cfg(target_os = "linux")]
+mod handle;
+#[cfg(target_os = "linux")]
+mod instant;
+#[cfg(target_os = "linux")]
+mod kind;
+#[cfg(target_os = "linux")]
 pub mod net;
+#[cfg(target_os = "linux")]
+mod operations;
 #[cfg(target_os = "linux")]
 pub mod reactor;
 #[cfg(target_os = "linux")]
 pub mod runtime;
+#[cfg(target_os = "linux")]
+mod seat;
 #[cfg(target_os = "linux")]
 mod shard;
 #[cfg(target_os = "linux")]
@@ -85,6 +113,10 @@ pub mod task;
 pub mod time;
 
 #[cfg(target_os = "linux")]
-pub use runtime::{GlommioRuntime, KIND};
+pub use adopt::Adopted;
+#[cfg(target_os = "linux")]
+pub use handle::GlommioRuntime;
+#[cfg(target_os = "linux")]
+pub use kind::KIND;
 #[cfg(target_os = "linux")]
 pub use sys::is_available;

@@ -12,7 +12,7 @@ use anyrt_core::Net;
 use anyrt_core::readiness::{self, Direction, Interest, Readiness, Ready, ReadyEvent};
 use socket2::SockRef;
 
-use crate::runtime::GlommioRuntime;
+use crate::handle::GlommioRuntime;
 
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;

@@ -1,8 +1,7 @@
-//! Readiness: which descriptors can be read or written, and who waits for it.
+//! Readiness: a descriptor of any kind, and those who wait for it.
 //!
-//! Each shard has one edge-triggered epoll. Glommio's ring watches the epoll's own descriptor, so a shard that
-//! waits, waits in io_uring, for sockets and for everything else at once. System calls are made directly, on the
-//! thread that polls, so a handle is `Send + Sync` by nature and holds no Glommio object.
+//! Each shard has one epoll (see `epoll.rs`). System calls are made directly, on the thread that polls, so a handle is
+//! `Send + Sync` by nature and holds no Glommio object.
 //!
 //! # Where a descriptor is registered
 //! ```text
@@ -14,251 +13,399 @@
 //! on two shards do not pull it back and forth, nor do listeners and datagram sockets, which many may wait for.
 //!
 //! # Why no readiness is lost
-//! - It is kept in a [`readiness::Source`], which says the rest.
+//! - It is kept in a [`anyrt_kit::readiness::Source`], which says the rest.
 //! - Moving to another epoll may drop an edge of the old one, but `EPOLL_CTL_ADD` reports what is ready then,
 //!   and the one who moved tries the system call once more.
 
-mod async_fd;
-
 use std::fmt;
+use std::future::Future;
 use std::io;
-use std::num::NonZeroUsize;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
-use std::time::Duration;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 
-use anyrt_core::readiness::{Interest, Ready};
-use anyrt_kit::readiness::{self, Sources, gone};
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
-};
+use anyrt_core::readiness::{self, Direction, Interest, Ready};
+use anyrt_kit::readiness::{Seen, observe};
 
-use crate::shard::Shard;
+use crate::epoll::{Epoll, Source};
+use crate::handle::GlommioRuntime;
+use crate::shard;
 
-pub use async_fd::AsyncFd;
-pub(crate) use async_fd::{READ, WRITE};
+/// What the reader of a socket waits for: an error, too, is something to read.
+pub(crate) const READ: Interest = Interest::READABLE.add(Interest::ERROR);
+/// What the writer of a socket waits for.
+pub(crate) const WRITE: Interest = Interest::WRITABLE.add(Interest::ERROR);
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+const ALL: Ready = Ready::from_bits(Ready::READABLE.bits() | Ready::WRITABLE.bits());
 
-/// The epoll of one shard.
-pub(crate) struct Reactor {
-    epoll: Arc<OwnedFd>,
-    /// Written by other threads to wake the shard; never read, since every write is a new edge.
-    doorbell: OwnedFd,
-    /// Fires at the earliest deadline of the shard's timers.
-    alarm: OwnedFd,
-    sources: Mutex<Sources<Source>>,
+/// Whom a descriptor follows to another shard.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Follow {
+    Reader,
+    /// Any number may wait for it, on several shards.
+    Nobody,
 }
 
-const DOORBELL: u64 = u64::MAX;
-pub(crate) const ALARM: u64 = u64::MAX - 1;
-const BATCH: usize = 256;
-
-/// What one thread needs to collect events, kept to spare allocations.
-pub(crate) struct Scratch {
-    idle: Batch,
-    /// While there are tasks to run.
-    busy: Batch,
-    pub(crate) wakers: Vec<Waker>,
+/// A descriptor of any kind that epoll can watch, non-blocking, with its readiness.
+///
+/// Usable from any thread: a shard, another runtime's worker, a plain one. Dropping it closes the descriptor at
+/// once, wherever that is.
+pub struct AsyncFd<T: AsFd> {
+    source: Arc<Source>,
+    runtime: GlommioRuntime,
+    /// What the descriptor is watched for.
+    interest: Interest,
+    /// What those are told who ask for the readiness of a descriptor that is not watched yet.
+    said: Ready,
+    // `None` only while it is taken out.
+    fd: Option<T>,
 }
 
-struct Batch {
-    events: Vec<epoll::Event>,
-    /// Whether one batch is all that may be handled at once.
-    limited: bool,
-}
-
-impl Batch {
-    fn new(max: Option<NonZeroUsize>) -> Self {
-        Self {
-            events: Vec::with_capacity(max.map_or(BATCH, NonZeroUsize::get)),
-            limited: max.is_some(),
-        }
-    }
-}
-
-impl Scratch {
-    pub(crate) fn new(max_events: Option<NonZeroUsize>, when_busy: Option<NonZeroUsize>) -> Self {
-        Self {
-            idle: Batch::new(max_events),
-            busy: Batch::new(when_busy.or(max_events)),
-            wakers: Vec::new(),
-        }
-    }
-
-    /// Outside all locks, since a waker may do anything.
-    pub(crate) fn wake_all(&mut self) {
-        for waker in self.wakers.drain(..) {
-            waker.wake();
-        }
-    }
-}
-
-impl Reactor {
-    pub(crate) fn new() -> io::Result<Self> {
-        let reactor = Self {
-            epoll: Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?),
-            doorbell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
-            alarm: timerfd_create(
-                TimerfdClockId::Monotonic,
-                TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
-            )?,
-            sources: Mutex::default(),
-        };
-        for (fd, token) in [(&reactor.doorbell, DOORBELL), (&reactor.alarm, ALARM)] {
-            let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
-            epoll::add(&reactor.epoll, fd, epoll::EventData::new_u64(token), flags)?;
-        }
-        Ok(reactor)
-    }
-
-    /// The descriptor that the ring watches: readable when there are events.
-    pub(crate) fn epoll(&self) -> Arc<OwnedFd> {
-        Arc::clone(&self.epoll)
-    }
-
-    /// Makes the epoll readable.
-    pub(crate) fn ring_doorbell(&self) {
-        // Full only after 2^64 rings that were never heard.
-        let _ = rustix::io::write(&self.doorbell, &1u64.to_ne_bytes());
-    }
-
-    /// Sets the alarm to go off after `delay`.
-    pub(crate) fn set_alarm(&self, delay: Duration) -> io::Result<()> {
-        // Zero would disarm it.
-        let delay = delay.max(Duration::from_nanos(1));
-        let spec = Itimerspec {
-            it_interval: Timespec::default(),
-            it_value: Timespec::try_from(delay).unwrap_or(Timespec {
-                tv_sec: i64::MAX,
-                tv_nsec: 0,
-            }),
-        };
-        timerfd_settime(&self.alarm, TimerfdTimerFlags::empty(), &spec)?;
-        Ok(())
-    }
-
-    /// Takes the events that are there, or waits for the first one, and gathers who waits for them. Gives whether
-    /// the alarm went off.
-    pub(crate) fn collect(&self, scratch: &mut Scratch, wait: bool) -> bool {
-        const NOW: Timespec = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        let mut alarm = false;
-        let (batch, mut timeout) = if wait {
-            (&mut scratch.idle, None)
-        } else {
-            (&mut scratch.busy, Some(&NOW))
-        };
-        let Batch { events, limited } = batch;
-        loop {
-            events.clear();
-            let spare = rustix::buffer::spare_capacity(events);
-            // It fails on a signal only; then the next turn sees the events.
-            let _ = epoll::wait(&self.epoll, spare, timeout);
-            if events.is_empty() {
-                return alarm;
-            }
-            let sources = self.lock();
-            for event in &*events {
-                match event.data.u64() {
-                    DOORBELL => {}
-                    ALARM => alarm = true,
-                    token => {
-                        if let Some(source) = sources.get(token) {
-                            let flags = event.flags;
-                            source.set(Ready::from_epoll(flags.bits()), &mut scratch.wakers);
-                        }
-                    }
-                }
-            }
-            if *limited || events.len() < BATCH {
-                return alarm;
-            }
-            timeout = Some(&NOW);
-        }
-    }
-
-    /// Whether the shard still watches sockets.
+impl<T: AsFd> AsyncFd<T> {
+    /// Watches `fd` for `runtime`, so that it can be waited for what `interest` says. It must be non-blocking already.
     ///
     /// # Errors
-    /// When it has ended.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        match self.lock().has_ended() {
-            true => Err(gone()),
-            false => Ok(()),
+    /// The descriptor and the reason, as `epoll_ctl` gives it, such as `EPERM` for a regular file.
+    pub fn new(
+        runtime: &GlommioRuntime,
+        fd: T,
+        interest: Interest,
+    ) -> Result<Self, (T, io::Error)> {
+        // What is ready now is told by the registration itself.
+        let fd = Self::with(runtime, fd, interest, Ready::EMPTY, Ready::EMPTY);
+        match fd.bind(Direction::Read, Follow::Nobody) {
+            Ok(_) => Ok(fd),
+            Err(error) => Err((fd.into_inner(), error)),
         }
     }
 
-    /// Tells every source that nothing will come any more.
-    pub(crate) fn close(&self) {
-        let mut scratch = Scratch::new(None, None);
-        self.lock().end(&mut scratch.wakers);
-        scratch.wake_all();
+    /// A descriptor that is known to be one that epoll takes: it is registered when something must wait for it,
+    /// on the shard that does, and taken to be ready until then.
+    pub(crate) fn unbound(runtime: &GlommioRuntime, fd: T) -> Self {
+        Self::with(runtime, fd, BOTH, ALL, Ready::EMPTY)
     }
 
-    fn add(&self, fd: BorrowedFd<'_>, interest: Interest, source: &Arc<Source>) -> io::Result<u64> {
-        self.lock().add(source, |token| {
-            let flags = epoll::EventFlags::from_bits_retain(interest.epoll_flags());
-            epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), flags)?;
-            Ok(())
-        })
+    /// As [`unbound`](Self::unbound). Who asks is told, too, that it is ready, until someone finds that it is not: an
+    /// accepted stream often has something to read.
+    pub(crate) fn accepted(runtime: &GlommioRuntime, fd: T) -> Self {
+        Self::with(runtime, fd, BOTH, ALL, ALL)
     }
 
-    fn remove(&self, fd: BorrowedFd<'_>, token: u64) {
-        // Fails only if the descriptor is not in there, which is what is wanted.
-        let _ = epoll::delete(&self.epoll, fd);
-        let source = self.lock().remove(token);
-        drop(source);
+    /// As [`unbound`](Self::unbound), when there can be nothing to read yet.
+    pub(crate) fn connecting(runtime: &GlommioRuntime, fd: T) -> Self {
+        Self::with(runtime, fd, BOTH, Ready::WRITABLE, Ready::WRITABLE)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Sources<Source>> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Reactor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reactor")
-            .field("sources", &self.lock().len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a descriptor's handle and its shard share.
-struct Source {
-    io: readiness::Source,
-    /// The id of the shard in `home`, zero while unbound.
-    home_id: AtomicU64,
-    home: Mutex<Option<(Arc<Shard>, u64)>>,
-}
-
-impl AsRef<readiness::Source> for Source {
-    fn as_ref(&self) -> &readiness::Source {
-        &self.io
-    }
-}
-
-impl Source {
-    fn new(ready: Ready) -> Self {
+    fn with(
+        runtime: &GlommioRuntime,
+        fd: T,
+        interest: Interest,
+        ready: Ready,
+        said: Ready,
+    ) -> Self {
         Self {
-            io: readiness::Source::new(ready),
-            home_id: AtomicU64::new(0),
-            home: Mutex::default(),
+            source: Arc::new(Source::new(ready)),
+            runtime: runtime.clone(),
+            interest,
+            said,
+            fd: Some(fd),
         }
     }
 
-    fn wake_everybody(&self) {
-        let mut wakers = Vec::new();
-        self.io.set(Ready::READABLE | Ready::WRITABLE, &mut wakers);
-        for waker in wakers {
-            waker.wake();
+    /// The descriptor.
+    #[inline]
+    pub fn get_ref(&self) -> &T {
+        match &self.fd {
+            Some(fd) => fd,
+            None => unreachable!("the descriptor leaves only with the handle"),
         }
     }
 
-    fn lock_home(&self) -> MutexGuard<'_, Option<(Arc<Shard>, u64)>> {
-        self.home.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes the descriptor out and stops watching it.
+    pub fn into_inner(mut self) -> T {
+        self.unbind();
+        match self.fd.take() {
+            Some(fd) => fd,
+            None => unreachable!("the descriptor leaves only with the handle"),
+        }
+    }
+
+    /// Runs `operation` when the descriptor is ready, until it gives something else than
+    /// [`io::ErrorKind::WouldBlock`]. Of several tasks that poll in `direction`, the last one is woken.
+    ///
+    /// # Errors
+    /// Those of `operation`; and one of kind `Other` when it would have to wait but the runtime has ended.
+    #[inline]
+    pub fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_with(cx, direction, operation, |_| false)
+    }
+
+    /// As [`poll_io`](Self::poll_io), for a byte stream: `operation` moved all that there was or all that there
+    /// was room for if it moved less than `len`, so the next one need not try in vain.
+    #[inline]
+    pub(crate) fn poll_bytes(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        len: usize,
+        operation: impl FnMut(&T) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(cx, direction, operation, |&moved| 0 < moved && moved < len)
+    }
+
+    #[inline]
+    fn poll_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+        exhausted: impl FnOnce(&R) -> bool,
+    ) -> Poll<io::Result<R>> {
+        let interest = match direction {
+            Direction::Read => READ,
+            Direction::Write => WRITE,
+        };
+        self.source.io.poll(
+            cx,
+            direction,
+            interest,
+            || self.bind(direction, Follow::Reader),
+            |_| operation(self.get_ref()),
+            exhausted,
+        )
+    }
+
+    /// Runs `operation` as [`poll_io`](Self::poll_io) does. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// As [`poll_io`](Self::poll_io).
+    ///
+    /// # Cancel safety
+    /// A dropped future has done nothing, if a failed `operation` does nothing.
+    pub fn run<R>(
+        &self,
+        interest: Interest,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> impl Future<Output = io::Result<R>> {
+        self.source.io.run(
+            interest,
+            || self.bind(Direction::Read, Follow::Nobody),
+            move |_| operation(self.get_ref()),
+        )
+    }
+
+    /// Sees to it that some shard reports readiness, the present one if it is a reader who waits. Gives whether
+    /// that is a new one.
+    fn bind(&self, direction: Direction, follow: Follow) -> io::Result<bool> {
+        let home = self.source.home_id.load(Ordering::Acquire);
+        let may_stay = follow == Follow::Nobody || direction == Direction::Write;
+        if home != 0 && (may_stay || home == shard::current_id()) {
+            return Ok(false);
+        }
+        self.rebind(home)
+    }
+
+    /// As [`bind`](Self::bind), for those who want to know what is ready and not to try: what was only taken to be
+    /// ready is forgotten, since the registration tells.
+    fn watch(&self, direction: Direction, follow: Follow) -> io::Result<bool> {
+        // What comes after this look is another event, so it is not cleared.
+        let assumed = self.source.io.look(BOTH);
+        let home = self.source.home_id.load(Ordering::Acquire);
+        // Nobody is registering it either: what its new shard has told already, maybe before the id is set, stays.
+        if home == 0 && self.source.lock_home().is_none() {
+            self.source.io.clear(assumed, ALL - self.said);
+        }
+        self.bind(direction, follow)?;
+        Ok(false)
+    }
+
+    #[cold]
+    fn rebind(&self, home: u64) -> io::Result<bool> {
+        let Some(shard) = self.runtime.current_shard() else {
+            // On a thread that is no shard of this runtime any shard will do.
+            if home != 0 {
+                return Ok(false);
+            }
+            return self.bind_to(self.runtime.any_shard().epoll());
+        };
+        self.bind_to(shard.epoll())
+    }
+
+    fn bind_to(&self, epoll: &Arc<Epoll>) -> io::Result<bool> {
+        let mut home = self.source.lock_home();
+        if let Some((former, token)) = home.take() {
+            if former.id() == epoll.id() {
+                *home = Some((former, token));
+                return Ok(false);
+            }
+            former.remove(self.get_ref().as_fd(), token);
+            self.source.home_id.store(0, Ordering::Release);
+        }
+        let fd = self.get_ref().as_fd();
+        let token = match epoll.add(fd, self.interest, &self.source) {
+            Ok(token) => token,
+            Err(error) => {
+                drop(home);
+                // Nobody watches for those who wait in the other direction; they shall see for themselves.
+                self.source.wake_everybody();
+                return Err(error);
+            }
+        };
+        self.source.home_id.store(epoll.id(), Ordering::Release);
+        *home = Some((Arc::clone(epoll), token));
+        Ok(true)
+    }
+
+    fn unbind(&mut self) {
+        let home = self.source.lock_home().take();
+        if let (Some((epoll, token)), Some(fd)) = (home, &self.fd) {
+            epoll.remove(fd.as_fd(), token);
+        }
+    }
+}
+
+impl<T: AsFd> Drop for AsyncFd<T> {
+    fn drop(&mut self) {
+        // Before the descriptor is closed: a duplicate of it somewhere would keep it in the epoll.
+        self.unbind();
+    }
+}
+
+impl<T: AsFd + fmt::Debug> fmt::Debug for AsyncFd<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AsyncFd").field(self.get_ref()).finish()
+    }
+}
+
+impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
+    type Event<'a>
+        = Seen<'a>
+    where
+        T: 'a;
+
+    fn get_ref(&self) -> &T {
+        self.get_ref()
+    }
+
+    fn get_mut(&mut self) -> &mut T {
+        match &mut self.fd {
+            Some(fd) => fd,
+            None => unreachable!("the descriptor leaves only with the handle"),
+        }
+    }
+
+    fn into_inner(self) -> T {
+        self.into_inner()
+    }
+
+    fn assume(&self, ready: Ready) {
+        self.source.io.assume(ready);
+    }
+
+    fn poll_ready<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+    ) -> Poll<io::Result<Seen<'a>>> {
+        let bind = || self.watch(direction, Follow::Reader);
+        bind()?;
+        self.source
+            .io
+            .poll(cx, direction, direction.interest(), bind, observe, |_| {
+                false
+            })
+            .map_ok(|event| Seen::new(&self.source.io, event))
+    }
+
+    async fn ready<'a>(&'a self, interest: Interest) -> io::Result<Seen<'a>> {
+        let bind = || self.watch(Direction::Read, Follow::Nobody);
+        bind()?;
+        let event = self.source.io.wait(interest, bind).await?;
+        Ok(Seen::new(&self.source.io, event))
+    }
+
+    fn try_io<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let operation = || operation(self.get_ref());
+        self.source.io.attempt(interest, operation)
+    }
+
+    fn run<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> impl Future<Output = io::Result<R>> {
+        self.run(interest, operation)
+    }
+}
+
+impl readiness::Reactor for GlommioRuntime {
+    type AsyncFd<T: AsFd> = AsyncFd<T>;
+
+    fn async_fd<T: AsFd>(&self, fd: T, interest: Interest) -> Result<AsyncFd<T>, (T, io::Error)> {
+        AsyncFd::new(self, fd, interest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    use anyrt_core::runtime::Owner as _;
+
+    use super::*;
+    use crate::runtime::Builder;
+
+    /// Long enough for the other thread to go wrong, if it does.
+    const TURNS: usize = 1000;
+
+    #[test]
+    fn what_a_shard_tells_while_the_descriptor_is_being_registered_is_kept() {
+        if let Err(reason) = crate::is_available() {
+            eprintln!("skipped: {reason}");
+            return;
+        }
+        let runtime = Builder::new().shards(1).build().unwrap();
+        let epoll = Arc::clone(runtime.handle().any_shard().epoll());
+        let (_reader, writer) = io::pipe().unwrap();
+        let fd = AsyncFd::with(runtime.handle(), writer, BOTH, Ready::EMPTY, Ready::EMPTY);
+        let is_writable = || fd.source.io.look(BOTH).ready().is_writable();
+        let asks = AtomicBool::new(false);
+        thread::scope(|scope| {
+            // As `bind_to`, which was interrupted when the shard knew of the descriptor and nobody else did.
+            let mut home = fd.source.lock_home();
+            let token = epoll.add(fd.get_ref().as_fd(), BOTH, &fd.source);
+            while !is_writable() {
+                thread::yield_now();
+            }
+            let asking = scope.spawn(|| {
+                asks.store(true, Ordering::SeqCst);
+                fd.watch(Direction::Write, Follow::Nobody)
+            });
+            while !asks.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            for _ in 0..TURNS {
+                thread::yield_now();
+            }
+            fd.source.home_id.store(epoll.id(), Ordering::Release);
+            *home = Some((epoll, token.unwrap()));
+            drop(home);
+            asking.join().unwrap().unwrap();
+        });
+        assert!(
+            is_writable(),
+            "it was forgotten, and will not be told again"
+        );
     }
 }

@@ -1,15 +1,16 @@
 //! What the kernel must give: io_uring, locked memory, cores. No socket and no task is known here.
 
+use std::cell::Cell;
 use std::io;
+use std::time::Duration;
 
 use anyrt_core::BuildError;
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use std::time::Duration;
 
-use crate::runtime::{KIND, Ring};
+use crate::kind::KIND;
 
 /// Glommio refuses to start below it, whatever it is asked to lock.
 const LEAST_LOCKABLE: u64 = 512 * 1024;
@@ -36,8 +37,24 @@ pub fn is_available() -> Result<(), BuildError> {
     ring.map_err(explain)
 }
 
+/// What Glommio itself is given, per executor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RingOptions {
+    pub(crate) depth: usize,
+    pub(crate) io_memory: usize,
+}
+
+impl Default for RingOptions {
+    fn default() -> Self {
+        Self {
+            depth: 128,
+            io_memory: 64 * 1024,
+        }
+    }
+}
+
 /// The executor of one shard, on the thread that will run it.
-pub(crate) fn executor(ring: &Ring) -> Result<LocalExecutor, BuildError> {
+pub(crate) fn executor(ring: &RingOptions) -> Result<LocalExecutor, BuildError> {
     // Glommio's preempt timer breaks off its loop before it has run anything, and then it may park with runnable
     // tasks. Nothing here needs that timer (the driver yields by itself), so it is put out of reach.
     const NEVER: Duration = Duration::from_secs(3600 * 24 * 365);
@@ -53,6 +70,28 @@ pub(crate) fn executor(ring: &Ring) -> Result<LocalExecutor, BuildError> {
             })
     };
     retry_without_memory(make).map_err(explain)
+}
+
+thread_local! {
+    static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether an executor that [`run`] has started runs on this thread: Glommio refuses a second one.
+pub(crate) fn is_running() -> bool {
+    IS_RUNNING.get()
+}
+
+/// Runs `future`, which must not panic, in `executor` on this thread.
+pub(crate) fn run<T>(executor: &LocalExecutor, future: impl Future<Output = T>) -> T {
+    struct Running;
+    impl Drop for Running {
+        fn drop(&mut self) {
+            IS_RUNNING.set(false);
+        }
+    }
+    IS_RUNNING.set(true);
+    let _running = Running;
+    executor.run(future)
 }
 
 fn retry_without_memory<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {

@@ -5,7 +5,7 @@ use std::future::Future;
 use anyrt_core::{Blocking, LocalSpawner, Spawner};
 use anyrt_kit::executor::{TaskHandle, local, local_set};
 
-use crate::runtime::GlommioRuntime;
+use crate::handle::GlommioRuntime;
 use crate::shard;
 
 /// A task stays on the shard that it was placed on; see the crate's documentation for the rule.
@@ -21,7 +21,8 @@ impl Spawner for GlommioRuntime {
     }
 }
 
-/// On a shard, of whatever Glommio runtime: onto that shard. Inside `block_on`: beside its future.
+/// Inside `block_on`, and in the tasks that it runs: beside its future. On a shard, of whatever Glommio runtime: onto that
+/// shard.
 impl LocalSpawner for GlommioRuntime {
     type LocalJoinHandle<T: 'static> = TaskHandle<T>;
 
@@ -32,6 +33,9 @@ impl LocalSpawner for GlommioRuntime {
     {
         if local_set::is_entered() {
             return local_set::spawn_local(future);
+        }
+        if local::is_open() {
+            return local::spawn_local(future);
         }
         let mut future = Some(future);
         let on_shard = shard::with_current(|shard| future.take().map(|f| shard.spawn_local(f)));

@@ -6,16 +6,9 @@ use std::time::Instant;
 use anyrt_core::Timer;
 use anyrt_kit::time::timers::{self, Keeper, Timers};
 
-use crate::runtime::GlommioRuntime;
+use crate::handle::GlommioRuntime;
+use crate::instant::now;
 use crate::shard::Shard;
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the clock behind Timer::now"
-)]
-pub(crate) fn now() -> Instant {
-    Instant::now()
-}
 
 /// Waits until a deadline.
 ///
@@ -38,7 +31,7 @@ impl Keeper for GlommioRuntime {
     }
 
     fn queue(&self) -> Queue {
-        Queue(self.current_shard().unwrap_or_else(|| self.any_shard()))
+        Queue(Arc::clone(self.near_shard()))
     }
 
     fn timers(queue: &Queue) -> &Timers {

@@ -14,10 +14,6 @@ use anyrt::time::{Duration, sleep};
 
 #[anyrt::test(flavor = "multi_thread", worker_threads = 1)]
 async fn other_tasks_go_on_while_one_blocks_in_place() {
-    if Handle::current().backend() == Backend::Glommio {
-        // Nobody can take over there.
-        return;
-    }
     let (sender, receiver) = mpsc::channel();
     // The only worker blocks until another of its tasks, queued before and after, has run.
     let other = sender.clone();
@@ -50,9 +46,6 @@ async fn other_tasks_go_on_while_one_blocks_in_place() {
 
 #[anyrt::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_blocks_in_place_may_block_on() {
-    if Handle::current().backend() == Backend::Glommio {
-        return;
-    }
     let task = anyrt::spawn(async {
         let handle = Handle::current();
         block_in_place(|| {
@@ -70,9 +63,6 @@ async fn what_blocks_in_place_may_block_on() {
 
 #[anyrt::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_workers_may_block_in_place_at_once() {
-    if Handle::current().backend() == Backend::Glommio {
-        return;
-    }
     let barrier = Arc::new(Barrier::new(6));
     let tasks: Vec<_> = (0..6)
         .map(|_| {
@@ -98,15 +88,6 @@ async fn a_short_job_blocks_in_place_everywhere() {
     assert_eq!(nested.await.unwrap(), 8);
     let panicked = anyrt::spawn(async { block_in_place(|| panic!("on purpose")) }).await;
     assert!(panicked.unwrap_err().is_panic());
-}
-
-#[anyrt::test(backend = "glommio", flavor = "multi_thread")]
-async fn a_shard_that_blocks_in_place_refuses_to_wait_for_itself() {
-    let task = anyrt::spawn(async {
-        let handle = Handle::current();
-        block_in_place(|| handle.block_on(async {}))
-    });
-    assert!(task.await.unwrap_err().is_panic());
 }
 
 #[anyrt::test]

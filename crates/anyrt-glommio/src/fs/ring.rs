@@ -3,29 +3,52 @@
 //! One service per open file description, on one shard, carries out its operations one after the other, so handles
 //! that share the cursor share the service, too, and need no lock. Data goes through a descriptor of Glommio's; the
 //! cursor stays that of the file which was handed in.
+//!
+//! # While the thread with the ring blocks
+//! A task may block in place there, and wait for this very file. Then a job of the pool takes over: it carries out again
+//! what the ring has not answered, which is harmless since a read in the ring moves nothing, and goes on until nothing is
+//! queued. What the ring answers later is thrown away.
 
+use std::collections::VecDeque;
 use std::fs::File;
+use std::future::poll_fn;
 use std::io::{self, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
 
-use anyrt_core::blocking::failed;
-use anyrt_kit::fs::{Buf, Reply, Request, perform, pool, seek};
-use futures_channel::{mpsc, oneshot};
-use futures_lite::StreamExt;
+use anyrt_kit::fs::{Buf, Reply, Request, perform, seek};
+use futures_channel::oneshot;
 use glommio::GlommioError;
-use glommio::io::{BufferedFile, OpenOptions};
+use glommio::io::{BufferedFile, OpenOptions, ReadResult};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, fstatfs};
 
-use super::operations::Promise;
-use crate::runtime::GlommioRuntime;
+use crate::handle::GlommioRuntime;
+use crate::operations::{InRing, Promise};
 use crate::shard::Shard;
 
-/// The way to a file's service. Dropping all of them ends it.
-#[derive(Clone, Debug)]
-pub(super) struct Ring {
+/// The way to a file's service. Dropping it ends that.
+pub(super) struct Ring(Arc<Line>);
+
+/// The operations of one open file description.
+struct Line {
     shard: Arc<Shard>,
-    operations: mpsc::UnboundedSender<Operation>,
+    /// Has the pool.
+    runtime: GlommioRuntime,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Operation>,
+    /// What the service works on.
+    current: Option<Operation>,
+    /// Counts what the service has taken, so that a late answer of the ring is not taken for that of another operation.
+    ticket: u64,
+    /// Whether a job of the pool carries out the operations.
+    in_pool: bool,
+    closed: bool,
+    service: Option<Waker>,
 }
 
 struct Operation {
@@ -36,17 +59,32 @@ struct Operation {
     promise: Promise,
 }
 
+impl Operation {
+    fn end(self, result: io::Result<u64>) {
+        // Before anybody hears of it, so that the file can be taken back.
+        drop(self.file);
+        let buf = self.buf;
+        let _ = self.reply.send(Reply { result, buf });
+        drop(self.promise);
+    }
+}
+
 impl Ring {
-    /// Starts a service on `shard`; `None` when the shard has ended.
-    pub(super) fn new(shard: &Arc<Shard>) -> Option<Self> {
-        let promise = Promise::new(shard)?;
-        let (operations, received) = mpsc::unbounded();
-        shard.serve(move || serve(received));
-        drop(promise);
-        Some(Self {
+    /// Starts a service on the shard that is near; `None` when that has ended.
+    pub(super) fn new(runtime: &GlommioRuntime) -> Option<Self> {
+        let shard = runtime.near_shard();
+        let promise = Promise::new(shard.operations())?;
+        let line = Arc::new(Line {
             shard: Arc::clone(shard),
-            operations,
-        })
+            runtime: runtime.clone(),
+            state: Mutex::default(),
+        });
+        let file: Weak<Line> = Arc::downgrade(&line);
+        shard.operations().add_file(file);
+        let served = Arc::clone(&line);
+        shard.serve(move || serve(served));
+        drop(promise);
+        Some(Self(line))
     }
 
     /// Sends an operation, which will be carried out whatever becomes of the reply and of the runtime.
@@ -59,39 +97,139 @@ impl Ring {
         request: Request,
         buf: Buf,
     ) -> Result<oneshot::Receiver<Reply>, Buf> {
-        let Some(promise) = Promise::new(&self.shard) else {
+        let line = &self.0;
+        let Some(promise) = Promise::new(line.shard.operations()) else {
             return Err(buf);
         };
         let (reply, receiver) = oneshot::channel();
-        let operation = Operation {
+        line.lock().queue.push_back(Operation {
             file,
             request,
             buf,
             reply,
             promise,
+        });
+        if line.shard.operations().ring_stands() {
+            Arc::clone(line).leave_ring();
+        } else {
+            line.wake_service();
+        }
+        Ok(receiver)
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.wake_service();
+    }
+}
+
+impl Line {
+    /// Waits for an operation that is the service's; `None` when there will be none.
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<(u64, Arc<File>, Request)>> {
+        let mut state = self.lock();
+        if !state.in_pool && state.current.is_none() {
+            if let Some(operation) = state.queue.pop_front() {
+                state.ticket += 1;
+                let next = (state.ticket, Arc::clone(&operation.file), operation.request);
+                state.current = Some(operation);
+                return Poll::Ready(Some(next));
+            }
+            if state.closed {
+                return Poll::Ready(None);
+            }
+        }
+        state.service = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// The service has come so far with the operation that it took.
+    fn finish(self: &Arc<Self>, ticket: u64, answer: Answer) {
+        let (operation, result) = {
+            let mut state = self.lock();
+            if state.ticket != ticket {
+                // The pool has carried it out.
+                return;
+            }
+            let Some(mut operation) = state.current.take() else {
+                return;
+            };
+            let result = match answer {
+                Answer::Result(result) => result,
+                // The cursor moves under the lock: the next operation is for whoever takes it.
+                Answer::Read(bytes, position) => operation.take_bytes(&bytes, position),
+                Answer::Seek { unread, to } => seek(&operation.file, unread, to),
+                Answer::NotInRing => {
+                    state.current = Some(operation);
+                    drop(state);
+                    Arc::clone(self).leave_ring();
+                    return;
+                }
+            };
+            (operation, result)
         };
-        match self.operations.unbounded_send(operation) {
-            Ok(()) => Ok(receiver),
-            Err(refused) => Err(refused.into_inner().buf),
+        operation.end(result);
+    }
+
+    /// On a thread that may block: carries out what there is, and hands back to the service.
+    fn work_in_pool(&self) {
+        loop {
+            let mut operation = {
+                let mut state = self.lock();
+                let next = state.current.take().or_else(|| state.queue.pop_front());
+                let Some(operation) = next else {
+                    state.in_pool = false;
+                    drop(state);
+                    return self.wake_service();
+                };
+                operation
+            };
+            let result = perform(&operation.file, operation.request, &mut operation.buf);
+            operation.end(result);
+        }
+    }
+
+    fn wake_service(&self) {
+        let service = self.lock().service.take();
+        if let Some(service) = service {
+            service.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InRing for Line {
+    fn leave_ring(self: Arc<Self>) {
+        {
+            let mut state = self.lock();
+            if state.in_pool || (state.current.is_none() && state.queue.is_empty()) {
+                return;
+            }
+            state.in_pool = true;
+            state.ticket += 1;
+        }
+        let line = Arc::clone(&self);
+        let job = self
+            .runtime
+            .blocking()
+            .spawn_mandatory(move || line.work_in_pool());
+        if job.is_none() {
+            // The pool has ended before the shard.
+            self.work_in_pool();
         }
     }
 }
 
-async fn serve(mut operations: mpsc::UnboundedReceiver<Operation>) {
+async fn serve(line: Arc<Line>) {
     let mut data = Data::Unopened;
-    while let Some(operation) = operations.next().await {
-        let Operation {
-            file,
-            request,
-            mut buf,
-            reply,
-            promise,
-        } = operation;
-        let result = data.carry_out(&file, request, &mut buf).await;
-        // Before anybody hears of it, so that the file can be taken back.
+    while let Some((ticket, file, request)) = poll_fn(|cx| line.poll_next(cx)).await {
+        let answer = data.answer(&file, request).await;
         drop(file);
-        let _ = reply.send(Reply { result, buf });
-        drop(promise);
+        line.finish(ticket, answer);
     }
     // Closed by its destructor: a close that is awaited is lost with its descriptor when the runtime ends before it. Of a
     // file that was only read there is no error to hear of.
@@ -155,16 +293,27 @@ enum Data {
     Unavailable,
 }
 
+/// What the service has found out; the cursor was not touched.
+enum Answer {
+    Result(io::Result<u64>),
+    /// What is at a position.
+    Read(ReadResult, u64),
+    /// Of a local file: it waits for nothing.
+    Seek {
+        unread: u64,
+        to: SeekFrom,
+    },
+    /// It is for a thread that may block.
+    NotInRing,
+}
+
+/// One operation moves less than the system's limit, which is near 2 GiB.
+const LARGEST: usize = 1 << 30;
+
 impl Data {
-    async fn carry_out(
-        &mut self,
-        file: &Arc<File>,
-        request: Request,
-        buf: &mut Buf,
-    ) -> io::Result<u64> {
+    async fn answer(&mut self, file: &File, request: Request) -> Answer {
         if let Request::Seek { unread, to } = request {
-            // Of a local file: it waits for nothing.
-            return seek(file, unread, to);
+            return Answer::Seek { unread, to };
         }
         let reads = matches!(request, Request::Read { .. });
         if reads && matches!(self, Self::Unopened) {
@@ -174,55 +323,37 @@ impl Data {
             };
         }
         match (self, request) {
-            (Self::Open(data), Request::Read { limit }) => read(data, file, limit, buf).await,
-            (Self::Open(data), Request::SyncData) => {
-                data.fdatasync().await.map_err(system_error)?;
-                Ok(0)
+            (Self::Open(data), Request::Read { limit }) => {
+                match read(data, file, limit.min(LARGEST)).await {
+                    Ok((bytes, position)) => Answer::Read(bytes, position),
+                    Err(error) => Answer::Result(Err(error)),
+                }
             }
-            _ => in_pool(file, request, buf).await,
+            (Self::Open(data), Request::SyncData) => {
+                let synced = data.fdatasync().await.map_err(system_error);
+                Answer::Result(synced.map(|()| 0))
+            }
+            _ => Answer::NotInRing,
         }
     }
 }
 
-/// One operation moves less than the system's limit, which is near 2 GiB.
-const LARGEST: usize = 1 << 30;
-
-async fn read(
-    data: &BufferedFile,
-    mut file: &File,
-    limit: usize,
-    buf: &mut Buf,
-) -> io::Result<u64> {
+async fn read(data: &BufferedFile, mut file: &File, limit: usize) -> io::Result<(ReadResult, u64)> {
     let position = file.stream_position()?;
-    let limit = limit.min(LARGEST);
-    let bytes = loop {
+    loop {
         match data.read_at(position, limit).await.map_err(system_error) {
-            Ok(bytes) => break bytes,
+            Ok(bytes) => return Ok((bytes, position)),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-    };
-    let count = buf.fill(&bytes, limit) as u64;
-    file.seek(SeekFrom::Start(position + count))?;
-    Ok(count)
+    }
 }
 
-/// On a thread that may block.
-async fn in_pool(file: &Arc<File>, request: Request, buf: &mut Buf) -> io::Result<u64> {
-    let start = |buf: Buf| {
-        GlommioRuntime::with_current(|runtime| {
-            pool::start(runtime.blocking(), Arc::clone(file), request, buf)
-        })
-    };
-    match start(std::mem::take(buf)) {
-        Some(Ok(job)) => {
-            let reply = job.await?;
-            *buf = reply.buf;
-            reply.result
-        }
-        // The pool has ended before this shard.
-        Some(Err(_)) => perform(file, request, buf),
-        None => Err(failed()),
+impl Operation {
+    fn take_bytes(&mut self, bytes: &[u8], position: u64) -> io::Result<u64> {
+        let count = self.buf.fill(bytes, bytes.len()) as u64;
+        (&*self.file).seek(SeekFrom::Start(position + count))?;
+        Ok(count)
     }
 }
 

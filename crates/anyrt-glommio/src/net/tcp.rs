@@ -14,8 +14,8 @@ use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::handle::GlommioRuntime;
 use crate::reactor::{AsyncFd, READ, WRITE};
-use crate::runtime::GlommioRuntime;
 
 /// Accepts connections. Each belongs to no shard until it is polled for the first time.
 #[derive(Debug)]

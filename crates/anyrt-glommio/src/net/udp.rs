@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use anyrt_core::net;
 
+use crate::handle::GlommioRuntime;
 use crate::reactor::{AsyncFd, READ, WRITE};
-use crate::runtime::GlommioRuntime;
 
 /// Sends and receives datagrams.
 #[derive(Debug)]

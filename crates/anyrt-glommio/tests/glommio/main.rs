@@ -3,6 +3,7 @@
 //! Where Glommio cannot run, every test is reported as ignored and the reason is printed.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod adopted;
 mod net;
 mod startup;
 mod tasks;
@@ -26,17 +27,23 @@ fn main() {
     if let Some(reason) = &unavailable {
         eprintln!("skipped: {reason}");
     }
-    let trials = [net::TESTS, startup::TESTS, tasks::TESTS, time::TESTS]
-        .concat()
-        .into_iter()
-        .map(|(name, test)| {
-            Trial::test(name, move || {
-                test();
-                Ok(())
-            })
-            .with_ignored_flag(unavailable.is_some())
+    let trials = [
+        adopted::TESTS,
+        net::TESTS,
+        startup::TESTS,
+        tasks::TESTS,
+        time::TESTS,
+    ]
+    .concat()
+    .into_iter()
+    .map(|(name, test)| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
         })
-        .collect();
+        .with_ignored_flag(unavailable.is_some())
+    })
+    .collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 

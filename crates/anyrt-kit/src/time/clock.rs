@@ -472,6 +472,12 @@ impl Driver {
         .await
     }
 
+    /// Says that nothing is left to run, for a runtime that polls everything in a loop of its own. Call it before each
+    /// [`Clock::wait`]: whoever changed the clock since the last call has taken it back.
+    pub fn rest(&self) {
+        self.flag.state.store(IDLE, Ordering::SeqCst);
+    }
+
     /// Waits for `future`, and gives `false` as soon as there is something to do before it is ready.
     pub async fn undisturbed(&self, future: impl Future<Output = ()>) -> bool {
         let mut future = pin!(future);

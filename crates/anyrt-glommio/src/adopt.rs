@@ -1,0 +1,236 @@
+//! A runtime in an executor of the application.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use anyrt_core::context::{self, Entered, SlotGuard};
+use anyrt_core::runtime::Config;
+
+use crate::drive;
+use crate::handle::{GlommioRuntime, Whose};
+use crate::kind::KIND;
+use crate::shard::{self, AbortOnPanic, AtHome, Shard};
+use crate::sys::{self, RingOptions};
+
+/// How long the driver goes on before the application's own tasks have their turn.
+const SLICE: Duration = Duration::from_micros(200);
+
+thread_local! {
+    /// Ends with its thread, which is the last moment for whoever waits for this shard.
+    static ADOPTION: RefCell<Option<Adoption>> = const { RefCell::new(None) };
+}
+
+/// A shard in an executor of the application, on the thread of that.
+struct Adoption {
+    /// Of the executor. A thread may have one after the other.
+    executor: usize,
+    runtime: GlommioRuntime,
+    at_home: Option<AtHome>,
+    /// The driver. Glommio would never drop it: it drops no task that sleeps when its executor ends. So the executor has
+    /// only a task that polls what is in here. `None` while that does, and when the shard has ended.
+    driver: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+impl GlommioRuntime {
+    /// Makes the Glommio executor that this is called in one that anyrt runs on.
+    ///
+    /// The driver becomes one task of the executor, beside the application's own. From here on the runtime is current on
+    /// this thread, in native tasks as well, and its handle may be sent to other threads. A second call in the same
+    /// executor returns the same runtime, and so does a call in an executor that anyrt started.
+    ///
+    /// The application owns the threads and the end: the runtime's tasks run while the executor runs, and are dropped with
+    /// its thread. To end them earlier, or to run several executors one after the other on a thread, see
+    /// [`adopt_scoped`](Self::adopt_scoped). Blocking jobs are not waited for.
+    ///
+    /// Leave `preempt_timer` of the executor at its default. Glommio may park with runnable tasks when it is short; with
+    /// 1 ms it stands still after seconds, with or without anyrt.
+    ///
+    /// Native tasks that await what another thread completes (a blocking job, a channel) use Glommio's own wakers across
+    /// threads; tasks of [`spawn`](anyrt_core::Spawner::spawn) and `spawn_local` do not, and are the better place for that.
+    ///
+    /// # Errors
+    /// Fails if the system provides no descriptors for the epoll, the doorbell and the alarm.
+    ///
+    /// # Panics
+    /// Outside of a Glommio executor.
+    ///
+    /// # Examples
+    /// ```
+    /// use anyrt_core::{Blocking, Spawner};
+    /// use anyrt_glommio::GlommioRuntime;
+    /// # if anyrt_glommio::is_available().is_err() { return; }
+    ///
+    /// glommio::LocalExecutor::default().run(async {
+    ///     let rt = GlommioRuntime::adopt().unwrap();
+    ///     let native = glommio::spawn_local(async { 3 });
+    ///     let ours = rt.spawn(async { 4 });
+    ///     assert_eq!(native.await + ours.await.unwrap(), 7);
+    /// });
+    /// ```
+    pub fn adopt() -> io::Result<Self> {
+        // Both are thread-locals. Looked at before `ADOPTION`, they outlive it at the end of the thread, which needs them.
+        let (current, shard) = (Self::try_current(), shard::current_id());
+        if sys::is_running()
+            && shard != 0
+            && let Some(runtime) = current
+        {
+            return Ok(runtime);
+        }
+        let executor = glommio::executor().id();
+        let present = ADOPTION.with_borrow(|adoption| {
+            let same = adoption.as_ref().filter(|a| a.executor == executor);
+            same.map(|adoption| adoption.runtime.clone())
+        });
+        if let Some(runtime) = present {
+            return Ok(runtime);
+        }
+        // That of an executor which was here before.
+        end();
+        start(executor)
+    }
+
+    /// As [`adopt`](Self::adopt), until the guard is dropped: then all tasks of the runtime are dropped, sockets and timers
+    /// are told of the end, and no descriptor is left.
+    ///
+    /// For applications that end an executor before its thread. Drop the guard inside the executor, or after it has run.
+    ///
+    /// # Errors
+    /// As [`adopt`](Self::adopt).
+    ///
+    /// # Panics
+    /// As [`adopt`](Self::adopt).
+    pub fn adopt_scoped() -> io::Result<Adopted> {
+        let runtime = Self::adopt()?;
+        Ok(Adopted {
+            runtime,
+            thread: PhantomData,
+        })
+    }
+}
+
+/// Ends an adopted runtime when it is dropped; see [`GlommioRuntime::adopt_scoped`].
+#[must_use = "the runtime ends when the guard is dropped"]
+pub struct Adopted {
+    runtime: GlommioRuntime,
+    // It belongs to its thread: `!Send`.
+    thread: PhantomData<*const ()>,
+}
+
+impl Adopted {
+    /// Returns the handle.
+    pub fn handle(&self) -> &GlommioRuntime {
+        &self.runtime
+    }
+}
+
+impl Drop for Adopted {
+    fn drop(&mut self) {
+        let is_same = ADOPTION.try_with(|adoption| {
+            let adoption = adoption.borrow();
+            let same = adoption.as_ref().map(|a| Arc::as_ptr(&a.runtime.inner));
+            same == Some(Arc::as_ptr(&self.runtime.inner))
+        });
+        if !matches!(is_same, Ok(true)) {
+            return;
+        }
+        let is_polling = ADOPTION.with_borrow(|a| a.as_ref().is_some_and(|a| a.driver.is_none()));
+        if is_polling {
+            // One of its own tasks drops the guard: the driver ends when that task has.
+            self.runtime.inner.shards[0].close();
+        } else {
+            end();
+        }
+    }
+}
+
+impl fmt::Debug for Adopted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Adopted").field(&self.runtime).finish()
+    }
+}
+
+fn start(executor: usize) -> io::Result<GlommioRuntime> {
+    let mut config = Config::default();
+    config.worker_threads = Some(NonZeroUsize::MIN);
+    let shards = Shard::all(&config, SLICE, None)?;
+    let shard = Arc::clone(&shards[0]);
+    let ring = RingOptions::default();
+    let runtime = GlommioRuntime::new(&config, Whose::Adopted, shards, None, ring);
+    shard.seat().try_take();
+    let at_home = AtHome::enter(&shard);
+    GlommioRuntime::set_adopted(Some(runtime.clone()));
+    let driver = {
+        let runtime = runtime.clone();
+        let shard = Arc::clone(&shard);
+        drive::as_guest(shard, move || runtime.enter_in_poll())
+    };
+    ADOPTION.set(Some(Adoption {
+        executor,
+        runtime: runtime.clone(),
+        at_home: Some(at_home),
+        driver: Some(Box::pin(driver)),
+    }));
+    // Nothing that it holds would ever be dropped.
+    let id = shard.id();
+    let poll = poll_fn(move |cx| {
+        let _aborts = AbortOnPanic::new(id);
+        poll_driver(executor, cx)
+    });
+    glommio::spawn_local(poll).detach();
+    Ok(runtime)
+}
+
+fn poll_driver(executor: usize, cx: &mut Context<'_>) -> Poll<()> {
+    // Taken out, since what it runs may call `adopt`, or drop the guard.
+    let driver = ADOPTION.with_borrow_mut(|adoption| {
+        let own = adoption.as_mut().filter(|a| a.executor == executor)?;
+        own.driver.take()
+    });
+    let Some(mut driver) = driver else {
+        return Poll::Ready(());
+    };
+    if driver.as_mut().poll(cx).is_ready() {
+        end();
+        return Poll::Ready(());
+    }
+    ADOPTION.with_borrow_mut(|adoption| {
+        if let Some(own) = adoption.as_mut().filter(|a| a.executor == executor) {
+            own.driver = Some(driver);
+        }
+    });
+    Poll::Pending
+}
+
+/// Ends what was adopted on this thread.
+fn end() {
+    let adoption = ADOPTION.try_with(|adoption| adoption.take());
+    drop(adoption);
+}
+
+impl Drop for Adoption {
+    fn drop(&mut self) {
+        let current = self.runtime.enter();
+        // Before the tasks: it is not to be polled among them, and belongs to the executor.
+        self.driver = None;
+        self.at_home = None;
+        self.runtime.blocking().shutdown(Some(Duration::ZERO));
+        drop(current);
+        GlommioRuntime::set_adopted(None);
+    }
+}
+
+impl GlommioRuntime {
+    /// In a poll of the driver, whatever the application has entered around it. The guards end in this order.
+    fn enter_in_poll(&self) -> (SlotGuard<Self>, Entered) {
+        let outside = context::allow_blocking();
+        (self.make_current(context::drive(&KIND)), outside)
+    }
+}

@@ -1,0 +1,436 @@
+//! The driver: the loop that runs a shard.
+//!
+//! At home it is the only task that Glommio knows. Ours are in the shard's own queue, so Glommio's task system (which
+//! polls inside spawn, dies of a panic and whose wakers must not leave their thread) is never used for them.
+//!
+//! # How a shard sleeps and wakes
+//! Sockets, the alarm of the timers and the doorbell come together in one epoll (see [`crate::epoll`]). When the
+//! queue is dry the driver awaits the ring's poll of the epoll, so the shard waits in io_uring, for whatever Glommio
+//! itself has under way as well. A round through Glommio's three rings costs more than the system calls of a small
+//! request, so a shard whose last wait was shorter than a slice (1 ms) waits in the epoll itself for the next slice,
+//! and goes through the rings once per slice. While operations on files are under way it waits in the rings only.
+//! Nothing else ever wakes the driver:
+//!
+//! - A wake-up from another thread pushes into the inbox and, if the shard sleeps, rings the doorbell: one system
+//!   call, and no Glommio waker is touched off its thread. The shard says "asleep" first and looks into the inbox
+//!   afterwards; the other pushes first and looks at "asleep" afterwards; a fence stands between on both sides, so
+//!   one of them sees the other. Whoever rings takes "asleep" away, so many wake-ups ring once.
+//! - A wake-up at home, while Glommio runs something else, does the same with the local queue.
+//! - To give Glommio's rings their turn while there is work, the driver rings its own doorbell and awaits it.
+//!
+//! # Why it cannot park with work
+//! Glommio's `run` parks with a runnable task if its latency ring holds a completion that wakes nobody at the moment
+//! between "poll the rings" and "run the tasks"; that is its preempt timer when the thread was held up that long,
+//! which is why a short one hangs it (`examples/soak.rs` stands still within a second with 100 µs and within a minute
+//! with 1 ms). Here that timer is a year away, the driver arms nothing on the latency ring, and the poll of the epoll
+//! completes on the main ring, where consuming it counts as progress: Glommio then does not park before it has run
+//! the driver.
+//!
+//! What a task does with Glommio itself may put completions on the latency ring: its sockets do, and its blocking
+//! calls through a notification. Timers that expire and plain opens, reads, writes, syncs and closes of files (see
+//! [`crate::fs`]) wake somebody. Whoever builds on more of Glommio must look at this again.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Instant;
+
+use anyrt_core::time::saturating_add;
+use anyrt_kit::executor::Shift;
+use anyrt_kit::time::clock::{self, Lull, Wait};
+use glommio::io::PollableFd;
+
+use crate::epoll::Scratch;
+use crate::instant::now;
+use crate::shard::{self, Present, Shard};
+
+/// Runs a shard on the thread that has its seat.
+pub(crate) struct Driver {
+    shard: Arc<Shard>,
+    place: Place,
+    scratch: Scratch,
+    shift: Shift,
+    /// When the alarm will go off.
+    alarm: Option<Instant>,
+    /// Whether the last wait was shorter than a slice.
+    busy: bool,
+    /// Since when there is nothing to do but to move the clock on.
+    lull: Option<Lull>,
+    /// Where the clock can be paused.
+    clock: Option<clock::Driver>,
+}
+
+/// Where a driver runs, and so how it waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In an executor of ours: in its rings, or for a slice in the epoll.
+    Executor,
+    /// In an executor that has other things to do: in its rings only.
+    Guest,
+    /// On a thread without rings: in the epoll only.
+    Bare,
+}
+
+/// Why a driver pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// The rings have their turn, until there is something in the epoll.
+    ForRings,
+    /// The future that the thread drives is ready, or the shard has ended.
+    Finished,
+    /// Another thread has the seat, or shall have it.
+    SeatLost,
+}
+
+/// What a driver runs beside the tasks.
+pub(crate) trait Root {
+    /// Whether it was woken.
+    fn is_due(&self) -> bool;
+
+    /// Polls it. Returns whether it is ready.
+    fn poll(&mut self) -> bool;
+
+    /// Whether the driver goes on for it when the shard has ended.
+    fn outlives_shard(&self) -> bool;
+}
+
+/// Nothing beside the tasks.
+pub(crate) struct NoRoot;
+
+impl Root for NoRoot {
+    fn is_due(&self) -> bool {
+        false
+    }
+
+    fn poll(&mut self) -> bool {
+        false
+    }
+
+    fn outlives_shard(&self) -> bool {
+        false
+    }
+}
+
+/// The future of a `block_on`.
+pub(crate) struct MainFuture<'a, F: Future> {
+    future: Pin<&'a mut F>,
+    waker: Waker,
+    alert: Arc<Alert>,
+    pub(crate) output: Option<F::Output>,
+}
+
+impl<'a, F: Future> MainFuture<'a, F> {
+    pub(crate) fn new(shard: &Arc<Shard>, future: Pin<&'a mut F>) -> Self {
+        let alert = Arc::new(Alert {
+            due: AtomicBool::new(true),
+            shard: Arc::clone(shard),
+        });
+        Self {
+            future,
+            waker: Waker::from(Arc::clone(&alert)),
+            alert,
+            output: None,
+        }
+    }
+}
+
+impl<F: Future> Root for MainFuture<'_, F> {
+    fn is_due(&self) -> bool {
+        self.alert.due.load(Ordering::SeqCst)
+    }
+
+    fn poll(&mut self) -> bool {
+        self.alert.due.store(false, Ordering::SeqCst);
+        let cx = &mut Context::from_waker(&self.waker);
+        if let Poll::Ready(output) = self.future.as_mut().poll(cx) {
+            self.output = Some(output);
+        }
+        self.output.is_some()
+    }
+
+    fn outlives_shard(&self) -> bool {
+        true
+    }
+}
+
+/// Says that the future of a `block_on` is to be polled.
+struct Alert {
+    due: AtomicBool,
+    shard: Arc<Shard>,
+}
+
+impl Wake for Alert {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.due.swap(true, Ordering::SeqCst) {
+            fence(Ordering::SeqCst);
+            self.shard.rouse();
+        }
+    }
+}
+
+/// Runs a shard at home, inside its executor, until it has ended.
+pub(crate) async fn at_home(shard: Arc<Shard>) {
+    let mut driver = Driver::new(&shard, Place::Executor);
+    let epoll = driver.in_rings();
+    while driver.work(&mut NoRoot) == Pause::ForRings {
+        driver.wait_in(&epoll).await;
+    }
+    shard.end_services();
+    // Files that were closed with them leave through the ring, which has its turn once more.
+    shard.epoll().ring_doorbell();
+    let _ = epoll.readable().await;
+}
+
+/// Runs a shard beside the native tasks of an executor that is not ours, until it has ended.
+pub(crate) async fn as_guest<G>(shard: Arc<Shard>, enter: impl Fn() -> G) {
+    let mut driver = Driver::new(&shard, Place::Guest);
+    let epoll = driver.in_rings();
+    loop {
+        let pause = {
+            let _current = enter();
+            driver.work(&mut NoRoot)
+        };
+        match pause {
+            Pause::ForRings => driver.wait_in(&epoll).await,
+            Pause::Finished | Pause::SeatLost => return,
+        }
+    }
+}
+
+/// Runs a shard and `root` inside an executor until `root` is ready. A panic is handed over: Glommio would not recover
+/// from one.
+pub(crate) async fn with_root(shard: &Arc<Shard>, root: &mut dyn Root) -> thread::Result<()> {
+    let mut driver = Driver::new(shard, Place::Executor);
+    let epoll = driver.in_rings();
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| driver.work(root)))? {
+            Pause::ForRings => driver.wait_in(&epoll).await,
+            Pause::Finished => return Ok(()),
+            Pause::SeatLost => unreachable!("on one thread nobody blocks in place"),
+        }
+    }
+}
+
+/// As [`with_root`], on a thread that cannot have an executor of its own.
+pub(crate) fn with_root_in_epoll(shard: &Arc<Shard>, root: &mut dyn Root) {
+    let mut driver = Driver::new(shard, Place::Bare);
+    while driver.work(root) == Pause::ForRings {}
+}
+
+/// Runs a shard on this thread while its home blocks in place, until that wants it back.
+pub(crate) fn stand_in(shard: &Arc<Shard>) {
+    if !shard.seat().try_take() {
+        // The home was faster.
+        return;
+    }
+    let _present = Present::for_a_while(shard);
+    let mut driver = Driver::new(shard, Place::Bare);
+    while driver.work(&mut StandIn(shard)) == Pause::ForRings {}
+}
+
+/// A stand-in never ends with the shard: there is still the task for which it stands in, and then the home takes over.
+struct StandIn<'a>(&'a Shard);
+
+impl Root for StandIn<'_> {
+    fn is_due(&self) -> bool {
+        self.0.seat().is_wanted()
+    }
+
+    fn poll(&mut self) -> bool {
+        true
+    }
+
+    fn outlives_shard(&self) -> bool {
+        true
+    }
+}
+
+impl Driver {
+    fn new(shard: &Arc<Shard>, place: Place) -> Self {
+        Self {
+            shard: Arc::clone(shard),
+            place,
+            scratch: Scratch::new(shard.pace.max_events, shard.pace.max_events_when_busy),
+            shift: Shift::default(),
+            alarm: None,
+            busy: false,
+            lull: None,
+            clock: shard.clock().map(clock::Clock::drive),
+        }
+    }
+
+    fn in_rings(&self) -> PollableFd<Arc<std::os::fd::OwnedFd>> {
+        match PollableFd::new(self.shard.epoll().fd()) {
+            Ok(epoll) => epoll,
+            Err(_) => unreachable!("the driver runs inside its executor"),
+        }
+    }
+
+    /// Gives the rings their turn.
+    async fn wait_in(&mut self, epoll: &PollableFd<Arc<std::os::fd::OwnedFd>>) {
+        let parked = now();
+        // An error means that the poll could not be queued; then the next round looks by itself.
+        let _ = epoll.readable().await;
+        self.busy = now().saturating_duration_since(parked) < self.shard.pace.slice;
+    }
+
+    /// Runs `root`, tasks, timers and socket events until there are none, or for a slice; either way the epoll is worth
+    /// waiting for afterwards.
+    fn work(&mut self, root: &mut dyn Root) -> Pause {
+        let shard = Arc::clone(&self.shard);
+        self.take_seat_back();
+        shard.set_asleep(false);
+        self.shift.work(&shard.metrics, &shard.hooks);
+        let slice_end = saturating_add(now(), shard.pace.slice);
+        let mut has_looked = false;
+        loop {
+            if root.is_due() && root.poll() {
+                return Pause::Finished;
+            }
+            shard.run_tasks();
+            if !self.keep_seat() {
+                return Pause::SeatLost;
+            }
+            if shard.progress_to_end() && !root.outlives_shard() {
+                return Pause::Finished;
+            }
+            let is_over = self.fire_timers() >= slice_end;
+            let waits_here = self.may_wait_in_epoll(is_over);
+            let alarm_for_rings =
+                (waits_here && self.place == Place::Executor).then_some(slice_end);
+            let is_dry = !shard.has_work() && !root.is_due();
+            let sleeps = is_dry && self.fall_asleep(root, alarm_for_rings);
+            if sleeps && (has_looked || !self.must_look_first()) {
+                self.shift.park(&shard.metrics, &shard.hooks);
+                if !waits_here {
+                    return Pause::ForRings;
+                }
+            }
+            has_looked = true;
+            self.collect(sleeps && waits_here);
+            self.advance_clock(root);
+            if is_over && self.place != Place::Bare {
+                shard.epoll().ring_doorbell();
+                return Pause::ForRings;
+            }
+        }
+    }
+
+    /// Takes the seat back if a stand-in had it. It may have set the alarm to another time.
+    fn take_seat_back(&mut self) {
+        if self.place != Place::Bare && self.shard.take_seat_back() {
+            self.alarm = None;
+        }
+    }
+
+    /// After tasks, one of which may have given the seat away. Returns whether this thread still has it, or again.
+    fn keep_seat(&mut self) -> bool {
+        if !shard::has_seat() {
+            self.take_seat_back();
+        }
+        shard::has_seat()
+    }
+
+    /// Wakes those whose timers are due. Returns the time.
+    fn fire_timers(&mut self) -> Instant {
+        let now = now();
+        match self.shard.clock() {
+            None => self.shard.timers().fire(now, &mut self.scratch.wakers),
+            Some(clock) => clock.fire(),
+        }
+        self.scratch.wake_all();
+        now
+    }
+
+    fn may_wait_in_epoll(&self, slice_is_over: bool) -> bool {
+        match self.place {
+            Place::Bare => true,
+            Place::Guest => false,
+            // Operations on files get on only while Glommio's rings have their turn.
+            Place::Executor => self.busy && !slice_is_over && !self.shard.operations().any(),
+        }
+    }
+
+    /// Whether what woke the shard must be taken out of the epoll before it waits in the rings again, since it would
+    /// be woken at once.
+    fn must_look_first(&self) -> bool {
+        match self.place {
+            Place::Bare => false,
+            Place::Guest => true,
+            Place::Executor => self.busy && self.shard.operations().any(),
+        }
+    }
+
+    /// Says that the shard sleeps and sets the alarm, for the first timer or for `latest`. Returns `false` if there is
+    /// something to do after all.
+    fn fall_asleep(&mut self, root: &dyn Root, latest: Option<Instant>) -> bool {
+        self.shard.set_asleep(true);
+        let mut stays = self.shard.has_mail() || root.is_due();
+        if let Some(driver) = &self.clock {
+            driver.rest();
+        }
+        let first = match self.shard.clock() {
+            None => self.shard.timers().earliest(),
+            Some(clock) => match clock.wait() {
+                Wait::Until(at) => Some(at),
+                Wait::Forever => None,
+                Wait::Advance(lull) => {
+                    self.lull = Some(lull);
+                    stays = true;
+                    None
+                }
+            },
+        };
+        let wanted = [first, latest].into_iter().flatten().min();
+        // An alarm that goes off too early costs one round; to set it anew for every deadline would cost a system
+        // call each.
+        if let Some(at) = wanted.filter(|at| self.alarm.is_none_or(|set| *at < set)) {
+            let delay = at.saturating_duration_since(now());
+            if !delay.is_zero() && self.shard.epoll().set_alarm(delay).is_ok() {
+                self.alarm = Some(at);
+            } else {
+                stays = true;
+            }
+        }
+        if stays {
+            self.shard.set_asleep(false);
+        }
+        !stays
+    }
+
+    /// Takes what is in the epoll, or waits for it, and wakes those whom it concerns.
+    fn collect(&mut self, waits: bool) {
+        let shard = Arc::clone(&self.shard);
+        if shard.epoll().collect(&mut self.scratch, waits) {
+            self.alarm = None;
+        }
+        shard.set_asleep(false);
+        self.shift.work(&shard.metrics, &shard.hooks);
+        self.scratch.wake_all();
+    }
+
+    /// Moves a paused clock on if there was nothing else to do, and after a look at the sockets there still is not.
+    fn advance_clock(&mut self, root: &dyn Root) {
+        if let Some(lull) = self.lull.take()
+            && let Some(clock) = self.shard.clock()
+        {
+            clock.try_advance(lull, || {
+                !self.shard.has_work() && !self.shard.has_mail() && !root.is_due()
+            });
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shift.end(&self.shard.metrics);
+    }
+}

@@ -1,0 +1,252 @@
+//! The epoll of one shard: which descriptors are ready, the doorbell, and the alarm.
+//!
+//! Edge-triggered. Glommio's ring watches the epoll's own descriptor, so a shard that waits, waits in io_uring, for
+//! sockets and for everything else at once. Nothing in here belongs to a thread.
+
+use std::fmt;
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use anyrt_core::readiness::{Interest, Ready};
+use anyrt_core::waiters::wake_all;
+use anyrt_kit::readiness::{self, Sources};
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
+};
+
+/// The epoll of one shard.
+pub(crate) struct Epoll {
+    /// That of the shard; never zero.
+    id: u64,
+    fd: Arc<OwnedFd>,
+    /// Written by other threads to wake the shard; never read, since every write is a new edge.
+    doorbell: OwnedFd,
+    /// Fires at the earliest deadline of the shard's timers.
+    alarm: OwnedFd,
+    sources: Mutex<Sources<Source>>,
+}
+
+const DOORBELL: u64 = u64::MAX;
+const ALARM: u64 = u64::MAX - 1;
+const BATCH: usize = 256;
+
+/// What one thread needs to collect events, kept to spare allocations.
+pub(crate) struct Scratch {
+    idle: Batch,
+    /// While there are tasks to run.
+    busy: Batch,
+    pub(crate) wakers: Vec<Waker>,
+}
+
+struct Batch {
+    events: Vec<epoll::Event>,
+    /// Whether one batch is all that may be handled at once.
+    limited: bool,
+}
+
+impl Batch {
+    fn new(max: Option<NonZeroUsize>) -> Self {
+        Self {
+            events: Vec::with_capacity(max.map_or(BATCH, NonZeroUsize::get)),
+            limited: max.is_some(),
+        }
+    }
+}
+
+impl Scratch {
+    pub(crate) fn new(max_events: Option<NonZeroUsize>, when_busy: Option<NonZeroUsize>) -> Self {
+        Self {
+            idle: Batch::new(max_events),
+            busy: Batch::new(when_busy.or(max_events)),
+            wakers: Vec::new(),
+        }
+    }
+
+    /// Wakes those that were gathered; outside all locks, since a waker may do anything.
+    pub(crate) fn wake_all(&mut self) {
+        wake_all(self.wakers.drain(..));
+        // A crowd that waited for one socket is over.
+        self.wakers.shrink_to(BATCH);
+    }
+}
+
+impl Epoll {
+    pub(crate) fn new(id: u64) -> io::Result<Self> {
+        let epoll = Self {
+            id,
+            fd: Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?),
+            doorbell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            alarm: timerfd_create(
+                TimerfdClockId::Monotonic,
+                TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
+            )?,
+            sources: Mutex::default(),
+        };
+        for (fd, token) in [(&epoll.doorbell, DOORBELL), (&epoll.alarm, ALARM)] {
+            let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
+            epoll::add(&epoll.fd, fd, epoll::EventData::new_u64(token), flags)?;
+        }
+        Ok(epoll)
+    }
+
+    /// The id of its shard.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The descriptor that the ring watches: readable when there are events.
+    pub(crate) fn fd(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.fd)
+    }
+
+    /// Makes the epoll readable.
+    pub(crate) fn ring_doorbell(&self) {
+        // Full only after 2^64 rings that were never heard.
+        let _ = rustix::io::write(&self.doorbell, &1u64.to_ne_bytes());
+    }
+
+    /// Sets the alarm to go off after `delay`.
+    pub(crate) fn set_alarm(&self, delay: Duration) -> io::Result<()> {
+        // Zero would disarm it.
+        let delay = delay.max(Duration::from_nanos(1));
+        let spec = Itimerspec {
+            it_interval: Timespec::default(),
+            it_value: Timespec::try_from(delay).unwrap_or(Timespec {
+                tv_sec: i64::MAX,
+                tv_nsec: 0,
+            }),
+        };
+        timerfd_settime(&self.alarm, TimerfdTimerFlags::empty(), &spec)?;
+        Ok(())
+    }
+
+    /// Takes the events that are there, or waits for the first one, and gathers those who wait for them. Returns whether
+    /// the alarm went off.
+    pub(crate) fn collect(&self, scratch: &mut Scratch, wait: bool) -> bool {
+        const NOW: Timespec = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let mut alarm = false;
+        let (batch, mut timeout) = if wait {
+            (&mut scratch.idle, None)
+        } else {
+            (&mut scratch.busy, Some(&NOW))
+        };
+        let Batch { events, limited } = batch;
+        loop {
+            events.clear();
+            let spare = rustix::buffer::spare_capacity(events);
+            // It fails on a signal only; then the next turn sees the events.
+            let _ = epoll::wait(&self.fd, spare, timeout);
+            if events.is_empty() {
+                return alarm;
+            }
+            let sources = self.lock();
+            for event in &*events {
+                match event.data.u64() {
+                    DOORBELL => {}
+                    ALARM => alarm = true,
+                    token => {
+                        if let Some(source) = sources.get(token) {
+                            let flags = event.flags;
+                            source.set(Ready::from_epoll(flags.bits()), &mut scratch.wakers);
+                        }
+                    }
+                }
+            }
+            if *limited || events.len() < BATCH {
+                return alarm;
+            }
+            timeout = Some(&NOW);
+        }
+    }
+
+    /// Tells every source that nothing will come any more.
+    pub(crate) fn close(&self) {
+        let mut scratch = Scratch::new(None, None);
+        self.lock().end(&mut scratch.wakers);
+        scratch.wake_all();
+    }
+
+    /// Watches `fd` for `source`. Returns the token to stop it with.
+    ///
+    /// # Errors
+    /// Those of `epoll_ctl`; one of kind `Other` when the shard has ended.
+    pub(crate) fn add(
+        &self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        source: &Arc<Source>,
+    ) -> io::Result<u64> {
+        self.lock().add(source, |token| {
+            let flags = epoll::EventFlags::from_bits_retain(interest.epoll_flags());
+            epoll::add(&self.fd, fd, epoll::EventData::new_u64(token), flags)?;
+            Ok(())
+        })
+    }
+
+    /// Stops watching `fd`.
+    pub(crate) fn remove(&self, fd: BorrowedFd<'_>, token: u64) {
+        // Fails only if the descriptor is not in there, which is what is wanted.
+        let _ = epoll::delete(&self.fd, fd);
+        let source = self.lock().remove(token);
+        drop(source);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sources<Source>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Epoll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Epoll")
+            .field("sources", &self.lock().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a descriptor is registered, and with which token.
+pub(crate) type Home = (Arc<Epoll>, u64);
+
+/// What a descriptor's handle and its shard share.
+pub(crate) struct Source {
+    pub(crate) io: readiness::Source,
+    /// The id of the shard whose epoll is in `home`, zero while unbound.
+    pub(crate) home_id: AtomicU64,
+    home: Mutex<Option<Home>>,
+}
+
+impl AsRef<readiness::Source> for Source {
+    fn as_ref(&self) -> &readiness::Source {
+        &self.io
+    }
+}
+
+impl Source {
+    pub(crate) fn new(ready: Ready) -> Self {
+        Self {
+            io: readiness::Source::new(ready),
+            home_id: AtomicU64::new(0),
+            home: Mutex::default(),
+        }
+    }
+
+    /// Has all who wait look for themselves.
+    pub(crate) fn wake_everybody(&self) {
+        let mut wakers = Vec::new();
+        self.io.set(Ready::READABLE | Ready::WRITABLE, &mut wakers);
+        wake_all(wakers);
+    }
+
+    pub(crate) fn lock_home(&self) -> MutexGuard<'_, Option<Home>> {
+        self.home.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

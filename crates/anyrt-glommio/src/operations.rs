@@ -1,0 +1,129 @@
+//! What a shard has promised: it does not end before it is done.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use anyrt_kit::time::clock::{Clock, Inhibition};
+
+use crate::epoll::Epoll;
+
+/// The operations on files that a shard has accepted and not finished, and the files that they come from.
+pub(crate) struct Operations {
+    /// Their number, and [`CLOSED`].
+    state: AtomicUsize,
+    /// Whether the shard waits for the last one.
+    awaited: AtomicBool,
+    /// Whether the thread with the ring blocks.
+    ring_stands: AtomicBool,
+    epoll: Arc<Epoll>,
+    clock: Option<Arc<Clock>>,
+    files: Mutex<Vec<Weak<dyn InRing>>>,
+}
+
+const CLOSED: usize = 1 << (usize::BITS - 1);
+
+/// A file whose operations need the ring of a shard.
+pub(crate) trait InRing: Send + Sync {
+    /// The thread with the ring blocks: what is under way and what is queued must be done elsewhere.
+    fn leave_ring(self: Arc<Self>);
+}
+
+impl Operations {
+    pub(crate) fn new(epoll: Arc<Epoll>, clock: Option<Arc<Clock>>) -> Arc<Self> {
+        Arc::new(Self {
+            state: AtomicUsize::new(0),
+            awaited: AtomicBool::new(false),
+            ring_stands: AtomicBool::new(false),
+            epoll,
+            clock,
+            files: Mutex::default(),
+        })
+    }
+
+    /// Whether there are any.
+    pub(crate) fn any(&self) -> bool {
+        self.state.load(Ordering::SeqCst) & !CLOSED != 0
+    }
+
+    /// The shard is to end: from here on each operation that ends wakes it.
+    pub(crate) fn await_last(&self) {
+        self.awaited.store(true, Ordering::SeqCst);
+    }
+
+    /// Accepts no more if there are none. Returns whether none will come.
+    pub(crate) fn close_if_idle(&self) -> bool {
+        let closed = self
+            .state
+            .compare_exchange(0, CLOSED, Ordering::SeqCst, Ordering::SeqCst);
+        matches!(closed, Ok(_) | Err(CLOSED))
+    }
+
+    /// Accepts no more.
+    pub(crate) fn close(&self) {
+        self.state.fetch_or(CLOSED, Ordering::SeqCst);
+    }
+
+    /// The thread with the ring is about to block, or is back.
+    pub(crate) fn set_ring_stands(&self, stands: bool) {
+        self.ring_stands.store(stands, Ordering::SeqCst);
+    }
+
+    /// Whether nothing in the ring gets on. Look after an operation was queued: this or
+    /// [`leave_ring`](Self::leave_ring) sees it.
+    pub(crate) fn ring_stands(&self) -> bool {
+        self.ring_stands.load(Ordering::SeqCst)
+    }
+
+    /// Remembers a file, to be told when the thread with the ring blocks.
+    pub(crate) fn add_file(&self, file: Weak<dyn InRing>) {
+        let mut files = self.lock();
+        if files.len() == files.capacity() {
+            files.retain(|file| file.strong_count() > 0);
+        }
+        files.push(file);
+    }
+
+    /// Tells all files that the thread with the ring blocks.
+    pub(crate) fn leave_ring(&self) {
+        let files = std::mem::take(&mut *self.lock());
+        let files: Vec<_> = files.iter().filter_map(Weak::upgrade).collect();
+        self.lock().extend(files.iter().map(Arc::downgrade));
+        for file in files {
+            file.leave_ring();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<dyn InRing>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One operation that a shard waits for, and a paused clock, too.
+pub(crate) struct Promise {
+    operations: Arc<Operations>,
+    _inhibition: Option<Inhibition>,
+}
+
+impl Promise {
+    /// `None` when the shard has ended.
+    pub(crate) fn new(operations: &Arc<Operations>) -> Option<Self> {
+        let accept = |state| (state & CLOSED == 0).then_some(state + 1);
+        operations
+            .state
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, accept)
+            .ok()?;
+        Some(Self {
+            operations: Arc::clone(operations),
+            _inhibition: operations.clock.as_ref().map(Clock::inhibit),
+        })
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.operations.state.fetch_sub(1, Ordering::SeqCst);
+        if self.operations.awaited.load(Ordering::SeqCst) {
+            self.operations.epoll.ring_doorbell();
+        }
+    }
+}

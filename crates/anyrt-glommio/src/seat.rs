@@ -1,0 +1,88 @@
+//! Which thread drives a shard: one at a time.
+//!
+//! A shard of a multi-thread runtime belongs to the thread that was started for it, its *home*. While a task there blocks
+//! in place, a *stand-in* from the blocking pool has the seat; the home takes it back as soon as it can. A current-thread
+//! runtime has no home: whoever calls `block_on` takes the seat, and those who find it taken wait for it beside their own
+//! future.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use anyrt_core::waiters::wake_all;
+
+/// The right to drive a shard.
+#[derive(Default)]
+pub(crate) struct Seat {
+    state: Mutex<State>,
+    freed: Condvar,
+    /// Whether the home waits for it.
+    wanted: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    taken: bool,
+    /// Those who wait inside `block_on`.
+    waiting: Vec<Waker>,
+}
+
+impl Seat {
+    /// Takes the seat if it is free and the home does not want it. Returns whether it did.
+    pub(crate) fn try_take(&self) -> bool {
+        let mut state = self.lock();
+        !self.is_wanted() && !std::mem::replace(&mut state.taken, true)
+    }
+
+    /// Leaves the seat to whoever takes it first.
+    pub(crate) fn release(&self) {
+        let waiting = {
+            let mut state = self.lock();
+            state.taken = false;
+            std::mem::take(&mut state.waiting)
+        };
+        self.freed.notify_one();
+        wake_all(waiting);
+    }
+
+    /// Takes the seat for the home, which waits until the stand-in has left it. `urge` is to make the stand-in look at
+    /// [`is_wanted`](Self::is_wanted).
+    pub(crate) fn take_back(&self, urge: impl FnOnce()) {
+        self.wanted.store(true, Ordering::SeqCst);
+        let mut state = self.lock();
+        if state.taken {
+            urge();
+            state = self
+                .freed
+                .wait_while(state, |state| state.taken)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.taken = true;
+        self.wanted.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the stand-in is to leave.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the seat is free. Another thread may still be faster.
+    pub(crate) fn poll_free(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if !state.taken {
+            return Poll::Ready(());
+        }
+        if !state
+            .waiting
+            .iter()
+            .any(|waker| waker.will_wake(cx.waker()))
+        {
+            state.waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
