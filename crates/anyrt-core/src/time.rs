@@ -141,7 +141,7 @@ pub fn saturating_add(instant: Instant, duration: Duration) -> Instant {
 
 /// The first of the full milliseconds since `start` that is not before `deadline`.
 ///
-/// It is where Tokio's timers fire, and those of a [`Clock`](clock::Clock).
+/// It is where Tokio's timers fire, and those of a clock that can be paused (`anyrt_kit::time::clock`).
 pub fn next_millisecond(start: Instant, deadline: Instant) -> Instant {
     const TICK: Duration = Duration::from_millis(1);
     let since = deadline.saturating_duration_since(start);
