@@ -26,6 +26,7 @@ static KIND: Kind = Kind::new("toy");
 
 // ---- How a thread waits ------------------------------------------------------------------------------------
 
+// ANCHOR: host
 /// Threads that park until they are woken.
 #[derive(Debug)]
 pub struct Parking;
@@ -86,9 +87,11 @@ impl Host for Parking {
         }
     }
 }
+// ANCHOR_END: host
 
 // ---- The handle and the owner ------------------------------------------------------------------------------
 
+// ANCHOR: owner
 #[derive(Debug, Clone)]
 pub struct ToyRuntime {
     engine: Arc<Engine<Parking>>,
@@ -134,9 +137,11 @@ impl Owner for Toy {
         self.owned.shutdown_timeout(timeout);
     }
 }
+// ANCHOR_END: owner
 
 // ---- Tasks and channels: the kit's -------------------------------------------------------------------------
 
+// ANCHOR: tasks
 impl Spawner for ToyRuntime {
     type JoinHandle<T: Send + 'static> = TaskHandle<T>;
 
@@ -187,9 +192,11 @@ impl Channel for ToyRuntime {
         queue::unbounded()
     }
 }
+// ANCHOR_END: tasks
 
 // ---- Sockets: a reactor's that works on every thread -------------------------------------------------------
 
+// ANCHOR: sockets
 impl Net for ToyRuntime {
     type TcpListener = TcpListener;
     type TcpStream = TcpStream;
@@ -211,6 +218,7 @@ impl Net for ToyRuntime {
         TcpStream::connect(self.engine.reactor(), address).await
     }
 }
+// ANCHOR_END: sockets
 
 // ---- The clock: one thread that wakes who is due -----------------------------------------------------------
 
@@ -295,6 +303,7 @@ impl Ord for Due {
     }
 }
 
+// ANCHOR: timer
 #[derive(Debug)]
 pub struct Sleep {
     deadline: Instant,
@@ -316,6 +325,7 @@ impl Timer for ToyRuntime {
         }
     }
 }
+// ANCHOR_END: timer
 
 impl anyrt_core::time::Sleep for Sleep {
     fn deadline(&self) -> Instant {
