@@ -16,15 +16,22 @@
 mod blocking_pool;
 mod engine;
 mod hosted;
+mod isolated;
 pub mod local;
 pub mod local_set;
+mod registry;
 mod shift;
+mod started;
 mod task;
+mod threads;
 mod workers;
 
 pub use blocking_pool::BlockingPool;
 pub use engine::{Engine, Host, Owned};
-pub use hosted::{Executor, Hosted, Scope, Started};
+pub use hosted::{Executor, Hosted, Scope};
+pub use isolated::Outcome;
 pub use local_set::LocalSet;
+pub use registry::Tasks;
 pub use shift::{Shift, WorkerMetrics};
-pub use task::{Outcome, Runnable, TaskAbortHandle, TaskHandle, Tasks};
+pub use started::Started;
+pub use task::{Runnable, TaskAbortHandle, TaskHandle};

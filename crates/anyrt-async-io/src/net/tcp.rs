@@ -163,9 +163,8 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let len = buf.len();
         let read = |mut stream: &std::net::TcpStream| stream.read(buf);
-        self.inner.poll_bytes(cx, Direction::Read, len, read)
+        self.inner.poll_io(cx, Direction::Read, read)
     }
 
     fn poll_read_vectored(
@@ -173,7 +172,6 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        // Not `poll_bytes`: the system takes so many slices at once, so fewer bytes than asked for may not be all.
         let read = |mut stream: &std::net::TcpStream| stream.read_vectored(bufs);
         self.inner.poll_io(cx, Direction::Read, read)
     }
@@ -187,8 +185,7 @@ impl AsyncWrite for &TcpStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let write = |mut stream: &std::net::TcpStream| stream.write(buf);
-        self.inner
-            .poll_bytes(cx, Direction::Write, buf.len(), write)
+        self.inner.poll_io(cx, Direction::Write, write)
     }
 
     fn poll_write_vectored(
@@ -196,7 +193,6 @@ impl AsyncWrite for &TcpStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // As above.
         let write = |mut stream: &std::net::TcpStream| stream.write_vectored(bufs);
         self.inner.poll_io(cx, Direction::Write, write)
     }

@@ -90,7 +90,15 @@ impl Watch {
         let Some(fd) = &asked.fd else { return };
         let ready = look(fd.get_ref().as_fd(), self.shared.interest);
         drop(asked);
-        self.source().assume(ready);
+        // What is known already is no event: whoever is about to find that it is not ready may still clear it.
+        let new = ready
+            - self
+                .source()
+                .look(self.shared.interest | Interest::ERROR)
+                .ready();
+        if !new.is_empty() {
+            self.source().assume(new);
+        }
     }
 
     /// See [`Source::attempt`]; unless somebody waits, nobody tells of readiness, so it is looked for.

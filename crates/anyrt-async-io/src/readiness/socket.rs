@@ -115,44 +115,24 @@ impl<T: AsFd> Socket<T> {
         Ok(ready)
     }
 
-    /// Runs `operation` whenever the socket is ready, until it gives something else than
-    /// [`io::ErrorKind::WouldBlock`]; of several tasks that poll in `direction`, the last one is woken.
+    /// Runs `operation` until it gives something else than [`io::ErrorKind::WouldBlock`], and waits in between; of
+    /// several tasks that poll in `direction`, the last one is woken.
+    ///
+    /// It is tried at each poll, as async-io does it itself: where both ends are in one task, what is waited for is often
+    /// there when another part of the task has run, and to wait takes more system calls than to try.
     #[inline]
     pub(crate) fn poll_io<R>(
         &self,
         cx: &mut Context<'_>,
         direction: Direction,
-        operation: impl FnMut(&T) -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
-        self.poll_with(cx, direction, operation, |_| false)
-    }
-
-    /// As [`poll_io`](Self::poll_io), for a byte stream: an operation on `len` bytes that moved fewer moved all that
-    /// there was, or all that there was room for, so the next one need not try in vain.
-    #[inline]
-    pub(crate) fn poll_bytes(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        len: usize,
-        operation: impl FnMut(&T) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        self.poll_with(cx, direction, operation, |&moved| 0 < moved && moved < len)
-    }
-
-    #[inline]
-    fn poll_with<R>(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
         mut operation: impl FnMut(&T) -> io::Result<R>,
-        exhausted: impl FnOnce(&R) -> bool,
     ) -> Poll<io::Result<R>> {
         let (socket, interest) = (self.get(), direction.interest());
         let ask = || self.ask(interest);
         let attempt = |_: Event| operation(socket);
+        self.source().assume(unclosed(interest));
         self.source()
-            .poll(cx, direction, interest, ask, attempt, exhausted)
+            .poll(cx, direction, interest, ask, attempt, |_| false)
     }
 
     /// As [`poll_io`](Self::poll_io), as a future of which there may be any number.
@@ -224,8 +204,7 @@ impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
 
     fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
         let interest = direction.interest();
-        self.source().assume(unclosed(interest));
-        self.poll_with(cx, direction, |_| self.find(interest), |_| false)
+        self.poll_io(cx, direction, |_| self.find(interest))
             .map_ok(drop)
     }
 

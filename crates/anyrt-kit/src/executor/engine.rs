@@ -13,8 +13,7 @@ use std::fmt;
 use std::future::{Future, pending, ready};
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, Once, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Once, OnceLock, Weak};
 use std::thread::{self, JoinHandle, LocalKey};
 use std::time::{Duration, Instant};
 
@@ -25,10 +24,10 @@ use anyrt_core::coop;
 use anyrt_core::error::BuildError;
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, WorkerStats};
 use anyrt_core::task;
-use anyrt_core::waiters::Waiters;
 use futures_lite::future;
 
 use super::hosted::{Executor, Scope};
+use super::threads::{AbortOnUnwind, Latch, Substitute};
 use super::workers::{InTask, Workers};
 use super::{BlockingPool, TaskHandle, Tasks, local, local_set};
 use crate::time::clock::Clock;
@@ -341,7 +340,7 @@ impl<H: Host> Engine<H> {
     /// The worker of that number on a blocking thread, until the guard is dropped.
     fn substitute(self: &Arc<Self>, index: usize) -> Substitute {
         let substitute = Substitute::default();
-        let (state, engine) = (Arc::clone(&substitute.0), Arc::clone(self));
+        let (state, engine) = (substitute.back(), Arc::clone(self));
         let caller = thread::current().id();
         drop(self.pool.spawn(move || {
             // The system had no thread for it, and the pool runs it right here.
@@ -450,35 +449,6 @@ impl<H: Host> fmt::Debug for Engine<H> {
     }
 }
 
-/// Stands in for a worker that blocks. Dropping it says that the worker is back.
-#[derive(Default)]
-struct Substitute(Arc<Back>);
-
-#[derive(Default)]
-struct Back {
-    back: AtomicBool,
-    waiters: Waiters,
-}
-
-impl Back {
-    async fn wait(&self) {
-        loop {
-            let event = self.waiters.wait();
-            if self.back.load(Ordering::SeqCst) {
-                return;
-            }
-            event.await;
-        }
-    }
-}
-
-impl Drop for Substitute {
-    fn drop(&mut self) {
-        self.0.back.store(true, Ordering::SeqCst);
-        self.0.waiters.notify_all();
-    }
-}
-
 /// Owns an engine and its threads; the body of a backend's [`Owner`](anyrt_core::runtime::Owner).
 pub struct Owned<H: Host> {
     engine: Arc<Engine<H>>,
@@ -571,68 +541,6 @@ impl<H: Host> fmt::Debug for Owned<H> {
 fn pin_to_core(index: usize) -> bool {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     !cores.is_empty() && core_affinity::set_for_current(cores[index % cores.len()])
-}
-
-/// A worker that unwinds would leave its tasks to nobody, in silence.
-struct AbortOnUnwind;
-
-impl Drop for AbortOnUnwind {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            // Not `eprintln!`, which panics where nobody reads.
-            let message = "a worker thread has panicked outside of a task; aborting the process\n";
-            let _ = io::Write::write_all(&mut io::stderr(), message.as_bytes());
-            std::process::abort();
-        }
-    }
-}
-
-/// Counts threads that are still running.
-#[derive(Default)]
-struct Latch {
-    state: Arc<(Mutex<usize>, Condvar)>,
-}
-
-impl Latch {
-    fn enter(&self) -> Running {
-        *self.state.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        Running {
-            state: Arc::clone(&self.state),
-        }
-    }
-
-    /// Waits until all have ended, no longer than `timeout`. Gives whether they have.
-    fn wait(&self, timeout: Option<Duration>) -> bool {
-        let (running, ended) = &*self.state;
-        let guard = running.lock().unwrap_or_else(PoisonError::into_inner);
-        match timeout {
-            None => {
-                drop(
-                    ended
-                        .wait_while(guard, |running| *running > 0)
-                        .unwrap_or_else(PoisonError::into_inner),
-                );
-                true
-            }
-            Some(timeout) => {
-                let (guard, _) = ended
-                    .wait_timeout_while(guard, timeout, |running| *running > 0)
-                    .unwrap_or_else(PoisonError::into_inner);
-                *guard == 0
-            }
-        }
-    }
-}
-
-struct Running {
-    state: Arc<(Mutex<usize>, Condvar)>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        *self.state.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.state.1.notify_all();
-    }
 }
 
 #[expect(

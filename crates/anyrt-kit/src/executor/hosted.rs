@@ -11,15 +11,15 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use anyrt_core::task::enter_task;
-use anyrt_core::waiters::wake_all;
 use pin_project_lite::pin_project;
 
-use super::task::{Isolated, Outcome};
+use super::isolated::{Isolated, Outcome};
+use super::registry::address;
+use super::started::Started;
 use super::workers::{InTask, count_poll};
-use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// For runtime authors: an executor that runs the tasks of an [`Engine`](super::Engine).
 pub trait Executor: fmt::Debug + Send + Sync + 'static {
@@ -87,7 +87,7 @@ impl<F: Future> Future for Hosted<F> {
         let mut task = this.task;
         count_poll();
         let _task = enter_task(task.id());
-        let _of = InTask::of(task.tasks());
+        let _of = InTask::of(address(task.tasks()));
         let polled = within(this.scope.as_deref(), || task.as_mut().poll(cx));
         if polled.is_pending() && !*this.has_left_waker {
             *this.has_left_waker = true;
@@ -118,153 +118,5 @@ fn within_scope<T>(scope: &dyn Scope, poll: impl FnOnce() -> T) -> T {
 impl<F> fmt::Debug for Hosted<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Hosted").field(&self.task.id()).finish()
-    }
-}
-
-/// For runtime authors: a task that an [`Executor`] has started.
-pub struct Started<T>(Kind<T>);
-
-enum Kind<T> {
-    Task(async_task::FallibleTask<T>),
-    Slot(Arc<Slot<T>>),
-}
-
-impl<T> Started<T> {
-    /// A task of `async-task`, which all executors of the smol family give.
-    pub fn task(task: async_task::Task<T>) -> Self {
-        // Fallible: an executor that is dropped cancels, where a `Task` would panic.
-        Self(Kind::Task(task.fallible()))
-    }
-
-    /// For an executor whose handle cannot tell whether a task is finished: the future to start there, whose result comes
-    /// to the other one. Costs an allocation.
-    pub fn slot<F>(task: F) -> (impl Future<Output = ()> + use<F, T>, Self)
-    where
-        F: Future<Output = T>,
-    {
-        let slot = Arc::new(Slot {
-            state: Mutex::new(State::Open(None)),
-        });
-        let filled = Filled {
-            task,
-            slot: Filler(Arc::clone(&slot)),
-        };
-        (filled, Self(Kind::Slot(slot)))
-    }
-
-    pub(super) fn is_finished(&self) -> bool {
-        match &self.0 {
-            Kind::Task(task) => task.is_finished(),
-            Kind::Slot(slot) => !matches!(*slot.lock(), State::Open(_)),
-        }
-    }
-
-    /// The result; `None` if the future was dropped.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        match &mut self.0 {
-            Kind::Task(task) => Pin::new(task).poll(cx),
-            Kind::Slot(slot) => slot.poll(cx),
-        }
-    }
-
-    pub(super) fn detach(self) {
-        match self.0 {
-            Kind::Task(task) => task.detach(),
-            Kind::Slot(slot) => slot.detach(),
-        }
-    }
-}
-
-impl<T> fmt::Debug for Started<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Started")
-            .field("finished", &self.is_finished())
-            .finish()
-    }
-}
-
-/// Where a result waits for whoever joins.
-struct Slot<T> {
-    state: Mutex<State<T>>,
-}
-
-enum State<T> {
-    /// Nothing yet, and the waker of whoever waits.
-    Open(Option<Waker>),
-    /// The result; `None` if the future was dropped or the result was taken.
-    Closed(Option<T>),
-    /// Nobody will join.
-    Detached,
-}
-
-impl<T> Slot<T> {
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let mut state = self.lock();
-        match &mut *state {
-            State::Open(waker) => {
-                let former = waker.replace(cx.waker().clone());
-                // Outside the lock: a waker's destructor is not ours.
-                drop(state);
-                drop(former);
-                Poll::Pending
-            }
-            State::Closed(result) => Poll::Ready(result.take()),
-            State::Detached => unreachable!("the handle is gone"),
-        }
-    }
-
-    fn close(&self, result: Option<T>) {
-        let mut state = self.lock();
-        let former = match &*state {
-            State::Open(_) => std::mem::replace(&mut *state, State::Closed(result)),
-            // The result is dropped here, outside the lock.
-            State::Detached => {
-                drop(state);
-                return drop(result);
-            }
-            State::Closed(_) => return,
-        };
-        drop(state);
-        if let State::Open(Some(waker)) = former {
-            wake_all([waker]);
-        }
-    }
-
-    fn detach(&self) {
-        let former = std::mem::replace(&mut *self.lock(), State::Detached);
-        drop(former);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Closes the slot when it goes, so that nobody waits for a future that was dropped.
-struct Filler<T>(Arc<Slot<T>>);
-
-impl<T> Drop for Filler<T> {
-    fn drop(&mut self) {
-        self.0.close(None);
-    }
-}
-
-pin_project! {
-    /// A future that leaves its result in a slot.
-    struct Filled<F, T> {
-        #[pin]
-        task: F,
-        slot: Filler<T>,
-    }
-}
-
-impl<T, F: Future<Output = T>> Future for Filled<F, T> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        this.task
-            .poll(cx)
-            .map(|result| this.slot.0.close(Some(result)))
     }
 }

@@ -3,13 +3,12 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anyrt_core::runtime::{Config, ThreadHooks};
 use pin_project_lite::pin_project;
 
-use super::{Shift, Tasks, WorkerMetrics};
+use super::shift::{Shift, WorkerMetrics};
 
 /// After so many polls in a row an executor of the smol family lets the reactor have a look, and does not wait.
 const POLLS: u32 = 200;
@@ -26,13 +25,13 @@ thread_local! {
     static TASKS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Says until it is dropped whose task is being polled on this thread.
+/// Says until it is dropped whose task is being polled on this thread, by the address of its `Tasks`.
 pub(super) struct InTask(usize);
 
 impl InTask {
     #[inline]
-    pub(super) fn of(tasks: &Arc<Tasks>) -> Self {
-        Self(TASKS.replace(Arc::as_ptr(tasks).addr()))
+    pub(super) fn of(tasks: usize) -> Self {
+        Self(TASKS.replace(tasks))
     }
 
     /// A future that is not dropped when the runtime ends, although it is polled inside of a task that is.
@@ -42,8 +41,8 @@ impl InTask {
     }
 
     #[inline]
-    pub(super) fn is_of(tasks: &Arc<Tasks>) -> bool {
-        TASKS.get() == Arc::as_ptr(tasks).addr()
+    pub(super) fn is_of(tasks: usize) -> bool {
+        TASKS.get() == tasks
     }
 }
 
