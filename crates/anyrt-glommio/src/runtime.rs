@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyrt_core::BuildError;
 use anyrt_core::context::{self, Kind};
 use anyrt_core::runtime::{Config, Flavor, Owner};
-
+use anyrt_kit::affinity;
 use anyrt_kit::time::clock::Clock;
 
 use crate::handle::{THREAD_NAME, Whose};
@@ -173,11 +173,11 @@ impl Runtime {
     ) -> io::Result<JoinHandle<()>> {
         let (pin, ring) = (builder.config.pin_workers, builder.ring.clone());
         let (runtime, hooks) = (self.handle.clone(), builder.config.hooks.clone());
-        builder.config.thread(THREAD_NAME).spawn(move || {
+        let work = move || {
             let _running = running;
             // In this order: the thread that Glommio starts for its own blocking calls must not be bound to the core.
             let executor = sys::executor(&ring).and_then(|executor| {
-                let pinned = if pin { sys::pin_to_core(index) } else { Ok(()) };
+                let pinned = if pin { affinity::bind(index) } else { Ok(()) };
                 pinned.map_err(build_error).map(|()| executor)
             });
             let executor = match executor {
@@ -197,7 +197,8 @@ impl Runtime {
             let _thread = hooks.enter();
             let _at_home = AtHome::enter(&shard);
             sys::run(&executor, drive::at_home(Arc::clone(&shard)));
-        })
+        };
+        affinity::unbound(|| builder.config.thread(THREAD_NAME).spawn(work))
     }
 
     /// Ends the tasks, then the blocking jobs, and waits for both, no longer than `timeout`.

@@ -8,7 +8,6 @@ use anyrt_core::BuildError;
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::kind::KIND;
 
@@ -158,19 +157,6 @@ fn unavailable(why: String) -> BuildError {
         backend: KIND.name(),
         why,
     }
-}
-
-/// Binds this thread to the `index`th of the cores that it may run on.
-pub(crate) fn pin_to_core(index: usize) -> io::Result<()> {
-    let allowed = sched_getaffinity(None)?;
-    let cores: Vec<usize> = (0..CpuSet::MAX_CPU)
-        .filter(|core| allowed.is_set(*core))
-        .collect();
-    let mut one = CpuSet::new();
-    if let Some(core) = cores.get(index % cores.len().max(1)) {
-        one.set(*core);
-    }
-    sched_setaffinity(None, &one).map_err(Into::into)
 }
 
 #[cfg(test)]

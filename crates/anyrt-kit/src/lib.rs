@@ -5,6 +5,7 @@
 //!
 //! | module | what a backend gets | what it brings |
 //! |---|---|---|
+//! | [`affinity`] | threads that are bound to a core and start others that are not | |
 //! | [`executor`] | tasks with Tokio's semantics, local tasks, a blocking pool, a whole runtime but for its reactor | a queue, or an executor and a way for a thread to wait |
 //! | [`fs`] | files with Tokio's semantics | a way to carry out one operation |
 //! | [`queue`] | channels | |
@@ -14,6 +15,7 @@
 //! None of it knows a runtime. It charges the budget of [`anyrt_core::coop`].
 #![forbid(unsafe_code)]
 
+pub mod affinity;
 pub mod executor;
 pub mod fs;
 pub mod queue;

@@ -464,6 +464,22 @@ pub(crate) mod glommio {
 #[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
 pub(crate) mod shared;
 
+/// Runs what starts a thread or a child process, which must not be bound to a core as a worker may be.
+#[cfg(all(
+    unix,
+    any(feature = "process", feature = "signal"),
+    any(feature = "smol", feature = "async-std", feature = "glommio")
+))]
+pub(crate) use anyrt_kit::affinity::unbound;
+#[cfg(all(
+    unix,
+    any(feature = "process", feature = "signal"),
+    not(any(feature = "smol", feature = "async-std", feature = "glommio"))
+))]
+pub(crate) fn unbound<T>(start: impl FnOnce() -> T) -> T {
+    start()
+}
+
 /// Makes the public enum of all backends.
 macro_rules! backend_enum {
     (() $(($Variant:ident $module:ident $feature:literal $if:ident $doc:literal))+) => {

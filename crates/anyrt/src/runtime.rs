@@ -103,6 +103,8 @@ impl Builder {
     }
 
     /// Binds worker thread `i` to core `i`, modulo the number of cores.
+    ///
+    /// Blocking threads and child processes may run on all cores of the process.
     pub fn pin_workers(&mut self, pin: bool) -> &mut Self {
         self.options.pin_workers(pin);
         self

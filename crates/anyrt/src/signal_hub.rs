@@ -18,6 +18,8 @@ use ::tokio::sync::watch;
 use signal_hook::consts::FORBIDDEN;
 use signal_hook::iterator::{Handle, Signals};
 
+use crate::backend::unbound;
+
 /// Who hears one kind of signal.
 struct Kind {
     /// Each signal that comes is a new version.
@@ -79,9 +81,8 @@ impl Hub {
     fn start() -> io::Result<Self> {
         let mut signals = Signals::new([0; 0])?;
         let handle = signals.handle();
-        thread::Builder::new()
-            .name("anyrt-signals".to_owned())
-            .spawn(move || signals.forever().for_each(announce))?;
+        let thread = thread::Builder::new().name("anyrt-signals".to_owned());
+        unbound(|| thread.spawn(move || signals.forever().for_each(announce)))?;
         Ok(Self {
             handle,
             kinds: HashMap::new(),

@@ -11,6 +11,7 @@ use anyrt_core::coop;
 use anyrt_core::runtime::{BlockingStats, Config, MAX_BLOCKING_THREADS, THREAD_KEEP_ALIVE};
 
 use super::{Runnable, TaskHandle, Tasks};
+use crate::affinity;
 use crate::sync::{
     Condvar, JoinHandle, Mutex, MutexGuard, PoisonError, ThreadId, current, per_thread, spawn,
 };
@@ -301,14 +302,16 @@ impl Shared {
     }
 
     fn start_thread(&self, mut member: Member) -> io::Result<JoinHandle<()>> {
-        spawn(&self.config, &self.name, move || {
+        let work = move || {
             POOL.with(|pool| pool.set(member.shared.address()));
             member.thread = Some(current().id());
             (member.shared.around)(&mut || {
                 let _thread = member.shared.config.hooks.enter();
                 member.work();
             });
-        })
+        };
+        // The worker that needs it may be bound to a core.
+        affinity::unbound(|| spawn(&self.config, &self.name, work))
     }
 
     /// The system gave no thread. Other threads will come to the job; if there are none, it runs here, since

@@ -30,6 +30,7 @@ use super::hosted::{Executor, Scope};
 use super::threads::{AbortOnUnwind, Latch, Substitute};
 use super::workers::{InTask, Workers};
 use super::{BlockingPool, TaskHandle, Tasks, local, local_set};
+use crate::affinity;
 use crate::time::clock::Clock;
 
 /// What differs between two runtimes that share an [`Engine`].
@@ -490,14 +491,15 @@ impl<H: Host> Owned<H> {
         // Whether it is where it should be. A channel would be 12 kB in every program.
         let started = Arc::new(OnceLock::new());
         let placed = Arc::clone(&started);
-        let thread = config.thread(name).spawn(move || {
+        let work = move || {
             let _running = running;
             let _abort = AbortOnUnwind;
-            placed.get_or_init(|| !pin || pin_to_core(index));
+            placed.get_or_init(|| !pin || affinity::bind(index).is_ok());
             let _current = engine.make_current(context::drive(H::KIND));
             let _thread = hooks.enter();
             H::block_on(engine.work(index, engine.until_the_end()));
-        })?;
+        };
+        let thread = affinity::unbound(|| config.thread(name).spawn(work))?;
         if *started.wait() {
             Ok(thread)
         } else {
@@ -536,11 +538,6 @@ impl<H: Host> fmt::Debug for Owned<H> {
             .field("workers", &self.threads.len())
             .finish()
     }
-}
-
-fn pin_to_core(index: usize) -> bool {
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
-    !cores.is_empty() && core_affinity::set_for_current(cores[index % cores.len()])
 }
 
 #[expect(

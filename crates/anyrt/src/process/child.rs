@@ -6,6 +6,7 @@ use std::process::{Command as StdCommand, ExitStatus, Output};
 
 use super::exit::Exit;
 use super::{ChildStderr, ChildStdin, ChildStdout};
+use crate::backend::unbound;
 use crate::io::{AsyncRead, AsyncReadExt};
 use crate::try_join;
 
@@ -35,7 +36,7 @@ impl Child {
     pub(super) fn start(command: &mut StdCommand, kill_on_drop: bool) -> io::Result<Self> {
         // Before there is a process that an error or a panic would leave alone.
         crate::runtime::Handle::current();
-        let mut child = command.spawn()?;
+        let mut child = unbound(|| command.spawn())?;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         // From here on it is reaped whatever fails.

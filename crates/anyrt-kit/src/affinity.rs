@@ -1,0 +1,113 @@
+//! Binds threads to cores, and keeps what they start from being bound with them.
+//!
+//! A thread or a process that is started takes over the cores of the thread that starts it. A worker that is bound to
+//! one core would so bind every blocking thread and every child of the program to it.
+
+use std::io;
+
+/// Binds this thread to the `index`th of the cores that it may run on, modulo their number.
+///
+/// # Errors
+/// As the system refuses it.
+pub fn bind(index: usize) -> io::Result<()> {
+    system::bind(index)
+}
+
+/// Runs `start`, which starts a thread or a process, with the cores that this thread had before [`bind`].
+///
+/// Where a thread is not bound it costs nothing.
+pub fn unbound<T>(start: impl FnOnce() -> T) -> T {
+    let _rebound = system::unbind();
+    start()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod system {
+    use std::cell::Cell;
+    use std::io;
+
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    thread_local! {
+        /// What the thread was allowed to run on before it was bound.
+        static BEFORE: Cell<Option<CpuSet>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn bind(index: usize) -> io::Result<()> {
+        let allowed = match BEFORE.get() {
+            Some(allowed) => allowed,
+            None => sched_getaffinity(None)?,
+        };
+        let cores: Vec<usize> = (0..CpuSet::MAX_CPU)
+            .filter(|core| allowed.is_set(*core))
+            .collect();
+        let mut one = CpuSet::new();
+        if let Some(core) = cores.get(index % cores.len().max(1)) {
+            one.set(*core);
+        }
+        sched_setaffinity(None, &one)?;
+        BEFORE.set(Some(allowed));
+        Ok(())
+    }
+
+    /// Binds the thread again when it is dropped.
+    pub(super) struct Rebound(CpuSet);
+
+    impl Drop for Rebound {
+        fn drop(&mut self) {
+            // It was allowed before; if it is not any more, the thread stays as it is.
+            let _ = sched_setaffinity(None, &self.0);
+        }
+    }
+
+    pub(super) fn unbind() -> Option<Rebound> {
+        let before = BEFORE.get()?;
+        let bound = sched_getaffinity(None).ok()?;
+        sched_setaffinity(None, &before).ok()?;
+        Some(Rebound(bound))
+    }
+}
+
+/// Where what is started is bound to nothing by itself.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod system {
+    use std::io;
+
+    pub(super) fn bind(index: usize) -> io::Result<()> {
+        let cores = core_affinity::get_core_ids().unwrap_or_default();
+        if !cores.is_empty() && core_affinity::set_for_current(cores[index % cores.len()]) {
+            Ok(())
+        } else {
+            Err(io::Error::other(
+                "the system does not bind threads to cores",
+            ))
+        }
+    }
+
+    pub(super) fn unbind() {}
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::thread::sched_getaffinity;
+
+    use super::*;
+
+    #[test]
+    fn what_a_bound_thread_starts_is_not_bound() {
+        let cores = || sched_getaffinity(None).unwrap().count();
+        let all = cores();
+        std::thread::spawn(move || {
+            assert_eq!(unbound(cores), all, "nothing to undo");
+            bind(1).unwrap();
+            assert_eq!(cores(), 1);
+            let by_itself = std::thread::spawn(cores).join().unwrap();
+            assert_eq!(by_itself, 1, "a thread takes over the cores of its parent");
+            let started = unbound(|| std::thread::spawn(cores));
+            assert_eq!(started.join().unwrap(), all);
+            assert_eq!(cores(), 1, "bound again");
+        })
+        .join()
+        .unwrap();
+    }
+}
