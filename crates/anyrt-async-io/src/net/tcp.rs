@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use anyrt_core::error::ReuniteError;
 use anyrt_core::net::{self, OwnedReadHalf, OwnedWriteHalf, TcpStream as _};
-use anyrt_core::readiness::{Direction, Interest};
+use anyrt_core::readiness::{Direction, Interest, Ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Type};
@@ -28,7 +28,7 @@ impl TcpListener {
     /// # Errors
     /// Fails if the socket cannot be registered with the reactor.
     pub fn from_std(reactor: &Arc<Reactor>, socket: std::net::TcpListener) -> io::Result<Self> {
-        let inner = Socket::new(reactor, socket)?;
+        let inner = Socket::new(reactor, socket, Ready::EMPTY)?;
         Ok(Self { inner })
     }
 
@@ -49,7 +49,9 @@ impl TcpListener {
     fn accept(&self, listener: &std::net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, peer) = listener.accept()?;
         stream.set_nonblocking(true)?;
-        let inner = Socket::new(self.inner.reactor(), stream)?;
+        // Often there is something to read already.
+        let ready = Ready::READABLE | Ready::WRITABLE;
+        let inner = Socket::new(self.inner.reactor(), stream, ready)?;
         Ok((TcpStream { inner }, peer))
     }
 }
@@ -79,7 +81,7 @@ impl TcpStream {
     /// # Errors
     /// Fails if the socket cannot be registered with the reactor.
     pub fn from_std(reactor: &Arc<Reactor>, socket: std::net::TcpStream) -> io::Result<Self> {
-        let inner = Socket::new(reactor, socket)?;
+        let inner = Socket::new(reactor, socket, Ready::EMPTY)?;
         Ok(Self { inner })
     }
 

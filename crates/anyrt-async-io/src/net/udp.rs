@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyrt_core::net;
-use anyrt_core::readiness::Interest;
+use anyrt_core::readiness::{Interest, Ready};
 
 use crate::reactor::Reactor;
 use crate::readiness::Socket;
@@ -26,7 +26,7 @@ impl UdpSocket {
     /// # Errors
     /// Fails if the socket cannot be registered with the reactor.
     pub fn from_std(reactor: &Arc<Reactor>, socket: std::net::UdpSocket) -> io::Result<Self> {
-        let inner = Socket::new(reactor, socket)?;
+        let inner = Socket::new(reactor, socket, Ready::EMPTY)?;
         Ok(Self { inner })
     }
 

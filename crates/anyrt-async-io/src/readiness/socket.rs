@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use anyrt_core::coop;
 use anyrt_core::readiness::{self, Direction, Interest, Ready};
 use anyrt_kit::readiness::{Event, Source, unclosed};
 use async_io::{Async, Timer};
@@ -24,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// A socket in async-io.
 ///
-/// Its [`Source`] holds in which directions an operation is worth a try. Whoever found nothing to do leaves a waker there
+/// Its [`Source`] holds what is known of its readiness, until an operation finds that it is over. Whoever found nothing to do leaves a waker there
 /// and asks async-io, which wakes the source: a waker of the user never gets into async-io, so none stays there when the
 /// runtime has ended.
 pub struct Socket<T: AsFd> {
@@ -36,14 +37,14 @@ pub struct Socket<T: AsFd> {
 }
 
 impl<T: AsFd> Socket<T> {
-    /// A non-blocking socket. The first operation is tried without asking async-io.
+    /// A non-blocking socket, which is taken for `ready` until someone finds that it is not.
     ///
     /// # Errors
     /// Fails if the socket cannot be registered with the reactor, or if the runtime has ended.
-    pub fn new(reactor: &Arc<Reactor>, socket: T) -> io::Result<Self> {
+    pub fn new(reactor: &Arc<Reactor>, socket: T, ready: Ready) -> io::Result<Self> {
         let inner = Some(Async::new_nonblocking(socket)?);
         Ok(Self {
-            told: Told::enter(reactor, Ready::READABLE | Ready::WRITABLE)?,
+            told: Told::enter(reactor, ready)?,
             inner,
             writable: OnceBox::new(),
         })
@@ -113,6 +114,34 @@ impl<T: AsFd> Socket<T> {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(ready)
+    }
+
+    /// As [`find`](Self::find), and remembers it. `event` is what was known before.
+    fn find_and_keep(&self, event: Event, interest: Interest) -> io::Result<Ready> {
+        let found = self.find(interest)?;
+        self.source().clear(event, interest.mask() - found);
+        self.keep(found, interest);
+        Ok(found)
+    }
+
+    /// What is known of `interest`, with what came since then: the socket may have been closed, which nobody would tell
+    /// while something is known.
+    fn known(&self, interest: Interest) -> Option<Ready> {
+        let known = self.source().look(interest).ready();
+        if known.is_empty() {
+            return None;
+        }
+        let now = look(self.get().as_fd(), WATCHED) & interest.mask();
+        self.keep(now, interest);
+        Some(known | now)
+    }
+
+    /// What is known already is no event: whoever is about to find that it is over may still clear it.
+    fn keep(&self, ready: Ready, interest: Interest) {
+        let new = ready - self.source().look(interest).ready();
+        if !new.is_empty() {
+            self.source().assume(new);
+        }
     }
 
     /// Runs `operation` until it gives something else than [`io::ErrorKind::WouldBlock`], and waits in between; of
@@ -192,18 +221,26 @@ impl Wake for Writable {
 
 impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
     async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        self.source().check()?;
+        if let Some(known) = self.known(interest) {
+            return Ok(known);
+        }
         if !interest.is_readable() && !interest.is_writable() {
             return self.exceptional(interest).await;
         }
-        // What was seen by others is no answer: the socket may be closed since then.
+        // To look at once.
         self.source().assume(unclosed(interest));
         let ask = || self.ask(interest);
-        let find = |_| self.find(interest);
+        let find = |event| self.find_and_keep(event, interest);
         self.source().run(interest, ask, find).uncharged().await
     }
 
     fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
         let interest = direction.interest();
+        self.source().check()?;
+        if self.known(interest).is_some() {
+            return coop::charged(cx, |_| Poll::Ready(Ok(())));
+        }
         self.poll_io(cx, direction, |_| self.find(interest))
             .map_ok(drop)
     }
@@ -213,9 +250,12 @@ impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
         interest: Interest,
         operation: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        // What the source holds says only that an operation is worth a try.
-        self.find(interest)?;
-        operation()
+        // Unless somebody waits, nobody tells.
+        if self.source().look(interest).ready().is_empty() {
+            let found = self.find(interest)?;
+            self.source().assume(found);
+        }
+        self.source().attempt(interest, operation)
     }
 
     fn async_io<R>(
