@@ -17,7 +17,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
 use std::thread;
@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use anyrt_core::JoinHandle as _;
 use anyrt_core::runtime::{Config, ThreadHooks, WorkerStats};
+use anyrt_kit::Asleep;
 use anyrt_kit::executor::{Runnable, TaskHandle, Tasks, WorkerMetrics};
 use anyrt_kit::time::clock::Clock;
 use anyrt_kit::time::timers::Timers;
@@ -50,7 +51,7 @@ pub(crate) struct Shard {
     inbox: ConcurrentQueue<Runnable>,
     /// What only the home may run.
     home_inbox: ConcurrentQueue<Runnable>,
-    asleep: AtomicBool,
+    asleep: Asleep,
     seat: Seat,
     /// Starts a thread that takes the seat.
     stand_in: OnceLock<StandIn>,
@@ -179,7 +180,7 @@ impl Shard {
             operations: Operations::new(Arc::clone(epoll), clock.cloned()),
             inbox: ConcurrentQueue::unbounded(),
             home_inbox: ConcurrentQueue::unbounded(),
-            asleep: AtomicBool::new(false),
+            asleep: Asleep::new(),
             seat: Seat::default(),
             stand_in: OnceLock::new(),
             blocked: AtomicUsize::new(0),
@@ -346,15 +347,16 @@ impl Shard {
             if inbox.push(runnable).is_err() {
                 return;
             }
-            fence(Ordering::SeqCst);
+            self.rouse();
+        } else if self.asleep.rouse_here() {
+            self.epoll.ring_doorbell();
         }
-        self.rouse();
     }
 
     /// Rings the doorbell if the shard sleeps.
     #[inline]
     pub(crate) fn rouse(&self) {
-        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
+        if self.asleep.rouse() {
             self.epoll.ring_doorbell();
         }
     }
@@ -362,9 +364,9 @@ impl Shard {
     /// Says that the shard sleeps, or that it does not. Who says so must look afterwards whether
     /// [there is something to do](Self::has_mail).
     pub(crate) fn set_asleep(&self, asleep: bool) {
-        self.asleep.store(asleep, Ordering::SeqCst);
-        if asleep {
-            fence(Ordering::SeqCst);
+        match asleep {
+            true => self.asleep.fall_asleep(),
+            false => self.asleep.wake_up(),
         }
     }
 
@@ -517,7 +519,7 @@ impl Shard {
             }
             local.has_seat.set(false);
         });
-        self.asleep.store(false, Ordering::SeqCst);
+        self.asleep.wake_up();
         self.seat.release();
     }
 

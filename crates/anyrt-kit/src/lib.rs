@@ -12,10 +12,11 @@
 //! | [`readiness`] | the readiness of descriptors, and who waits for it | a poller |
 //! | [`time`] | a clock that can be paused, and a queue of timers | an alarm |
 //!
-//! None of it knows a runtime. It charges the budget of [`anyrt_core::coop`].
+//! [`Asleep`] is for a thread that waits by itself. None of it knows a runtime. It charges the budget of [`anyrt_core::coop`].
 #![forbid(unsafe_code)]
 
 pub mod affinity;
+mod asleep;
 pub mod executor;
 pub mod fs;
 pub mod queue;
@@ -23,3 +24,5 @@ pub mod readiness;
 mod sync;
 mod table;
 pub mod time;
+
+pub use asleep::Asleep;

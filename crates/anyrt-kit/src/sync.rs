@@ -18,7 +18,9 @@ mod real {
     use anyrt_core::runtime::Config;
 
     pub(crate) use atomic_waker::AtomicWaker;
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
+    };
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use std::thread::{JoinHandle, ThreadId, current};
     pub(crate) use std::thread_local as per_thread;
@@ -42,10 +44,10 @@ mod model {
     use std::time::Duration;
 
     use anyrt_core::runtime::Config;
-    use loom::sync::atomic::fence;
 
     use super::{Ordering, PoisonError};
 
+    pub(crate) use loom::sync::atomic::fence;
     pub(crate) use loom::thread::{JoinHandle, ThreadId, current};
 
     /// loom's threads are one of the system's.

@@ -17,11 +17,13 @@ use anyrt_core::readiness::{Direction, Interest, Ready};
 use anyrt_core::runtime::Builder;
 use anyrt_core::waiters::Waiters;
 use anyrt_core::{AbortHandle, JoinHandle};
+use anyrt_kit::Asleep;
 use anyrt_kit::executor::{BlockingPool, Runnable, Started, TaskHandle, Tasks};
 use anyrt_kit::readiness::Source;
 use anyrt_kit::time::clock::Clock;
 use loom::future::block_on;
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst, fence};
+use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use loom::sync::atomic::{AtomicBool, AtomicUsize, fence};
 use loom::thread;
 
 /// Runs `execution` in every order with at most `preemptions`, and prints how many that were.
@@ -470,5 +472,51 @@ fn tasks_a_result_that_comes_as_somebody_begins_to_join_is_taken() {
         });
         assert_eq!(block_on(task).unwrap(), 7);
         worker.unwrap().join().unwrap();
+    });
+}
+
+#[test]
+fn asleep_what_is_left_while_a_thread_falls_asleep_wakes_it() {
+    model("asleep, doorbell", 3, || {
+        let asleep = Arc::new(Asleep::new());
+        let left = Arc::new([(); 2].map(|()| AtomicBool::new(false)));
+        // Counts as an eventfd does: a wait takes all that was rung.
+        let doorbell = Arc::new((loom::sync::Mutex::new(0), loom::sync::Condvar::new()));
+        let others = [0, 1].map(|number| {
+            let (asleep, left) = (Arc::clone(&asleep), Arc::clone(&left));
+            let doorbell = Arc::clone(&doorbell);
+            thread::spawn(move || {
+                left[number].store(true, Release);
+                if asleep.rouse() {
+                    *doorbell.0.lock().unwrap() += 1;
+                    doorbell.1.notify_one();
+                }
+            })
+        });
+        let mut found = 0;
+        let mut look = || {
+            for one in left.iter() {
+                if one.load(Acquire) {
+                    one.store(false, Relaxed);
+                    found += 1;
+                }
+            }
+            found
+        };
+        while look() < 2 {
+            asleep.fall_asleep();
+            if look() < 2 {
+                let mut rung = doorbell.0.lock().unwrap();
+                while *rung == 0 {
+                    rung = doorbell.1.wait(rung).unwrap();
+                }
+                assert_eq!(*rung, 1, "whoever rings takes the sleep away");
+                *rung = 0;
+            }
+            asleep.wake_up();
+        }
+        for other in others {
+            other.join().unwrap();
+        }
     });
 }
