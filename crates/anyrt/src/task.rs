@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use anyrt_core::task::{AbortHandle as _, JoinHandle as _};
 
-use crate::backend::{Current, no_runtime};
+use crate::backend::{Backend, Current, no_runtime};
+use crate::runtime::Handle;
 
 pub mod coop;
 mod join_set;
@@ -62,12 +63,14 @@ where
 
 /// Starts `future` as a task that stays on this thread, for futures that are not `Send`.
 ///
-/// Inside a [`LocalSet`] it is a task of the set. Elsewhere it belongs to the `block_on` of this thread: what is left of
-/// such tasks when that returns is dropped there.
+/// It is a task of the [`LocalSet`] or [`LocalRuntime`](crate::runtime::LocalRuntime) that this thread is inside of.
+///
+/// On Glommio, whose tasks stay on their shard, it also works inside a task, which Tokio refuses. For local tasks of a
+/// `block_on` without a set, on every backend, call the trait:
+/// [`LocalSpawner::spawn_local`](anyrt_core::LocalSpawner::spawn_local) of the [`Handle`](crate::runtime::Handle).
 ///
 /// # Panics
-/// On a thread that accepts no local tasks: outside both, or inside a task that [`spawn`] placed on a worker
-/// thread that shares its tasks with others.
+/// Outside of both, as Tokio's does.
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -78,16 +81,23 @@ where
         Ok(handle) => return handle,
         Err(future) => future,
     };
-    if Current::find().is_none() {
-        panic!(
-            "`spawn_local` called from outside of a `task::LocalSet` or `runtime::LocalRuntime`: {}",
-            no_runtime()
-        );
-    }
+    check_tasks_stay();
     JoinHandle {
         inner: boxed_for_match!(future: F = Box::pin(future) => {
             on_current!(backend => backend::task::spawn_local(future))
         }),
+    }
+}
+
+/// Outside of a set, local tasks are for tasks that never move.
+#[track_caller]
+fn check_tasks_stay() {
+    const OUTSIDE: &str =
+        "`spawn_local` called from outside of a `task::LocalSet` or `runtime::LocalRuntime`";
+    match Handle::try_current() {
+        Ok(handle) if handle.backend() == Backend::Glommio && try_id().is_some() => {}
+        Ok(_) => panic!("{OUTSIDE}"),
+        Err(_) => panic!("{OUTSIDE}: {}", no_runtime()),
     }
 }
 

@@ -38,12 +38,14 @@ macro_rules! starves_nobody {
                 }
             }).await.unwrap();
             let rang = timer();
-            task::spawn_local(async move {
-                $(let $state = $init;)*
-                while !rang.load(Ordering::SeqCst) {
-                    $ready;
-                }
-            }).await.unwrap();
+            task::LocalSet::new().run_until(async move {
+                task::spawn_local(async move {
+                    $(let $state = $init;)*
+                    while !rang.load(Ordering::SeqCst) {
+                        $ready;
+                    }
+                }).await.unwrap();
+            }).await;
             let rang = timer();
             $(let $state = $init;)*
             while !rang.load(Ordering::SeqCst) {

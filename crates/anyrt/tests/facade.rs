@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 use std::io::{self, IoSlice};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +21,7 @@ use anyrt::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
 use anyrt::runtime::{Backend, Builder, Handle};
 use anyrt::shutdown::GracefulShutdown;
 use anyrt::sync::{CancellationToken, mpsc, oneshot};
-use anyrt::task::{JoinSet, TaskTracker, spawn_blocking, spawn_local, yield_now};
+use anyrt::task::{JoinSet, LocalSet, TaskTracker, spawn_blocking, spawn_local, yield_now};
 use anyrt::time::{Instant, interval, sleep, timeout};
 use anyrt_core::channel::{Receiver as _, Sender as _};
 use anyrt_core::{Channel, error::TrySendError};
@@ -244,19 +245,38 @@ async fn panics_and_aborts_are_errors_of_the_one_who_joins() {
 #[anyrt::test(flavor = "multi_thread")]
 async fn local_tasks_share_what_is_not_send() {
     let sum = Rc::new(Cell::new(0));
-    let tasks: Vec<_> = (1..=10)
-        .map(|n| {
-            let sum = Rc::clone(&sum);
-            spawn_local(async move {
-                yield_now().await;
-                sum.set(sum.get() + n);
+    let local = LocalSet::new();
+    let spawns = async {
+        let tasks: Vec<_> = (1..=10)
+            .map(|n| {
+                let sum = Rc::clone(&sum);
+                spawn_local(async move {
+                    yield_now().await;
+                    sum.set(sum.get() + n);
+                })
             })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    };
+    local.run_until(spawns).await;
     assert_eq!(sum.get(), 55);
+}
+
+#[anyrt::test(flavor = "multi_thread")]
+async fn outside_of_a_set_local_tasks_are_refused_in_block_on_as_by_tokio() {
+    fn refused<T>(spawn: impl FnOnce() -> T) {
+        let panic = catch_unwind(AssertUnwindSafe(spawn)).err().unwrap();
+        let said = panic.downcast::<String>().unwrap();
+        assert!(said.contains("outside of a `task::LocalSet`"), "{said}");
+    }
+    refused(|| spawn_local(async {}));
+    refused(|| JoinSet::new().spawn_local(async {}));
+    refused(|| TaskTracker::new().spawn_local(async {}));
+    // Through the trait they belong to this `block_on`.
+    let local = anyrt_core::LocalSpawner::spawn_local(&Handle::current(), async { 7 });
+    assert_eq!(local.await.unwrap(), 7);
 }
 
 #[anyrt::test]
@@ -269,7 +289,7 @@ async fn a_join_set_gives_what_ends_first_and_aborts_the_rest() {
     });
     set.spawn(async { 2 });
     set.spawn_blocking(|| 3);
-    set.spawn_local(async { 4 });
+    set.spawn(async { 4 });
     set.spawn_on(async { 5 }, &Handle::current());
     assert_eq!(set.len(), 5);
     let mut ended = Vec::new();

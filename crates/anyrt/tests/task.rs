@@ -129,9 +129,13 @@ async fn a_task_knows_its_id() {
     let job = spawn_blocking(id);
     let known = job.id();
     assert_eq!(job.await.unwrap(), known);
-    let local = task::spawn_local(async { id() });
-    let known = local.id();
-    assert_eq!(local.await.unwrap(), known);
+    let inside = task::LocalSet::new();
+    let local = inside.run_until(async {
+        let local = task::spawn_local(async { id() });
+        let known = local.id();
+        assert_eq!(local.await.unwrap(), known);
+    });
+    local.await;
     assert_eq!(try_id(), None);
 }
 
@@ -205,7 +209,9 @@ async fn a_set_takes_every_kind_of_task() {
     set.spawn_on(async { 5 }, &Handle::current());
     set.spawn_blocking(|| 6);
     set.spawn_blocking_on(|| 7, &Handle::current());
-    set.spawn_local(async { 8 });
+    let local = task::LocalSet::new();
+    set.spawn_local_on(async { 8 }, &local);
+    local.await;
     assert_eq!(set.len(), 9);
     let mut all = set.join_all().await;
     all.sort_unstable();
@@ -356,7 +362,12 @@ async fn large_futures_and_jobs_fit_the_stack_of_a_worker_in_whatever_way_they_a
         set.join_all().await.into_iter().all(|is_whole| is_whole)
     };
     assert!(task::spawn(on_a_worker).await.unwrap());
-    assert!(task::spawn_local(large()).await.unwrap());
+    let inside = task::LocalSet::new();
+    assert!(
+        inside
+            .run_until(async { task::spawn_local(large()).await.unwrap() })
+            .await
+    );
     let set = task::LocalSet::new();
     let in_set = set.spawn_local(large());
     assert!(set.run_until(in_set).await.unwrap());

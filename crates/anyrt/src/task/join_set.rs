@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 
 use super::coop::lifted;
 use super::{
-    AbortHandle, Id, JoinError, JoinHandle, LocalSet, local_set, spawn, spawn_blocking, spawn_local,
+    AbortHandle, Id, JoinError, JoinHandle, LocalSet, check_tasks_stay, local_set, spawn,
+    spawn_blocking, spawn_local,
 };
 use crate::backend::{Current, entered};
 use crate::runtime::Handle;
@@ -145,6 +146,9 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
+        if !local_set::is_entered() {
+            check_tasks_stay();
+        }
         match Current::find() {
             Some(kind) if !local_set::is_entered() => start!(
                 self, kind, kind, future = Box::pin(future),
