@@ -227,7 +227,7 @@ pub(crate) fn with_root_in_epoll(shard: &Arc<Shard>, root: &mut dyn Root) {
 
 /// Runs a shard on this thread while its home blocks in place, until that wants it back.
 pub(crate) fn stand_in(shard: &Arc<Shard>) {
-    if !shard.seat().try_take() {
+    if !shard.seat().try_stand_in() {
         // The home was faster.
         return;
     }

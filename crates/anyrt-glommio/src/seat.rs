@@ -23,6 +23,8 @@ pub(crate) struct Seat {
 #[derive(Default)]
 struct State {
     taken: bool,
+    /// Whether the home blocks in place, so that a stand-in is to drive the shard.
+    home_is_away: bool,
     /// Those who wait inside `block_on`.
     waiting: Vec<Waker>,
 }
@@ -32,6 +34,18 @@ impl Seat {
     pub(crate) fn try_take(&self) -> bool {
         let mut state = self.lock();
         !self.is_wanted() && !std::mem::replace(&mut state.taken, true)
+    }
+
+    /// Takes the seat for a stand-in. Returns whether it did: not if the home is back, or has left for good, before the
+    /// thread of the stand-in has started.
+    pub(crate) fn try_stand_in(&self) -> bool {
+        let mut state = self.lock();
+        state.home_is_away && !self.is_wanted() && !std::mem::replace(&mut state.taken, true)
+    }
+
+    /// Says that the home blocks in place from now on, until it takes the seat back.
+    pub(crate) fn home_leaves(&self) {
+        self.lock().home_is_away = true;
     }
 
     /// Leaves the seat to whoever takes it first.
@@ -58,6 +72,7 @@ impl Seat {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         state.taken = true;
+        state.home_is_away = false;
         self.wanted.store(false, Ordering::SeqCst);
     }
 
@@ -84,5 +99,27 @@ impl Seat {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stand_in_that_starts_late_leaves_the_seat_alone() {
+        let seat = Seat::default();
+        assert!(seat.try_take(), "the home drives");
+        seat.home_leaves();
+        seat.release();
+        seat.take_back(|| ());
+        seat.release();
+        assert!(!seat.try_stand_in(), "the home has come back and ended");
+
+        assert!(seat.try_take());
+        seat.home_leaves();
+        seat.release();
+        assert!(seat.try_stand_in());
+        assert!(!seat.try_stand_in(), "one at a time");
     }
 }

@@ -496,6 +496,7 @@ impl Shard {
         let is_home = shard.is_home();
         if is_home {
             shard.operations.set_ring_stands(true);
+            shard.seat.home_leaves();
         }
         shard.leave_seat();
         if is_home {
