@@ -7,11 +7,14 @@ const KEEP: usize = 1024;
 
 /// A [`Slab`] whose capacity follows its length down again, at a constant cost per removal.
 ///
-/// An entry that stays keeps all keys below its own.
+/// An entry that stays keeps all places below its own.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
     slab: Slab<T>,
-    /// Removals since it last tried to shrink.
+    /// The length at which it next tries to shrink. An attempt fails while the last place is taken, so there is one at
+    /// each quarter of the length on the way down, and one when it is empty.
+    low: usize,
+    /// Removals since the last attempt.
     removed: usize,
 }
 
@@ -19,6 +22,7 @@ impl<T> Default for Table<T> {
     fn default() -> Self {
         Self {
             slab: Slab::new(),
+            low: 0,
             removed: 0,
         }
     }
@@ -26,10 +30,17 @@ impl<T> Default for Table<T> {
 
 impl<T> Table<T> {
     pub(crate) fn insert(&mut self, value: T) -> usize {
-        self.slab.insert(value)
+        let entry = self.vacant_entry();
+        let key = entry.key();
+        entry.insert(value);
+        key
     }
 
     pub(crate) fn vacant_entry(&mut self) -> VacantEntry<'_, T> {
+        if self.slab.len() == self.slab.capacity() {
+            // It is about to double: a quarter of what it will have.
+            self.low = self.slab.capacity() / 2;
+        }
         self.slab.vacant_entry()
     }
 
@@ -62,12 +73,16 @@ impl<T> Table<T> {
         value
     }
 
-    /// To shrink takes as long as the table is large, so it is tried once per half a table of removals.
     #[cold]
     fn shrink(&mut self) {
         self.removed += 1;
-        let capacity = self.slab.capacity();
-        if self.removed > capacity / 2 && self.slab.len() < capacity / 4 {
+        if self.removed > self.slab.capacity() {
+            self.low = self.slab.capacity() / 4;
+            self.removed = 0;
+        }
+        let len = self.slab.len();
+        if len <= self.low {
+            self.low = len / 4;
             self.removed = 0;
             self.slab.shrink_to_fit();
         }
@@ -86,11 +101,23 @@ mod tests {
             table.try_remove(key);
         }
         assert!(table.is_empty());
-        for _ in 0..100_000 {
+        assert!(table.slab.capacity() <= KEEP);
+    }
+
+    #[test]
+    fn a_table_that_was_large_shrinks_in_spite_of_one_that_stays() {
+        let mut table = Table::default();
+        let stays = table.insert(0);
+        let keys: Vec<_> = (0..100_000).map(|n| table.insert(n)).collect();
+        for key in keys {
+            table.try_remove(key);
+        }
+        for _ in 0..200_000 {
             let key = table.insert(0);
             table.try_remove(key);
         }
-        assert!(table.slab.capacity() <= 2 * KEEP);
+        assert!(table.slab.capacity() <= KEEP);
+        assert_eq!(table.get(stays), Some(&0));
     }
 
     #[test]
