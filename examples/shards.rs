@@ -15,7 +15,7 @@ use anyrt::io::{AsyncReadExt, AsyncWriteExt};
 use anyrt::net::{TcpListener, TcpSocket, TcpStream};
 use anyrt::runtime::{Builder, Handle};
 use anyrt::shutdown::GracefulShutdown;
-use anyrt::task::JoinSet;
+use anyrt::task::{JoinSet, LocalSet};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -79,7 +79,8 @@ fn shard(
     served: &AtomicUsize,
 ) -> Result<()> {
     let runtime = Builder::new_current_thread().build()?;
-    runtime.block_on(async {
+    // Tasks of a `LocalSet` stay on this thread, on every backend.
+    LocalSet::new().block_on(&runtime, async {
         // Here, so that it belongs to this shard's reactor.
         let listener: TcpListener = socket.listen(1024)?;
         listening.send(())?;
