@@ -349,6 +349,13 @@ fn check(
     }
 }
 
+/// Cells that hang: shutdown waits for the shard before it closes the blocking pool, which the shard waits for.
+fn is_open(backend: Backend, entrance: Entrance, wait: &str) -> bool {
+    backend == Backend::Glommio
+        && matches!(entrance, Entrance::InPlace)
+        && matches!(wait, "files" | "name")
+}
+
 fn check_all(backend: Backend, entrances: &[(Entrance, Option<usize>)]) {
     if !backend.is_enabled() {
         return;
@@ -357,6 +364,7 @@ fn check_all(backend: Backend, entrances: &[(Entrance, Option<usize>)]) {
     let cells: Vec<_> = WAITS
         .iter()
         .flat_map(|wait| entrances.iter().map(move |entrance| (*wait, *entrance)))
+        .filter(|(wait, (entrance, _))| !is_open(backend, *entrance, wait.0))
         .map(|(wait, (entrance, workers))| {
             let checked = thread::spawn(move || check(backend, workers, entrance, wait));
             (wait.0, entrance, workers, checked)
@@ -405,5 +413,5 @@ each_backend! {
     tokio: Tokio;
     smol: Smol #[ignore = "shutdown waits for workers before it ends the reactor that they wait for"];
     async_std: AsyncStd #[ignore = "shutdown waits for workers before it ends the reactor that they wait for"];
-    glommio: Glommio #[ignore = "`block_on` in `block_in_place` panics on a shard"];
+    glommio: Glommio;
 }
