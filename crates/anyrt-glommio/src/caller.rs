@@ -157,6 +157,11 @@ pub(crate) fn park_until_ready<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// Waits until the runtime of `shard` has ended, no longer than `deadline`.
+pub(crate) fn wait_for_end(shard: &Shard, deadline: Option<Instant>) {
+    park_until(deadline, poll_fn(|cx| shard.ending().poll_over(cx)));
+}
+
 /// As [`park_until_ready`]; `None` at the deadline.
 fn park_until<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
     struct Unpark {

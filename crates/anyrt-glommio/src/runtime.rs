@@ -212,7 +212,12 @@ impl Runtime {
                 let _current = self.handle.enter();
                 caller::end(shard, deadline);
             }
-            shards => shards.iter().for_each(|shard| shard.close()),
+            shards => {
+                shards.iter().for_each(|shard| shard.close());
+                caller::wait_for_end(&shards[0], deadline);
+                // A task that blocks in place may wait for one job after the other; its shard waits for it.
+                self.handle.inner.blocking.shutdown(Some(Duration::ZERO));
+            }
         }
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         match left(deadline) {

@@ -377,12 +377,14 @@ impl Shard {
 
     /// Whether this thread has something to run.
     pub(crate) fn has_work(&self) -> bool {
-        LOCAL.with(|local| !local.queue.borrow().is_empty())
+        LOCAL
+            .try_with(|local| !local.queue.borrow().is_empty())
+            .unwrap_or(false)
     }
 
     /// Runs tasks, up to a row of them, until there are none or the seat is lost.
     pub(crate) fn run_tasks(&self) {
-        LOCAL.with(|local| {
+        let ran = LOCAL.try_with(|local| {
             for _ in 0..self.pace.in_a_row {
                 let Some(ready) = self.take_mail(local) else {
                     break;
@@ -399,6 +401,12 @@ impl Shard {
                 }
             }
         });
+        // At the end of a thread, where a runtime may be dropped with another thread-local.
+        if ran.is_err()
+            && let Ok(runnable) = self.inbox.pop()
+        {
+            runnable.run();
+        }
     }
 
     fn take_mail(&self, local: &Local) -> Option<Ready> {
@@ -433,9 +441,7 @@ impl Shard {
         // A task that blocks in place waits for something that only comes when the runtime has ended.
         let blocked = self.blocked.load(Ordering::SeqCst);
         let has_home = self.is_home();
-        let tasks_have_ended = self.tasks.len() <= blocked
-            && (self.locals.is_empty() || !has_home)
-            && !self.operations.any();
+        let tasks_have_ended = self.tasks.len() <= blocked && (self.locals.is_empty() || !has_home);
         if tasks_have_ended && !self.tasks_have_ended.swap(true, Ordering::SeqCst) {
             self.ending.tasks_have_ended();
         }
@@ -510,7 +516,7 @@ impl Shard {
 
     /// Leaves what is queued here to the next one with the seat.
     fn leave_seat(&self) {
-        LOCAL.with(|local| {
+        let _ = LOCAL.try_with(|local| {
             let queue = local.queue.take();
             for ready in queue {
                 match ready {
@@ -588,7 +594,8 @@ impl Drop for Blocked {
 /// was before.
 pub(crate) struct Present {
     shard: Arc<Shard>,
-    former: Former,
+    /// `None` on a thread that is ending.
+    former: Option<Former>,
 }
 
 struct Former {
@@ -607,7 +614,7 @@ impl Present {
     }
 
     fn enter(shard: &Arc<Shard>, is_home: bool) -> Self {
-        let former = LOCAL.with(|local| Former {
+        let former = LOCAL.try_with(|local| Former {
             id: local.id.replace(shard.id),
             shard: local.shard.replace(Some(Arc::clone(shard))),
             is_home: local.is_home.replace(is_home),
@@ -620,20 +627,23 @@ impl Present {
         }
         Self {
             shard: Arc::clone(shard),
-            former,
+            former: former.ok(),
         }
     }
 }
 
 impl Drop for Present {
     fn drop(&mut self) {
-        let former = &mut self.former;
-        if has_seat() {
+        let former = self.former.take();
+        if has_seat() || former.is_none() {
             if let Some(clock) = &self.shard.clock {
                 clock.watch(None);
             }
             self.shard.leave_seat();
         }
+        let Some(mut former) = former else {
+            return;
+        };
         let _ = LOCAL.try_with(|local| {
             local.id.set(former.id);
             local.is_home.set(former.is_home);

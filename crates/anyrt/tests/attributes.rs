@@ -76,12 +76,9 @@ async fn worker_threads_are_given() {
 
 #[anyrt::test(flavor = "current_thread")]
 async fn on_the_current_thread_tasks_run_here() {
-    // A Glommio shard is a thread of its own; elsewhere there is no other.
-    if Handle::current().backend() != Backend::Glommio {
-        let here = thread::current().id();
-        let there = anyrt::spawn(async { thread::current().id() }).await;
-        assert_eq!(there.ok(), Some(here));
-    }
+    let here = thread::current().id();
+    let there = anyrt::spawn(async { thread::current().id() }).await;
+    assert_eq!(there.ok(), Some(here));
 }
 
 #[anyrt::test(backend = ["smol", "async-std"])]

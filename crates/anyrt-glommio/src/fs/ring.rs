@@ -98,6 +98,9 @@ impl Ring {
         buf: Buf,
     ) -> Result<oneshot::Receiver<Reply>, Buf> {
         let line = &self.0;
+        if line.shard.ending().is_over() {
+            return Err(buf);
+        }
         let Some(promise) = Promise::new(line.shard.operations()) else {
             return Err(buf);
         };
