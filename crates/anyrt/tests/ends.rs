@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use anyrt::net::{TcpListener, TcpStream, UnixStream};
 use anyrt::runtime::{Backend, Builder, Handle, Runtime};
@@ -164,9 +164,14 @@ fn child() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let _ = runtime.block_on(runtime.spawn(async {}));
-    let never = poll_fn(|_| Poll::<()>::Pending);
-    runtime.block_on(never);
+    // Until the worker has waited, and is woken.
+    loop {
+        let task = runtime.spawn(async {});
+        runtime.block_on(async {
+            let _ = task.await;
+            sleep(Duration::from_millis(1)).await;
+        });
+    }
 }
 
 fn run_child(backend: Backend) -> Output {
