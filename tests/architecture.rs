@@ -44,11 +44,12 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
-const BACKENDS: [&str; 4] = [
+const BACKENDS: [&str; 5] = [
     "anyrt-tokio",
     "anyrt-smol",
     "anyrt-async-std",
     "anyrt-glommio",
+    "anyrt-sim",
 ];
 
 #[test]

@@ -14,6 +14,8 @@ type Build<O> = dyn Fn(&Config) -> Result<O, BuildError> + Send + Sync;
 pub struct Backend<O> {
     name: String,
     config: Config,
+    /// Whether its sockets reach those of the operating system.
+    system_sockets: bool,
     build: Arc<Build<O>>,
 }
 
@@ -26,8 +28,18 @@ impl<O: Owner> Backend<O> {
         Self {
             name,
             config,
+            system_sockets: true,
             build: Arc::new(build),
         }
+    }
+
+    pub(crate) fn without_system_sockets(mut self) -> Self {
+        self.system_sockets = false;
+        self
+    }
+
+    pub(crate) fn has_system_sockets(&self) -> bool {
+        self.system_sockets
     }
 
     /// The name of the registration: `tokio`, `tokio_current_thread`.
@@ -99,6 +111,7 @@ impl<O> Clone for Backend<O> {
         Self {
             name: self.name.clone(),
             config: self.config.clone(),
+            system_sockets: self.system_sockets,
             build: Arc::clone(&self.build),
         }
     }

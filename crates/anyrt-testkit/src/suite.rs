@@ -54,20 +54,23 @@ impl Suite {
         options: impl FnOnce(&mut Config),
         build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
     ) -> Self {
-        self.register(name, options, build, false)
+        let backend = Backend::new(name.to_owned(), two_workers(options), build);
+        self.register(backend, false)
     }
 
-    fn register<O: Owner>(
-        mut self,
+    /// As [`with`](Self::with), for runtimes with a network of their own. Cases whose other side is a socket of the
+    /// operating system are reported as ignored.
+    pub fn simulated<O: Owner>(
+        self,
         name: &str,
         options: impl FnOnce(&mut Config),
         build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
-        is_native: bool,
     ) -> Self {
-        let mut config = Config::default();
-        config.worker_threads = NonZeroUsize::new(2);
-        options(&mut config);
-        let backend = Backend::new(name.to_owned(), config, build);
+        let backend = Backend::new(name.to_owned(), two_workers(options), build);
+        self.register(backend.without_system_sockets(), false)
+    }
+
+    fn register<O: Owner>(mut self, backend: Backend<O>, is_native: bool) -> Self {
         self.trials.push(Box::new(move |timeout| {
             cases::all::<O>()
                 .into_iter()
@@ -80,7 +83,10 @@ impl Suite {
                         });
                     }
                     Trial::ignorable_test(name.clone(), move || {
-                        watchdog::run(&name, timeout, move || body(&backend))
+                        watchdog::run(&name, timeout, move || {
+                            watchdog::set_system_sockets(backend.has_system_sockets());
+                            body(&backend);
+                        })
                     })
                 })
                 .collect()
@@ -98,7 +104,8 @@ impl Suite {
         build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
     ) -> Self {
         let options = |config: &mut Config| config.worker_threads = NonZeroUsize::new(workers);
-        self.register(name, options, build, true)
+        let backend = Backend::new(name.to_owned(), two_workers(options), build);
+        self.register(backend, true)
     }
 
     /// Reports every case of a backend that cannot run here as ignored, with the reason; never as passed.
@@ -143,6 +150,14 @@ impl fmt::Debug for Suite {
             .field("registrations", &self.trials.len())
             .finish()
     }
+}
+
+/// Two workers unless the options say otherwise.
+fn two_workers(options: impl FnOnce(&mut Config)) -> Config {
+    let mut config = Config::default();
+    config.worker_threads = NonZeroUsize::new(2);
+    options(&mut config);
+    config
 }
 
 /// The options of a current-thread runtime, for [`Suite::flavor`].

@@ -20,6 +20,8 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
     /// This thread runs a case.
     static REPORT: RefCell<Option<Arc<Report>>> = const { RefCell::new(None) };
+    /// The runtime of the case that this thread runs reaches the sockets of the operating system.
+    static SYSTEM_SOCKETS: Cell<bool> = const { Cell::new(true) };
 }
 
 /// What is known of a case that runs.
@@ -37,6 +39,18 @@ struct Skip(String);
 /// Ends the case: it is reported as ignored, with the reason.
 pub(crate) fn skip(reason: String) -> ! {
     std::panic::resume_unwind(Box::new(Skip(reason)))
+}
+
+/// Whether the runtime of the case on this thread reaches the sockets of the operating system.
+pub(crate) fn set_system_sockets(reached: bool) {
+    SYSTEM_SOCKETS.set(reached);
+}
+
+/// Skips the case where the runtime does not reach the sockets of the operating system.
+pub(crate) fn needs_system_sockets() {
+    if !SYSTEM_SOCKETS.get() {
+        skip("its other side is a socket of the operating system".to_owned());
+    }
 }
 
 /// Notes what the case is doing, for the message should it hang.

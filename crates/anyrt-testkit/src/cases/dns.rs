@@ -10,6 +10,7 @@ use anyrt_core::task::{Spawner, yield_now};
 
 use super::peer::{listen, std_listen};
 use crate::case::cases;
+use crate::watchdog::needs_system_sockets;
 use crate::{Backend, Gate, poll_once};
 
 cases! {
@@ -144,6 +145,7 @@ fn literals_need_no_resolution<O: Owner>(backend: &Backend<O>) {
 }
 
 fn a_dropped_resolution_does_no_harm<O: Owner>(backend: &Backend<O>) {
+    needs_system_sockets();
     with_a_busy_resolver(backend, async |rt, release| {
         let (native, address) = std_listen();
         for _ in 0..10 {

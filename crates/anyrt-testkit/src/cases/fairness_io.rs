@@ -19,6 +19,7 @@ use super::peer::{
     Peer, bytes, listen, read_to_end, start_peer, std_connect, std_echo, std_udp, udp, with_peer,
 };
 use crate::case::cases;
+use crate::watchdog::needs_system_sockets;
 
 cases! {
     async endless_reads_do_not_starve_a_timer;
@@ -316,9 +317,11 @@ async fn endless_yielding_lets_a_timer_fire<R: Runtime>(rt: R) {
 }
 
 async fn endless_yielding_lets_a_socket_go_on<R: Runtime>(rt: R) {
+    needs_system_sockets();
     beside(&rt, yielders(), round_trips(rt.clone())).await;
 }
 
 async fn endless_yielding_lets_a_new_client_in<R: Runtime>(rt: R) {
+    needs_system_sockets();
     beside(&rt, yielders(), greetings(rt.clone())).await;
 }

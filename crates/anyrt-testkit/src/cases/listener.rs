@@ -18,6 +18,7 @@ use super::peer::{
     std_connect, std_echo, std_listen,
 };
 use crate::case::cases;
+use crate::watchdog::needs_system_sockets;
 use crate::{on_thread, poll_once};
 
 cases! {
@@ -84,6 +85,7 @@ async fn a_second_bind_by_name_is_refused<R: Runtime>(rt: R) {
 }
 
 async fn nobody_can_share_the_port<R: Runtime>(rt: R) {
+    needs_system_sockets();
     let (_listener, address) = listen(&rt).await;
     // Works if, and only if, the first one has SO_REUSEPORT, too.
     let thief = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -247,6 +249,7 @@ async fn tasks_that_wait_for_clients_do_not_wake_each_other<R: Runtime>(rt: R) {
 }
 
 async fn five_hundred_connections_at_once_are_all_served<R: Runtime>(rt: R) {
+    needs_system_sockets();
     const CLIENTS: usize = 500;
     let (listener, address) = listen(&rt).await;
     // All are open before the first is accepted.

@@ -18,6 +18,7 @@ use futures_util::future::poll_immediate;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::settle;
+use crate::watchdog::needs_system_sockets;
 
 /// Any port of the IPv4 loopback.
 pub(super) const LOOPBACK: SocketAddr =
@@ -35,6 +36,7 @@ pub(super) async fn listen<R: Net>(rt: &R) -> (R::TcpListener, SocketAddr) {
 
 /// A listener of std, and its address.
 pub(super) fn std_listen() -> (std::net::TcpListener, SocketAddr) {
+    needs_system_sockets();
     let listener = std::net::TcpListener::bind(LOOPBACK).unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
@@ -42,6 +44,7 @@ pub(super) fn std_listen() -> (std::net::TcpListener, SocketAddr) {
 
 /// A client connection of std.
 pub(super) fn std_connect(address: SocketAddr) -> std::net::TcpStream {
+    needs_system_sockets();
     patient(std::net::TcpStream::connect(address).unwrap())
 }
 
@@ -64,6 +67,7 @@ pub(super) async fn pair<R: Net>(rt: &R) -> (R::TcpStream, R::TcpStream) {
 
 /// A connection that takes only some kilobytes before a write has to wait.
 pub(super) fn narrow_pair<R: Net>(rt: &R) -> (R::TcpStream, std::net::TcpStream) {
+    needs_system_sockets();
     const BUFFER: usize = 8 * 1024;
     let (listener, address) = std_listen();
     SockRef::from(&listener)
@@ -88,6 +92,7 @@ pub(super) async fn udp<R: Net>(rt: &R) -> (R::UdpSocket, SocketAddr) {
 
 /// A blocking datagram socket of std, and its address.
 pub(super) fn std_udp() -> (std::net::UdpSocket, SocketAddr) {
+    needs_system_sockets();
     let socket = std::net::UdpSocket::bind(LOOPBACK).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let address = socket.local_addr().unwrap();
@@ -158,6 +163,7 @@ pub(super) struct Peer<T> {
 
 /// Starts `work` on a plain thread at once.
 pub(super) fn start_peer<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Peer<T> {
+    needs_system_sockets();
     use anyrt_core::channel::UnboundedSender as _;
     let (sender, result) = queue::unbounded();
     std::thread::spawn(move || {

@@ -1,0 +1,374 @@
+//! A thread inside `block_on`: it has a seat, and runs what the scheduler chooses when it is its turn.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::panic::Location;
+use std::pin::pin;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use anyrt_core::coop;
+
+use crate::blocking;
+use crate::failure::{Failure, FailureKind};
+use crate::runtime::SimRuntime;
+use crate::scheduler::{Key, Kind, Scheduler, Work};
+use crate::wait;
+use crate::world::World;
+
+thread_local! {
+    /// The worlds in which this thread has the turn or had it last, with its seat there; the innermost last.
+    static SEATS: RefCell<Vec<(usize, usize)>> = const { RefCell::new(Vec::new()) };
+}
+
+thread_local! {
+    /// Operations that were ready in the poll that has just ended.
+    static OPERATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Called at the end of a poll, while its budget is still there to be looked at.
+pub(crate) fn note_operations() {
+    let left = coop::left().unwrap_or(coop::BUDGET);
+    let spent = coop::BUDGET.saturating_sub(left);
+    let _ = OPERATIONS.try_with(|operations| operations.set(u64::from(spent)));
+}
+
+fn address(world: &Arc<World>) -> usize {
+    Arc::as_ptr(world).addr()
+}
+
+/// The seat of this thread in `world`.
+pub(crate) fn seat(world: &Arc<World>) -> Option<usize> {
+    let here = address(world);
+    let find = |seats: &RefCell<Vec<(usize, usize)>>| {
+        let seats = seats.borrow();
+        seats
+            .iter()
+            .rev()
+            .find(|(world, _)| *world == here)
+            .map(|(_, seat)| *seat)
+    };
+    SEATS.try_with(find).ok().flatten()
+}
+
+/// This thread takes the seat until the guard is dropped.
+pub(crate) fn take_seat(world: &Arc<World>, seat: usize) -> Seated {
+    SEATS.with_borrow_mut(|seats| seats.push((address(world), seat)));
+    Seated
+}
+
+pub(crate) struct Seated;
+
+impl Drop for Seated {
+    fn drop(&mut self) {
+        SEATS.with_borrow_mut(Vec::pop);
+    }
+}
+
+/// Wakes the future of a `block_on`.
+struct Root {
+    world: Arc<World>,
+    key: Key,
+}
+
+impl Wake for Root {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.world.wake_entity(self.key, None);
+    }
+}
+
+/// A thread that runs what is chosen. Dropping it gives the turn to others.
+pub(crate) struct Driver {
+    world: Arc<World>,
+    seat: usize,
+    key: Key,
+    /// The seat that this thread had before: it is inside a blocking job.
+    outer: Option<usize>,
+    seated: Option<Seated>,
+}
+
+impl Driver {
+    /// Waits for the turn.
+    pub(crate) fn sit(
+        rt: &SimRuntime,
+        location: &'static Location<'static>,
+    ) -> Result<Self, Arc<Failure>> {
+        let world = Arc::clone(rt.world());
+        let outer = seat(&world);
+        let mut scheduler = world.scheduler();
+        let seat = scheduler.sit(true);
+        let key = scheduler.add(world.nanos(), rt.clone(), Kind::Root, Some(seat), location);
+        scheduler.wake(key, None, false);
+        let waits = match (outer, scheduler.turn) {
+            // The turn stays on this thread.
+            (Some(_), _) | (None, None) => {
+                scheduler.turn = Some(seat);
+                Ok(scheduler)
+            }
+            (None, Some(_)) => world.wait_turn(scheduler, seat),
+        };
+        let waited = waits.map(drop);
+        let mut driver = Self {
+            seat,
+            key,
+            outer,
+            seated: None,
+            world: Arc::clone(&world),
+        };
+        waited?;
+        driver.seated = Some(take_seat(&world, seat));
+        Ok(driver)
+    }
+
+    pub(crate) fn seat(&self) -> usize {
+        self.seat
+    }
+
+    /// What to run next: nothing that belongs to another thread.
+    fn next(&self) -> Result<Work, Arc<Failure>> {
+        loop {
+            self.world.fire_due();
+            if let Some(work) = self.try_next()? {
+                return Ok(work);
+            }
+            self.world.idle(self.seat)?;
+        }
+    }
+
+    /// The same, without waiting for time to pass; `None` when nothing is ready.
+    pub(crate) fn try_next(&self) -> Result<Option<Work>, Arc<Failure>> {
+        let world = &self.world;
+        let mut scheduler = world.scheduler();
+        loop {
+            if let Some(failure) = scheduler.failure() {
+                return Err(failure);
+            }
+            if let Some(work) = scheduler.take_work(self.seat) {
+                return Ok(Some(work));
+            }
+            let Some(work) = scheduler.pick() else {
+                return Ok(None);
+            };
+            match (work.kind, work.home) {
+                (Kind::Job, _) => {
+                    if let Some(work) = blocking::hand_over(world, &mut scheduler, work) {
+                        // The system has no thread for it, and to lose it would be worse than to run it here.
+                        return Ok(Some(work));
+                    }
+                }
+                (_, Some(home)) if home != self.seat => {
+                    scheduler.hand(home, work);
+                }
+                _ => return Ok(Some(work)),
+            }
+            scheduler = world.wait_turn(scheduler, self.seat)?;
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let (root, left) = {
+            let mut scheduler = self.world.scheduler();
+            let left = scheduler.take_work(self.seat);
+            let root = scheduler.remove(self.key);
+            scheduler.stand_up(self.seat);
+            if scheduler.turn == Some(self.seat) {
+                match self.outer {
+                    Some(_) => scheduler.turn = self.outer,
+                    None => scheduler.pass_on(),
+                }
+            }
+            (root, left)
+        };
+        drop((root, left));
+        self.seated = None;
+    }
+}
+
+/// What an operation of the runtime costs that was ready, in nanoseconds, beside the poll that it is in.
+const OPERATION_COST: u64 = 50;
+
+impl World {
+    /// Runs `future` on this thread, and everything else that is ready, until `future` is.
+    pub(crate) fn drive<F: Future>(
+        self: &Arc<Self>,
+        driver: &Driver,
+        future: F,
+    ) -> Result<F::Output, Arc<Failure>> {
+        let waker = Waker::from(Arc::new(Root {
+            world: Arc::clone(self),
+            key: driver.key,
+        }));
+        let mut future = pin!(future);
+        loop {
+            let work = driver.next()?;
+            if work.runnable.is_some() {
+                self.run(work);
+                continue;
+            }
+            if work.key != driver.key {
+                continue;
+            }
+            drop(wait::take());
+            let polled = coop::with_budget(|| {
+                let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+                note_operations();
+                polled
+            });
+            match polled {
+                Poll::Ready(value) => return Ok(value),
+                Poll::Pending => self.after_poll(work.key, false),
+            }
+        }
+    }
+
+    /// Polls a task on this thread.
+    pub(crate) fn run(self: &Arc<Self>, work: Work) {
+        let Some(runnable) = work.runnable else {
+            return;
+        };
+        drop(wait::take());
+        let yielded = {
+            let _current = work.rt.enter();
+            runnable.run()
+        };
+        self.after_poll(work.key, yielded);
+    }
+
+    fn after_poll(&self, key: Key, yielded: bool) {
+        let waits = wait::take();
+        let mut scheduler = self.scheduler();
+        let cost = scheduler.poll_cost() + OPERATIONS.take() * OPERATION_COST;
+        self.spend(cost);
+        scheduler.polled(self.nanos(), key, yielded, waits);
+        let (seed, nanos) = (self.options.seed, self.nanos());
+        if !self.options.open && scheduler.busy() >= self.options.busy_limit {
+            let report = scheduler.describe_busy();
+            scheduler.fail(seed, nanos, FailureKind::Livelock, report);
+        }
+        // A world in which something is always ready never jumps.
+        if self.is_over(nanos) {
+            scheduler.fail(seed, nanos, FailureKind::TimeLimit, self.limit_passed());
+        }
+    }
+
+    pub(crate) fn wake_entity(
+        self: &Arc<Self>,
+        key: Key,
+        runnable: Option<anyrt_kit::executor::Runnable>,
+    ) {
+        let foreign = seat(self).is_none();
+        let left = self.scheduler().wake(key, runnable, foreign);
+        drop(left);
+    }
+
+    /// Nothing is ready: jumps to the next event, or waits for a thread from outside, or fails.
+    fn idle(&self, seat: usize) -> Result<(), Arc<Failure>> {
+        // Before looking: what comes later rings again.
+        if std::mem::take(&mut self.scheduler().rung) {
+            // Perhaps since the last look, by a thread from outside.
+            return Ok(());
+        }
+        let next = self.next_event();
+        if self.options.open {
+            // Jobs and other threads run by themselves: time jumps only when they have had a chance.
+            let busy_jobs = self.pool.get().is_some_and(|pool| {
+                let stats = pool.stats();
+                stats.threads > stats.idle_threads || stats.queue_depth > 0
+            });
+            let patience = match next {
+                Some(next) => {
+                    // A thousandth of what it would be in real time.
+                    let jump = next.saturating_sub(self.nanos()) / 1_000;
+                    let chance = Duration::from_nanos(jump).min(Duration::from_millis(200));
+                    let least = Duration::from_millis(u64::from(busy_jobs));
+                    Some(chance.max(least))
+                }
+                None => None,
+            };
+            if self.wait_rung(seat, patience) {
+                return Ok(());
+            }
+        }
+        let Some(next) = next else {
+            let report = self.scheduler().describe_waiting();
+            return Err(self.fail(FailureKind::Deadlock, report));
+        };
+        if self.is_over(next) {
+            return Err(self.fail(FailureKind::TimeLimit, self.limit_passed()));
+        }
+        self.jump(next);
+        Ok(())
+    }
+
+    fn is_over(&self, nanos: u64) -> bool {
+        let limit = self.options.time_limit;
+        limit.is_some_and(|limit| Duration::from_nanos(nanos) > limit)
+    }
+
+    fn limit_passed(&self) -> String {
+        let limit = self.options.time_limit.unwrap_or_default();
+        format!("the time limit of {limit:?} has passed")
+    }
+
+    /// Waits until something was woken or planned, for `patience` of real time at most. Gives whether it was.
+    fn wait_rung(&self, seat: usize, patience: Option<Duration>) -> bool {
+        let mut scheduler = self.scheduler();
+        let Some(bell) = scheduler.bell(seat) else {
+            return true;
+        };
+        scheduler.idle = Some(seat);
+        if let Some(patience) = patience {
+            if !scheduler.rung && !patience.is_zero() {
+                let waited = bell.wait_timeout(scheduler, patience);
+                scheduler = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        } else {
+            while !scheduler.rung && scheduler.failure().is_none() {
+                scheduler = bell.wait(scheduler).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        scheduler.idle = None;
+        scheduler.rung
+    }
+
+    /// Waits until it is the turn of the seat.
+    pub(crate) fn wait_turn<'a>(
+        &'a self,
+        mut scheduler: MutexGuard<'a, Scheduler>,
+        seat: usize,
+    ) -> Result<MutexGuard<'a, Scheduler>, Arc<Failure>> {
+        let Some(bell) = scheduler.bell(seat) else {
+            return Ok(scheduler);
+        };
+        loop {
+            if let Some(failure) = scheduler.failure() {
+                return Err(failure);
+            }
+            if scheduler.turn == Some(seat) {
+                return Ok(scheduler);
+            }
+            let steps = scheduler.trace().steps();
+            let waited = bell.wait_timeout(scheduler, self.options.patience);
+            let (locked, result) = waited.unwrap_or_else(PoisonError::into_inner);
+            scheduler = locked;
+            let stands_still = result.timed_out() && steps == scheduler.trace().steps();
+            if stands_still && scheduler.turn != Some(seat) && !self.options.open {
+                let message = format!(
+                    "a blocking job has kept its turn for {:?} of real time; it waits for something outside of the \
+                     simulation, or computes for long (`Builder::patience`). These have begun:{}",
+                    self.options.patience,
+                    scheduler.describe_jobs()
+                );
+                let (seed, nanos) = (self.options.seed, self.nanos());
+                return Err(scheduler.fail(seed, nanos, FailureKind::Stuck, message));
+            }
+        }
+    }
+}

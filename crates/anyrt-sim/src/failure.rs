@@ -1,0 +1,79 @@
+//! Why a simulation failed, with what is needed to replay it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A simulation that cannot go on, or whose outcome is wrong whatever the program says.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub(crate) kind: FailureKind,
+    pub(crate) seed: u64,
+    pub(crate) time: Duration,
+    pub(crate) step: u64,
+    pub(crate) message: String,
+    pub(crate) foreign_wakes: u64,
+}
+
+/// What kind of [`Failure`] it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// Nothing is ready, and neither a timer nor a message is under way: all tasks wait for ever.
+    Deadlock,
+    /// Tasks wake each other, or themselves, over and over, and nothing else happens.
+    Livelock,
+    /// A blocking job waits for something outside of the simulation and gives its turn back to nobody.
+    Stuck,
+    /// The main future of a host or a client panicked.
+    Panic,
+    /// The time limit of the simulation has passed.
+    TimeLimit,
+}
+
+impl Failure {
+    /// What kind it is.
+    pub fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// The seed that leads to it.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The virtual time at which it was noticed, since the start.
+    pub fn time(&self) -> Duration {
+        self.time
+    }
+
+    /// The step at which it was noticed; see [`Step`](crate::Step).
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the simulation failed with seed {} at {:?} of virtual time, step {}: {}",
+            self.seed, self.time, self.step, self.message
+        )?;
+        if self.foreign_wakes > 0 {
+            write!(
+                f,
+                "\nnote: {} wake-ups came from threads outside of the simulation, so the seed alone does not \
+                 replay this",
+                self.foreign_wakes
+            )?;
+        }
+        write!(
+            f,
+            "\nto replay it: {}={}",
+            crate::runtime::SEED_VARIABLE,
+            self.seed
+        )
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,159 @@
+//! Faults of the network: partitions, holds, bad links.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::net::link::Link;
+use crate::node::Node;
+use crate::runtime::{Sim, SimRuntime};
+use crate::trace::Event;
+use crate::world::World;
+
+impl SimRuntime {
+    /// Sets the quality of all links that have none of their own.
+    pub fn set_link(&self, link: Link) {
+        self.world().net().links.set(None, link);
+    }
+
+    /// Cuts the network between two groups of nodes until the guard is dropped: no packet passes either way.
+    ///
+    /// Datagrams are lost, those under way included. TCP repeats its segments, later and later, so connections go on
+    /// after the partition has healed; after about a quarter of an hour they are given up (`ETIMEDOUT`).
+    ///
+    /// # Panics
+    /// When a group is empty, or a node is in both.
+    #[must_use = "the partition heals when the guard is dropped"]
+    pub fn partition(&self, some: &[&Node], others: &[&Node]) -> Partition {
+        let pairs = pairs(some, others);
+        let both = pairs.iter().flat_map(|&(a, b)| [(a, b), (b, a)]).collect();
+        Partition::new(self.world(), both)
+    }
+
+    /// As [`partition`](Self::partition), but only packets from the first group to the second are lost.
+    ///
+    /// # Panics
+    /// When a group is empty, or a node is in both.
+    #[must_use = "the partition heals when the guard is dropped"]
+    pub fn partition_one_way(&self, from: &[&Node], to: &[&Node]) -> Partition {
+        Partition::new(self.world(), pairs(from, to))
+    }
+
+    /// Keeps all packets between two groups back until the guard is dropped; then they arrive in the order in which
+    /// they came to the hold.
+    ///
+    /// # Panics
+    /// When a group is empty, or a node is in both.
+    #[must_use = "the packets go on when the guard is dropped"]
+    pub fn hold(&self, some: &[&Node], others: &[&Node]) -> Hold {
+        let pairs: Vec<_> = pairs(some, others)
+            .into_iter()
+            .flat_map(|(a, b)| [(a, b), (b, a)])
+            .collect();
+        let world = Arc::clone(self.world());
+        for &(from, to) in &pairs {
+            world.net().links.hold(from, to);
+        }
+        world.note(Event::Fault(16));
+        Hold { world, pairs }
+    }
+}
+
+fn pairs(some: &[&Node], others: &[&Node]) -> Vec<(usize, usize)> {
+    assert!(
+        !some.is_empty() && !others.is_empty(),
+        "there must be a node on each side"
+    );
+    let ids = |nodes: &[&Node]| -> Vec<_> { nodes.iter().map(|node| node.state().id()).collect() };
+    let (some_ids, other_ids) = (ids(some), ids(others));
+    if let Some(both) = some
+        .iter()
+        .find(|node| other_ids.contains(&node.state().id()))
+    {
+        panic!("the node {:?} cannot be on both sides", both.name());
+    }
+    let pair = |&a: &usize| other_ids.iter().map(move |&b| (a, b)).collect::<Vec<_>>();
+    some_ids.iter().flat_map(pair).collect()
+}
+
+impl Sim {
+    /// See [`SimRuntime::set_link`].
+    pub fn set_link(&self, link: Link) {
+        use anyrt_core::runtime::Owner;
+        self.handle().set_link(link);
+    }
+}
+
+impl Node {
+    /// Sets the quality of the link from this node to another, and only in that direction.
+    pub fn set_link_to(&self, other: &Node, link: Link) {
+        let between = (self.state().id(), other.state().id());
+        self.world().net().links.set(Some(between), link);
+    }
+}
+
+/// A partition of the network; see [`SimRuntime::partition`]. Dropping it heals the network.
+pub struct Partition {
+    world: Arc<World>,
+    pairs: Vec<(usize, usize)>,
+}
+
+impl Partition {
+    fn new(world: &Arc<World>, pairs: Vec<(usize, usize)>) -> Self {
+        for &(from, to) in &pairs {
+            world.net().links.cut(from, to);
+        }
+        world.note(Event::Fault(17));
+        Self {
+            world: Arc::clone(world),
+            pairs,
+        }
+    }
+
+    /// Heals the network, as dropping it does.
+    pub fn heal(self) {}
+}
+
+impl Drop for Partition {
+    fn drop(&mut self) {
+        let now = self.world.nanos();
+        for &(from, to) in &self.pairs {
+            self.world.net().heal(from, to, now);
+        }
+        self.world.note(Event::Fault(18));
+        self.world.planned();
+    }
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Partition").finish_non_exhaustive()
+    }
+}
+
+/// Packets that are held back; see [`SimRuntime::hold`]. Dropping it lets them go on.
+pub struct Hold {
+    world: Arc<World>,
+    pairs: Vec<(usize, usize)>,
+}
+
+impl Hold {
+    /// Lets the packets go on, as dropping it does.
+    pub fn release(self) {}
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let now = self.world.nanos();
+        for &(from, to) in &self.pairs {
+            self.world.net().let_go(from, to, now);
+        }
+        self.world.note(Event::Fault(19));
+        self.world.planned();
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold").finish_non_exhaustive()
+    }
+}

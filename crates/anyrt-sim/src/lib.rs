@@ -1,0 +1,112 @@
+//! The simulator of anyrt: a runtime in which one seed is one execution.
+//!
+//! A distributed program is right if it is right under every order of events. Here the order of tasks, the latencies
+//! of the network and its faults come from a seed, time is virtual, and a failing seed replays.
+//!
+//! ```
+//! use anyrt_core::net::TcpListener;
+//! use anyrt_core::{Net, Timer};
+//! use anyrt_sim::{Sim, SimRuntime};
+//! use futures_util::{AsyncReadExt, AsyncWriteExt};
+//! use std::time::Duration;
+//!
+//! for seed in 0..20 {
+//!     let sim = Sim::new(seed);
+//!     sim.host("server", || async {
+//!         let rt = SimRuntime::try_current().unwrap();
+//!         let listener = rt.bind_tcp("0.0.0.0:80").await.unwrap();
+//!         loop {
+//!             let (mut stream, _) = listener.accept().await.unwrap();
+//!             rt.sleep(Duration::from_secs(60)).await; // takes no real time
+//!             stream.write_all(b"hello").await.unwrap();
+//!         }
+//!     });
+//!     sim.client("client", async {
+//!         let rt = SimRuntime::try_current().unwrap();
+//!         rt.sleep(Duration::from_millis(10)).await;
+//!         let mut stream = rt.connect_tcp("server:80").await.unwrap();
+//!         let mut text = String::new();
+//!         stream.read_to_string(&mut text).await.unwrap();
+//!         assert_eq!(text, "hello");
+//!     });
+//!     sim.run().unwrap();
+//! }
+//! ```
+//!
+//! # How it works
+//! - **Scheduler.** One thread runs at a time. Which of the ready tasks is next depends on their numbers and on the
+//!   seed ([`Schedule`]), never on the order in which they were woken. Blocking jobs have real threads, in lock step
+//!   with all others; a job that calls [`SimRuntime::block_on`] gives its turn back meanwhile.
+//! - **Time** is virtual and in nanoseconds. A poll costs 50 to 100 of them and 50 for each operation in it that was
+//!   ready, so that a busy task cannot stop the clock. When nothing is ready, time jumps to the next event.
+//! - **Random streams** are separate for the schedule, the network, its faults and the application
+//!   ([`SimRuntime::random`]): what draws more from one changes nothing in another.
+//! - **Nodes** ([`Sim::host`], [`Sim::client`]) have a name, addresses, ports, a wall clock and tasks of their own. They
+//!   are crashed, restarted and paused by [`Node`].
+//! - **TCP** is an ordered pipe with the rules of Linux: bounded buffers, a backlog, resets for unread data and for
+//!   writing to a closed peer, half-close both ways, errors with their errno. What is lost is repeated later and later.
+//!   **UDP** has sizes, bounded buffers and refusals. A test compares both with the real loopback, script by script.
+//! - **Faults**: latency, loss, duplication, reordering ([`Link`]), [partitions](SimRuntime::partition), also
+//!   [one-way](SimRuntime::partition_one_way), [holds](SimRuntime::hold), [crashes](Node::crash),
+//!   [power failures](Node::power_off), wrong wall clocks.
+//! - **Failures.** If all tasks wait for ever, if tasks only keep each other awake, if a job waits for something
+//!   outside, or if the main future of a node panics, the simulation ends with a [`Failure`] that names the tasks, where
+//!   they were spawned and what they wait for.
+//! - **Comparison.** [`Sim::hash`] is a rolling hash of every step; two executions of one seed that differ have left
+//!   the simulation somewhere, and [`Sim::steps`] tells where.
+//!
+//! # What it cannot control
+//! | what | what happens | remedy |
+//! |---|---|---|
+//! | `std::time::Instant::now`, `SystemTime::now` | real time comes in | [`Timer::now`](anyrt_core::Timer::now), [`SimRuntime::system_time`] |
+//! | the order of a `std` `HashMap`, `getrandom` | another one in each process; the hashes of two processes differ | a `BTreeMap`, [`SimRuntime::random`] |
+//! | a thread that is not of the simulation | counted by [`Sim::foreign_wakes`]; a report says so | [`spawn_blocking`](anyrt_core::Blocking::spawn_blocking) |
+//! | a socket of the operating system | a connected one is refused; of others only the address is taken | the simulated network |
+//! | several simulations in one process | share the statics of the program | compare between processes |
+//!
+//! # Open simulations
+//! A simulation that was built by [`Owner::build`](anyrt_core::runtime::Owner::build), or with [`Builder::open`], lets
+//! other threads take part. It passes the contract of all runtimes, but cannot be replayed. It takes the options that
+//! all backends have; worker threads have no meaning in it, since tasks run inside `block_on` only.
+//!
+//! # Not yet
+//! - The facade does not know it: there is neither a feature `sim` nor `#[anyrt::test(sim)]`, and the start of
+//!   `select!` and the waking of `tokio::sync::watch` are not seeded.
+//! - Files per node, Unix sockets, pipes, signals. A blocking job that uses `std::fs` reaches the real disk.
+//! - The clock drift of a node (only an offset of its wall clock), a clock that is paused by hand.
+//! - `chaos`, rules as closures, `buggify!`, `sometimes!`, minimising of faults, trace files, a history checker.
+//! - An IPv6 socket that takes IPv4 connections as well, multicast and broadcast, socket options but for
+//!   `TCP_NODELAY`, buffers of other sizes, failures of name resolution other than an unknown name.
+//! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
+//! - Blocking jobs of a node that crashes run to their end.
+//! - The contract is tested on open simulations; closed ones are tested by this crate's own tests only. 114 of its 430
+//!   cases need a socket of the operating system or more than one worker and do not run here. What they are about is
+//!   tested by this crate's own tests, in part, and by the comparison with the real loopback.
+//! - Nagle's algorithm, keep-alive and window probes. A write of any size that has room is one segment.
+//! - Speed was not measured yet, nor more than 200 seeds of a program.
+#![forbid(unsafe_code)]
+
+mod blocking;
+mod drive;
+mod failure;
+mod fault;
+mod local;
+pub mod net;
+mod node;
+mod random;
+mod ready;
+pub mod runtime;
+mod scheduler;
+mod task;
+pub mod time;
+mod trace;
+mod wait;
+mod world;
+
+pub use failure::{Failure, FailureKind};
+pub use fault::{Hold, Partition};
+pub use net::link::{Latency, Link};
+pub use node::Node;
+pub use ready::Schedule;
+pub use runtime::{Builder, KIND, Sim, SimRuntime};
+pub use trace::{Event, Step};

@@ -1,0 +1,422 @@
+//! The network: packets that are under way, and the sockets that they go to.
+//!
+//! ```text
+//!   Net          events in the order of their virtual time, addresses, ports
+//!     |-- link       latency, loss, partitions between two nodes
+//!     |-- conn       TCP connections: two ends and an ordered pipe each way
+//!     |-- tcp        listeners and streams, as the traits have them
+//!     |-- udp        datagram sockets
+//!     `-- resolve    names
+//! ```
+
+pub(crate) mod conn;
+pub(crate) mod link;
+pub(crate) mod ports;
+mod resolve;
+mod tcp;
+mod udp;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::task::Waker;
+
+use anyrt_core::net::{Net as NetTrait, ToSocketAddrs};
+use anyrt_kit::readiness::gone;
+use rustix::io::Errno;
+
+use crate::node::{Node, NodeState};
+use crate::random::{Concern, Random};
+use crate::runtime::SimRuntime;
+use crate::trace::Event;
+
+use conn::Conn;
+use link::Links;
+use ports::Ports;
+
+pub use tcp::{TcpListener, TcpStream};
+pub use udp::UdpSocket;
+
+pub(crate) fn error(errno: Errno) -> io::Error {
+    errno.into()
+}
+
+/// Something that happens at a virtual time.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// A connection is asked for, for the nth time.
+    Syn {
+        conn: u64,
+        attempt: u32,
+    },
+    /// The head of the pipe from that end is due.
+    Segment {
+        conn: u64,
+        from: usize,
+    },
+    /// The peer of that end has taken so many bytes.
+    Taken {
+        conn: u64,
+        end: usize,
+        bytes: usize,
+    },
+    /// The peer of that end has seen its FIN.
+    FinSeen {
+        conn: u64,
+        end: usize,
+    },
+    Datagram(udp::Datagram),
+    /// A datagram of this socket met a closed port.
+    PortClosed {
+        socket: u64,
+        target: SocketAddr,
+        from: usize,
+        to: usize,
+    },
+}
+
+/// The node of an address that no node has.
+const NOWHERE: usize = usize::MAX;
+
+/// The network of a world.
+#[derive(Debug)]
+pub(crate) struct Net {
+    random: Random,
+    faults: Random,
+    events: BTreeMap<(u64, u64, u64), Arrival>,
+    /// Of sockets, connections and events.
+    next_id: u64,
+    pub(crate) links: Links,
+    pub(crate) ports: Ports,
+    conns: BTreeMap<u64, Conn>,
+    listeners: BTreeMap<u64, tcp::Listener>,
+    udp: BTreeMap<u64, udp::Socket>,
+    down: Vec<usize>,
+    /// What came to a link that holds packets back.
+    held: Vec<(usize, usize, Arrival)>,
+    ended: bool,
+    /// What happened since the scheduler was told last.
+    notes: Vec<Event>,
+}
+
+impl Net {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            random: Random::new(seed, Concern::Network),
+            faults: Random::new(seed, Concern::Faults),
+            events: BTreeMap::new(),
+            next_id: 0,
+            links: Links::default(),
+            ports: Ports::default(),
+            conns: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            udp: BTreeMap::new(),
+            down: Vec::new(),
+            held: Vec::new(),
+            ended: false,
+            notes: Vec::new(),
+        }
+    }
+
+    fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Plans an arrival. Those of the same nanosecond come in an order that the seed decides.
+    fn plan(&mut self, at: u64, arrival: Arrival) {
+        let key = (at, self.random.next(), self.id());
+        self.events.insert(key, arrival);
+    }
+
+    fn note(&mut self, content: u64) {
+        self.notes.push(Event::Packet(content));
+    }
+
+    pub(crate) fn next_event(&self) -> Option<u64> {
+        self.events.first_key_value().map(|((at, _, _), _)| *at)
+    }
+
+    /// Lets arrive what is due. Gives what to note in the trace.
+    pub(crate) fn deliver_due(&mut self, now: u64, woken: &mut Vec<Waker>) -> Vec<Event> {
+        while let Some(first) = self.events.first_entry() {
+            let at = first.key().0;
+            if at > now {
+                break;
+            }
+            let arrival = first.remove();
+            self.deliver(at, arrival, woken);
+        }
+        std::mem::take(&mut self.notes)
+    }
+
+    fn deliver(&mut self, at: u64, arrival: Arrival, woken: &mut Vec<Waker>) {
+        match arrival {
+            Arrival::Syn { conn, attempt } => self.syn_arrives(at, conn, attempt, woken),
+            Arrival::Segment { conn, from } => self.segment_arrives(at, conn, from, woken),
+            Arrival::Taken { conn, end, bytes } => self.taken(at, conn, end, bytes, woken),
+            Arrival::FinSeen { conn, end } => self.fin_seen(at, conn, end),
+            Arrival::Datagram(datagram) => self.datagram_arrives(at, datagram, woken),
+            Arrival::PortClosed {
+                socket,
+                target,
+                from,
+                to,
+            } => self.port_closed(socket, target, (from, to), woken),
+        }
+    }
+
+    /// Whether packets get from one node to the other at present.
+    fn passes(&self, from: usize, to: usize) -> bool {
+        let exist = from != NOWHERE && to != NOWHERE;
+        exist && !self.is_down(from) && !self.is_down(to) && !self.links.is_cut(from, to)
+    }
+
+    pub(crate) fn is_down(&self, node: usize) -> bool {
+        self.down.contains(&node)
+    }
+
+    fn latency(&mut self, from: usize, to: usize) -> u64 {
+        self.links.latency(from, to, &mut self.random)
+    }
+
+    /// The node goes down. With a goodbye its system closes the sockets, as for a process that was killed; without,
+    /// nobody hears of it.
+    pub(crate) fn end_node(
+        &mut self,
+        node: usize,
+        says_goodbye: bool,
+        now: u64,
+        woken: &mut Vec<Waker>,
+    ) {
+        let listeners = self.listeners.iter().filter(|(_, l)| l.node == node);
+        let listeners: Vec<_> = listeners.map(|(id, _)| *id).collect();
+        for id in listeners {
+            self.close_listener(id, says_goodbye, now, woken);
+        }
+        let sockets = self.udp.iter().filter(|(_, s)| s.node == node);
+        let sockets: Vec<_> = sockets.map(|(id, _)| *id).collect();
+        for id in sockets {
+            self.close_udp(id, woken);
+        }
+        let conns: Vec<_> = self.conns.keys().copied().collect();
+        for id in conns {
+            for end in 0..2 {
+                let there = self
+                    .conns
+                    .get(&id)
+                    .is_some_and(|c| c.ends[end].node == node);
+                if there {
+                    self.end_dies(id, end, says_goodbye, now, woken);
+                }
+            }
+        }
+        if !says_goodbye {
+            self.down.push(node);
+        }
+    }
+
+    /// Packets pass again from one node to the other, if no other partition is between them.
+    pub(crate) fn heal(&mut self, from: usize, to: usize, now: u64) {
+        self.links.heal(from, to);
+        if !self.links.is_cut(from, to) {
+            self.repeat_lost_acknowledgements(from, to, now);
+        }
+    }
+
+    /// What was held back goes on, if no other hold is left.
+    pub(crate) fn let_go(&mut self, from: usize, to: usize, now: u64) {
+        self.links.let_go(from, to);
+        if self.links.is_held(from, to) {
+            return;
+        }
+        let (free, held) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|&(f, t, _)| (f, t) == (from, to));
+        self.held = held;
+        let free: Vec<(usize, usize, Arrival)> = free;
+        for (after, (_, _, arrival)) in free.into_iter().enumerate() {
+            // In the order in which they came.
+            self.plan(now + 1 + after as u64, arrival);
+        }
+    }
+
+    /// Keeps an arrival back if its link does so at present.
+    fn hold_back(&mut self, from: usize, to: usize, arrival: Arrival) -> Option<Arrival> {
+        if !self.links.is_held(from, to) {
+            return Some(arrival);
+        }
+        self.notes.push(Event::Fault(1));
+        self.held.push((from, to, arrival));
+        None
+    }
+
+    pub(crate) fn start_node(&mut self, node: usize) {
+        self.down.retain(|&other| other != node);
+    }
+
+    /// Whoever waits is told that the runtime has ended.
+    pub(crate) fn end(&mut self, woken: &mut Vec<Waker>) {
+        self.ended = true;
+        for listener in self.listeners.values_mut() {
+            listener.waiting.take(woken);
+        }
+        for socket in self.udp.values_mut() {
+            socket.waiting.take(woken);
+        }
+        for conn in self.conns.values_mut() {
+            conn.wake_all(woken);
+        }
+    }
+
+    /// Fails if the runtime has ended.
+    fn alive(&self) -> io::Result<()> {
+        if self.ended { Err(gone()) } else { Ok(()) }
+    }
+}
+
+/// The node that an address leads to, seen from `from`.
+pub(crate) fn route(rt: &SimRuntime, ip: IpAddr) -> Option<usize> {
+    let here = rt.node_state();
+    if is_loopback(ip) || ip.is_unspecified() || is_own(here, ip) {
+        return Some(here.id());
+    }
+    let nodes = rt.world().nodes();
+    nodes.find_ip(ip)
+}
+
+pub(crate) fn is_loopback(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    }
+}
+
+fn is_own(node: &NodeState, ip: IpAddr) -> bool {
+    ip == IpAddr::from(node.ipv4()) || ip == IpAddr::from(node.ipv6())
+}
+
+/// Fails if the node has no such address to bind to.
+fn check_bind(node: &NodeState, address: SocketAddr) -> io::Result<()> {
+    let ip = address.ip();
+    if is_loopback(ip) || ip.is_unspecified() || is_own(node, ip) {
+        Ok(())
+    } else {
+        Err(error(Errno::ADDRNOTAVAIL))
+    }
+}
+
+/// The address from which a node sends to `to`.
+fn source(node: &NodeState, to: IpAddr) -> IpAddr {
+    match to {
+        _ if is_loopback(to) => to,
+        IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        IpAddr::V4(_) => node.ipv4().into(),
+        IpAddr::V6(_) => node.ipv6().into(),
+    }
+}
+
+/// Where a packet to `to` goes really: nothing is a name for this machine.
+fn destination(to: SocketAddr) -> SocketAddr {
+    let ip = match to.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, to.port())
+}
+
+impl NetTrait for SimRuntime {
+    type TcpListener = TcpListener;
+    type TcpStream = TcpStream;
+    type UdpSocket = UdpSocket;
+
+    /// Adopts the address of the listener, and closes it.
+    fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
+        let address = listener.local_addr()?;
+        drop(listener);
+        TcpListener::bind(self, address)
+    }
+
+    /// Fails: nothing in a simulation is at the other end of a connection of the operating system.
+    fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {
+        let peer = stream.peer_addr()?;
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!(
+                "a connection of the operating system (to {peer}) cannot enter the simulation on node {:?}",
+                self.node_state().name()
+            ),
+        ))
+    }
+
+    /// Adopts the address of the socket, and its peer if it is connected, and closes it.
+    fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
+        let (address, peer) = (socket.local_addr()?, socket.peer_addr().ok());
+        drop(socket);
+        let socket = UdpSocket::bind(self, address)?;
+        if let Some(peer) = peer {
+            socket.connect_to(peer)?;
+        }
+        Ok(socket)
+    }
+
+    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(self, address).await
+    }
+
+    fn bind_tcp<A: ToSocketAddrs>(
+        &self,
+        address: A,
+    ) -> impl Future<Output = io::Result<TcpListener>> + Send {
+        let target = address.target();
+        async move {
+            let addresses = resolve::resolve(self, target).await?;
+            resolve::first_that_works(addresses, |address| TcpListener::bind(self, address))
+        }
+    }
+
+    fn connect_tcp<A: ToSocketAddrs>(
+        &self,
+        address: A,
+    ) -> impl Future<Output = io::Result<TcpStream>> + Send {
+        let target = address.target();
+        async move {
+            let mut last = None;
+            for address in resolve::resolve(self, target).await? {
+                match TcpStream::connect(self, address).await {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => last = Some(error),
+                }
+            }
+            Err(last.unwrap_or_else(resolve::no_address))
+        }
+    }
+
+    fn bind_udp<A: ToSocketAddrs>(
+        &self,
+        address: A,
+    ) -> impl Future<Output = io::Result<UdpSocket>> + Send {
+        let target = address.target();
+        async move {
+            let addresses = resolve::resolve(self, target).await?;
+            resolve::first_that_works(addresses, |address| UdpSocket::bind(self, address))
+        }
+    }
+
+    fn lookup_host<A: ToSocketAddrs>(
+        &self,
+        host: A,
+    ) -> impl Future<Output = io::Result<std::vec::IntoIter<SocketAddr>>> + Send {
+        let target = host.target();
+        async move { Ok(resolve::resolve(self, target).await?.into_iter()) }
+    }
+}
+
+impl Node {
+    /// An address of the node with that port.
+    pub fn address(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.ip(), port)
+    }
+}

@@ -1,0 +1,510 @@
+//! TCP connections: an ordered pipe each way, and the rules by which Linux opens, ends and resets them.
+//!
+//! There are no packets of a fixed size, windows or sequence numbers. A segment is what one write sent; it arrives
+//! after the latency of the link, never before the one that was sent before it. What is lost is repeated, as TCP
+//! does: later and later, until the connection is given up.
+
+mod calls;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, Waker};
+
+use rustix::io::Errno;
+
+use super::ports::Protocol;
+use super::{Arrival, Net, error};
+use crate::random::mix;
+use crate::trace::Event;
+use crate::wait::Wakers;
+
+pub(crate) use calls::Reader;
+
+/// Bytes that one direction holds: under way, and received but not read. About what Linux starts with.
+pub(crate) const CAPACITY: usize = 256 * 1024;
+
+const SECOND: u64 = 1_000_000_000;
+/// The first repetition of a segment; each further one comes after twice the time.
+const FIRST_REPETITION: u64 = SECOND / 5;
+/// No longer between two repetitions.
+const LAST_REPETITION: u64 = 120 * SECOND;
+/// After this without an acknowledgement a connection is given up; Linux's `tcp_retries2` of 15 amounts to it.
+const GIVE_UP: u64 = 924 * SECOND;
+/// How often a request for a connection is repeated; Linux's `tcp_syn_retries`, 127 s in all.
+const SYN_REPETITIONS: u32 = 6;
+
+/// Part of a connection, on its way from one end to the other.
+#[derive(Debug)]
+pub(crate) enum Segment {
+    /// The connection is accepted by the system.
+    SynAck,
+    Data(Vec<u8>),
+    Fin,
+    Rst,
+}
+
+impl Segment {
+    /// A number for the trace that depends on the content.
+    fn digest(&self) -> u64 {
+        match self {
+            Self::SynAck => 1,
+            Self::Fin => 2,
+            Self::Rst => 3,
+            Self::Data(bytes) => bytes.chunks(8).fold(bytes.len() as u64, |hash, chunk| {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                mix(hash ^ u64::from_le_bytes(word))
+            }),
+        }
+    }
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+pub(crate) struct Pipe {
+    /// With the time at which each arrives if all goes well.
+    queue: VecDeque<(u64, Segment)>,
+    /// An arrival is planned, or held back.
+    planned: bool,
+    /// How often the head was repeated, and since when it is tried.
+    repetitions: u32,
+    since: Option<u64>,
+}
+
+/// One end, as its system sees it.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) node: usize,
+    pub(crate) local: SocketAddr,
+    /// The system knows the connection: it is neither reset nor forgotten.
+    exists: bool,
+    /// Waits for the answer to its request.
+    connecting: bool,
+    /// The application has let go of it, or never had it.
+    closed: bool,
+    received: VecDeque<u8>,
+    /// The peer has sent its FIN.
+    eof: bool,
+    /// What the next operation reports.
+    error: Option<Errno>,
+    shut_read: bool,
+    fin_sent: bool,
+    fin_seen: bool,
+    /// Bytes that were sent and not read by the peer.
+    unread: usize,
+    /// Bytes read here that the peer was not told of because of a partition.
+    untold: usize,
+    pub(crate) nodelay: bool,
+    pub(crate) linger_zero: bool,
+    reading: Wakers,
+    read_ticket: Option<u64>,
+    writing: Wakers,
+    write_ticket: Option<u64>,
+}
+
+impl End {
+    fn new(node: usize, local: SocketAddr) -> Self {
+        Self {
+            node,
+            local,
+            exists: false,
+            connecting: false,
+            closed: true,
+            received: VecDeque::new(),
+            eof: false,
+            error: None,
+            shut_read: false,
+            fin_sent: false,
+            fin_seen: false,
+            unread: 0,
+            untold: 0,
+            nodelay: false,
+            linger_zero: false,
+            reading: Wakers::default(),
+            read_ticket: None,
+            writing: Wakers::default(),
+            write_ticket: None,
+        }
+    }
+
+    fn wake(&mut self, woken: &mut Vec<Waker>) {
+        self.reading.take(woken);
+        self.writing.take(woken);
+    }
+
+    /// The connection ends here and now.
+    fn abort(&mut self, errno: Errno, woken: &mut Vec<Waker>) {
+        self.exists = false;
+        self.connecting = false;
+        self.error = Some(errno);
+        self.unread = 0;
+        self.wake(woken);
+    }
+
+    /// What Linux calls the state CLOSE.
+    fn is_over(&self) -> bool {
+        !self.exists || (self.eof && self.fin_sent && self.fin_seen)
+    }
+}
+
+/// A connection. End 0 asked for it.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) ends: [End; 2],
+    pipes: [Pipe; 2],
+}
+
+impl Conn {
+    pub(crate) fn wake_all(&mut self, woken: &mut Vec<Waker>) {
+        for end in &mut self.ends {
+            end.wake(woken);
+        }
+    }
+}
+
+impl Net {
+    // ---- Opening ---------------------------------------------------------------------------------------------
+
+    /// Asks for a connection.
+    pub(crate) fn connect(
+        &mut self,
+        now: u64,
+        (node, local): (usize, SocketAddr),
+        (to, remote): (usize, SocketAddr),
+    ) -> u64 {
+        let mut client = End::new(node, local);
+        (client.exists, client.connecting, client.closed) = (true, true, false);
+        let ends = [client, End::new(to, remote)];
+        let conn = self.id();
+        let pipes = Default::default();
+        self.conns.insert(conn, Conn { ends, pipes });
+        let at = now + self.latency(node, to);
+        self.plan(at, Arrival::Syn { conn, attempt: 0 });
+        conn
+    }
+
+    pub(super) fn syn_arrives(&mut self, now: u64, id: u64, attempt: u32, woken: &mut Vec<Waker>) {
+        let Some(conn) = self.conns.get(&id) else {
+            return;
+        };
+        let ([client, server], pipes) = (&conn.ends, &conn.pipes);
+        if !client.connecting {
+            debug_assert!(pipes[0].queue.is_empty());
+            self.forget(id);
+            return;
+        }
+        let (from, to, remote) = (client.node, server.node, server.local);
+        let arrival = Arrival::Syn { conn: id, attempt };
+        if self.hold_back(from, to, arrival).is_none() {
+            return;
+        }
+        let lost = !self.passes(from, to) || self.is_lost(from, to);
+        let listener = self.ports.find(to, Protocol::Tcp, remote);
+        let full = listener.is_some_and(|id| self.listeners.get(&id).is_none_or(|l| l.is_full()));
+        if attempt > SYN_REPETITIONS {
+            // The last one was not answered in its time either.
+            if let Some(conn) = self.conns.get_mut(&id) {
+                conn.ends[0].abort(Errno::TIMEDOUT, woken);
+            }
+            return;
+        }
+        if lost || full {
+            let again = Arrival::Syn {
+                conn: id,
+                attempt: attempt + 1,
+            };
+            self.plan(now + (SECOND << attempt), again);
+            return;
+        }
+        self.note(mix(id ^ 4));
+        match listener.and_then(|id| self.listeners.get_mut(&id)) {
+            Some(listener) => {
+                listener.queue.push_back(id);
+                listener.waiting.take(woken);
+                if let Some(conn) = self.conns.get_mut(&id) {
+                    (conn.ends[1].exists, conn.ends[1].closed) = (true, false);
+                }
+                self.send(now, id, 1, Segment::SynAck);
+            }
+            None => self.send(now, id, 1, Segment::Rst),
+        }
+    }
+
+    /// Whether the connection is there: after the answer, `Ready`.
+    pub(crate) fn poll_connected(
+        &mut self,
+        id: u64,
+        ticket: &mut Option<u64>,
+        cx: &mut Context<'_>,
+    ) -> (Poll<io::Result<()>>, Option<Waker>) {
+        if let Err(error) = self.alive() {
+            return (Poll::Ready(Err(error)), None);
+        }
+        let Some(end) = self.conns.get_mut(&id).map(|conn| &mut conn.ends[0]) else {
+            return (Poll::Ready(Err(error(Errno::TIMEDOUT))), None);
+        };
+        if let Some(errno) = end.error.take() {
+            return (Poll::Ready(Err(error(errno))), None);
+        }
+        if !end.connecting {
+            return (Poll::Ready(Ok(())), None);
+        }
+        let old = end.writing.register(ticket, cx.waker());
+        (Poll::Pending, old)
+    }
+
+    // ---- On the way ------------------------------------------------------------------------------------------
+
+    fn send(&mut self, now: u64, id: u64, from: usize, segment: Segment) {
+        let Some(conn) = self.conns.get(&id) else {
+            return;
+        };
+        let (node, to) = (conn.ends[from].node, conn.ends[1 - from].node);
+        let mut at = now + self.latency(node, to);
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let pipe = &mut conn.pipes[from];
+        if let Some((last, _)) = pipe.queue.back() {
+            at = at.max(last + 1);
+        }
+        pipe.queue.push_back((at, segment));
+        if !std::mem::replace(&mut pipe.planned, true) {
+            self.plan(at, Arrival::Segment { conn: id, from });
+        }
+    }
+
+    fn is_lost(&mut self, from: usize, to: usize) -> bool {
+        let lost = from != to && self.faults.chance(self.links.get(from, to).loss);
+        if lost {
+            self.notes.push(Event::Fault(2));
+        }
+        lost
+    }
+
+    pub(super) fn segment_arrives(
+        &mut self,
+        now: u64,
+        id: u64,
+        from: usize,
+        woken: &mut Vec<Waker>,
+    ) {
+        let Some(conn) = self.conns.get(&id) else {
+            return;
+        };
+        let (node, to) = (conn.ends[from].node, conn.ends[1 - from].node);
+        let arrival = Arrival::Segment { conn: id, from };
+        if self.hold_back(node, to, arrival).is_none() {
+            return;
+        }
+        let lost = !self.passes(node, to) || self.is_lost(node, to);
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let pipe = &mut conn.pipes[from];
+        pipe.planned = false;
+        // Nobody repeats a reset.
+        if lost && !matches!(pipe.queue.front(), None | Some((_, Segment::Rst))) {
+            let since = *pipe.since.get_or_insert(now);
+            if now - since > GIVE_UP {
+                pipe.queue.clear();
+                conn.ends[from].abort(Errno::TIMEDOUT, woken);
+                self.forget_if_over(id);
+                return;
+            }
+            let wait = (FIRST_REPETITION << pipe.repetitions.min(16)).min(LAST_REPETITION);
+            pipe.repetitions += 1;
+            pipe.planned = true;
+            self.plan(now + wait, Arrival::Segment { conn: id, from });
+            return;
+        }
+        (pipe.repetitions, pipe.since) = (0, None);
+        let Some((_, segment)) = pipe.queue.pop_front() else {
+            return;
+        };
+        if !lost {
+            self.note(mix(id ^ segment.digest().rotate_left(from as u32)));
+            self.receive(now, id, 1 - from, segment, woken);
+        }
+        if let Some(conn) = self.conns.get_mut(&id) {
+            let pipe = &mut conn.pipes[from];
+            if let Some((at, _)) = pipe.queue.front()
+                && !pipe.planned
+            {
+                let at = (*at).max(now);
+                pipe.planned = true;
+                self.plan(at, Arrival::Segment { conn: id, from });
+            }
+        }
+        self.forget_if_over(id);
+    }
+
+    /// The segment reaches the system of the end.
+    fn receive(&mut self, now: u64, id: u64, to: usize, segment: Segment, woken: &mut Vec<Waker>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let end = &mut conn.ends[to];
+        match segment {
+            Segment::SynAck => {
+                end.connecting = false;
+                end.wake(woken);
+            }
+            Segment::Rst if end.exists => {
+                let errno = match end {
+                    End {
+                        connecting: true, ..
+                    } => Errno::CONNREFUSED,
+                    // It had said that it would send nothing more.
+                    End { eof: true, .. } => Errno::PIPE,
+                    _ => Errno::CONNRESET,
+                };
+                end.abort(errno, woken);
+                conn.pipes[to].queue.clear();
+            }
+            Segment::Rst => {}
+            Segment::Data(bytes) => {
+                // Nobody will ever read it.
+                let deaf = end.closed || (end.shut_read && end.fin_sent);
+                if end.exists && !deaf {
+                    end.received.extend(bytes);
+                    end.reading.take(woken);
+                    return;
+                }
+                if end.exists {
+                    end.abort(Errno::CONNRESET, woken);
+                }
+                if conn.ends[1 - to].exists {
+                    self.send(now, id, to, Segment::Rst);
+                }
+            }
+            Segment::Fin if end.exists => {
+                end.eof = true;
+                end.reading.take(woken);
+                let (node, peer) = (end.node, conn.ends[1 - to].node);
+                let at = now + self.latency(node, peer);
+                self.plan(
+                    at,
+                    Arrival::FinSeen {
+                        conn: id,
+                        end: 1 - to,
+                    },
+                );
+            }
+            Segment::Fin => {
+                if conn.ends[1 - to].exists {
+                    self.send(now, id, to, Segment::Rst);
+                }
+            }
+        }
+    }
+
+    /// The peer has read so many bytes.
+    pub(super) fn taken(
+        &mut self,
+        now: u64,
+        id: u64,
+        end: usize,
+        bytes: usize,
+        woken: &mut Vec<Waker>,
+    ) {
+        let Some(conn) = self.conns.get(&id) else {
+            return;
+        };
+        let (reader, writer) = (conn.ends[1 - end].node, conn.ends[end].node);
+        let arrival = Arrival::Taken {
+            conn: id,
+            end,
+            bytes,
+        };
+        if self.hold_back(reader, writer, arrival).is_none() {
+            return;
+        }
+        let passes = self.passes(reader, writer);
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        if passes {
+            let told = bytes + std::mem::take(&mut conn.ends[1 - end].untold);
+            let end = &mut conn.ends[end];
+            end.unread = end.unread.saturating_sub(told);
+            end.writing.take(woken);
+            self.note(mix(id ^ now));
+        } else {
+            conn.ends[1 - end].untold += bytes;
+        }
+    }
+
+    pub(super) fn repeat_lost_acknowledgements(&mut self, from: usize, to: usize, now: u64) {
+        let mut lost = Vec::new();
+        for (&conn, entry) in &mut self.conns {
+            for end in 0..2 {
+                let there = entry.ends[1 - end].node == from && entry.ends[end].node == to;
+                if there && entry.ends[1 - end].untold > 0 {
+                    lost.push(Arrival::Taken {
+                        conn,
+                        end,
+                        bytes: 0,
+                    });
+                }
+            }
+        }
+        for arrival in lost {
+            let at = now + self.latency(from, to);
+            self.plan(at, arrival);
+        }
+    }
+
+    pub(super) fn fin_seen(&mut self, now: u64, id: u64, end: usize) {
+        if let Some(conn) = self.conns.get_mut(&id) {
+            conn.ends[end].fin_seen = true;
+            self.note(mix(id ^ now ^ 5));
+        }
+        self.forget_if_over(id);
+    }
+
+    /// The node of the end goes down.
+    pub(super) fn end_dies(
+        &mut self,
+        id: u64,
+        at: usize,
+        says_goodbye: bool,
+        now: u64,
+        woken: &mut Vec<Waker>,
+    ) {
+        if says_goodbye {
+            self.close(now, (id, at));
+        }
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let end = &mut conn.ends[at];
+        end.closed = true;
+        end.wake(woken);
+        if !says_goodbye {
+            end.exists = false;
+            conn.pipes[at].queue.clear();
+        }
+        self.forget_if_over(id);
+    }
+
+    /// Takes out a connection that neither side has any more and of which nothing is under way.
+    pub(super) fn forget_if_over(&mut self, id: u64) {
+        let Some(conn) = self.conns.get(&id) else {
+            return;
+        };
+        let quiet = conn.pipes.iter().all(|pipe| pipe.queue.is_empty());
+        let connecting = conn.ends.iter().any(|end| end.connecting);
+        if quiet && !connecting && conn.ends.iter().all(|end| end.closed) {
+            self.forget(id);
+        }
+    }
+
+    fn forget(&mut self, id: u64) {
+        if let Some(conn) = self.conns.remove(&id) {
+            let client = &conn.ends[0];
+            self.ports.disconnect(client.node, client.local.port());
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Which ports of a node are taken.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use rustix::io::Errno;
+
+use super::error;
+use crate::random::Random;
+
+/// What a port belongs to: TCP and UDP have their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// The ports that the system gives out; Linux's range.
+const EPHEMERAL: std::ops::RangeInclusive<u64> = 32_768..=60_999;
+
+/// The sockets that are bound, by node, protocol and port.
+#[derive(Debug, Default)]
+pub(crate) struct Ports {
+    bound: BTreeMap<(usize, Protocol, u16), Vec<(IpAddr, u64)>>,
+    /// Local ports of connections, with how many use them.
+    used: BTreeMap<(usize, u16), u32>,
+}
+
+impl Ports {
+    /// Binds a socket. Gives the address with the port that was chosen for port 0.
+    pub(crate) fn bind(
+        &mut self,
+        node: usize,
+        protocol: Protocol,
+        address: SocketAddr,
+        socket: u64,
+        random: &mut Random,
+    ) -> io::Result<SocketAddr> {
+        let port = match address.port() {
+            0 => self.free(node, protocol, random)?,
+            port => port,
+        };
+        let here = self.bound.entry((node, protocol, port)).or_default();
+        let conflict = |ip: IpAddr| {
+            let all = ip.is_unspecified() || address.ip().is_unspecified();
+            ip == address.ip() || (all && ip.is_ipv4() == address.is_ipv4())
+        };
+        if here.iter().any(|(ip, _)| conflict(*ip)) {
+            return Err(error(Errno::ADDRINUSE));
+        }
+        here.push((address.ip(), socket));
+        Ok(SocketAddr::new(address.ip(), port))
+    }
+
+    pub(crate) fn release(&mut self, node: usize, protocol: Protocol, port: u16, socket: u64) {
+        if let Some(here) = self.bound.get_mut(&(node, protocol, port)) {
+            here.retain(|(_, other)| *other != socket);
+            if here.is_empty() {
+                self.bound.remove(&(node, protocol, port));
+            }
+        }
+    }
+
+    /// The socket that is bound to an address; one that is bound to all comes last.
+    pub(crate) fn find(&self, node: usize, protocol: Protocol, to: SocketAddr) -> Option<u64> {
+        let here = self.bound.get(&(node, protocol, to.port()))?;
+        let exact = here.iter().find(|(ip, _)| *ip == to.ip());
+        let any = || {
+            here.iter()
+                .find(|(ip, _)| ip.is_unspecified() && ip.is_ipv4() == to.is_ipv4())
+        };
+        exact.or_else(any).map(|(_, socket)| *socket)
+    }
+
+    /// A port for a connection.
+    pub(crate) fn connect(&mut self, node: usize, random: &mut Random) -> io::Result<u16> {
+        let port = self.free(node, Protocol::Tcp, random)?;
+        *self.used.entry((node, port)).or_default() += 1;
+        Ok(port)
+    }
+
+    pub(crate) fn disconnect(&mut self, node: usize, port: u16) {
+        if let Some(count) = self.used.get_mut(&(node, port)) {
+            *count -= 1;
+            if *count == 0 {
+                self.used.remove(&(node, port));
+            }
+        }
+    }
+
+    fn free(&self, node: usize, protocol: Protocol, random: &mut Random) -> io::Result<u16> {
+        let (low, count) = (*EPHEMERAL.start(), EPHEMERAL.end() - EPHEMERAL.start() + 1);
+        let first = random.below(count);
+        (0..count)
+            .map(|offset| (low + (first + offset) % count) as u16)
+            .find(|&port| {
+                let used = protocol == Protocol::Tcp && self.used.contains_key(&(node, port));
+                !used && !self.bound.contains_key(&(node, protocol, port))
+            })
+            .ok_or_else(|| error(Errno::ADDRINUSE))
+    }
+}

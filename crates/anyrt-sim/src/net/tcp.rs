@@ -1,0 +1,485 @@
+//! Listeners and streams.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use anyrt_core::coop;
+use anyrt_core::error::ReuniteError;
+use anyrt_core::net::{self, LISTEN_BACKLOG, OwnedReadHalf, OwnedWriteHalf};
+use futures_io::{AsyncRead, AsyncWrite};
+use rustix::io::Errno;
+
+use super::conn::Reader;
+use super::ports::Protocol;
+use super::{NOWHERE, Net, check_bind, destination, error, route, source};
+use crate::runtime::SimRuntime;
+use crate::wait::{self, Wait, Wakers};
+use crate::world::{self, World};
+
+/// A listening socket, as its system sees it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(super) node: usize,
+    local: SocketAddr,
+    /// Connections that nobody has accepted.
+    pub(super) queue: VecDeque<u64>,
+    backlog: usize,
+    pub(super) waiting: Wakers,
+    /// Its node has gone down under it.
+    dead: bool,
+}
+
+impl Listener {
+    pub(super) fn is_full(&self) -> bool {
+        // Linux takes one more than it was asked for.
+        self.queue.len() > self.backlog
+    }
+}
+
+impl Net {
+    fn listen(&mut self, node: usize, address: SocketAddr) -> io::Result<u64> {
+        self.alive()?;
+        let id = self.id();
+        let local = self
+            .ports
+            .bind(node, Protocol::Tcp, address, id, &mut self.random)?;
+        let listener = Listener {
+            node,
+            local,
+            queue: VecDeque::new(),
+            backlog: usize::try_from(LISTEN_BACKLOG).unwrap_or(usize::MAX),
+            waiting: Wakers::default(),
+            dead: false,
+        };
+        self.listeners.insert(id, listener);
+        Ok(id)
+    }
+
+    /// Closes a listener; who waits to be accepted is reset.
+    pub(super) fn close_listener(
+        &mut self,
+        id: u64,
+        says_goodbye: bool,
+        now: u64,
+        woken: &mut Vec<Waker>,
+    ) {
+        let Some(listener) = self.listeners.get_mut(&id) else {
+            return;
+        };
+        let (node, local) = (listener.node, listener.local);
+        listener.waiting.take(woken);
+        listener.dead = true;
+        let queue = std::mem::take(&mut listener.queue);
+        self.ports.release(node, Protocol::Tcp, local.port(), id);
+        for conn in queue {
+            if let Ok(end) = self.end_mut((conn, 1)) {
+                end.linger_zero = true;
+            }
+            if says_goodbye {
+                self.close(now, (conn, 1));
+            }
+        }
+    }
+
+    fn poll_accept(
+        &mut self,
+        id: u64,
+        ticket: &mut Option<u64>,
+        cx: &mut Context<'_>,
+    ) -> (Poll<io::Result<u64>>, Option<Waker>) {
+        let ended = self.alive();
+        let Some(listener) = self.listeners.get_mut(&id).filter(|l| !l.dead) else {
+            return (Poll::Ready(Err(error(Errno::INVAL))), None);
+        };
+        if let Some(conn) = listener.queue.pop_front() {
+            return (Poll::Ready(Ok(conn)), None);
+        }
+        if let Err(error) = ended {
+            return (Poll::Ready(Err(error)), None);
+        }
+        wait::note(Wait::Accept(listener.local));
+        let old = listener.waiting.register(ticket, cx.waker());
+        (Poll::Pending, old)
+    }
+}
+
+/// Accepts connections.
+pub struct TcpListener {
+    world: Arc<World>,
+    id: u64,
+    local: SocketAddr,
+}
+
+impl TcpListener {
+    /// Listens at an address of the node.
+    pub(super) fn bind(rt: &SimRuntime, address: SocketAddr) -> io::Result<Self> {
+        rt.world().net().alive()?;
+        check_bind(rt.node_state(), address)?;
+        let world = Arc::clone(rt.world());
+        let mut net = world.net();
+        let id = net.listen(rt.node_state().id(), address)?;
+        let local = net.listeners.get(&id).map_or(address, |l| l.local);
+        drop(net);
+        Ok(Self { world, id, local })
+    }
+}
+
+impl net::TcpListener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let mut waiting = Accepting {
+            listener: self,
+            ticket: None,
+        };
+        let conn = poll_fn(|cx| {
+            coop::charged(cx, |cx| {
+                let (polled, old) = self
+                    .world
+                    .net()
+                    .poll_accept(self.id, &mut waiting.ticket, cx);
+                drop(old);
+                polled
+            })
+        })
+        .await?;
+        let stream = TcpStream::new(&self.world, (conn, 1));
+        let peer = stream.peer;
+        Ok((stream, peer))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+}
+
+impl Drop for TcpListener {
+    fn drop(&mut self) {
+        let mut woken = Vec::new();
+        {
+            let now = self.world.nanos();
+            let mut net = self.world.net();
+            net.close_listener(self.id, true, now, &mut woken);
+            net.listeners.remove(&self.id);
+        }
+        world::wake(woken);
+        self.world.planned();
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpListener")
+            .field("local_addr", &self.local)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes its waker along when it is dropped.
+struct Accepting<'a> {
+    listener: &'a TcpListener,
+    ticket: Option<u64>,
+}
+
+impl Drop for Accepting<'_> {
+    fn drop(&mut self) {
+        let waker = {
+            let mut net = self.listener.world.net();
+            let listener = net.listeners.get_mut(&self.listener.id);
+            listener.and_then(|listener| listener.waiting.forget(self.ticket))
+        };
+        drop(waker);
+    }
+}
+
+/// A connection. It can be read and written through `&TcpStream`, too.
+pub struct TcpStream {
+    world: Arc<World>,
+    end: (u64, usize),
+    local: SocketAddr,
+    peer: SocketAddr,
+}
+
+impl TcpStream {
+    fn new(world: &Arc<World>, end: (u64, usize)) -> Self {
+        let (local, peer) = {
+            let mut net = world.net();
+            let at = |net: &mut Net, end| net.end_mut(end).map(|end| end.local).ok();
+            let local = at(&mut net, end);
+            (local, at(&mut net, (end.0, 1 - end.1)))
+        };
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self {
+            world: Arc::clone(world),
+            end,
+            local: local.unwrap_or(nowhere),
+            peer: peer.unwrap_or(nowhere),
+        }
+    }
+
+    pub(super) async fn connect(rt: &SimRuntime, address: SocketAddr) -> io::Result<Self> {
+        let stream = {
+            let node = rt.node_state();
+            let remote = destination(address);
+            let to = route(rt, remote.ip()).unwrap_or(NOWHERE);
+            let world = rt.world();
+            let conn = {
+                let mut net = world.net();
+                net.alive()?;
+                let net = &mut *net;
+                let port = net.ports.connect(node.id(), &mut net.random)?;
+                let local = SocketAddr::new(source(node, remote.ip()), port);
+                net.connect(world.nanos(), (node.id(), local), (to, remote))
+            };
+            world.planned();
+            // From here on dropping it gives the connection up.
+            Self::new(world, (conn, 0))
+        };
+        let mut ticket = None;
+        poll_fn(|cx| {
+            let (polled, old) = stream
+                .world
+                .net()
+                .poll_connected(stream.end.0, &mut ticket, cx);
+            drop(old);
+            if polled.is_pending() {
+                wait::note(Wait::Connect(stream.peer));
+            }
+            polled
+        })
+        .await?;
+        Ok(stream)
+    }
+
+    /// Makes the end of the stream a reset, as `SO_LINGER` with zero does.
+    pub fn set_linger_zero(&self, linger_zero: bool) {
+        if let Ok(end) = self.world.net().end_mut(self.end) {
+            end.linger_zero = linger_zero;
+        }
+    }
+
+    fn poll_take(&self, cx: &mut Context<'_>, bufs: &mut [&mut [u8]]) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        let polled = coop::charged(cx, |cx| {
+            let now = self.world.nanos();
+            let reader = Reader::Take(bufs);
+            let (polled, old) = self.world.net().poll_read(now, self.end, reader, None, cx);
+            drop(old);
+            polled
+        });
+        self.world.planned();
+        polled
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>, bufs: &[&[u8]]) -> Poll<io::Result<usize>> {
+        let polled = coop::charged(cx, |cx| {
+            let now = self.world.nanos();
+            let (polled, old) = self.world.net().poll_write(now, self.end, bufs, cx);
+            drop(old);
+            polled
+        });
+        self.world.planned();
+        polled
+    }
+}
+
+impl net::TcpStream for TcpStream {
+    type OwnedReadHalf = OwnedReadHalf<Self>;
+    type OwnedWriteHalf = OwnedWriteHalf<Self>;
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.world.net().peer_addr(self.end)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    fn nodelay(&self) -> io::Result<bool> {
+        Ok(self.world.net().end_mut(self.end)?.nodelay)
+    }
+
+    fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.world.net().end_mut(self.end)?.nodelay = nodelay;
+        Ok(())
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        let mut woken = Vec::new();
+        let now = self.world.nanos();
+        let result = self.world.net().shutdown(now, self.end, how, &mut woken);
+        world::wake(woken);
+        self.world.planned();
+        result
+    }
+
+    async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut peeking = Peeking {
+            stream: self,
+            ticket: None,
+            buf,
+        };
+        poll_fn(|cx| peeking.poll(cx)).await
+    }
+
+    fn into_split(self) -> (Self::OwnedReadHalf, Self::OwnedWriteHalf) {
+        net::into_split(self)
+    }
+
+    fn reunite(
+        read: Self::OwnedReadHalf,
+        write: Self::OwnedWriteHalf,
+    ) -> Result<Self, ReuniteError<Self::OwnedReadHalf, Self::OwnedWriteHalf>> {
+        net::reunite(read, write)
+    }
+}
+
+impl Drop for TcpStream {
+    fn drop(&mut self) {
+        let now = self.world.nanos();
+        self.world.net().close(now, self.end);
+        self.world.planned();
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpStream")
+            .field("local_addr", &self.local)
+            .field("peer_addr", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes its waker along when it is dropped.
+struct Peeking<'a> {
+    stream: &'a TcpStream,
+    ticket: Option<u64>,
+    buf: &'a mut [u8],
+}
+
+impl Peeking<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let stream = self.stream;
+        coop::charged(cx, |cx| {
+            let now = stream.world.nanos();
+            let reader = Reader::Peek(self.buf);
+            let ticket = Some(&mut self.ticket);
+            let (polled, old) = stream
+                .world
+                .net()
+                .poll_read(now, stream.end, reader, ticket, cx);
+            drop(old);
+            polled
+        })
+    }
+}
+
+impl Drop for Peeking<'_> {
+    fn drop(&mut self) {
+        let waker = self
+            .stream
+            .world
+            .net()
+            .forget_reader(self.stream.end, self.ticket);
+        drop(waker);
+    }
+}
+
+impl AsyncRead for &TcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_take(cx, &mut [buf])
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut slices: Vec<&mut [u8]> = bufs.iter_mut().map(|buf| &mut **buf).collect();
+        self.poll_take(cx, &mut slices)
+    }
+}
+
+impl AsyncWrite for &TcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, &[buf])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let slices: Vec<&[u8]> = bufs.iter().map(|buf| &**buf).collect();
+        self.poll_send(cx, &slices)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(net::TcpStream::close_write(*self))
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read(cx, buf)
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read_vectored(cx, bufs)
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_close(cx)
+    }
+}

@@ -1,0 +1,507 @@
+//! Nodes: the machines of a simulation, each with a name, addresses, a clock and tasks of its own.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+use anyrt_kit::executor::Tasks;
+use pin_project_lite::pin_project;
+
+use crate::failure::FailureKind;
+use crate::runtime::SimRuntime;
+use crate::scheduler::Kind;
+use crate::task;
+use crate::trace::Event;
+use crate::wait::{self, Wait};
+use crate::world::{self, World};
+
+/// The name of the node that `block_on` runs on.
+pub(crate) const MAIN: &str = "main";
+
+type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Program = Arc<dyn Fn() -> BoxFuture + Send + Sync>;
+
+/// What is known of a node.
+pub(crate) struct NodeState {
+    id: usize,
+    name: String,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    life: Arc<Life>,
+    up: bool,
+    /// What a host runs when it starts.
+    program: Option<Program>,
+    /// Nanoseconds that the wall clock is ahead.
+    clock_offset: i64,
+}
+
+/// The time between a start of a node and its end. Tasks belong to one life.
+#[derive(Debug)]
+pub(crate) struct Life {
+    tasks: Arc<Tasks>,
+    locals: Mutex<Vec<Weak<Tasks>>>,
+}
+
+impl Life {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            tasks: Tasks::new(),
+            locals: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn tasks(&self) -> &Arc<Tasks> {
+        &self.tasks
+    }
+
+    /// A list for tasks that stay on a thread.
+    pub(crate) fn local_tasks(&self) -> Arc<Tasks> {
+        let tasks = Tasks::new();
+        let mut locals = self.locals.lock().unwrap_or_else(PoisonError::into_inner);
+        locals.retain(|tasks| tasks.strong_count() > 0);
+        locals.push(Arc::downgrade(&tasks));
+        drop(locals);
+        if self.tasks.is_closed() {
+            tasks.close();
+        }
+        tasks
+    }
+
+    /// Aborts all tasks, those to come included.
+    pub(crate) fn close(&self) {
+        self.tasks.close();
+        let locals: Vec<_> = {
+            let locals = self.locals.lock().unwrap_or_else(PoisonError::into_inner);
+            locals.iter().filter_map(Weak::upgrade).collect()
+        };
+        for tasks in locals {
+            tasks.close();
+        }
+    }
+}
+
+impl NodeState {
+    pub(crate) fn id(&self) -> usize {
+        self.id
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn life(&self) -> Arc<Life> {
+        Arc::clone(&self.lock().life)
+    }
+
+    pub(crate) fn clock_offset(&self) -> i64 {
+        self.lock().clock_offset
+    }
+
+    pub(crate) fn ipv4(&self) -> Ipv4Addr {
+        ipv4(self.id)
+    }
+
+    pub(crate) fn ipv6(&self) -> Ipv6Addr {
+        let [high, low] = number(self.id);
+        Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, u16::from(high), u16::from(low))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Node 0 has number 1: no address ends in 0.
+fn number(id: usize) -> [u8; 2] {
+    let number = id + 1;
+    [(number / 250) as u8, (number % 250) as u8]
+}
+
+fn ipv4(id: usize) -> Ipv4Addr {
+    let [high, low] = number(id);
+    Ipv4Addr::new(10, 0, high, low)
+}
+
+impl fmt::Debug for NodeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeState")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All nodes of a world.
+#[derive(Debug, Default)]
+pub(crate) struct Nodes {
+    list: Vec<Arc<NodeState>>,
+    by_name: BTreeMap<String, usize>,
+    /// Blocking jobs end with the simulation, not with their node.
+    jobs: Arc<Tasks>,
+    /// Clients that have not ended, and who waits for that.
+    clients: usize,
+    waiting: Vec<Waker>,
+}
+
+/// More would share an address.
+const MOST: usize = 250 * 250;
+
+impl Nodes {
+    pub(crate) fn add(&mut self, name: &str) -> Arc<NodeState> {
+        assert!(
+            !self.by_name.contains_key(name),
+            "a node named {name:?} exists already"
+        );
+        assert!(
+            self.list.len() < MOST,
+            "a simulation has at most {MOST} nodes"
+        );
+        let id = self.list.len();
+        let node = Arc::new(NodeState {
+            id,
+            name: name.to_owned(),
+            inner: Mutex::new(Inner {
+                life: Life::new(),
+                up: true,
+                program: None,
+                clock_offset: 0,
+            }),
+        });
+        self.list.push(Arc::clone(&node));
+        self.by_name.insert(name.to_owned(), id);
+        node
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<Arc<NodeState>> {
+        self.by_name.get(name).map(|&id| Arc::clone(&self.list[id]))
+    }
+
+    pub(crate) fn find_ip(&self, ip: IpAddr) -> Option<usize> {
+        let number = match ip {
+            IpAddr::V4(ip) => match ip.octets() {
+                [10, 0, high, low] => [high, low],
+                _ => return None,
+            },
+            IpAddr::V6(ip) => match ip.segments() {
+                [0xfd00, 0, 0, 0, 0, 0, high, low] => {
+                    [u8::try_from(high).ok()?, u8::try_from(low).ok()?]
+                }
+                _ => return None,
+            },
+        };
+        let [high, low] = number.map(usize::from);
+        let id = (high * 250 + low).checked_sub(1)?;
+        (low < 250 && id < self.list.len()).then_some(id)
+    }
+
+    pub(crate) fn main(&self) -> Weak<NodeState> {
+        self.list.first().map(Arc::downgrade).unwrap_or_default()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<NodeState>> {
+        self.list.clone()
+    }
+
+    pub(crate) fn jobs(&self) -> Arc<Tasks> {
+        Arc::clone(&self.jobs)
+    }
+}
+
+/// A handle to a node: crashes it, restarts it, tells its addresses.
+#[derive(Clone)]
+pub struct Node {
+    world: Arc<World>,
+    state: Arc<NodeState>,
+}
+
+impl Node {
+    pub(crate) fn new(world: &Arc<World>, state: &Arc<NodeState>) -> Self {
+        Self {
+            world: Arc::clone(world),
+            state: Arc::clone(state),
+        }
+    }
+
+    pub(crate) fn state(&self) -> &Arc<NodeState> {
+        &self.state
+    }
+
+    pub(crate) fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// The name, which also resolves to its addresses.
+    pub fn name(&self) -> &str {
+        self.state.name()
+    }
+
+    /// The IPv4 address.
+    pub fn ip(&self) -> IpAddr {
+        self.state.ipv4().into()
+    }
+
+    /// The IPv6 address.
+    pub fn ipv6(&self) -> IpAddr {
+        self.state.ipv6().into()
+    }
+
+    /// A handle by which tasks are spawned on the node and sockets opened there. It belongs to the node's present
+    /// life: after a crash, what is spawned by it is dropped.
+    pub fn runtime(&self) -> SimRuntime {
+        SimRuntime::of(&self.world, &self.state)
+    }
+
+    /// Whether the node is up.
+    pub fn is_up(&self) -> bool {
+        self.state.lock().up
+    }
+
+    /// Ends all that runs on the node at once, as `kill -9` does: futures are dropped and hear nothing, the system
+    /// closes the sockets. Does nothing if the node is down.
+    ///
+    /// A task of the node that calls it ends at its next `.await`. Blocking jobs that have begun run to their end.
+    pub fn crash(&self) {
+        self.end(true);
+    }
+
+    /// As [`crash`](Self::crash), but the machine loses power: peers hear nothing, and find out only when they are
+    /// not answered, or are told by the node's reset after it has restarted.
+    pub fn power_off(&self) {
+        self.end(false);
+    }
+
+    fn end(&self, says_goodbye: bool) {
+        let rt = self.runtime();
+        if !std::mem::replace(&mut self.state.lock().up, false) {
+            return;
+        }
+        self.world.note(Event::Node(self.state.id as u64 * 8));
+        // First, so that destructors cannot send.
+        let mut woken = Vec::new();
+        self.world
+            .net()
+            .end_node(self.state.id, says_goodbye, self.world.nanos(), &mut woken);
+        world::wake(woken);
+        task::end_life(&rt);
+    }
+
+    /// Starts the node again: a host's closure is called once more. Does nothing if the node is up.
+    ///
+    /// # Panics
+    /// On a client, which has no closure to call again.
+    pub fn restart(&self) {
+        let (program, rt) = {
+            let mut inner = self.state.lock();
+            if inner.up {
+                return;
+            }
+            let Some(program) = inner.program.clone() else {
+                drop(inner);
+                panic!(
+                    "the node {:?} is no host, so it cannot be restarted",
+                    self.name()
+                );
+            };
+            inner.up = true;
+            inner.life = Life::new();
+            (program, inner.life.clone())
+        };
+        drop(rt);
+        self.world.net().start_node(self.state.id);
+        // Whatever it was before, the machine that has come back is not paused.
+        self.world.scheduler().pause(self.state.id, false);
+        self.world.note(Event::Node(self.state.id as u64 * 8 + 1));
+        start(&self.world, &self.state, program, Location::caller());
+    }
+
+    /// No task of the node runs until [`resume`](Self::resume). Its system goes on: what arrives is kept in the
+    /// buffers of its sockets.
+    ///
+    /// # Panics
+    /// On the node that `block_on` runs on.
+    pub fn pause(&self) {
+        assert!(
+            self.state.id != 0,
+            "the main node cannot be paused: it runs the test"
+        );
+        self.world.note(Event::Node(self.state.id as u64 * 8 + 2));
+        self.world.scheduler().pause(self.state.id, true);
+    }
+
+    /// Lets the tasks run again.
+    pub fn resume(&self) {
+        self.world.note(Event::Node(self.state.id as u64 * 8 + 3));
+        self.world.scheduler().pause(self.state.id, false);
+    }
+
+    /// Sets how many nanoseconds the node's [`system_time`](SimRuntime::system_time) is ahead of the true one.
+    pub fn set_clock_offset(&self, nanos: i64) {
+        self.state.lock().clock_offset = nanos;
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("name", &self.name())
+            .field("ip", &self.ip())
+            .field("up", &self.is_up())
+            .finish()
+    }
+}
+
+/// Adds a node that runs `program` when it is started, and starts it.
+pub(crate) fn host<P, F>(
+    world: &Arc<World>,
+    name: &str,
+    program: P,
+    location: &'static Location<'static>,
+) -> Node
+where
+    P: Fn() -> F + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let state = world.nodes().add(name);
+    let program: Program = Arc::new(move || Box::pin(program()));
+    state.lock().program = Some(Arc::clone(&program));
+    start(world, &state, program, location);
+    Node::new(world, &state)
+}
+
+/// Adds a node that runs `future` once.
+pub(crate) fn client<F>(
+    world: &Arc<World>,
+    name: &str,
+    future: F,
+    location: &'static Location<'static>,
+) -> Node
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let state = {
+        let mut nodes = world.nodes();
+        let state = nodes.add(name);
+        nodes.clients += 1;
+        state
+    };
+    spawn_main(world, &state, Box::pin(future), true, location);
+    Node::new(world, &state)
+}
+
+fn start(
+    world: &Arc<World>,
+    state: &Arc<NodeState>,
+    program: Program,
+    location: &'static Location<'static>,
+) {
+    // The closure runs on the node, as the first thing that its main task does.
+    let main = Box::pin(async move { program().await });
+    spawn_main(world, state, main, false, location);
+}
+
+fn spawn_main(
+    world: &Arc<World>,
+    state: &Arc<NodeState>,
+    future: BoxFuture,
+    client: bool,
+    location: &'static Location<'static>,
+) {
+    let rt = SimRuntime::of(world, state);
+    let end = MainEnd {
+        node: Node::new(world, state),
+        life: Arc::clone(rt.life()),
+        client,
+    };
+    let tasks = Arc::clone(rt.life().tasks());
+    let main = Main { future, end };
+    drop(task::spawn_on(&rt, &tasks, Kind::Main, main, location));
+}
+
+/// Waits until all clients have ended.
+pub(crate) struct Clients {
+    pub(crate) world: Arc<World>,
+}
+
+impl Future for Clients {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut nodes = self.world.nodes();
+        if nodes.clients == 0 {
+            return Poll::Ready(());
+        }
+        if !nodes
+            .waiting
+            .iter()
+            .any(|waker| waker.will_wake(cx.waker()))
+        {
+            nodes.waiting.push(cx.waker().clone());
+        }
+        wait::note(Wait::Clients);
+        Poll::Pending
+    }
+}
+
+pin_project! {
+    /// The main future of a node: a panic in it is a failure of the simulation, and its end that of the node.
+    struct Main {
+        #[pin]
+        future: BoxFuture,
+        end: MainEnd,
+    }
+}
+
+/// Dropped with the main future, however it ends.
+struct MainEnd {
+    node: Node,
+    life: Arc<Life>,
+    client: bool,
+}
+
+impl Future for Main {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let polled = catch_unwind(AssertUnwindSafe(|| this.future.poll(cx)));
+        match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(())) => {}
+            Err(payload) => {
+                let text = match payload.downcast_ref::<&str>() {
+                    Some(text) => (*text).to_owned(),
+                    None => payload
+                        .downcast_ref::<String>()
+                        .cloned()
+                        .unwrap_or_else(|| "(no text)".to_owned()),
+                };
+                let message = format!("the node {:?} panicked: {text}", this.end.node.name());
+                this.end.node.world.fail(FailureKind::Panic, message);
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for MainEnd {
+    fn drop(&mut self) {
+        if self.client {
+            let waiting = {
+                let mut nodes = self.node.world.nodes();
+                nodes.clients -= 1;
+                std::mem::take(&mut nodes.waiting)
+            };
+            world::wake(waiting);
+        }
+        // A process whose main function returns takes its tasks with it. After a crash this is another life.
+        if Arc::ptr_eq(&self.life, &self.node.state.life()) {
+            self.node.crash();
+        }
+    }
+}

@@ -1,0 +1,538 @@
+//! The owner of a simulation, its handle and its options.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyrt_core::channel::Channel;
+use anyrt_core::context::{self, Kind, Slot, SlotGuard};
+use anyrt_core::error::BuildError;
+use anyrt_core::runtime::{Config, Flavor, Owner};
+use anyrt_kit::queue;
+
+use crate::blocking;
+use crate::drive::{self, Driver};
+use crate::failure::Failure;
+use crate::local::Scope;
+use crate::node::{self, Clients, Life, Node, NodeState};
+use crate::ready::Schedule;
+use crate::task;
+use crate::trace::Step;
+use crate::world::{Options, World};
+
+/// The simulator, as features and `ANYRT_BACKEND` call it.
+pub static KIND: Kind = Kind::new("sim");
+
+/// The environment variable that sets the seed where none is set by [`Builder::seed`].
+pub const SEED_VARIABLE: &str = "ANYRT_SIM_SEED";
+
+thread_local! {
+    static CURRENT: Slot<SimRuntime> = const { Slot::new() };
+}
+
+/// A handle to a node of a simulation. It does not keep the simulation alive; its [`Sim`] does.
+#[derive(Clone)]
+pub struct SimRuntime {
+    world: Arc<World>,
+    node: Arc<NodeState>,
+    life: Arc<Life>,
+}
+
+impl SimRuntime {
+    /// The handle to the present life of a node.
+    pub(crate) fn of(world: &Arc<World>, node: &Arc<NodeState>) -> Self {
+        Self {
+            world: Arc::clone(world),
+            life: node.life(),
+            node: Arc::clone(node),
+        }
+    }
+
+    /// The node that is current on this thread.
+    pub fn try_current() -> Option<Self> {
+        Slot::with(&CURRENT, Clone::clone)
+    }
+
+    /// Makes the node current on this thread until the guard is dropped.
+    #[must_use = "the node is current only while the guard lives"]
+    pub fn enter(&self) -> SlotGuard<Self> {
+        Slot::enter(&CURRENT, self.clone(), context::enter(&KIND))
+    }
+
+    /// Runs `future` on this thread until it is ready, and all else that is ready meanwhile. Inside a blocking job it
+    /// gives the turn to the tasks.
+    ///
+    /// # Panics
+    /// When the thread is driving a runtime already. When `future` panics. When the simulation fails, with the report.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        match self.try_block_on(future, Location::caller()) {
+            Ok(value) => value,
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    #[track_caller]
+    fn try_block_on<F: Future>(
+        &self,
+        future: F,
+        location: &'static Location<'static>,
+    ) -> Result<F::Output, Arc<Failure>> {
+        let driving = context::drive(&KIND);
+        let _current = Slot::enter(&CURRENT, self.clone(), driving);
+        let driver = Driver::sit(self, location)?;
+        let _scope = Scope::open(&self.world, driver.seat());
+        // Local tasks end before the thread gives its turn to others.
+        self.world.drive(&driver, future)
+    }
+
+    /// The node that this is a handle to.
+    pub fn node(&self) -> Node {
+        Node::new(&self.world, &self.node)
+    }
+
+    /// The node of that name.
+    pub fn find_node(&self, name: &str) -> Option<Node> {
+        let state = self.world.nodes().named(name)?;
+        Some(Node::new(&self.world, &state))
+    }
+
+    /// A random number from the seed. Drawing it changes nothing else: neither the order of tasks nor the network.
+    pub fn random(&self) -> u64 {
+        self.world.draw()
+    }
+
+    /// The virtual time since the simulation began.
+    pub fn elapsed(&self) -> Duration {
+        self.world.elapsed()
+    }
+
+    /// The seed of the simulation.
+    pub fn seed(&self) -> u64 {
+        self.world.options.seed
+    }
+
+    pub(crate) fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    pub(crate) fn node_state(&self) -> &Arc<NodeState> {
+        &self.node
+    }
+
+    pub(crate) fn life(&self) -> &Arc<Life> {
+        &self.life
+    }
+
+    /// Whether both are handles to the same life of a node.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.life, &other.life)
+    }
+}
+
+impl fmt::Debug for SimRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimRuntime")
+            .field("seed", &self.seed())
+            .field("node", &self.node.name())
+            .finish()
+    }
+}
+
+impl Channel for SimRuntime {
+    type Sender<T: Send + 'static> = queue::Sender<T>;
+    type Receiver<T: Send + 'static> = queue::Receiver<T>;
+    type UnboundedSender<T: Send + 'static> = queue::UnboundedSender<T>;
+    type UnboundedReceiver<T: Send + 'static> = queue::Receiver<T>;
+
+    fn bounded<T: Send + 'static>(&self, capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
+        queue::bounded(capacity)
+    }
+
+    fn unbounded<T: Send + 'static>(
+        &self,
+    ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>) {
+        queue::unbounded()
+    }
+}
+
+/// The options of a simulation.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    seed: Option<u64>,
+    options: Options,
+}
+
+/// A day: longer than what is simulated on purpose, and soon over.
+const TIME_LIMIT: Duration = Duration::from_secs(86_400);
+/// Polls in a row without anything else.
+const BUSY_LIMIT: u64 = 1_000_000;
+/// Real time that a blocking job may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Builder {
+    /// The defaults.
+    pub(crate) fn new() -> Self {
+        Self {
+            seed: None,
+            options: Options {
+                seed: 0,
+                schedule: Schedule::default(),
+                open: false,
+                record: false,
+                time_limit: Some(TIME_LIMIT),
+                busy_limit: BUSY_LIMIT,
+                patience: PATIENCE,
+                config: Config::default(),
+            },
+        }
+    }
+
+    /// Sets the seed. Unless set, it is that of the environment variable `ANYRT_SIM_SEED`, or 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Sets how the next task is chosen; [`Schedule::Random`] unless set.
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.options.schedule = schedule;
+        self
+    }
+
+    /// Lets threads from outside take part: they may wake tasks, poll futures and call `block_on`, and blocking jobs
+    /// run beside the tasks.
+    ///
+    /// Such an execution cannot be replayed, and its deadlocks are not noticed: the simulator waits for the threads.
+    /// It is meant for tests of the runtime itself, and it is what [`Owner::build`] makes.
+    pub fn open(mut self) -> Self {
+        self.options.open = true;
+        self.options.time_limit = None;
+        self
+    }
+
+    /// Keeps all steps, for [`Sim::steps`].
+    pub fn record(mut self) -> Self {
+        self.options.record = true;
+        self
+    }
+
+    /// Sets how much virtual time may pass before the simulation fails; a day unless set, and no limit for `None`.
+    pub fn time_limit(mut self, limit: Option<Duration>) -> Self {
+        self.options.time_limit = limit;
+        self
+    }
+
+    /// Sets how many polls there may be in a row without a timer, a packet or a job between them, before the
+    /// simulation fails because its tasks only keep each other awake; a million unless set.
+    pub fn busy_limit(mut self, polls: u64) -> Self {
+        self.options.busy_limit = polls;
+        self
+    }
+
+    /// Sets how long a blocking job may take in real time before the simulation fails because the job waits for
+    /// something outside; 10 s unless set.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.options.patience = patience;
+        self
+    }
+
+    /// Sets the options that all backends have; see [`Owner::build`] on [`Sim`].
+    pub fn config(mut self, config: &Config) -> Self {
+        self.options.config = config.clone();
+        self
+    }
+
+    /// Builds the simulation.
+    ///
+    /// # Errors
+    /// [`BuildError::Invalid`] for a senseless value, such as an `ANYRT_SIM_SEED` that is no number;
+    /// [`BuildError::Unsupported`] for an option that needs worker threads or a clock that can be paused.
+    pub fn build(mut self) -> Result<Sim, BuildError> {
+        let config = &self.options.config;
+        config.validate()?;
+        let unsupported = |option, why| BuildError::Unsupported {
+            backend: KIND.name(),
+            option,
+            why,
+        };
+        if config.start_paused {
+            return Err(unsupported(
+                "start_paused",
+                "its clock is virtual already: time passes only when nothing is ready; leave it out",
+            ));
+        }
+        if config.pin_workers && config.flavor == Flavor::MultiThread {
+            return Err(unsupported(
+                "pin_workers",
+                "it has no worker threads: all tasks run on the thread that calls block_on",
+            ));
+        }
+        self.options.seed = match self.seed {
+            Some(seed) => seed,
+            None => seed_of_environment()?,
+        };
+        let world = World::new(self.options);
+        let main = world.nodes().add(node::MAIN);
+        let handle = SimRuntime::of(&world, &main);
+        Ok(Sim {
+            handle,
+            ended: false,
+        })
+    }
+}
+
+fn seed_of_environment() -> Result<u64, BuildError> {
+    match std::env::var(SEED_VARIABLE) {
+        Err(_) => Ok(0),
+        Ok(text) => text.parse().map_err(|_| BuildError::Invalid {
+            option: SEED_VARIABLE,
+            why: "it must be a number from 0 to 18446744073709551615",
+        }),
+    }
+}
+
+/// Owns a simulation: its nodes, its tasks, its network and its clock.
+pub struct Sim {
+    handle: SimRuntime,
+    ended: bool,
+}
+
+impl Sim {
+    /// A simulation with options.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A simulation with that seed.
+    pub fn new(seed: u64) -> Self {
+        match Self::builder().seed(seed).build() {
+            Ok(sim) => sim,
+            Err(_) => unreachable!("the defaults are valid"),
+        }
+    }
+
+    /// Adds a node that runs `program`, and runs it again after [`Node::restart`]. When its future ends, so do the
+    /// tasks of the node.
+    ///
+    /// # Panics
+    /// When a node of that name exists.
+    #[track_caller]
+    pub fn host<P, F>(&self, name: &str, program: P) -> Node
+    where
+        P: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        node::host(&self.handle.world, name, program, Location::caller())
+    }
+
+    /// Adds a node that runs `future` once; [`run`](Self::run) waits for it.
+    ///
+    /// # Panics
+    /// When a node of that name exists.
+    #[track_caller]
+    pub fn client<F>(&self, name: &str, future: F) -> Node
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        node::client(&self.handle.world, name, future, Location::caller())
+    }
+
+    /// Runs until all clients have ended.
+    ///
+    /// # Errors
+    /// The [`Failure`], when the main future of a node panics, when all tasks wait for ever, when the time limit
+    /// passes.
+    ///
+    /// # Panics
+    /// When the thread is driving a runtime already.
+    #[track_caller]
+    pub fn run(&self) -> Result<(), Failure> {
+        let clients = Clients {
+            world: Arc::clone(&self.handle.world),
+        };
+        self.try_block_on(clients)
+    }
+
+    /// As [`Owner::block_on`], with the failure of the simulation as an error.
+    ///
+    /// # Errors
+    /// The [`Failure`].
+    ///
+    /// # Panics
+    /// When the thread is driving a runtime already. When `future` panics.
+    #[track_caller]
+    pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, Failure> {
+        let result = self.handle.try_block_on(future, Location::caller());
+        let result = result.map_err(|failure| (*failure).clone());
+        match self.handle.world.scheduler().failure() {
+            // The future was ready in the very poll in which something else failed.
+            Some(failure) if result.is_ok() => Err((*failure).clone()),
+            _ => result,
+        }
+    }
+
+    /// The node of that name.
+    pub fn node(&self, name: &str) -> Option<Node> {
+        self.handle.find_node(name)
+    }
+
+    /// The hash of all that has happened so far: equal for two executions of one seed.
+    pub fn hash(&self) -> u64 {
+        self.handle.world.scheduler().trace().hash()
+    }
+
+    /// How many steps there were so far.
+    pub fn step_count(&self) -> u64 {
+        self.handle.world.scheduler().trace().steps()
+    }
+
+    /// All steps so far, if [`Builder::record`] was called. The first that differs between two executions of one
+    /// seed tells where chance came in.
+    pub fn steps(&self) -> Vec<Step> {
+        self.handle.world.scheduler().trace().recorded().to_vec()
+    }
+
+    /// How many wake-ups came from threads that are not part of the simulation. With any, the seed alone does not
+    /// replay the execution.
+    pub fn foreign_wakes(&self) -> u64 {
+        self.handle.world.scheduler().foreign_wakes()
+    }
+
+    fn shutdown(&self, timeout: Option<Duration>) {
+        let deadline = timeout.and_then(|timeout| real_now().checked_add(timeout));
+        let left = || deadline.map(|at| at.saturating_duration_since(real_now()));
+        let world = &self.handle.world;
+        let _current = self.handle.enter();
+        let nodes = world.nodes().all();
+        for node in nodes {
+            let rt = SimRuntime::of(world, &node);
+            task::end_life(&rt);
+            // A task that another thread is polling, or has woken and is about to queue.
+            while !rt.life.tasks().is_empty() && left() != Some(Duration::ZERO) {
+                std::thread::yield_now();
+                task::end_life(&rt);
+            }
+        }
+        world.end_waiting();
+        if world.options.open {
+            world.pool().shutdown(left());
+        } else if drive::seat(world).is_none() {
+            self.finish_jobs();
+        } else {
+            // The `block_on` that this thread is in runs the jobs that are left.
+            world.scheduler().close_jobs();
+        }
+    }
+
+    /// Runs the jobs that are left, and joins their threads.
+    fn finish_jobs(&self) {
+        let world = &self.handle.world;
+        let mut scheduler = world.scheduler();
+        let seat = scheduler.sit(true);
+        scheduler.turn = Some(seat);
+        while scheduler.failure().is_none()
+            && let Some(work) = scheduler.pick()
+        {
+            if work.kind != crate::scheduler::Kind::Job {
+                continue;
+            }
+            if let Some(work) = blocking::hand_over(world, &mut scheduler, work) {
+                drop(scheduler);
+                world.run(work);
+                scheduler = world.scheduler();
+                continue;
+            }
+            scheduler = match world.wait_turn(scheduler, seat) {
+                Ok(scheduler) => scheduler,
+                Err(_) => world.scheduler(),
+            };
+        }
+        scheduler.close_jobs();
+        drop(scheduler);
+        // None is left; those to come are cancelled.
+        world.nodes().jobs().close();
+        let mut scheduler = world.scheduler();
+        // A job of a simulation that failed may never end.
+        let joins = scheduler.failure().is_none();
+        let threads = std::mem::take(&mut scheduler.jobs.threads);
+        scheduler.stand_up(seat);
+        scheduler.turn = None;
+        scheduler.notify_all();
+        drop(scheduler);
+        if joins {
+            for thread in threads {
+                // A panic outside of the jobs was reported already.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Owner for Sim {
+    type Handle = SimRuntime;
+
+    const KIND: &'static Kind = &KIND;
+
+    /// A simulation that is [open](Builder::open), with the seed of `ANYRT_SIM_SEED`. Tasks run only inside
+    /// `block_on`, whatever the flavour and the number of workers.
+    fn build(config: &Config) -> Result<Self, BuildError> {
+        Self::builder().config(config).open().build()
+    }
+
+    fn handle(&self) -> &SimRuntime {
+        &self.handle
+    }
+
+    #[track_caller]
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
+    }
+
+    fn enter<T>(&self, scope: impl FnOnce() -> T) -> T {
+        let _current = self.handle.enter();
+        scope()
+    }
+
+    #[track_caller]
+    fn shutdown_timeout(mut self, timeout: Duration) {
+        self.ended = true;
+        if context::must_not_wait(timeout) {
+            self.shutdown(Some(Duration::ZERO));
+            context::panic_cannot_drop_here();
+        }
+        self.shutdown(Some(timeout));
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        if context::driving().is_some() {
+            self.shutdown(Some(Duration::ZERO));
+            if !std::thread::panicking() {
+                context::panic_cannot_drop_here();
+            }
+            return;
+        }
+        self.shutdown(None);
+    }
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sim").field(&self.handle).finish()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real threads are waited for in real time"
+)]
+fn real_now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,135 @@
+//! Tasks: those of the core, each with a number by which the scheduler chooses it.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use anyrt_core::Spawner;
+use anyrt_kit::executor::{TaskHandle, Tasks};
+use pin_project_lite::pin_project;
+
+use crate::drive;
+use crate::runtime::SimRuntime;
+use crate::scheduler::{Key, Kind};
+use crate::world::World;
+
+impl Spawner for SimRuntime {
+    type JoinHandle<T: Send + 'static> = TaskHandle<T>;
+
+    #[track_caller]
+    fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let tasks = self.life().tasks();
+        spawn_on(self, tasks, Kind::Task, future, Location::caller())
+    }
+}
+
+/// Makes a task of `future` that any thread with the turn may run.
+pub(crate) fn spawn_on<F>(
+    rt: &SimRuntime,
+    tasks: &Arc<Tasks>,
+    kind: Kind,
+    future: F,
+    location: &'static Location<'static>,
+) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let entry = Entry::new(rt, kind, None, location);
+    let (world, key) = (Arc::clone(rt.world()), entry.key);
+    tasks.spawn(Tracked { future, entry }, move |runnable| {
+        world.wake_entity(key, Some(runnable));
+    })
+}
+
+/// Makes a task of `future` that stays at this thread's seat.
+pub(crate) fn spawn_local_on<F>(
+    rt: &SimRuntime,
+    tasks: &Arc<Tasks>,
+    seat: usize,
+    future: F,
+    location: &'static Location<'static>,
+) -> TaskHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let entry = Entry::new(rt, Kind::Local, Some(seat), location);
+    let (world, key) = (Arc::clone(rt.world()), entry.key);
+    tasks.spawn_local(Tracked { future, entry }, move |runnable| {
+        world.wake_entity(key, Some(runnable));
+    })
+}
+
+/// The entry of a task with the scheduler; dropping it takes it out.
+struct Entry {
+    world: Arc<World>,
+    key: Key,
+}
+
+impl Entry {
+    fn new(
+        rt: &SimRuntime,
+        kind: Kind,
+        home: Option<usize>,
+        location: &'static Location<'static>,
+    ) -> Self {
+        let world = Arc::clone(rt.world());
+        let nanos = world.nanos();
+        let key = world
+            .scheduler()
+            .add(nanos, rt.clone(), kind, home, location);
+        Self { world, key }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let entity = self.world.scheduler().remove(self.key);
+        drop(entity);
+    }
+}
+
+pin_project! {
+    /// A future that takes its task's entry with it when it ends.
+    struct Tracked<F> {
+        #[pin]
+        future: F,
+        entry: Entry,
+    }
+}
+
+impl<F: Future> Future for Tracked<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let polled = self.project().future.poll(cx);
+        drive::note_operations();
+        polled
+    }
+}
+
+/// Runs what is ready of a life of a node that has ended, here and now, so that its futures are dropped before
+/// anything else happens.
+pub(crate) fn end_life(rt: &SimRuntime) {
+    rt.life().close();
+    let seat = drive::seat(rt.world());
+    loop {
+        let works = rt.world().scheduler().take_life(rt, seat);
+        if works.is_empty() {
+            return;
+        }
+        for work in works {
+            let _current = work.rt.enter();
+            if let Some(runnable) = work.runnable {
+                runnable.run();
+            }
+        }
+    }
+}

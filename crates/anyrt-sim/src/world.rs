@@ -1,0 +1,208 @@
+//! What all parts of one simulation share: its clock, its scheduler, its network and its nodes.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use anyrt_core::runtime::Config;
+use anyrt_kit::executor::BlockingPool;
+use anyrt_kit::time::timers::Timers;
+
+use crate::failure::{Failure, FailureKind};
+use crate::net::Net;
+use crate::node::Nodes;
+use crate::random::{Concern, Random};
+use crate::ready::Schedule;
+use crate::scheduler::Scheduler;
+use crate::trace::Event;
+
+/// What a simulation was built with.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) seed: u64,
+    pub(crate) schedule: Schedule,
+    /// Whether threads from outside may take part; see [`Builder::open`](crate::Builder::open).
+    pub(crate) open: bool,
+    pub(crate) record: bool,
+    pub(crate) time_limit: Option<Duration>,
+    pub(crate) busy_limit: u64,
+    pub(crate) patience: Duration,
+    pub(crate) config: Config,
+}
+
+/// One simulation.
+///
+/// Locks are leaves: no waker is woken, and no future or runnable is dropped, while one is held.
+pub(crate) struct World {
+    pub(crate) options: Options,
+    /// The instant at which the virtual clock stood at zero.
+    base: Instant,
+    nanos: AtomicU64,
+    timers: Timers,
+    scheduler: Mutex<Scheduler>,
+    net: Mutex<Net>,
+    nodes: Mutex<Nodes>,
+    application: Mutex<Random>,
+    /// Threads for blocking jobs in an open world.
+    pub(crate) pool: OnceLock<BlockingPool>,
+}
+
+impl World {
+    pub(crate) fn new(options: Options) -> Arc<Self> {
+        let seed = options.seed;
+        Arc::new(Self {
+            base: base(),
+            nanos: AtomicU64::new(0),
+            timers: Timers::default(),
+            scheduler: Mutex::new(Scheduler::new(&options)),
+            net: Mutex::new(Net::new(seed)),
+            nodes: Mutex::default(),
+            application: Mutex::new(Random::new(seed, Concern::Application)),
+            pool: OnceLock::new(),
+            options,
+        })
+    }
+
+    pub(crate) fn scheduler(&self) -> MutexGuard<'_, Scheduler> {
+        self.scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn net(&self) -> MutexGuard<'_, Net> {
+        self.net.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn nodes(&self) -> MutexGuard<'_, Nodes> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    // ---- The clock -------------------------------------------------------------------------------------------
+
+    pub(crate) fn nanos(&self) -> u64 {
+        self.nanos.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.nanos())
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.base + self.elapsed()
+    }
+
+    /// Time passes: only for the thread whose turn it is.
+    pub(crate) fn spend(&self, nanos: u64) {
+        self.nanos.fetch_add(nanos, Ordering::SeqCst);
+    }
+
+    /// Jumps to a later time.
+    pub(crate) fn jump(&self, nanos: u64) {
+        self.nanos.fetch_max(nanos, Ordering::SeqCst);
+    }
+
+    /// When the next timer fires or the next packet arrives.
+    pub(crate) fn next_event(&self) -> Option<u64> {
+        let timer = self.timers.earliest().map(|at| {
+            let after = at.saturating_duration_since(self.base);
+            u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)
+        });
+        let packet = self.net().next_event();
+        timer.into_iter().chain(packet).min()
+    }
+
+    /// Fires the timers and delivers the packets that are due.
+    pub(crate) fn fire_due(&self) {
+        let nanos = self.nanos();
+        let mut woken = Vec::new();
+        self.timers.fire(self.now(), &mut woken);
+        if !woken.is_empty() {
+            let mut scheduler = self.scheduler();
+            scheduler.random.shuffle(&mut woken);
+            scheduler.note(nanos, Event::Timers(woken.len() as u64));
+        }
+        let events = self.net().deliver_due(nanos, &mut woken);
+        if !events.is_empty() {
+            let mut scheduler = self.scheduler();
+            for event in events {
+                scheduler.note(nanos, event);
+            }
+        }
+        wake(woken);
+    }
+
+    /// Something was planned for a time that may be sooner than what an idle world waits for.
+    pub(crate) fn nudge(&self) {
+        self.scheduler().ring();
+    }
+
+    /// A packet was sent. Only a thread from outside can have sent it while the world was idle.
+    pub(crate) fn planned(&self) {
+        if self.options.open {
+            self.nudge();
+        }
+    }
+
+    /// Notes what happened.
+    pub(crate) fn note(&self, event: Event) {
+        self.scheduler().note(self.nanos(), event);
+    }
+
+    /// A random number for the application.
+    pub(crate) fn draw(&self) -> u64 {
+        let number = {
+            let mut random = self.application.lock();
+            random
+                .as_mut()
+                .map_or_else(|e| e.get_mut().next(), |r| r.next())
+        };
+        self.note(Event::Draw(number));
+        number
+    }
+
+    // ---- The end ---------------------------------------------------------------------------------------------
+
+    /// The simulation fails; the first reason counts.
+    pub(crate) fn fail(&self, kind: FailureKind, message: impl Into<String>) -> Arc<Failure> {
+        let nanos = self.nanos();
+        self.scheduler()
+            .fail(self.options.seed, nanos, kind, message.into())
+    }
+
+    /// Nobody waits for a timer or a socket any more.
+    pub(crate) fn end_waiting(&self) {
+        self.timers.close();
+        let mut woken = Vec::new();
+        self.net().end(&mut woken);
+        wake(woken);
+    }
+}
+
+pub(crate) fn wake(woken: Vec<Waker>) {
+    for waker in woken {
+        waker.wake();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an Instant can only be had from the system; what counts are the differences, which are virtual"
+)]
+fn base() -> Instant {
+    Instant::now()
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("seed", &self.options.seed)
+            .field("elapsed", &self.elapsed())
+            .finish_non_exhaustive()
+    }
+}

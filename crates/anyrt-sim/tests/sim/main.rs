@@ -1,0 +1,13 @@
+//! What the simulator promises beside the contract of all runtimes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod differential;
+mod diversity;
+mod failures;
+mod faults;
+mod nodes;
+mod planted;
+mod processes;
+mod scheduler;
+mod watchdog;
