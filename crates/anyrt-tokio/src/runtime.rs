@@ -149,9 +149,21 @@ impl Metrics for TokioRuntime {
         }
     }
 
-    /// `None`: Tokio tells it under `--cfg tokio_unstable` only.
+    /// Returns `None` without `--cfg tokio_unstable`, under which alone Tokio tells it.
     fn blocking(&self) -> Option<BlockingStats> {
-        None
+        #[cfg(tokio_unstable)]
+        {
+            let metrics = self.handle.metrics();
+            Some(BlockingStats {
+                threads: metrics.num_blocking_threads(),
+                idle_threads: metrics.num_idle_blocking_threads(),
+                queue_depth: metrics.blocking_queue_depth(),
+            })
+        }
+        #[cfg(not(tokio_unstable))]
+        {
+            None
+        }
     }
 }
 

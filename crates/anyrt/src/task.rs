@@ -11,8 +11,15 @@ use anyrt_core::task::{AbortHandle as _, JoinHandle as _};
 use crate::backend::{Backend, Current, no_runtime};
 use crate::runtime::Handle;
 
+#[cfg(all(tokio_unstable, feature = "tracing"))]
+mod builder;
 pub mod coop;
+#[cfg(not(tokio_unstable))]
 mod join_set;
+#[cfg(tokio_unstable)]
+pub mod join_set;
+#[cfg(all(tokio_unstable, feature = "tracing"))]
+mod join_set_builder;
 mod local_set;
 mod tracker;
 
@@ -22,6 +29,8 @@ mod tracker;
 pub use ::tokio::task::{LocalKey, yield_now};
 pub use anyrt_core::error::JoinError;
 pub use anyrt_core::task::{Cancel, Id};
+#[cfg(all(tokio_unstable, feature = "tracing"))]
+pub use builder::Builder;
 pub use coop::{Unconstrained, consume_budget, unconstrained};
 pub use join_set::JoinSet;
 pub use local_set::{LocalEnterGuard, LocalSet};

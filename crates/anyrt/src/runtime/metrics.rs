@@ -76,13 +76,46 @@ impl RuntimeMetrics {
         self.worker(worker).park_unpark_count
     }
 
-    /// What the threads for blocking jobs do; `None` on Tokio, which keeps that to itself.
+    /// What the threads for blocking jobs do; `None` on Tokio, which tells it under
+    /// `--cfg tokio_unstable` alone.
     pub fn blocking(&self) -> Option<BlockingStats> {
         each!(&self.handle.inner, rt => rt.blocking())
     }
 
     fn worker(&self, index: usize) -> WorkerStats {
         each!(&self.handle.inner, rt => rt.worker(index))
+    }
+}
+
+/// What Tokio has under `--cfg tokio_unstable`, as far as every backend knows it. The others of its unstable metrics are
+/// absent, so that a program that asks for them does not compile.
+#[cfg(tokio_unstable)]
+impl RuntimeMetrics {
+    /// Returns the number of threads for blocking jobs.
+    pub fn num_blocking_threads(&self) -> usize {
+        self.blocking().map_or(0, |stats| stats.threads)
+    }
+
+    /// Returns the number of idle threads for blocking jobs.
+    pub fn num_idle_blocking_threads(&self) -> usize {
+        self.blocking().map_or(0, |stats| stats.idle_threads)
+    }
+
+    /// Returns the number of blocking jobs that no thread has taken yet.
+    pub fn blocking_queue_depth(&self) -> usize {
+        self.blocking().map_or(0, |stats| stats.queue_depth)
+    }
+
+    /// Returns the number of spawned tasks that have not ended.
+    #[deprecated = "renamed to `num_alive_tasks`"]
+    pub fn active_tasks_count(&self) -> usize {
+        self.num_alive_tasks()
+    }
+
+    /// Returns the number of tasks that other threads have queued and that no worker has taken yet.
+    #[deprecated = "renamed to `global_queue_depth`"]
+    pub fn injection_queue_depth(&self) -> usize {
+        self.global_queue_depth()
     }
 }
 

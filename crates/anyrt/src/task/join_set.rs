@@ -13,6 +13,9 @@ use super::{
 use crate::backend::{Current, entered};
 use crate::runtime::Handle;
 
+#[cfg(all(tokio_unstable, feature = "tracing"))]
+pub use super::join_set_builder::Builder;
+
 /// Tasks that are joined as they end, whichever ends first.
 ///
 /// # Dropping it
