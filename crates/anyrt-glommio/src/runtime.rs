@@ -216,7 +216,7 @@ impl Runtime {
                 shards.iter().for_each(|shard| shard.close());
                 caller::wait_for_end(&shards[0], deadline);
                 // A task that blocks in place may wait for one job after the other; its shard waits for it.
-                self.handle.inner.blocking.shutdown(Some(Duration::ZERO));
+                self.handle.inner.blocking.close();
             }
         }
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);

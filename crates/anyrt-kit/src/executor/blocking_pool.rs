@@ -214,11 +214,8 @@ impl BlockingPool {
         self.shared.lock().queue.len()
     }
 
-    /// Takes no jobs any more, and waits for those that it has taken, no longer than `timeout` (`None`: as long as it
-    /// takes). A job of the pool that calls it does not wait for itself.
-    ///
-    /// Gives whether all threads have ended. Those that have not go on, and run what is queued.
-    pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
+    /// Takes no jobs from now on. Those that it has taken still run.
+    pub fn close(&self) {
         let left = {
             let mut state = self.shared.lock();
             state.closed = true;
@@ -226,7 +223,14 @@ impl BlockingPool {
         };
         settle(left);
         self.shared.work.notify_all();
+    }
 
+    /// Closes, and waits for the jobs that it has taken, no longer than `timeout` (`None`: as long as it takes). A job of
+    /// the pool that calls it does not wait for itself.
+    ///
+    /// Returns whether all threads have ended. Those that have not go on, and run what is queued.
+    pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
+        self.close();
         // A time too far away to be one is as good as none.
         let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
         let mut state = self.shared.lock();

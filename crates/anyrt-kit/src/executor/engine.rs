@@ -296,7 +296,8 @@ impl<H: Host> Engine<H> {
         self.workers.work(index, self.executor.run(until))
     }
 
-    /// Until the runtime has ended; ends the reactor as soon as nobody can be surprised by it.
+    /// Until the runtime has ended; ends the reactor and closes the pool as soon as
+    /// only tasks that block in place are left.
     async fn until_the_end(&self) {
         self.tasks.settled().await;
         self.end();
@@ -309,6 +310,8 @@ impl<H: Host> Engine<H> {
                 clock.timers().close();
             }
             H::end(&self.reactor);
+            // A task that blocks in place may wait for one job after the other.
+            self.pool.close();
         });
     }
 
