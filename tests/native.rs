@@ -22,30 +22,57 @@ use anyrt_testkit::Suite;
 pub(crate) fn add_to(mut suite: Suite) -> Suite {
     #[cfg(feature = "tokio")]
     {
-        suite = suite.native("tokio_current", 2, tokio_current);
+        suite = suite.native("tokio_current", 2, FOUND_BY_TOKIO, tokio_current);
     }
     #[cfg(feature = "smol")]
     {
-        suite = suite.native("smol_executor", 2, smol_executor);
-        suite = suite.native("smol_global", 1, |_| {
+        suite = suite.native("smol_executor", 2, &[], smol_executor);
+        suite = suite.native("smol_global", 1, &[], |_| {
             Native::start(anyrt_smol::SmolRuntime::global(), || {})
         });
     }
     #[cfg(feature = "async-std")]
     {
-        suite = suite.native("async_std_global", 1, |_| {
+        suite = suite.native("async_std_global", 1, &[], |_| {
             Native::start(anyrt_async_std::AsyncStdRuntime::global(), || {})
         });
     }
     #[cfg(feature = "glommio")]
     {
         suite = match anyrt_glommio::is_available() {
-            Ok(()) => suite.native("glommio_adopted", 1, glommio_adopted),
+            Ok(()) => suite.native("glommio_adopted", 1, &[], glommio_adopted),
             Err(reason) => suite.skipped("glommio_adopted", &reason.to_string()),
         };
     }
     suite
 }
+
+/// A task in a runtime that the application built is Tokio's own, at no cost of ours, so anyrt's context is not entered
+/// there: the facade and `TokioRuntime::try_current` ask Tokio's.
+#[cfg(feature = "tokio")]
+const FOUND_BY_TOKIO: &[(&str, &str)] = &[
+    (
+        "nesting::block_on_inside_a_task_panics_and_says_so",
+        OWN_CONTEXT,
+    ),
+    (
+        "context::tasks_and_their_children_see_the_runtime",
+        OWN_CONTEXT,
+    ),
+    ("context::local_tasks_see_the_runtime", OWN_CONTEXT),
+    (
+        "context::blocking_jobs_and_their_tasks_see_the_runtime",
+        OWN_CONTEXT,
+    ),
+    (
+        "context::destructors_of_aborted_tasks_see_the_runtime",
+        OWN_CONTEXT,
+    ),
+    ("context::block_on_is_driving_and_so_is_a_task", OWN_CONTEXT),
+];
+
+#[cfg(feature = "tokio")]
+const OWN_CONTEXT: &str = "it asks anyrt's context, and this runtime is found by Tokio's own";
 
 #[cfg(feature = "tokio")]
 fn tokio_current(config: &Config) -> Result<Native, BuildError> {

@@ -55,7 +55,7 @@ impl Suite {
         build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
     ) -> Self {
         let backend = Backend::new(name.to_owned(), two_workers(options), build);
-        self.register(backend, false)
+        self.register(backend, |_| None)
     }
 
     /// As [`with`](Self::with), for runtimes with a network of their own. Cases whose other side is a socket of the
@@ -67,19 +67,24 @@ impl Suite {
         build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
     ) -> Self {
         let backend = Backend::new(name.to_owned(), two_workers(options), build);
-        self.register(backend.without_system_sockets(), false)
+        self.register(backend.without_system_sockets(), |_| None)
     }
 
-    fn register<O: Owner>(mut self, backend: Backend<O>, is_native: bool) -> Self {
+    /// Leaves out the cases for which `left_out` gives a reason.
+    fn register<O: Owner>(
+        mut self,
+        backend: Backend<O>,
+        left_out: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static,
+    ) -> Self {
         self.trials.push(Box::new(move |timeout| {
             cases::all::<O>()
                 .into_iter()
                 .map(|(case, body)| {
                     let name = format!("{}::{case}", backend.name());
                     let backend = backend.clone();
-                    if is_native && cases::is_of_owner(&case) {
-                        return Trial::ignorable_test(name, || {
-                            Ok(Completion::ignored_with("the application owns the runtime"))
+                    if let Some(why) = left_out(&case) {
+                        return Trial::ignorable_test(name, move || {
+                            Ok(Completion::ignored_with(why))
                         });
                     }
                     Trial::ignorable_test(name.clone(), move || {
@@ -96,16 +101,24 @@ impl Suite {
 
     /// Tests a runtime that an application has started by itself, with `workers` threads, under a name of your choice.
     ///
-    /// Cases that speak of the owner (options, threads, the end) are reported as ignored.
+    /// Cases that speak of the owner (options, threads, the end) are reported as ignored, and so are those of `except`, a
+    /// list of cases with the reason for each.
     pub fn native<O: Owner>(
         self,
         name: &str,
         workers: usize,
+        except: &'static [(&'static str, &'static str)],
         build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
     ) -> Self {
         let options = |config: &mut Config| config.worker_threads = NonZeroUsize::new(workers);
         let backend = Backend::new(name.to_owned(), two_workers(options), build);
-        self.register(backend, true)
+        self.register(backend, move |case| {
+            let excepted = except.iter().find(|(name, _)| *name == case);
+            match excepted {
+                Some((_, why)) => Some(*why),
+                None => cases::is_of_owner(case).then_some("the application owns the runtime"),
+            }
+        })
     }
 
     /// Reports every case of a backend that cannot run here as ignored, with the reason; never as passed.
