@@ -676,7 +676,10 @@ pub(crate) fn now() -> Instant {
         return now;
     }
     // Tokio, which is the first where it is enabled, remembers by itself whether one of its clocks was paused.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the clock; with a backend it is the backend's"
+    )]
     {
         in_first!(backend => backend::time::now(), else Instant::now())
     }

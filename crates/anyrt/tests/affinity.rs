@@ -1,6 +1,7 @@
 //! Workers that are bound to a core bind nothing else to it. A program of its own: the thread that waits for signals is
 //! started once per process, here by a bound worker.
 #![cfg(all(target_os = "linux", feature = "process", feature = "signal"))]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io;
 

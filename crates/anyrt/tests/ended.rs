@@ -2,10 +2,9 @@
 //! panic of a timer, as on Tokio. Nobody keeps the runtime from ending.
 #![cfg(all(unix, feature = "process", feature = "fs"))]
 #![expect(
-    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::async_yields_async,
-    reason = "a test fails by panicking, the end of a runtime is awaited with a limit, and a wait is begun in the runtime but awaited elsewhere"
+    reason = "a test fails by panicking, and a wait is begun in the runtime but awaited elsewhere"
 )]
 
 use std::fmt::Display;

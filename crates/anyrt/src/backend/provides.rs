@@ -1,5 +1,9 @@
 //! What a backend's module provides: the types with their bounds, and the functions by name. It is compiled for each
 //! enabled backend, so what is missing is an error here that names it.
+#![allow(
+    clippy::type_complexity,
+    reason = "a function stands here with its whole signature"
+)]
 
 use std::future::Ready;
 use std::io;
