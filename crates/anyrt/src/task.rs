@@ -76,7 +76,7 @@ where
 ///
 /// On Glommio, whose tasks stay on their shard, it also works inside a task, which Tokio refuses. For local tasks of a
 /// `block_on` without a set, on every backend, call the trait:
-/// [`LocalSpawner::spawn_local`](anyrt_core::LocalSpawner::spawn_local) of the [`Handle`](crate::runtime::Handle).
+/// [`LocalSpawner::spawn_local`](anyrt_core::LocalSpawner::spawn_local) of the runtime's handle.
 ///
 /// # Panics
 /// Outside of both, as Tokio's does.
