@@ -137,7 +137,11 @@ impl Runtime {
             done: false,
         };
         let started = match config.flavor {
-            Flavor::CurrentThread => caller::prepare(&builder.ring),
+            Flavor::CurrentThread => {
+                // No shard has a thread whose end would be waited for.
+                drop(running);
+                caller::prepare(&builder.ring)
+            }
             Flavor::MultiThread => runtime.start_shards(builder, running),
         };
         if let Err(error) = started {

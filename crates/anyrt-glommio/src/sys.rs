@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyrt_core::BuildError;
@@ -31,9 +32,34 @@ pub fn is_available() -> Result<(), BuildError> {
              LimitMEMLOCK= of systemd, `--ulimit memlock=` of Docker)"
         )));
     }
-    // Rings as small as they come: whether they are allowed is the question.
-    let ring = retry_without_memory(|| io_uring::IoUring::new(4).map(drop));
-    ring.map_err(explain)
+    // Rings as small as they come: whether they are allowed is the question. Two, so that `let_glommio_look` has the two
+    // descriptors that it needs.
+    let ring = || io_uring::IoUring::new(4);
+    let rings = retry_without_memory(|| Ok((ring()?, ring()?)));
+    rings.map(drop).map_err(explain)?;
+    let_glommio_look();
+    Ok(())
+}
+
+/// Has Glommio ask the kernel what it can do. Glommio keeps the answer for the life of the process, and when a descriptor
+/// is missing at that moment, the answer is "unsupported" for ever; hence before a runtime takes descriptors of its own.
+fn let_glommio_look() {
+    static HAS_LOOKED: AtomicBool = AtomicBool::new(false);
+    const SMALL: RingOptions = RingOptions {
+        depth: 4,
+        io_memory: 16 * 1024,
+    };
+    if HAS_LOOKED.load(Ordering::Acquire) {
+        return;
+    }
+    // On another thread: Glommio knows one executor per thread, and this one may have it. Any error will be told when the
+    // real executor is made.
+    let look = || make_executor(&SMALL).is_ok();
+    if let Ok(thread) = std::thread::Builder::new().spawn(look)
+        && let Ok(true) = thread.join()
+    {
+        HAS_LOOKED.store(true, Ordering::Release);
+    }
 }
 
 /// What Glommio itself is given, per executor.
@@ -54,21 +80,22 @@ impl Default for RingOptions {
 
 /// The executor of one shard, on the thread that will run it.
 pub(crate) fn executor(ring: &RingOptions) -> Result<LocalExecutor, BuildError> {
+    retry_without_memory(|| make_executor(ring)).map_err(explain)
+}
+
+fn make_executor(ring: &RingOptions) -> io::Result<LocalExecutor> {
     // Glommio's preempt timer breaks off its loop before it has run anything, and then it may park with runnable
     // tasks. Nothing here needs that timer (the driver yields by itself), so it is put out of reach.
     const NEVER: Duration = Duration::from_secs(3600 * 24 * 365);
-    let make = || {
-        LocalExecutorBuilder::new(Placement::Unbound)
-            .io_memory(ring.io_memory)
-            .ring_depth(ring.depth)
-            .preempt_timer(NEVER)
-            .make()
-            .map_err(|error| match error.raw_os_error() {
-                Some(code) => io::Error::from_raw_os_error(code),
-                None => io::Error::from(error),
-            })
-    };
-    retry_without_memory(make).map_err(explain)
+    LocalExecutorBuilder::new(Placement::Unbound)
+        .io_memory(ring.io_memory)
+        .ring_depth(ring.depth)
+        .preempt_timer(NEVER)
+        .make()
+        .map_err(|error| match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::from(error),
+        })
 }
 
 thread_local! {
