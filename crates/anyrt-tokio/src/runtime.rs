@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyrt_core::context::{self, Kind};
@@ -197,6 +200,41 @@ pub struct Runtime {
     handle: TokioRuntime,
 }
 
+/// Tries what Tokio panics without.
+///
+/// # Errors
+/// The system's, if it has no thread with such a stack, or no descriptors.
+fn find_what_panics(config: &Config) -> io::Result<()> {
+    if let (Some(bytes), Flavor::MultiThread) = (config.thread_stack_size, config.flavor) {
+        let trial = thread::Builder::new().stack_size(bytes).spawn(|| ())?;
+        let _ = trial.join();
+    }
+    #[cfg(unix)]
+    if !HAS_STARTED.load(Ordering::Acquire) {
+        // The first runtime makes the pipe for the signals of the process, after it has taken three or four descriptors.
+        let pair = || std::os::unix::net::UnixStream::pair();
+        drop((pair()?, pair()?, pair()?));
+    }
+    Ok(())
+}
+
+/// Whether a runtime was built, and with it what Tokio has once in a process.
+static HAS_STARTED: AtomicBool = AtomicBool::new(false);
+
+fn start(builder: &mut tokio::runtime::Builder) -> io::Result<tokio::runtime::Runtime> {
+    // Others may have taken the descriptor, or the last thread, since.
+    match catch_unwind(AssertUnwindSafe(|| builder.build())) {
+        Ok(built) => {
+            HAS_STARTED.fetch_or(built.is_ok(), Ordering::AcqRel);
+            built
+        }
+        Err(payload) => Err(io::Error::other(match payload.downcast::<String>() {
+            Ok(text) => *text,
+            Err(_) => "Tokio panicked".to_owned(),
+        })),
+    }
+}
+
 impl Owner for Runtime {
     type Handle = TokioRuntime;
 
@@ -267,10 +305,12 @@ impl Owner for Runtime {
         if config.start_paused {
             start_paused(&mut builder)?;
         }
-        let runtime = builder.build().map_err(|source| BuildError::Io {
-            backend: KIND.name(),
-            source,
-        })?;
+        let runtime = find_what_panics(config)
+            .and_then(|()| start(&mut builder))
+            .map_err(|source| BuildError::Io {
+                backend: KIND.name(),
+                source,
+            })?;
         Ok(Self {
             handle: TokioRuntime::from(runtime.handle().clone()),
             runtime: Some(runtime),
@@ -341,7 +381,7 @@ fn end(runtime: tokio::runtime::Runtime, how: impl FnOnce(tokio::runtime::Runtim
     } else if catch_unwind(AssertUnwindSafe(|| how(runtime))).is_ok() {
         return;
     }
-    if !std::thread::panicking() {
+    if !thread::panicking() {
         context::panic_cannot_drop_here();
     }
 }
