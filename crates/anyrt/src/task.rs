@@ -116,6 +116,9 @@ fn check_tasks_stay() {
 ///
 /// # Panics
 /// When no runtime is current; see [`runtime`](crate::runtime).
+///
+/// If the system refuses a thread and the runtime has no other for blocking jobs, Tokio panics, and every other backend runs
+/// `job` on this thread.
 #[track_caller]
 pub fn spawn_blocking<F, T>(job: F) -> JoinHandle<T>
 where
