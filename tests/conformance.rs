@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 use anyrt::runtime::{Backend, Runtime};
+use anyrt_core::FromStd;
 use anyrt_core::runtime::Owner;
 use anyrt_testkit::{Suite, current_thread};
 
@@ -64,7 +65,7 @@ fn main() -> ExitCode {
     )),
     expect(dead_code, reason = "no backend is enabled")
 )]
-fn backend<O: Owner>(suite: Suite, backend: Backend) -> Suite {
+fn backend<O: Owner<Handle: FromStd>>(suite: Suite, backend: Backend) -> Suite {
     let facade = format!("facade_{}", backend.name().replace('-', "_"));
     suite
         .backend::<O>()

@@ -17,6 +17,7 @@ use anyrt_async_io::net::{TcpListener, TcpStream, UdpSocket};
 use anyrt_async_io::reactor::Reactor;
 use anyrt_core::channel::Channel;
 use anyrt_core::context::{Kind, Slot};
+use anyrt_core::net::{FromStd, system};
 use anyrt_core::runtime::{Config, Owner};
 use anyrt_core::{Blocking, BuildError, LocalSpawner, Net, Spawner, Timer, coop};
 use anyrt_kit::executor::{Engine, Host, Owned, TaskHandle, Tasks, local};
@@ -202,6 +203,24 @@ impl Net for ToyRuntime {
     type TcpStream = TcpStream;
     type UdpSocket = UdpSocket;
 
+    fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        self.tcp_listener_from_std(system::tcp_listener(address)?)
+    }
+
+    fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        self.udp_socket_from_std(system::udp_socket(address)?)
+    }
+
+    async fn resolve(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        system::resolve(self, host, port).await
+    }
+
+    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(self.engine.reactor(), address).await
+    }
+}
+
+impl FromStd for ToyRuntime {
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
         TcpListener::from_std(self.engine.reactor(), listener)
     }
@@ -212,10 +231,6 @@ impl Net for ToyRuntime {
 
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
         UdpSocket::from_std(self.engine.reactor(), socket)
-    }
-
-    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect(self.engine.reactor(), address).await
     }
 }
 // ANCHOR_END: sockets

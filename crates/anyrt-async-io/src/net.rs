@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
-use anyrt_core::Net;
+use anyrt_core::net::{Descriptor, FromStd, Net, system};
 use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
 use socket2::SockRef;
 
@@ -21,6 +21,24 @@ impl<H: Host> Net for Handle<H> {
     type TcpStream = TcpStream;
     type UdpSocket = UdpSocket;
 
+    fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        self.tcp_listener_from_std(system::tcp_listener(address)?)
+    }
+
+    fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        self.udp_socket_from_std(system::udp_socket(address)?)
+    }
+
+    async fn resolve(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        system::resolve(self, host, port).await
+    }
+
+    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(self.reactor(), address).await
+    }
+}
+
+impl<H: Host> FromStd for Handle<H> {
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
         TcpListener::from_std(self.reactor(), listener)
     }
@@ -31,10 +49,6 @@ impl<H: Host> Net for Handle<H> {
 
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
         UdpSocket::from_std(self.reactor(), socket)
-    }
-
-    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect(self.reactor(), address).await
     }
 }
 
@@ -49,11 +63,6 @@ macro_rules! socket {
             pub fn into_std(self) -> io::Result<std::net::$socket> {
                 self.inner.into_inner()
             }
-
-            /// The socket, for its options.
-            pub fn socket(&self) -> SockRef<'_> {
-                SockRef::from(self.inner.get())
-            }
         }
 
         #[cfg(unix)]
@@ -67,6 +76,13 @@ macro_rules! socket {
         impl std::os::windows::io::AsSocket for $socket {
             fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
                 self.inner.get().as_socket()
+            }
+        }
+
+        impl Descriptor for $socket {
+            #[inline]
+            fn socket(&self) -> SockRef<'_> {
+                SockRef::from(self.inner.get())
             }
         }
 

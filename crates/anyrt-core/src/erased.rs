@@ -22,9 +22,11 @@
 
 use std::any::Any;
 use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::net::FromStd;
 use crate::runtime::Runtime;
 
 mod channel;
@@ -67,6 +69,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[derive(Clone)]
 pub struct ErasedRuntime {
     inner: Arc<dyn DynRuntime>,
+    from_std: Option<Arc<dyn net::DynFromStd>>,
 }
 
 /// All of a runtime that can be called through a table.
@@ -84,8 +87,33 @@ impl ErasedRuntime {
             Some(erased) => erased.clone(),
             None => Self {
                 inner: Arc::new(rt),
+                from_std: None,
             },
         }
+    }
+
+    /// As [`new`](Self::new), and keeps the runtime's way to take over sockets of the operating system.
+    ///
+    /// A runtime that was erased by `new` before stays as it is.
+    pub fn with_from_std<R: Runtime + FromStd>(rt: R) -> Self {
+        match (&rt as &dyn Any).downcast_ref::<Self>() {
+            Some(erased) => erased.clone(),
+            None => {
+                let rt = Arc::new(rt);
+                Self {
+                    inner: Arc::clone(&rt) as Arc<dyn DynRuntime>,
+                    from_std: Some(rt),
+                }
+            }
+        }
+    }
+
+    fn dyn_from_std(&self) -> io::Result<&dyn net::DynFromStd> {
+        self.from_std.as_deref().ok_or_else(|| {
+            let message =
+                "the runtime was erased without its way to take over sockets; use `with_from_std`";
+            io::Error::new(io::ErrorKind::Unsupported, message)
+        })
     }
 }
 

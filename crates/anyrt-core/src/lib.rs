@@ -33,7 +33,8 @@
 //! [`ErasedRuntime`] is any of them without a type parameter.
 //!
 //! # For runtime authors
-//! Implement the six traits for your handle and [`runtime::Owner`] for what owns the threads. [`coop`], [`context`] and
+//! Implement the six traits for your handle and [`runtime::Owner`] for what owns the threads. Where sockets are the
+//! operating system's, also [`FromStd`], and [`net::Descriptor`] for them. [`coop`], [`context`] and
 //! [`waiters`] are for you, too; `anyrt-kit` has what runtimes would otherwise each write anew: tasks with Tokio's
 //! semantics over any queue, a blocking pool, files, channels, a clock and timers.
 #![forbid(unsafe_code)]
@@ -64,7 +65,7 @@ pub use erased::ErasedRuntime;
 pub use error::{BuildError, Elapsed, JoinError, NoRuntime};
 pub use join_set::JoinSet;
 pub use large::LARGE;
-pub use net::{Net, TcpListener, TcpStream, UdpSocket};
+pub use net::{FromStd, Net, TcpListener, TcpStream, UdpSocket};
 pub use runtime::Runtime;
 pub use task::{AbortHandle, JoinHandle, LocalSpawner, Spawner};
 pub use time::Timer;

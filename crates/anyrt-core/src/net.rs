@@ -1,7 +1,8 @@
 //! TCP, UDP and names.
 //!
-//! A backend wraps sockets and connects to one address; all else (which addresses to try, the options that a
-//! socket is bound with, resolution that never blocks an executor) is written here, once.
+//! A backend binds and connects to one address and resolves a name; all else is written here, once. No required method
+//! names a type of the operating system, so a runtime may have a network of its own. Where sockets are the system's,
+//! [`FromStd`] takes them over, [`Descriptor`] has what they do without waiting, and [`system`] how they are bound.
 
 use std::future::Future;
 use std::io;
@@ -10,13 +11,16 @@ use std::net::SocketAddr;
 use crate::blocking::Blocking;
 
 mod addr;
-mod bind;
+mod descriptor;
+mod now;
 mod split;
+pub mod system;
 mod tcp;
 mod udp;
 
 pub use addr::{Target, ToSocketAddrs};
-pub use bind::LISTEN_BACKLOG;
+pub use descriptor::{Descriptor, FromStd};
+pub use now::{DatagramNow, SocketOptions, StreamNow};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, into_split, reunite};
 pub use tcp::{TcpListener, TcpStream, connected};
 pub use udp::UdpSocket;
@@ -28,8 +32,7 @@ pub use udp::UdpSocket;
 /// whoever would have to wait for it later. A runtime that has ended makes no socket: the same error.
 ///
 /// # For implementors
-/// The `*_from_std` methods are given sockets that are non-blocking already. They must register with the
-/// reactor of `self`, also when they are called on a thread of another runtime, or of none.
+/// The sockets must belong to `self`, also when a method is called on a thread of another runtime, or of none.
 pub trait Net: Blocking {
     /// Accepts connections.
     type TcpListener: TcpListener<Stream = Self::TcpStream>;
@@ -38,26 +41,32 @@ pub trait Net: Blocking {
     /// Datagrams.
     type UdpSocket: UdpSocket;
 
-    /// Takes over a listening, non-blocking socket.
+    /// Listens on one address.
+    ///
+    /// With `SO_REUSEADDR`, so that a restarted server gets its port back at once, and without `SO_REUSEPORT`:
+    /// a port that somebody listens on is [`io::ErrorKind::AddrInUse`]. [`system::tcp_listener`] does it.
     ///
     /// # Errors
-    /// As the reactor refuses it.
-    fn tcp_listener_from_std(
+    /// As the system's `bind` and `listen`.
+    fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<Self::TcpListener>;
+
+    /// Opens a datagram socket on one address.
+    ///
+    /// # Errors
+    /// As the system's `bind`.
+    fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<Self::UdpSocket>;
+
+    /// Resolves a name to the addresses of its hosts, with that port.
+    ///
+    /// It must not block a thread that runs tasks; [`system::resolve`] takes a blocking one.
+    ///
+    /// # Errors
+    /// As the resolver.
+    fn resolve(
         &self,
-        listener: std::net::TcpListener,
-    ) -> io::Result<Self::TcpListener>;
-
-    /// Takes over a connected, non-blocking socket.
-    ///
-    /// # Errors
-    /// As the reactor refuses it.
-    fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<Self::TcpStream>;
-
-    /// Takes over a bound, non-blocking socket.
-    ///
-    /// # Errors
-    /// As the reactor refuses it.
-    fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<Self::UdpSocket>;
+        host: String,
+        port: u16,
+    ) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 
     /// Connects to one address.
     ///
@@ -86,8 +95,7 @@ pub trait Net: Blocking {
         let target = address.target();
         async move {
             let addresses = addr::resolve(self, target).await?;
-            let listener = addr::first_that_works(addresses, bind::tcp_listener)?;
-            self.tcp_listener_from_std(listener)
+            addr::first_that_works(addresses, |address| self.bind_tcp_addr(address))
         }
     }
 
@@ -133,17 +141,16 @@ pub trait Net: Blocking {
         let target = address.target();
         async move {
             let addresses = addr::resolve(self, target).await?;
-            let socket = addr::first_that_works(addresses, bind::udp_socket)?;
-            self.udp_socket_from_std(socket)
+            addr::first_that_works(addresses, |address| self.bind_udp_addr(address))
         }
     }
 
     /// The addresses of `host`, which carries a port: `"example.com:80"` or `("example.com", 80)`.
     ///
-    /// Names are resolved by the system on a blocking thread, never on one that runs tasks.
+    /// Names are resolved by [`resolve`](Self::resolve), never on a thread that runs tasks.
     ///
     /// # Errors
-    /// As the system's resolver.
+    /// As the resolver.
     fn lookup_host<A: ToSocketAddrs>(
         &self,
         host: A,

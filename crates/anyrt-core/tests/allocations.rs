@@ -15,8 +15,8 @@ use anyrt_core::channel::{Receiver, Sender, UnboundedSender};
 use anyrt_core::runtime::Builder;
 use anyrt_core::time::Sleep;
 use anyrt_core::{
-    Blocking, CancellationToken, Channel, ErasedRuntime, JoinHandle, JoinSet, LocalSpawner, Net,
-    Spawner, TaskTracker, TcpListener, TcpStream, Timer, UdpSocket,
+    Blocking, CancellationToken, Channel, ErasedRuntime, FromStd, JoinHandle, JoinSet,
+    LocalSpawner, Net, Spawner, TaskTracker, TcpListener, TcpStream, Timer, UdpSocket,
 };
 use anyrt_kit::executor::BlockingPool;
 use common::Rt;

@@ -14,8 +14,8 @@ use anyrt_core::erased::ErasedTcpStream;
 use anyrt_core::error::{ReuniteError, TryRecvError, TrySendError};
 use anyrt_core::time::Sleep;
 use anyrt_core::{
-    AbortHandle, Blocking, Channel, ErasedRuntime, JoinHandle, JoinSet, LocalSpawner, Net, Runtime,
-    Spawner, TcpListener, TcpStream, Timer, UdpSocket,
+    AbortHandle, Blocking, Channel, ErasedRuntime, FromStd, JoinHandle, JoinSet, LocalSpawner, Net,
+    Runtime, Spawner, TcpListener, TcpStream, Timer, UdpSocket,
 };
 use common::{CountDrops, Rt, RtOf, message, within_a_minute};
 use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt};
@@ -363,4 +363,23 @@ fn errors_keep_kind_and_errno() {
         let error = rt.bind_tcp("no port").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     });
+}
+
+#[test]
+fn sockets_of_std_are_taken_over_only_where_the_way_was_kept() {
+    let rt = Rt::new();
+    let listener = || {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        listener
+    };
+    let without = ErasedRuntime::new(rt.clone());
+    let error = without.tcp_listener_from_std(listener()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("with_from_std"), "{error}");
+    let native = listener();
+    let address = native.local_addr().unwrap();
+    let with = ErasedRuntime::with_from_std(rt);
+    let taken = with.tcp_listener_from_std(native).unwrap();
+    assert_eq!(taken.local_addr().unwrap(), address);
 }

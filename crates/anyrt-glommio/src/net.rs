@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
-use anyrt_core::Net;
+use anyrt_core::net::{Descriptor, FromStd, Net, system};
 use anyrt_core::readiness::{self, Direction, Interest, Readiness, Ready, ReadyEvent};
 use socket2::SockRef;
 
@@ -22,6 +22,25 @@ impl Net for GlommioRuntime {
     type TcpStream = TcpStream;
     type UdpSocket = UdpSocket;
 
+    fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        self.tcp_listener_from_std(system::tcp_listener(address)?)
+    }
+
+    fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        self.udp_socket_from_std(system::udp_socket(address)?)
+    }
+
+    async fn resolve(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        system::resolve(self, host, port).await
+    }
+
+    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        self.check()?;
+        TcpStream::connect(self, address).await
+    }
+}
+
+impl FromStd for GlommioRuntime {
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
         self.check()?;
         Ok(TcpListener::new(self, listener))
@@ -36,26 +55,21 @@ impl Net for GlommioRuntime {
         self.check()?;
         Ok(UdpSocket::new(self, socket))
     }
-
-    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        self.check()?;
-        TcpStream::connect(self, address).await
-    }
 }
 
 /// What is the same for all sockets.
 macro_rules! socket {
     ($($socket:ident)*) => {$(
-        impl $socket {
-            /// The socket, for its options.
-            pub fn socket(&self) -> SockRef<'_> {
-                SockRef::from(self.io.get_ref())
-            }
-        }
-
         impl AsFd for $socket {
             fn as_fd(&self) -> BorrowedFd<'_> {
                 self.io.get_ref().as_fd()
+            }
+        }
+
+        impl Descriptor for $socket {
+            #[inline]
+            fn socket(&self) -> SockRef<'_> {
+                SockRef::from(self.io.get_ref())
             }
         }
 

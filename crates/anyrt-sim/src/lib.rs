@@ -61,7 +61,7 @@
 //! | `std::time::Instant::now`, `SystemTime::now` | real time comes in | [`Timer::now`](anyrt_core::Timer::now), [`SimRuntime::system_time`] |
 //! | the order of a `std` `HashMap`, `getrandom` | another one in each process; the hashes of two processes differ | a `BTreeMap`, [`SimRuntime::random`] |
 //! | a thread that is not of the simulation | counted by [`Sim::foreign_wakes`]; a report says so | [`spawn_blocking`](anyrt_core::Blocking::spawn_blocking) |
-//! | a socket of the operating system | a connected one is refused; of others only the address is taken | the simulated network |
+//! | a socket of the operating system | cannot be taken over: `FromStd` is not implemented | the simulated network |
 //! | several simulations in one process | share the statics of the program | compare between processes |
 //!
 //! # Open simulations
@@ -79,7 +79,7 @@
 //!   `TCP_NODELAY`, buffers of other sizes, failures of name resolution other than an unknown name.
 //! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
 //! - Blocking jobs of a node that crashes run to their end.
-//! - The contract is tested on open simulations; closed ones are tested by this crate's own tests only. 114 of its 430
+//! - The contract is tested on open simulations; closed ones are tested by this crate's own tests only. 114 of its 433
 //!   cases need a socket of the operating system or more than one worker and do not run here. What they are about is
 //!   tested by this crate's own tests, in part, and by the comparison with the real loopback.
 //! - Nagle's algorithm, keep-alive and window probes. A write of any size that has room is one segment.

@@ -21,7 +21,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::task::Waker;
 
-use anyrt_core::net::{Net as NetTrait, ToSocketAddrs};
+use anyrt_core::net::Net as NetTrait;
 use anyrt_kit::readiness::gone;
 use rustix::io::Errno;
 
@@ -332,85 +332,20 @@ impl NetTrait for SimRuntime {
     type TcpStream = TcpStream;
     type UdpSocket = UdpSocket;
 
-    /// Adopts the address of the listener, and closes it.
-    fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        let address = listener.local_addr()?;
-        drop(listener);
+    fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpListener> {
         TcpListener::bind(self, address)
     }
 
-    /// Fails: nothing in a simulation is at the other end of a connection of the operating system.
-    fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        let peer = stream.peer_addr()?;
-        Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            format!(
-                "a connection of the operating system (to {peer}) cannot enter the simulation on node {:?}",
-                self.node_state().name()
-            ),
-        ))
+    fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        UdpSocket::bind(self, address)
     }
 
-    /// Adopts the address of the socket, and its peer if it is connected, and closes it.
-    fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
-        let (address, peer) = (socket.local_addr()?, socket.peer_addr().ok());
-        drop(socket);
-        let socket = UdpSocket::bind(self, address)?;
-        if let Some(peer) = peer {
-            socket.connect_to(peer)?;
-        }
-        Ok(socket)
+    async fn resolve(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        resolve::resolve(self, &host, port).await
     }
 
     async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
         TcpStream::connect(self, address).await
-    }
-
-    fn bind_tcp<A: ToSocketAddrs>(
-        &self,
-        address: A,
-    ) -> impl Future<Output = io::Result<TcpListener>> + Send {
-        let target = address.target();
-        async move {
-            let addresses = resolve::resolve(self, target).await?;
-            resolve::first_that_works(addresses, |address| TcpListener::bind(self, address))
-        }
-    }
-
-    fn connect_tcp<A: ToSocketAddrs>(
-        &self,
-        address: A,
-    ) -> impl Future<Output = io::Result<TcpStream>> + Send {
-        let target = address.target();
-        async move {
-            let mut last = None;
-            for address in resolve::resolve(self, target).await? {
-                match TcpStream::connect(self, address).await {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) => last = Some(error),
-                }
-            }
-            Err(last.unwrap_or_else(resolve::no_address))
-        }
-    }
-
-    fn bind_udp<A: ToSocketAddrs>(
-        &self,
-        address: A,
-    ) -> impl Future<Output = io::Result<UdpSocket>> + Send {
-        let target = address.target();
-        async move {
-            let addresses = resolve::resolve(self, target).await?;
-            resolve::first_that_works(addresses, |address| UdpSocket::bind(self, address))
-        }
-    }
-
-    fn lookup_host<A: ToSocketAddrs>(
-        &self,
-        host: A,
-    ) -> impl Future<Output = io::Result<std::vec::IntoIter<SocketAddr>>> + Send {
-        let target = host.target();
-        async move { Ok(resolve::resolve(self, target).await?.into_iter()) }
     }
 }
 

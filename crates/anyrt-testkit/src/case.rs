@@ -67,11 +67,16 @@ pub(crate) fn name(module: &str, case: &str) -> String {
 
 /// Lists the cases of a file: `async name;` runs inside `block_on`, `fn name;` builds its runtimes itself.
 ///
+/// Those of a first block `from_std { … }` are of runtimes that take over sockets of the operating system.
+///
 /// The functions are private, so one that is missing here is dead code, which `cases.rs` denies.
 macro_rules! cases {
-    ($($kind:tt $name:ident;)*) => {
+    (from_std { $($std_kind:tt $std_name:ident;)* } $($kind:tt $name:ident;)*) => {
         pub(super) fn names() -> Vec<String> {
-            vec![$($crate::case::name(module_path!(), stringify!($name))),*]
+            vec![
+                $($crate::case::name(module_path!(), stringify!($std_name)),)*
+                $($crate::case::name(module_path!(), stringify!($name)),)*
+            ]
         }
 
         #[allow(unused_variables, reason = "a file may have no case yet")]
@@ -81,6 +86,21 @@ macro_rules! cases {
                 $crate::case::cases!(@add cases, full, $kind $name);
             )*
         }
+
+        #[allow(unused_variables, reason = "a file may have no such case")]
+        pub(super) fn register_from_std<O>(cases: &mut $crate::case::Cases<O>)
+        where
+            O: ::anyrt_core::runtime::Owner,
+            O::Handle: ::anyrt_core::FromStd,
+        {
+            $(
+                let full = $crate::case::name(module_path!(), stringify!($std_name));
+                $crate::case::cases!(@add cases, full, $std_kind $std_name);
+            )*
+        }
+    };
+    ($($kind:tt $name:ident;)*) => {
+        $crate::case::cases!(from_std {} $($kind $name;)*);
     };
     (@add $cases:ident, $full:ident, async $name:ident) => {
         $cases.inside($full, |rt| $name(rt))

@@ -4,6 +4,7 @@
 #![deny(dead_code)]
 #![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
 
+use anyrt_core::FromStd;
 use anyrt_core::runtime::Owner;
 
 use crate::case::Cases;
@@ -37,9 +38,16 @@ mod waker;
 /// A topic for each: the cases of owners of one type, and the names of all cases.
 macro_rules! topics {
     ($($topic:ident)*) => {
-        pub(crate) fn all<O: Owner>() -> Cases<O> {
+        /// The cases that any runtime can be asked, also one with a network of its own.
+        pub(crate) fn of_any_network<O: Owner>() -> Cases<O> {
             let mut cases = Cases::new();
             $($topic::register(&mut cases);)*
+            cases
+        }
+
+        pub(crate) fn all<O: Owner<Handle: FromStd>>() -> Cases<O> {
+            let mut cases = of_any_network();
+            $($topic::register_from_std(&mut cases);)*
             cases
         }
 

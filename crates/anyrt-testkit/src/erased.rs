@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyrt_core::context::Kind;
 use anyrt_core::runtime::{Config, Owner};
-use anyrt_core::{BuildError, ErasedRuntime};
+use anyrt_core::{BuildError, ErasedRuntime, FromStd};
 
 /// An owner whose handle is the erased one.
 ///
@@ -19,9 +19,12 @@ pub(crate) struct Erased {
 }
 
 impl Erased {
-    pub(crate) fn new<O: Owner>(owner: O) -> Self {
+    pub(crate) fn new<O: Owner>(owner: O) -> Self
+    where
+        O::Handle: FromStd,
+    {
         Self {
-            handle: ErasedRuntime::new(owner.handle().clone()),
+            handle: ErasedRuntime::with_from_std(owner.handle().clone()),
             owner: Box::new(owner),
         }
     }

@@ -6,12 +6,14 @@
 //! # For runtime authors
 //! Add a test target without the standard harness (`harness = false`), and name your backend in it. That line
 //! is its claim to honour the whole contract; there is no way to claim a part.
+//! A runtime with a network of its own registers by [`Suite::simulated`], without the cases that need sockets of the
+//! operating system.
 //!
 //! ```no_run
-//! # use anyrt_core::runtime::Owner;
+//! # use anyrt_core::{FromStd, runtime::Owner};
 //! use anyrt_testkit::{Suite, current_thread};
 //!
-//! # fn conformance<MyRuntime: Owner>() -> std::process::ExitCode {
+//! # fn conformance<MyRuntime: Owner<Handle: FromStd>>() -> std::process::ExitCode {
 //! // fn main() -> std::process::ExitCode {
 //! Suite::new()
 //!     .backend::<MyRuntime>()

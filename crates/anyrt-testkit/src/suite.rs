@@ -4,11 +4,12 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
-use anyrt_core::BuildError;
 use anyrt_core::runtime::{Config, Flavor, Owner};
+use anyrt_core::{BuildError, FromStd};
 use libtest_mimic::{Arguments, Completion, Trial};
 
 use crate::backend::Backend;
+use crate::case::Cases;
 use crate::cases;
 use crate::erased::Erased;
 use crate::watchdog;
@@ -29,18 +30,22 @@ impl Suite {
     }
 
     /// Tests `O`, multi-threaded with two workers, under the name of its kind.
-    pub fn backend<O: Owner>(self) -> Self {
+    pub fn backend<O: Owner<Handle: FromStd>>(self) -> Self {
         self.with(&kind_name::<O>(), |_| {}, O::build)
     }
 
     /// Tests `O` once more with other options, under the name `<kind>_<suffix>`.
-    pub fn flavor<O: Owner>(self, suffix: &str, options: impl FnOnce(&mut Config)) -> Self {
+    pub fn flavor<O: Owner<Handle: FromStd>>(
+        self,
+        suffix: &str,
+        options: impl FnOnce(&mut Config),
+    ) -> Self {
         let name = format!("{}_{suffix}", kind_name::<O>());
         self.with(&name, options, O::build)
     }
 
     /// Tests `O` once more through `ErasedRuntime`, under the name `<kind>_erased`.
-    pub fn erased<O: Owner>(self) -> Self {
+    pub fn erased<O: Owner<Handle: FromStd>>(self) -> Self {
         let name = format!("{}_erased", kind_name::<O>());
         self.with(&name, |_| {}, |config| O::build(config).map(Erased::new))
     }
@@ -48,18 +53,18 @@ impl Suite {
     /// Tests runtimes that `build` makes, under a name of your choice.
     ///
     /// For owners that can be built in several ways, such as a facade over many backends.
-    pub fn with<O: Owner>(
+    pub fn with<O: Owner<Handle: FromStd>>(
         self,
         name: &str,
         options: impl FnOnce(&mut Config),
         build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
     ) -> Self {
         let backend = Backend::new(name.to_owned(), two_workers(options), build);
-        self.register(backend, |_| None)
+        self.register(backend, cases::all, |_| None)
     }
 
     /// As [`with`](Self::with), for runtimes with a network of their own. Cases whose other side is a socket of the
-    /// operating system are reported as ignored.
+    /// operating system are reported as ignored; those that hand such a socket over are left out.
     pub fn simulated<O: Owner>(
         self,
         name: &str,
@@ -67,17 +72,19 @@ impl Suite {
         build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
     ) -> Self {
         let backend = Backend::new(name.to_owned(), two_workers(options), build);
-        self.register(backend.without_system_sockets(), |_| None)
+        let backend = backend.without_system_sockets();
+        self.register(backend, cases::of_any_network, |_| None)
     }
 
     /// Leaves out the cases for which `left_out` gives a reason.
     fn register<O: Owner>(
         mut self,
         backend: Backend<O>,
+        list: fn() -> Cases<O>,
         left_out: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static,
     ) -> Self {
         self.trials.push(Box::new(move |timeout| {
-            cases::all::<O>()
+            list()
                 .into_iter()
                 .map(|(case, body)| {
                     let name = format!("{}::{case}", backend.name());
@@ -103,7 +110,7 @@ impl Suite {
     ///
     /// Cases that speak of the owner (options, threads, the end) are reported as ignored, and so are those of `except`, a
     /// list of cases with the reason for each.
-    pub fn native<O: Owner>(
+    pub fn native<O: Owner<Handle: FromStd>>(
         self,
         name: &str,
         workers: usize,
@@ -112,7 +119,7 @@ impl Suite {
     ) -> Self {
         let options = |config: &mut Config| config.worker_threads = NonZeroUsize::new(workers);
         let backend = Backend::new(name.to_owned(), two_workers(options), build);
-        self.register(backend, move |case| {
+        self.register(backend, cases::all, move |case| {
             let excepted = except.iter().find(|(name, _)| *name == case);
             match excepted {
                 Some((_, why)) => Some(*why),

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
-use anyrt_core::Net;
+use anyrt_core::net::{Descriptor, FromStd, Net, system};
 use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
 use socket2::SockRef;
 
@@ -25,6 +25,27 @@ impl Net for TokioRuntime {
     type TcpStream = TcpStream;
     type UdpSocket = UdpSocket;
 
+    fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        self.tcp_listener_from_std(system::tcp_listener(address)?)
+    }
+
+    fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        self.udp_socket_from_std(system::udp_socket(address)?)
+    }
+
+    async fn resolve(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        system::resolve(self, host, port).await
+    }
+
+    fn connect_tcp_addr(
+        &self,
+        address: SocketAddr,
+    ) -> impl Future<Output = io::Result<TcpStream>> + Send {
+        tcp::connect_on(self, address)
+    }
+}
+
+impl FromStd for TokioRuntime {
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
         let _entered = self.within_context();
         let inner = tokio::net::TcpListener::from_std(listener)?;
@@ -39,13 +60,6 @@ impl Net for TokioRuntime {
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
         let _entered = self.within_context();
         tokio::net::UdpSocket::from_std(socket).map(UdpSocket::from)
-    }
-
-    fn connect_tcp_addr(
-        &self,
-        address: SocketAddr,
-    ) -> impl Future<Output = io::Result<TcpStream>> + Send {
-        tcp::connect_on(self, address)
     }
 }
 
@@ -89,11 +103,6 @@ macro_rules! socket {
             pub fn into_std(self) -> io::Result<std::net::$socket> {
                 self.0.into_std()
             }
-
-            /// The socket, for its options.
-            pub fn socket(&self) -> SockRef<'_> {
-                SockRef::from(&self.0)
-            }
         }
 
         #[cfg(unix)]
@@ -107,6 +116,13 @@ macro_rules! socket {
         impl std::os::windows::io::AsSocket for $socket {
             fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
                 self.0.as_socket()
+            }
+        }
+
+        impl Descriptor for $socket {
+            #[inline]
+            fn socket(&self) -> SockRef<'_> {
+                SockRef::from(&self.0)
             }
         }
 

@@ -5,8 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use anyrt_core::Net;
-use anyrt_core::net::Target;
+use anyrt_core::net::{FromStd, Net, Target};
 
 use crate::runtime::Handle;
 
@@ -71,6 +70,30 @@ impl Net for Handle {
     type TcpStream = TcpStream;
     type UdpSocket = UdpSocket;
 
+    fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        Ok(TcpListener {
+            inner: map_each!(&self.inner, rt => rt.bind_tcp_addr(address)?),
+        })
+    }
+
+    fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        Ok(UdpSocket {
+            inner: map_each!(&self.inner, rt => rt.bind_udp_addr(address)?),
+        })
+    }
+
+    async fn resolve(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        each!(&self.inner, rt => rt.resolve(host, port).await)
+    }
+
+    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        Ok(TcpStream {
+            inner: map_each!(&self.inner, rt => rt.connect_tcp_addr(address).await?),
+        })
+    }
+}
+
+impl FromStd for Handle {
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
         Ok(TcpListener {
             inner: map_each!(&self.inner, rt => rt.tcp_listener_from_std(listener)?),
@@ -86,12 +109,6 @@ impl Net for Handle {
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
         Ok(UdpSocket {
             inner: map_each!(&self.inner, rt => rt.udp_socket_from_std(socket)?),
-        })
-    }
-
-    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        Ok(TcpStream {
-            inner: map_each!(&self.inner, rt => rt.connect_tcp_addr(address).await?),
         })
     }
 }

@@ -11,28 +11,26 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{BoxFuture, ErasedRuntime};
 use crate::error::ReuniteError;
-use crate::net::{Net, TcpListener, TcpStream, UdpSocket};
+use crate::net::{FromStd, Net, TcpListener, TcpStream, UdpSocket};
 
 pub(super) trait DynNet: Send + Sync {
-    fn dyn_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<ErasedTcpListener>;
-    fn dyn_tcp_stream(&self, stream: std::net::TcpStream) -> io::Result<ErasedTcpStream>;
-    fn dyn_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<ErasedUdpSocket>;
+    fn dyn_bind_tcp(&self, address: SocketAddr) -> io::Result<ErasedTcpListener>;
+    fn dyn_bind_udp(&self, address: SocketAddr) -> io::Result<ErasedUdpSocket>;
+    fn dyn_resolve(&self, host: String, port: u16) -> BoxFuture<'_, io::Result<Vec<SocketAddr>>>;
     fn dyn_connect_tcp(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<ErasedTcpStream>>;
 }
 
 impl<R: Net> DynNet for R {
-    fn dyn_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<ErasedTcpListener> {
-        let inner = Box::new(self.tcp_listener_from_std(listener)?);
-        Ok(ErasedTcpListener { inner })
+    fn dyn_bind_tcp(&self, address: SocketAddr) -> io::Result<ErasedTcpListener> {
+        self.bind_tcp_addr(address).map(ErasedTcpListener::new)
     }
 
-    fn dyn_tcp_stream(&self, stream: std::net::TcpStream) -> io::Result<ErasedTcpStream> {
-        self.tcp_stream_from_std(stream).map(ErasedTcpStream::new)
+    fn dyn_bind_udp(&self, address: SocketAddr) -> io::Result<ErasedUdpSocket> {
+        self.bind_udp_addr(address).map(ErasedUdpSocket::new)
     }
 
-    fn dyn_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<ErasedUdpSocket> {
-        let inner = Box::new(self.udp_socket_from_std(socket)?);
-        Ok(ErasedUdpSocket { inner })
+    fn dyn_resolve(&self, host: String, port: u16) -> BoxFuture<'_, io::Result<Vec<SocketAddr>>> {
+        Box::pin(self.resolve(host, port))
     }
 
     fn dyn_connect_tcp(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<ErasedTcpStream>> {
@@ -49,19 +47,16 @@ impl Net for ErasedRuntime {
     type TcpStream = ErasedTcpStream;
     type UdpSocket = ErasedUdpSocket;
 
-    fn tcp_listener_from_std(
-        &self,
-        listener: std::net::TcpListener,
-    ) -> io::Result<ErasedTcpListener> {
-        self.inner.dyn_tcp_listener(listener)
+    fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<ErasedTcpListener> {
+        self.inner.dyn_bind_tcp(address)
     }
 
-    fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<ErasedTcpStream> {
-        self.inner.dyn_tcp_stream(stream)
+    fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<ErasedUdpSocket> {
+        self.inner.dyn_bind_udp(address)
     }
 
-    fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<ErasedUdpSocket> {
-        self.inner.dyn_udp_socket(socket)
+    async fn resolve(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        self.inner.dyn_resolve(host, port).await
     }
 
     async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<ErasedTcpStream> {
@@ -69,10 +64,58 @@ impl Net for ErasedRuntime {
     }
 }
 
+/// The part of a runtime that takes over sockets of the operating system, which not every runtime has.
+pub(super) trait DynFromStd: Send + Sync {
+    fn dyn_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<ErasedTcpListener>;
+    fn dyn_tcp_stream(&self, stream: std::net::TcpStream) -> io::Result<ErasedTcpStream>;
+    fn dyn_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<ErasedUdpSocket>;
+}
+
+impl<R: FromStd> DynFromStd for R {
+    fn dyn_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<ErasedTcpListener> {
+        self.tcp_listener_from_std(listener)
+            .map(ErasedTcpListener::new)
+    }
+
+    fn dyn_tcp_stream(&self, stream: std::net::TcpStream) -> io::Result<ErasedTcpStream> {
+        self.tcp_stream_from_std(stream).map(ErasedTcpStream::new)
+    }
+
+    fn dyn_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<ErasedUdpSocket> {
+        self.udp_socket_from_std(socket).map(ErasedUdpSocket::new)
+    }
+}
+
+/// Fails with [`io::ErrorKind::Unsupported`] unless the runtime was made by [`ErasedRuntime::with_from_std`].
+impl FromStd for ErasedRuntime {
+    fn tcp_listener_from_std(
+        &self,
+        listener: std::net::TcpListener,
+    ) -> io::Result<ErasedTcpListener> {
+        self.dyn_from_std()?.dyn_tcp_listener(listener)
+    }
+
+    fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<ErasedTcpStream> {
+        self.dyn_from_std()?.dyn_tcp_stream(stream)
+    }
+
+    fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<ErasedUdpSocket> {
+        self.dyn_from_std()?.dyn_udp_socket(socket)
+    }
+}
+
 /// A listener of an [`ErasedRuntime`].
 #[derive(Debug)]
 pub struct ErasedTcpListener {
     inner: Box<dyn DynTcpListener>,
+}
+
+impl ErasedTcpListener {
+    fn new(inner: impl TcpListener) -> Self {
+        Self {
+            inner: Box::new(inner),
+        }
+    }
 }
 
 trait DynTcpListener: Send + Sync + fmt::Debug {
@@ -348,6 +391,14 @@ impl fmt::Debug for ErasedOwnedWriteHalf {
 #[derive(Debug)]
 pub struct ErasedUdpSocket {
     inner: Box<dyn DynUdpSocket>,
+}
+
+impl ErasedUdpSocket {
+    fn new(inner: impl UdpSocket) -> Self {
+        Self {
+            inner: Box::new(inner),
+        }
+    }
 }
 
 trait DynUdpSocket: Send + Sync + fmt::Debug {

@@ -5,7 +5,7 @@ use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as _,
 };
 
-use crate::blocking::Blocking;
+use super::Net;
 
 /// An address or a name to resolve, with a port.
 #[derive(Debug, Clone)]
@@ -178,14 +178,14 @@ impl Iterator for Resolved {
     }
 }
 
-pub(super) async fn resolve<R: Blocking>(rt: &R, target: Target) -> io::Result<Resolved> {
+pub(super) async fn resolve<R: Net>(rt: &R, target: Target) -> io::Result<Resolved> {
     match target {
         Target::Address(address) => Ok(Resolved::one(address)),
         Target::Addresses(addresses) => Ok(Resolved::Many(addresses.into_iter())),
-        Target::Host(host, port) => rt
-            .spawn_blocking(move || (host, port).to_socket_addrs())
-            .await?
-            .map(Resolved::Many),
+        Target::Host(host, port) => {
+            let addresses = rt.resolve(host, port).await?;
+            Ok(Resolved::Many(addresses.into_iter()))
+        }
         // No name is looked up: std only says what is wrong.
         Target::Malformed(text) => text.to_socket_addrs().map(Resolved::Many),
     }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use anyrt_core::net::{FromStd, system};
 use anyrt_core::runtime::Config;
 use anyrt_core::{Blocking, Channel, LocalSpawner, Net, Spawner, Timer};
 use anyrt_kit::executor::{BlockingPool, TaskHandle, local};
@@ -102,6 +103,26 @@ impl<const N: u8> Net for RtOf<N> {
     type TcpStream = BusyStream<N>;
     type UdpSocket = BusyUdp;
 
+    fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<BusyListener<N>> {
+        self.tcp_listener_from_std(system::tcp_listener(address)?)
+    }
+
+    fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<BusyUdp> {
+        self.udp_socket_from_std(system::udp_socket(address)?)
+    }
+
+    async fn resolve(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        system::resolve(self, host, port).await
+    }
+
+    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<BusyStream<N>> {
+        let stream = std::net::TcpStream::connect(address)?;
+        stream.set_nonblocking(true)?;
+        Ok(BusyStream(stream))
+    }
+}
+
+impl<const N: u8> FromStd for RtOf<N> {
     fn tcp_listener_from_std(
         &self,
         listener: std::net::TcpListener,
@@ -115,12 +136,6 @@ impl<const N: u8> Net for RtOf<N> {
 
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<BusyUdp> {
         Ok(BusyUdp(socket))
-    }
-
-    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<BusyStream<N>> {
-        let stream = std::net::TcpStream::connect(address)?;
-        stream.set_nonblocking(true)?;
-        Ok(BusyStream(stream))
     }
 }
 

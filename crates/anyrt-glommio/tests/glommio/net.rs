@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyrt_core::channel::{Receiver as _, Sender as _};
 use anyrt_core::readiness::{AsyncFd as _, Interest, Ready, ReadyEvent};
 use anyrt_core::runtime::Owner;
-use anyrt_core::{Net, Spawner, TcpListener as _, TcpStream as _, Timer, UdpSocket as _};
+use anyrt_core::{FromStd, Net, Spawner, TcpListener as _, TcpStream as _, Timer, UdpSocket as _};
 use anyrt_glommio::GlommioRuntime;
 use anyrt_glommio::net::{TcpListener, TcpStream};
 use anyrt_glommio::reactor::AsyncFd;

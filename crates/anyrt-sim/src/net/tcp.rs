@@ -11,7 +11,8 @@ use std::task::{Context, Poll, Waker};
 
 use anyrt_core::coop;
 use anyrt_core::error::ReuniteError;
-use anyrt_core::net::{self, LISTEN_BACKLOG, OwnedReadHalf, OwnedWriteHalf};
+use anyrt_core::net::system::LISTEN_BACKLOG;
+use anyrt_core::net::{self, OwnedReadHalf, OwnedWriteHalf};
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
 

@@ -224,7 +224,7 @@ impl UdpSocket {
         }
     }
 
-    pub(super) fn connect_to(&self, peer: SocketAddr) -> io::Result<()> {
+    fn connect_to(&self, peer: SocketAddr) -> io::Result<()> {
         let peer = destination(peer);
         let node = self.rt.node_state();
         self.with(|socket| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use anyrt_core::net::{TcpListener, TcpStream, UdpSocket};
+use anyrt_core::net::{FromStd, TcpListener, TcpStream, UdpSocket};
 use anyrt_core::runtime::Runtime;
 use anyrt_core::task::{JoinHandle, yield_now};
 use futures_util::future::{Either, select};
@@ -22,6 +22,10 @@ use crate::case::cases;
 use crate::{Gate, on_thread, poll_once};
 
 cases! {
+    from_std {
+        async dropped_writes_send_what_they_reported_and_no_more;
+        async a_dropped_write_keeps_nothing_of_its_buffer;
+    }
     async dropped_accepts_lose_no_connection;
     async accepts_that_time_out_lose_no_connection;
     async accepts_of_aborted_tasks_lose_no_connection;
@@ -30,8 +34,6 @@ cases! {
     async reads_that_time_out_lose_no_byte;
     async dropped_reads_leave_the_buffer_alone;
     async dropped_peeks_take_nothing;
-    async dropped_writes_send_what_they_reported_and_no_more;
-    async a_dropped_write_keeps_nothing_of_its_buffer;
     async dropped_connects_are_closed;
     async a_connect_that_nobody_answers_can_be_given_up;
     async dropped_receives_lose_no_datagram;
@@ -263,7 +265,7 @@ async fn dropped_peeks_take_nothing<R: Runtime>(rt: R) {
     }
 }
 
-async fn dropped_writes_send_what_they_reported_and_no_more<R: Runtime>(rt: R) {
+async fn dropped_writes_send_what_they_reported_and_no_more<R: Runtime + FromStd>(rt: R) {
     const TOTAL: usize = 1024 * 1024;
     let (mut stream, peer) = narrow_pair(&rt);
     let (full, was_full) = (Gate::new(), Gate::new());
@@ -299,7 +301,7 @@ async fn dropped_writes_send_what_they_reported_and_no_more<R: Runtime>(rt: R) {
     assert_bytes(&received, 0);
 }
 
-async fn a_dropped_write_keeps_nothing_of_its_buffer<R: Runtime>(rt: R) {
+async fn a_dropped_write_keeps_nothing_of_its_buffer<R: Runtime + FromStd>(rt: R) {
     let (mut stream, peer) = narrow_pair(&rt);
     // What was reported as written. The system may make room at any time, though nobody reads yet.
     let mut sent = Vec::new();

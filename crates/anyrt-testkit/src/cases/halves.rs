@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use anyrt_core::net::TcpStream;
+use anyrt_core::net::{FromStd, TcpStream};
 use anyrt_core::runtime::Runtime;
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
@@ -13,6 +13,9 @@ use crate::case::cases;
 use crate::{Gate, on_thread, park_on, poll_once};
 
 cases! {
+    from_std {
+        async a_waiting_write_does_not_hold_up_reading;
+    }
     async a_megabyte_goes_each_way_at_once;
     async halves_work_on_different_threads;
     async dropping_the_write_half_sends_the_end_and_reading_goes_on;
@@ -21,7 +24,6 @@ cases! {
     async dropping_the_read_half_leaves_writing_intact;
     async dropping_both_halves_closes;
     async a_write_half_dropped_on_a_plain_thread_sends_the_end;
-    async a_waiting_write_does_not_hold_up_reading;
     async reunited_halves_are_the_stream_again;
     async halves_of_different_streams_come_back_unharmed;
 }
@@ -191,7 +193,7 @@ async fn a_write_half_dropped_on_a_plain_thread_sends_the_end<R: Runtime>(rt: R)
     assert_eq!(peer.join().await, b"question");
 }
 
-async fn a_waiting_write_does_not_hold_up_reading<R: Runtime>(rt: R) {
+async fn a_waiting_write_does_not_hold_up_reading<R: Runtime + FromStd>(rt: R) {
     const LENGTH: usize = 4 * 1024 * 1024;
     let (stream, mut peer) = narrow_pair(&rt);
     let (mut read, mut write) = stream.into_split();

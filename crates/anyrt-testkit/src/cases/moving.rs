@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Mutex;
 use std::thread;
 
-use anyrt_core::net::{Net, TcpListener, TcpStream, UdpSocket};
+use anyrt_core::net::{FromStd, Net, TcpListener, TcpStream, UdpSocket};
 use anyrt_core::runtime::{Owner, Runtime};
 use anyrt_core::task::Spawner;
 use futures_util::{AsyncReadExt, AsyncWriteExt};
@@ -20,6 +20,12 @@ use crate::case::cases;
 use crate::{Backend, Gate, on_thread, park_on, poll_once};
 
 cases! {
+    from_std {
+        async a_stream_of_std_can_be_taken_over;
+        async a_listener_of_std_can_be_taken_over;
+        async a_datagram_socket_of_std_can_be_taken_over;
+        fn no_socket_is_made_for_a_runtime_that_has_ended;
+    }
     async a_stream_made_in_one_task_is_read_in_another_and_written_in_a_third;
     async a_stream_hops_from_task_to_task_under_a_writer;
     async a_stream_hops_between_a_task_and_a_plain_thread;
@@ -30,13 +36,9 @@ cases! {
     async a_stream_dropped_on_a_plain_thread_sends_the_end;
     async two_hundred_streams_dropped_on_a_plain_thread_send_the_end;
     async a_listener_dropped_on_a_plain_thread_refuses_later_clients;
-    async a_stream_of_std_can_be_taken_over;
-    async a_listener_of_std_can_be_taken_over;
-    async a_datagram_socket_of_std_can_be_taken_over;
     fn peers_see_the_end_when_the_runtime_ends;
     fn who_waits_for_a_socket_when_its_runtime_ends_is_told;
     fn a_socket_whose_runtime_has_ended_waits_for_nothing;
-    fn no_socket_is_made_for_a_runtime_that_has_ended;
     fn a_stream_of_one_runtime_works_in_another;
 }
 
@@ -237,7 +239,7 @@ async fn a_listener_dropped_on_a_plain_thread_refuses_later_clients<R: Runtime>(
     }
 }
 
-async fn a_stream_of_std_can_be_taken_over<R: Runtime>(rt: R) {
+async fn a_stream_of_std_can_be_taken_over<R: Runtime + FromStd>(rt: R) {
     let (listener, address) = std_listen();
     let native = std::net::TcpStream::connect(address).unwrap();
     native.set_nonblocking(true).unwrap();
@@ -248,7 +250,7 @@ async fn a_stream_of_std_can_be_taken_over<R: Runtime>(rt: R) {
     peer.join().await;
 }
 
-async fn a_listener_of_std_can_be_taken_over<R: Runtime>(rt: R) {
+async fn a_listener_of_std_can_be_taken_over<R: Runtime + FromStd>(rt: R) {
     let (native, address) = std_listen();
     native.set_nonblocking(true).unwrap();
     let there = rt.clone();
@@ -260,7 +262,7 @@ async fn a_listener_of_std_can_be_taken_over<R: Runtime>(rt: R) {
     assert_eq!(accept.await.unwrap().1, client.local_addr().unwrap());
 }
 
-async fn a_datagram_socket_of_std_can_be_taken_over<R: Runtime>(rt: R) {
+async fn a_datagram_socket_of_std_can_be_taken_over<R: Runtime + FromStd>(rt: R) {
     let native = std::net::UdpSocket::bind(LOOPBACK).unwrap();
     native.set_nonblocking(true).unwrap();
     let address = native.local_addr().unwrap();
@@ -347,7 +349,10 @@ fn a_socket_whose_runtime_has_ended_waits_for_nothing<O: Owner>(backend: &Backen
     assert!(read_to_end(&peer).is_empty());
 }
 
-fn no_socket_is_made_for_a_runtime_that_has_ended<O: Owner>(backend: &Backend<O>) {
+fn no_socket_is_made_for_a_runtime_that_has_ended<O: Owner>(backend: &Backend<O>)
+where
+    O::Handle: FromStd,
+{
     let owner = backend.build();
     let rt = owner.handle().clone();
     drop(owner);

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyrt_core::channel::Receiver as _;
-use anyrt_core::net::{Net, TcpListener};
+use anyrt_core::net::{FromStd, Net, TcpListener};
 use anyrt_core::runtime::Runtime;
 use anyrt_kit::queue;
 use futures_util::future::poll_immediate;
@@ -66,7 +66,7 @@ pub(super) async fn pair<R: Net>(rt: &R) -> (R::TcpStream, R::TcpStream) {
 }
 
 /// A connection that takes only some kilobytes before a write has to wait.
-pub(super) fn narrow_pair<R: Net>(rt: &R) -> (R::TcpStream, std::net::TcpStream) {
+pub(super) fn narrow_pair<R: FromStd>(rt: &R) -> (R::TcpStream, std::net::TcpStream) {
     needs_system_sockets();
     const BUFFER: usize = 8 * 1024;
     let (listener, address) = std_listen();

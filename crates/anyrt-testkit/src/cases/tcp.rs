@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use anyrt_core::net::{TcpListener, TcpStream};
+use anyrt_core::net::{FromStd, TcpListener, TcpStream};
 use anyrt_core::runtime::Runtime;
 use futures_util::future::join;
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -20,6 +20,9 @@ use crate::case::cases;
 use crate::{on_thread, poll_once, watchdog};
 
 cases! {
+    from_std {
+        async a_writer_waits_until_the_peer_reads;
+    }
     async one_byte_is_echoed;
     async one_kilobyte_is_echoed;
     async eight_megabytes_are_echoed_while_they_are_sent;
@@ -34,7 +37,6 @@ cases! {
     async reading_after_the_end_gives_zero_again;
     async a_reset_is_an_error_of_read_with_kind_and_errno;
     async writing_to_a_reset_connection_is_an_error;
-    async a_writer_waits_until_the_peer_reads;
     async a_vectored_write_sends_all_slices_at_once;
     async a_vectored_read_fills_the_buffers_in_order;
     async a_vectored_write_of_more_slices_than_the_system_takes_is_no_full_stream;
@@ -244,7 +246,7 @@ async fn writing_to_a_reset_connection_is_an_error<R: Runtime>(rt: R) {
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 }
 
-async fn a_writer_waits_until_the_peer_reads<R: Runtime>(rt: R) {
+async fn a_writer_waits_until_the_peer_reads<R: Runtime + FromStd>(rt: R) {
     const LENGTH: usize = 4 * 1024 * 1024;
     let (mut stream, mut peer) = narrow_pair(&rt);
     let data = bytes(0, LENGTH);

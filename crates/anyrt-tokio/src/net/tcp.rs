@@ -7,6 +7,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use anyrt_core::error::ReuniteError;
+use anyrt_core::net::Descriptor;
 use anyrt_core::readiness::{Direction, Readiness};
 use futures_io::{AsyncRead, AsyncWrite};
 use pin_project_lite::pin_project;
@@ -76,9 +77,10 @@ impl TcpListener {
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
         self.inner.into_std()
     }
+}
 
-    /// The socket, for its options.
-    pub fn socket(&self) -> SockRef<'_> {
+impl Descriptor for TcpListener {
+    fn socket(&self) -> SockRef<'_> {
         SockRef::from(&self.inner)
     }
 }

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use anyrt_core::error::JoinError;
-use anyrt_core::readiness::Readiness;
+use anyrt_core::net::{DatagramNow, FromStd, SocketOptions, StreamNow};
 use anyrt_core::runtime::{Metrics, Owner};
 use anyrt_core::{AbortHandle, JoinHandle, TcpListener, TcpStream, UdpSocket, channel, time};
 
@@ -21,7 +21,7 @@ use anyrt_core::{AbortHandle, JoinHandle, TcpListener, TcpStream, UdpSocket, cha
 #[allow(dead_code, reason = "the compiler reads it")]
 pub(crate) trait Provides {
     /// `m::Handle`: the runtime as a value.
-    type Handle: anyrt_core::Runtime + Metrics;
+    type Handle: anyrt_core::Runtime + FromStd + Metrics;
     /// `m::Runtime`: owns a runtime.
     type Runtime: Owner<Handle = Self::Handle>;
     /// `m::task::JoinHandle<T>`, of local tasks and blocking jobs, too.
@@ -36,9 +36,9 @@ pub(crate) trait Provides {
     /// `m::time::Sleep`.
     type Sleep: time::Sleep;
     /// `m::net::TcpListener` and the other sockets, which `m::Handle` makes.
-    type TcpListener: TcpListener<Stream = Self::TcpStream>;
-    type TcpStream: TcpStream + Readiness;
-    type UdpSocket: UdpSocket + Readiness;
+    type TcpListener: TcpListener<Stream = Self::TcpStream> + SocketOptions;
+    type TcpStream: TcpStream + StreamNow;
+    type UdpSocket: UdpSocket + DatagramNow;
     /// `m::join_set::JoinSet<T>`: a set that takes the tasks of this kind of runtime at least cost.
     type JoinSet<T: Send + 'static>: Default;
 }

@@ -1,19 +1,8 @@
-//! The system calls of sockets that are ready, the same for all backends.
-//!
-//! They never raise `SIGPIPE`.
+//! What the sockets of all backends have in common.
 
-use std::io::{self, IoSlice, IoSliceMut, Read};
-use std::net::SocketAddr;
+use std::io;
 
 use anyrt_core::readiness::{Interest, Readiness};
-use rustix::net::{RecvFlags, SendFlags};
-use socket2::SockRef;
-
-#[cfg(not(any(target_vendor = "apple", windows)))]
-const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
-// There it is an option of the socket.
-#[cfg(any(target_vendor = "apple", windows))]
-const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 #[cfg(unix)]
 pub(super) use crate::io::fd_io::check_nonblocking;
@@ -22,55 +11,6 @@ pub(super) use crate::io::fd_io::check_nonblocking;
 #[cfg(not(unix))]
 pub(super) fn check_nonblocking<S>(_: &S) -> io::Result<()> {
     Ok(())
-}
-
-pub(super) fn recv(socket: &SockRef<'_>, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
-    let (len, _) = rustix::net::recv(&**socket, buf, flags)?;
-    Ok(len)
-}
-
-pub(super) fn recv_from(
-    socket: &SockRef<'_>,
-    buf: &mut [u8],
-    flags: RecvFlags,
-) -> io::Result<(usize, SocketAddr)> {
-    let (len, _, sender) = rustix::net::recvfrom(&**socket, buf, flags)?;
-    let sender = sender.and_then(|sender| SocketAddr::try_from(sender).ok());
-    match sender {
-        Some(sender) => Ok((len, sender)),
-        None => Err(io::Error::other("sender not available")),
-    }
-}
-
-pub(super) fn recv_vectored(
-    socket: &SockRef<'_>,
-    bufs: &mut [IoSliceMut<'_>],
-) -> io::Result<usize> {
-    (&**socket).read_vectored(bufs)
-}
-
-pub(super) fn send(socket: &SockRef<'_>, buf: &[u8]) -> io::Result<usize> {
-    Ok(rustix::net::send(&**socket, buf, NO_SIGNAL)?)
-}
-
-pub(super) fn send_to(socket: &SockRef<'_>, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-    Ok(rustix::net::sendto(&**socket, buf, NO_SIGNAL, &target)?)
-}
-
-#[cfg(windows)]
-pub(super) fn send_vectored(socket: &SockRef<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-    io::Write::write_vectored(&mut &**socket, bufs)
-}
-
-#[cfg(not(windows))]
-pub(super) fn send_vectored(socket: &SockRef<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-    let mut nothing = rustix::net::SendAncillaryBuffer::default();
-    Ok(rustix::net::sendmsg(
-        &**socket,
-        bufs,
-        &mut nothing,
-        NO_SIGNAL,
-    )?)
 }
 
 /// Has `operation` done if it need not wait.
@@ -133,7 +73,21 @@ macro_rules! descriptor {
 }
 pub(super) use descriptor;
 
-/// Methods that read or write an option of the socket, the same for all backends.
+/// Methods that every kind of socket has for an option, also one that the system knows nothing of.
+macro_rules! own_options {
+    ($($(#[$attribute:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {$(
+        $(#[$attribute])*
+        ///
+        /// # Errors
+        /// As the system's `getsockopt` or `setsockopt`.
+        pub fn $name(&self, $($argument: $type),*) -> io::Result<$result> {
+            each!(&self.inner, socket => SocketOptions::$name(socket, $($argument),*))
+        }
+    )*};
+}
+pub(super) use own_options;
+
+/// Methods that read or write an option of the system's socket, the same for all backends.
 macro_rules! options {
     ($($(#[$attribute:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $option:ident;)*) => {$(
         $(#[$attribute])*

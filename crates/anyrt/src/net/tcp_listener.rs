@@ -7,8 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use anyrt_core::Net;
 use anyrt_core::TcpListener as _;
-use anyrt_core::net::ToSocketAddrs;
-use socket2::SockRef;
+use anyrt_core::net::{FromStd, SocketOptions, ToSocketAddrs};
 
 use super::{TcpStream, sys};
 use crate::runtime::Handle;
@@ -64,10 +63,6 @@ impl TcpListener {
         each!(self.inner, listener => listener.into_std())
     }
 
-    fn socket(&self) -> SockRef<'_> {
-        each!(&self.inner, listener => listener.socket())
-    }
-
     /// Waits for a connection. Several tasks may wait at once.
     ///
     /// # Errors
@@ -99,11 +94,11 @@ impl TcpListener {
         Poll::Ready(Ok((TcpStream { inner }, peer)))
     }
 
-    sys::options! {
+    sys::own_options! {
         /// How many hops a packet may take (`IP_TTL`).
-        ttl() -> u32 = ttl_v4;
+        ttl() -> u32;
         /// Sets how many hops a packet may take.
-        set_ttl(ttl: u32) -> () = set_ttl_v4;
+        set_ttl(ttl: u32) -> ();
     }
 
     /// The address that it listens on, with the port that the system chose for port 0.

@@ -4,9 +4,9 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::task::{Context, Poll, ready};
 
 use ::tokio::io::ReadBuf;
+use anyrt_core::net::StreamNow;
 use anyrt_core::readiness::{Direction, Readiness};
 use bytes::BufMut;
-use rustix::net::RecvFlags;
 
 use super::{TcpStream, sys};
 use crate::io::{Interest, Ready};
@@ -108,9 +108,10 @@ impl TcpStream {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when nothing is; as the system's `recv`.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_now(Interest::READABLE, || {
-            sys::recv(&self.socket(), buf, RecvFlags::empty())
-        })
+        self.try_now(
+            Interest::READABLE,
+            || each!(&self.inner, stream => stream.read_now(buf)),
+        )
     }
 
     /// Reads what is there into several buffers, by one system call; 0 at the end.
@@ -118,9 +119,10 @@ impl TcpStream {
     /// # Errors
     /// As [`try_read`](Self::try_read).
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.try_now(Interest::READABLE, || {
-            sys::recv_vectored(&self.socket(), bufs)
-        })
+        self.try_now(
+            Interest::READABLE,
+            || each!(&self.inner, stream => stream.read_vectored_now(bufs)),
+        )
     }
 
     /// Reads what is there and advances `buf`; 0 at the end.
@@ -137,7 +139,10 @@ impl TcpStream {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none; as the system's `send`.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.try_now(Interest::WRITABLE, || sys::send(&self.socket(), buf))
+        self.try_now(
+            Interest::WRITABLE,
+            || each!(&self.inner, stream => stream.write_now(buf)),
+        )
     }
 
     /// Writes as much of several buffers as there is room for, by one system call.
@@ -145,9 +150,10 @@ impl TcpStream {
     /// # Errors
     /// As [`try_write`](Self::try_write).
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.try_now(Interest::WRITABLE, || {
-            sys::send_vectored(&self.socket(), bufs)
-        })
+        self.try_now(
+            Interest::WRITABLE,
+            || each!(&self.inner, stream => stream.write_vectored_now(bufs)),
+        )
     }
 
     /// Waits for data and copies it without taking it; gives the number of bytes, 0 at the end. Of several tasks that
@@ -161,9 +167,9 @@ impl TcpStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<usize>> {
         let space = buf.initialize_unfilled();
-        let peek = || sys::recv(&self.socket(), space, RecvFlags::PEEK);
-        let peeked: Poll<io::Result<usize>> =
-            each!(&self.inner, s => s.poll_io(cx, Direction::Read, peek));
+        let peeked: Poll<io::Result<usize>> = each!(&self.inner, stream => {
+            stream.poll_io(cx, Direction::Read, || stream.peek_now(space))
+        });
         let peeked = ready!(peeked)?;
         buf.advance(peeked);
         Poll::Ready(Ok(peeked))

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyrt_core::Net;
+use anyrt_core::net::FromStd;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::{TcpListener, TcpStream, sys};

@@ -104,7 +104,7 @@ impl Drop for OwnedWriteHalf {
     fn drop(&mut self) {
         if self.shutdown_on_drop {
             // Nobody is left to hear of an error; a peer that has gone needs no FIN.
-            let _ = self.stream.socket().shutdown(Shutdown::Write);
+            let _ = anyrt_core::TcpStream::shutdown(&*self.stream, Shutdown::Write);
         }
     }
 }
@@ -275,11 +275,8 @@ macro_rules! write_half {
             }
 
             fn shut_down(&mut self) -> Poll<io::Result<()>> {
-                let done = match self.as_ref().socket().shutdown(Shutdown::Write) {
-                    // The peer has gone already.
-                    Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-                    done => done,
-                };
+                // A peer that has gone already is no error.
+                let done = anyrt_core::TcpStream::close_write(self.as_ref());
                 if done.is_ok() {
                     self.is_shut_down();
                 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ::tokio::io::ReadBuf;
 use anyrt_core::Net;
 use anyrt_core::TcpStream as _;
-use anyrt_core::net::ToSocketAddrs;
+use anyrt_core::net::{Descriptor, FromStd, SocketOptions, ToSocketAddrs};
 use socket2::SockRef;
 
 use super::sys;
@@ -132,7 +132,19 @@ impl TcpStream {
     /// # Errors
     /// As the system's `getsockopt`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket().take_error()
+        each!(&self.inner, stream => stream.take_error())
+    }
+
+    sys::own_options! {
+        /// How long closing waits for data that is not sent yet (`SO_LINGER`); `None` does not wait.
+        linger() -> Option<Duration>;
+        /// Sets how long closing waits for data that is not sent yet.
+        #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
+        set_linger(linger: Option<Duration>) -> ();
+        /// How many hops a packet may take (`IP_TTL`).
+        ttl() -> u32;
+        /// Sets how many hops a packet may take.
+        set_ttl(ttl: u32) -> ();
     }
 
     sys::options! {
@@ -152,15 +164,6 @@ impl TcpStream {
             target_os = "cygwin"
         ))]
         set_quickack(quickack: bool) -> () = set_tcp_quickack;
-        /// How long closing waits for data that is not sent yet (`SO_LINGER`); `None` does not wait.
-        linger() -> Option<Duration> = linger;
-        /// Sets how long closing waits for data that is not sent yet.
-        #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
-        set_linger(linger: Option<Duration>) -> () = set_linger;
-        /// How many hops a packet may take (`IP_TTL`).
-        ttl() -> u32 = ttl_v4;
-        /// Sets how many hops a packet may take.
-        set_ttl(ttl: u32) -> () = set_ttl_v4;
     }
 
     /// Makes closing throw away what is not sent yet and send RST.
@@ -168,7 +171,7 @@ impl TcpStream {
     /// # Errors
     /// As the system's `setsockopt`.
     pub fn set_zero_linger(&self) -> io::Result<()> {
-        self.socket().set_linger(Some(Duration::ZERO))
+        each!(&self.inner, stream => SocketOptions::set_linger(stream, Some(Duration::ZERO)))
     }
 
     /// Two halves that can be used at the same time, in one task.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use anyrt_core::Net;
 use anyrt_core::UdpSocket as _;
-use anyrt_core::net::ToSocketAddrs;
+use anyrt_core::net::{Descriptor, FromStd, ToSocketAddrs};
 use socket2::SockRef;
 
 use super::{first_of, no_address, several, sys};

@@ -3,9 +3,20 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use anyrt_core::net::SocketOptions;
+
 use super::{UdpSocket, sys};
 
 impl UdpSocket {
+    sys::own_options! {
+        /// How many hops a packet may take (`IP_TTL`).
+        ttl() -> u32;
+        /// Sets how many hops a packet may take.
+        set_ttl(ttl: u32) -> ();
+        /// Whether an error is pending, and takes it (`SO_ERROR`).
+        take_error() -> Option<io::Error>;
+    }
+
     sys::options! {
         /// Whether it may send to broadcast addresses (`SO_BROADCAST`).
         broadcast() -> bool = broadcast;
@@ -49,10 +60,6 @@ impl UdpSocket {
             target_os = "cygwin"
         ))]
         set_tclass_v6(tclass: u32) -> () = set_tclass_v6;
-        /// How many hops a packet may take (`IP_TTL`).
-        ttl() -> u32 = ttl_v4;
-        /// Sets how many hops a packet may take.
-        set_ttl(ttl: u32) -> () = set_ttl_v4;
         /// The type of service of IPv4 packets (`IP_TOS`).
         #[cfg(not(any(
             target_os = "fuchsia",
@@ -99,8 +106,6 @@ impl UdpSocket {
         /// Binds it to a network device, or to none.
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
         bind_device(interface: Option<&[u8]>) -> () = bind_device;
-        /// Whether an error is pending, and takes it (`SO_ERROR`).
-        take_error() -> Option<io::Error> = take_error;
         /// Joins an IPv6 group on the interface of that index; 0 lets the system choose.
         join_multicast_v6(multiaddr: &Ipv6Addr, interface: u32) -> () = join_multicast_v6;
         /// Leaves an IPv6 group.

@@ -5,17 +5,15 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
 use ::tokio::io::ReadBuf;
+use anyrt_core::net::DatagramNow;
 use anyrt_core::readiness::{Direction, Readiness};
 use bytes::BufMut;
-use rustix::net::RecvFlags;
 
 use super::{UdpSocket, sys};
 use crate::io::{Interest, Ready};
 
 /// An error, too, is something to receive.
 const RECEIVE: Interest = Interest::READABLE.add(Interest::ERROR);
-const TAKE: RecvFlags = RecvFlags::empty();
-const PEEK: RecvFlags = RecvFlags::PEEK;
 
 impl UdpSocket {
     /// Waits until it is ready for something of `interest`. Any number of tasks may wait.
@@ -123,7 +121,11 @@ impl UdpSocket {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_io(cx, Direction::Write, || sys::send(&self.socket(), buf))
+        self.poll_io(
+            cx,
+            Direction::Write,
+            || each!(&self.inner, socket => socket.send_now(buf)),
+        )
     }
 
     /// Sends one datagram to the peer, if there is room.
@@ -131,7 +133,10 @@ impl UdpSocket {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none; as [`send`](Self::send).
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.try_now(Interest::WRITABLE, || sys::send(&self.socket(), buf))
+        self.try_now(
+            Interest::WRITABLE,
+            || each!(&self.inner, socket => socket.send_now(buf)),
+        )
     }
 
     /// As [`send_to`](Self::send_to); of several tasks that poll for sending, the last one is woken.
@@ -144,9 +149,11 @@ impl UdpSocket {
         buf: &[u8],
         target: SocketAddr,
     ) -> Poll<io::Result<usize>> {
-        self.poll_io(cx, Direction::Write, || {
-            sys::send_to(&self.socket(), buf, target)
-        })
+        self.poll_io(
+            cx,
+            Direction::Write,
+            || each!(&self.inner, socket => socket.send_to_now(buf, target)),
+        )
     }
 
     /// Sends one datagram to `target`, if there is room.
@@ -154,9 +161,10 @@ impl UdpSocket {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none; as [`send_to`](Self::send_to).
     pub fn try_send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-        self.try_now(Interest::WRITABLE, || {
-            sys::send_to(&self.socket(), buf, target)
-        })
+        self.try_now(
+            Interest::WRITABLE,
+            || each!(&self.inner, socket => socket.send_to_now(buf, target)),
+        )
     }
 
     /// As [`recv`](Self::recv); of several tasks that poll for receiving, the last one is woken.
@@ -164,7 +172,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.poll_receive(cx, buf, TAKE)
+        self.poll_receive(cx, buf, Self::recv_now)
     }
 
     /// Receives one datagram from the peer, if there is one.
@@ -172,7 +180,7 @@ impl UdpSocket {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none; as [`recv`](Self::recv).
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_now(Interest::READABLE, || sys::recv(&self.socket(), buf, TAKE))
+        self.try_now(Interest::READABLE, || self.recv_now(buf))
     }
 
     /// Receives one datagram from the peer, if there is one, and advances `buf`.
@@ -192,7 +200,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// As [`recv`](Self::recv).
     pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        let receive = |space: &mut [u8]| sys::recv(&self.socket(), space, TAKE);
+        let receive = |space: &mut [u8]| self.recv_now(space);
         each!(&self.inner, backend, socket => backend::net::recv_buf(socket, buf, receive).await)
     }
 
@@ -205,7 +213,7 @@ impl UdpSocket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<SocketAddr>> {
-        self.poll_receive_from(cx, buf, TAKE)
+        self.poll_receive_from(cx, buf, Self::recv_from_now)
     }
 
     /// Receives one datagram and its sender, if there is one.
@@ -213,9 +221,7 @@ impl UdpSocket {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none; as [`recv_from`](Self::recv_from).
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.try_now(Interest::READABLE, || {
-            sys::recv_from(&self.socket(), buf, TAKE)
-        })
+        self.try_now(Interest::READABLE, || self.recv_from_now(buf))
     }
 
     /// Receives one datagram and its sender, if there is one, and advances `buf`.
@@ -237,7 +243,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// As [`recv_from`](Self::recv_from).
     pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        let receive = |space: &mut [u8]| sys::recv_from(&self.socket(), space, TAKE);
+        let receive = |space: &mut [u8]| self.recv_from_now(space);
         each!(&self.inner, backend, socket => {
             backend::net::recv_buf_from(socket, buf, receive).await
         })
@@ -251,8 +257,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// Takes nothing, whenever it is dropped.
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.async_io(RECEIVE, || sys::recv(&self.socket(), buf, PEEK))
-            .await
+        self.async_io(RECEIVE, || self.peek_now(buf)).await
     }
 
     /// As [`peek`](Self::peek); of several tasks that poll for receiving, the last one is woken.
@@ -260,7 +265,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.poll_receive(cx, buf, PEEK)
+        self.poll_receive(cx, buf, Self::peek_now)
     }
 
     /// As [`try_recv`](Self::try_recv), but leaves the datagram there.
@@ -268,7 +273,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`try_recv`](Self::try_recv).
     pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_now(Interest::READABLE, || sys::recv(&self.socket(), buf, PEEK))
+        self.try_now(Interest::READABLE, || self.peek_now(buf))
     }
 
     /// As [`recv_from`](Self::recv_from), but leaves the datagram there.
@@ -279,8 +284,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// Takes nothing, whenever it is dropped.
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.async_io(RECEIVE, || sys::recv_from(&self.socket(), buf, PEEK))
-            .await
+        self.async_io(RECEIVE, || self.peek_from_now(buf)).await
     }
 
     /// As [`peek_from`](Self::peek_from); of several tasks that poll for receiving, the last one is woken.
@@ -292,7 +296,7 @@ impl UdpSocket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<SocketAddr>> {
-        self.poll_receive_from(cx, buf, PEEK)
+        self.poll_receive_from(cx, buf, Self::peek_from_now)
     }
 
     /// As [`try_recv_from`](Self::try_recv_from), but leaves the datagram there.
@@ -300,9 +304,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`try_recv_from`](Self::try_recv_from).
     pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.try_now(Interest::READABLE, || {
-            sys::recv_from(&self.socket(), buf, PEEK)
-        })
+        self.try_now(Interest::READABLE, || self.peek_from_now(buf))
     }
 
     /// Waits for a datagram and gives its sender; the datagram stays there.
@@ -313,7 +315,7 @@ impl UdpSocket {
     /// # Cancel safety
     /// Takes nothing, whenever it is dropped.
     pub async fn peek_sender(&self) -> io::Result<SocketAddr> {
-        let sender = || sys::recv_from(&self.socket(), &mut [], PEEK);
+        let sender = || self.peek_from_now(&mut []);
         Ok(self.async_io(RECEIVE, sender).await?.1)
     }
 
@@ -322,7 +324,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`recv_from`](Self::recv_from).
     pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
-        let sender = || sys::recv_from(&self.socket(), &mut [], PEEK);
+        let sender = || self.peek_from_now(&mut []);
         self.poll_io(cx, Direction::Read, sender)
             .map_ok(|(_, sender)| sender)
     }
@@ -335,14 +337,30 @@ impl UdpSocket {
         Ok(self.try_peek_from(&mut [])?.1)
     }
 
+    fn recv_now(&self, buf: &mut [u8]) -> io::Result<usize> {
+        each!(&self.inner, socket => socket.recv_now(buf))
+    }
+
+    fn recv_from_now(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        each!(&self.inner, socket => socket.recv_from_now(buf))
+    }
+
+    fn peek_now(&self, buf: &mut [u8]) -> io::Result<usize> {
+        each!(&self.inner, socket => socket.peek_now(buf))
+    }
+
+    fn peek_from_now(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        each!(&self.inner, socket => socket.peek_from_now(buf))
+    }
+
     fn poll_receive(
         &self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
-        flags: RecvFlags,
+        receive: impl Fn(&Self, &mut [u8]) -> io::Result<usize>,
     ) -> Poll<io::Result<()>> {
         let space = buf.initialize_unfilled();
-        let receive = || sys::recv(&self.socket(), space, flags);
+        let receive = || receive(self, space);
         let len = ready!(self.poll_io(cx, Direction::Read, receive))?;
         buf.advance(len);
         Poll::Ready(Ok(()))
@@ -352,10 +370,10 @@ impl UdpSocket {
         &self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
-        flags: RecvFlags,
+        receive: impl Fn(&Self, &mut [u8]) -> io::Result<(usize, SocketAddr)>,
     ) -> Poll<io::Result<SocketAddr>> {
         let space = buf.initialize_unfilled();
-        let receive = || sys::recv_from(&self.socket(), space, flags);
+        let receive = || receive(self, space);
         let (len, sender) = ready!(self.poll_io(cx, Direction::Read, receive))?;
         buf.advance(len);
         Poll::Ready(Ok(sender))

@@ -1,0 +1,168 @@
+//! Sockets of the operating system: what they do without waiting is the same for all runtimes.
+
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustix::net::{RecvFlags, SendFlags};
+use socket2::SockRef;
+
+use super::{DatagramNow, Net, SocketOptions, StreamNow, TcpStream, UdpSocket};
+use crate::readiness::Readiness;
+
+#[cfg(not(any(target_vendor = "apple", windows)))]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+// There it is an option of the socket.
+#[cfg(any(target_vendor = "apple", windows))]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+/// Takes over sockets of the operating system.
+///
+/// It is not part of [`Runtime`](crate::Runtime): a runtime may have sockets that the system knows nothing of.
+///
+/// # For implementors
+/// The sockets are non-blocking already. They must be registered with the reactor of `self`, also when they are given
+/// on a thread of another runtime, or of none.
+pub trait FromStd: Net {
+    /// Takes over a listening, non-blocking socket.
+    ///
+    /// # Errors
+    /// Fails if the socket cannot be registered with the reactor.
+    fn tcp_listener_from_std(
+        &self,
+        listener: std::net::TcpListener,
+    ) -> io::Result<Self::TcpListener>;
+
+    /// Takes over a connected, non-blocking socket.
+    ///
+    /// # Errors
+    /// Fails if the socket cannot be registered with the reactor.
+    fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<Self::TcpStream>;
+
+    /// Takes over a bound, non-blocking socket.
+    ///
+    /// # Errors
+    /// Fails if the socket cannot be registered with the reactor.
+    fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<Self::UdpSocket>;
+}
+
+/// A socket of the operating system. With it and [`Readiness`], a stream has [`StreamNow`], a datagram socket
+/// [`DatagramNow`], and each has [`SocketOptions`].
+pub trait Descriptor {
+    /// Returns the socket, for options and operations that are not offered here.
+    fn socket(&self) -> SockRef<'_>;
+}
+
+impl<S: TcpStream + Descriptor + Readiness> StreamNow for S {
+    #[inline]
+    fn read_now(&self, buf: &mut [u8]) -> io::Result<usize> {
+        recv(&self.socket(), buf, RecvFlags::empty())
+    }
+
+    fn read_vectored_now(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self.socket()).read_vectored(bufs)
+    }
+
+    fn peek_now(&self, buf: &mut [u8]) -> io::Result<usize> {
+        recv(&self.socket(), buf, RecvFlags::PEEK)
+    }
+
+    #[inline]
+    fn write_now(&self, buf: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(&*self.socket(), buf, NO_SIGNAL)?)
+    }
+
+    #[cfg(windows)]
+    fn write_vectored_now(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        io::Write::write_vectored(&mut &*self.socket(), bufs)
+    }
+
+    #[cfg(not(windows))]
+    fn write_vectored_now(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut nothing = rustix::net::SendAncillaryBuffer::default();
+        let socket = self.socket();
+        Ok(rustix::net::sendmsg(
+            &*socket,
+            bufs,
+            &mut nothing,
+            NO_SIGNAL,
+        )?)
+    }
+}
+
+impl<S: UdpSocket + Descriptor + Readiness> DatagramNow for S {
+    #[inline]
+    fn recv_now(&self, buf: &mut [u8]) -> io::Result<usize> {
+        recv(&self.socket(), buf, RecvFlags::empty())
+    }
+
+    #[inline]
+    fn recv_from_now(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        recv_from(&self.socket(), buf, RecvFlags::empty())
+    }
+
+    fn peek_now(&self, buf: &mut [u8]) -> io::Result<usize> {
+        recv(&self.socket(), buf, RecvFlags::PEEK)
+    }
+
+    fn peek_from_now(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        recv_from(&self.socket(), buf, RecvFlags::PEEK)
+    }
+
+    #[inline]
+    fn send_now(&self, buf: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(&*self.socket(), buf, NO_SIGNAL)?)
+    }
+
+    #[inline]
+    fn send_to_now(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
+        Ok(rustix::net::sendto(
+            &*self.socket(),
+            buf,
+            NO_SIGNAL,
+            &target,
+        )?)
+    }
+}
+
+impl<S: Descriptor> SocketOptions for S {
+    fn ttl(&self) -> io::Result<u32> {
+        self.socket().ttl_v4()
+    }
+
+    fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.socket().set_ttl_v4(ttl)
+    }
+
+    fn linger(&self) -> io::Result<Option<Duration>> {
+        self.socket().linger()
+    }
+
+    fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        self.socket().set_linger(linger)
+    }
+
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket().take_error()
+    }
+}
+
+#[inline]
+fn recv(socket: &SockRef<'_>, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
+    let (len, _) = rustix::net::recv(&**socket, buf, flags)?;
+    Ok(len)
+}
+
+#[inline]
+fn recv_from(
+    socket: &SockRef<'_>,
+    buf: &mut [u8],
+    flags: RecvFlags,
+) -> io::Result<(usize, SocketAddr)> {
+    let (len, _, sender) = rustix::net::recvfrom(&**socket, buf, flags)?;
+    let sender = sender.and_then(|sender| SocketAddr::try_from(sender).ok());
+    match sender {
+        Some(sender) => Ok((len, sender)),
+        None => Err(io::Error::other("sender not available")),
+    }
+}
