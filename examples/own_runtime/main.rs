@@ -1,4 +1,4 @@
-//! A library on anyrt inside applications that start Tokio, Smol or async-std by themselves.
+//! A library on anyrt inside applications that start Tokio, Smol, async-std or Glommio by themselves.
 //!
 //! ```text
 //! cargo run --example own_runtime
@@ -6,6 +6,8 @@
 
 #[cfg(feature = "async-std")]
 mod on_async_std;
+#[cfg(feature = "glommio")]
+mod on_glommio;
 #[cfg(feature = "smol")]
 mod on_smol;
 #[cfg(feature = "smol")]
@@ -26,6 +28,11 @@ fn main() -> Result<()> {
     on_tokio::main()?;
     #[cfg(feature = "async-std")]
     on_async_std::main()?;
+    #[cfg(feature = "glommio")]
+    match anyrt_glommio::is_available() {
+        Ok(()) => on_glommio::main()?,
+        Err(why) => println!("no application on Glommio: {why}"),
+    }
     // Before the next one, since a default holds for the whole process.
     #[cfg(feature = "smol")]
     on_smol_global::main()?;
@@ -36,7 +43,12 @@ fn main() -> Result<()> {
 
 /// Stands for a library that was written on anyrt: tasks, timers, sockets, blocking jobs.
 #[cfg_attr(
-    not(any(feature = "tokio", feature = "smol", feature = "async-std")),
+    not(any(
+        feature = "tokio",
+        feature = "smol",
+        feature = "async-std",
+        feature = "glommio"
+    )),
     expect(dead_code, reason = "none of these runtimes is in the build")
 )]
 async fn library() -> Result<String> {

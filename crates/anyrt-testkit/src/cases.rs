@@ -66,11 +66,13 @@ topics! {
 
 /// Cases, and topics, that speak of who owns the runtime: of its options, its threads and its end. They are not asked of a
 /// runtime that an application has started by itself.
-const OF_OWNERS: [&str; 10] = [
+const OF_OWNERS: [&str; 12] = [
     "shutdown::",
     "ended::",
     "build::",
     "blocking::more_jobs_than_threads_wait_in_order",
+    "blocking::aborting_a_queued_job_cancels_it",
+    "dns::a_dropped_resolution_does_no_harm",
     "dns::tasks_go_on_while_a_name_is_resolved",
     "channel::a_channel_outlives_its_runtime",
     "moving::a_socket_whose_runtime_has_ended_waits_for_nothing",

@@ -1,0 +1,17 @@
+use anyrt::task::spawn;
+use anyrt_glommio::GlommioRuntime;
+
+use crate::{Result, library};
+
+// ANCHOR: glommio
+/// One line in each executor makes it one that anyrt runs on, too.
+pub fn main() -> Result<()> {
+    let answer = glommio::LocalExecutor::default().run(async {
+        let _runtime = GlommioRuntime::adopt_scoped()?;
+        // In a task of anyrt: only those may wait for other threads, as for a blocking job.
+        spawn(library()).await?
+    })?;
+    println!("an application on Glommio, {answer}");
+    Ok(())
+}
+// ANCHOR_END: glommio
