@@ -86,15 +86,22 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
+    boxed_for_match!(future: F = Box::pin(future) => spawn_where_local(future))
+}
+
+#[track_caller]
+fn spawn_where_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
     let future = match local_set::try_spawn(future) {
         Ok(handle) => return handle,
         Err(future) => future,
     };
     check_tasks_stay();
     JoinHandle {
-        inner: boxed_for_match!(future: F = Box::pin(future) => {
-            on_current!(backend => backend::task::spawn_local(future))
-        }),
+        inner: on_current!(backend => backend::task::spawn_local(future)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tasks that need not be `Send`, as a value.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use anyrt_core::coop as core_coop;
@@ -72,7 +72,8 @@ impl LocalSet {
         F: Future + 'static,
         F::Output: 'static,
     {
-        with_first!(&self.inner, set => of_first!(JoinHandle, set.spawn_local(task(future))))
+        boxed_for_match!(future: F = Box::pin(future) =>
+            with_first!(&self.inner, set => of_first!(JoinHandle, set.spawn_local(task(future)))))
     }
 
     /// Runs `future` on the runtime, and the tasks of the set beside it, until `future` is ready.
@@ -81,7 +82,7 @@ impl LocalSet {
     /// As [`Runtime::block_on`].
     #[track_caller]
     pub fn block_on<F: Future>(&self, runtime: &Runtime, future: F) -> F::Output {
-        runtime.block_on(self.run_until(future))
+        boxed_for_match!(future: F = Box::pin(future) => runtime.block_on(self.run_until(future)))
     }
 
     /// Runs `future`, and the tasks of the set beside it, until `future` is ready.
@@ -89,6 +90,8 @@ impl LocalSet {
     /// # Cancel safety
     /// The tasks stay in the set.
     pub async fn run_until<F: Future>(&self, future: F) -> F::Output {
+        // The layers below hold a reference, or each would be larger by what it was given.
+        let future = pin!(future);
         with_first!(&self.inner, set => set.run_until(future).await)
     }
 }
