@@ -3,7 +3,6 @@
 use std::fmt;
 
 mod common;
-mod place;
 
 macro_rules! names {
     ($type:ident { $($variant:ident = $name:literal),* }) => {

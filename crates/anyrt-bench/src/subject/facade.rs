@@ -30,14 +30,12 @@ pub use work::work;
 pub struct Rt;
 
 pub struct Host {
-    backend: Backend,
     runtime: Runtime,
 }
 
 impl Host {
     pub fn new(backend: Backend) -> Self {
         Self {
-            backend,
             runtime: Builder::new_current_thread()
                 .backend(backend.name().parse().unwrap())
                 .build()
@@ -49,13 +47,7 @@ impl Host {
     where
         F: Future<Output = ()> + 'static,
     {
-        if self.backend == Backend::Glommio {
-            // On the shard's thread: `block_on` makes no shard of this one.
-            let body = async move { anyrt::task::spawn_local(body(Rt)).await.unwrap() };
-            self.runtime.block_on(self.runtime.spawn(body)).unwrap();
-        } else {
-            self.runtime.block_on(body(Rt));
-        }
+        self.runtime.block_on(body(Rt));
     }
 
     pub fn block_on_ready(&self) {

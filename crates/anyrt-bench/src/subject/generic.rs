@@ -15,7 +15,7 @@ use anyrt_core::{
 };
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
-use super::{File, Handle, Owner, from_std, place};
+use super::{File, Handle, Owner, from_std};
 use crate::subject::Backend;
 use crate::subject::common::HOUR;
 
@@ -41,7 +41,7 @@ impl Host {
         F: Future<Output = ()> + 'static,
     {
         let rt = Rt(self.0.handle().clone());
-        place(&self.0, move || body(rt));
+        self.0.block_on(body(rt));
     }
 
     pub fn block_on_ready(&self) {

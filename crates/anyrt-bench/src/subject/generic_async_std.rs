@@ -1,6 +1,5 @@
 //! async-std, through the traits.
 
-use super::place::root as place;
 use anyrt_async_std::fs::{File, from_std};
 use anyrt_async_std::{AsyncStdRuntime as Handle, runtime::Runtime as Owner};
 

@@ -1,6 +1,5 @@
 //! Glommio, through the traits.
 
-use super::place::shard as place;
 use anyrt_glommio::fs::{File, from_std};
 use anyrt_glommio::{GlommioRuntime as Handle, runtime::Runtime as Owner};
 

@@ -1,6 +1,5 @@
 //! Smol, through the traits.
 
-use super::place::root as place;
 use anyrt_smol::fs::{File, from_std};
 use anyrt_smol::{SmolRuntime as Handle, runtime::Runtime as Owner};
 

@@ -1,6 +1,5 @@
 //! Tokio, through the traits.
 
-use super::place::root as place;
 use anyrt_tokio::fs::{File, from_std};
 use anyrt_tokio::{TokioRuntime as Handle, runtime::Runtime as Owner};
 
