@@ -19,6 +19,7 @@ use anyrt_core::channel::Channel;
 use anyrt_core::context::{Kind, Slot};
 use anyrt_core::net::{FromStd, system};
 use anyrt_core::runtime::{Config, Owner};
+use anyrt_core::time::Sleep as _;
 use anyrt_core::{Blocking, BuildError, LocalSpawner, Net, Spawner, Timer, coop};
 use anyrt_kit::executor::{Engine, Host, Owned, TaskHandle, Tasks, local};
 use anyrt_kit::queue;
@@ -353,7 +354,34 @@ impl anyrt_core::time::Sleep for Sleep {
 
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         self.deadline = deadline;
-        self.alarm = None;
+        let waker = self.disarm();
+        // The last waker is woken at the new deadline without another poll, at once if that has passed.
+        match waker {
+            Some(waker) if self.is_elapsed() => waker.wake(),
+            Some(waker) => self.arm(waker),
+            None => {}
+        }
+    }
+}
+
+impl Sleep {
+    /// Wakes `waker` at the deadline. The waker first, then the clock, so that an alarm that rings at once finds it.
+    fn arm(&mut self, waker: Waker) {
+        let is_set = self.alarm.is_some();
+        let alarm = Arc::clone(self.alarm.get_or_insert_default());
+        alarm
+            .waker
+            .lock()
+            .expect("nothing panics under the lock")
+            .replace(waker);
+        if !is_set {
+            CLOCK.add(Due(self.deadline, alarm));
+        }
+    }
+
+    /// Takes the waker back, if it was not woken yet.
+    fn disarm(&mut self) -> Option<Waker> {
+        self.alarm.take()?.waker.lock().ok()?.take()
     }
 }
 
@@ -362,37 +390,21 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         coop::charged(cx, |cx| {
-            if Instant::now() >= self.deadline {
+            if self.is_elapsed() {
                 return Poll::Ready(());
             }
-            let alarm = match &self.alarm {
-                Some(alarm) => Arc::clone(alarm),
-                None => Arc::default(),
-            };
-            // The waker first, then the clock, so that an alarm that rings at once finds it.
-            alarm
-                .waker
-                .lock()
-                .expect("nothing panics under the lock")
-                .replace(cx.waker().clone());
-            if self.alarm.is_none() {
-                CLOCK.add(Due(self.deadline, Arc::clone(&alarm)));
-                self.alarm = Some(alarm);
-            } else if Instant::now() >= self.deadline {
-                // It rang between the first look and the new waker.
-                return Poll::Ready(());
+            self.arm(cx.waker().clone());
+            // An alarm may have rung between the first look and the new waker.
+            match self.is_elapsed() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
             }
-            Poll::Pending
         })
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(alarm) = &self.alarm
-            && let Ok(mut waker) = alarm.waker.lock()
-        {
-            waker.take();
-        }
+        drop(self.disarm());
     }
 }
