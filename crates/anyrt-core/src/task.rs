@@ -44,6 +44,9 @@ pub trait LocalSpawner: Clone + Send + Sync + 'static {
 
     /// Starts `future` as a task on the current thread and returns at once.
     ///
+    /// Call it from the future given to `block_on`, or from one of its local tasks. Known defect: the first local task of a
+    /// `block_on` is not polled if a task of [`Spawner::spawn`] starts it, on a current-thread runtime.
+    ///
     /// # Panics
     /// On a thread that accepts no local tasks: outside `block_on`, or inside a task that [`Spawner::spawn`]
     /// placed on a worker thread that shares its tasks with others.
