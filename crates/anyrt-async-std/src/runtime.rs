@@ -17,6 +17,21 @@ use anyrt_kit::executor::{Host, Started, Tasks};
 pub static KIND: Kind = Kind::new("async-std");
 
 /// A handle to the runtime. It does not keep the runtime alive; its [`Runtime`] does.
+///
+/// # Examples
+/// ```
+/// use anyrt_async_std::AsyncStdRuntime;
+/// use anyrt_core::{Spawner, Timer};
+/// use std::time::Duration;
+///
+/// // The executor of `async_std::task::spawn`.
+/// let rt = AsyncStdRuntime::global();
+/// let answer = async_std::task::block_on(async {
+///     rt.sleep(Duration::from_millis(1)).await;
+///     rt.spawn(async { 7 }).await
+/// });
+/// assert_eq!(answer.unwrap(), 7);
+/// ```
 pub type AsyncStdRuntime = runtime::Handle<AsyncStd>;
 
 /// Owns the runtime.

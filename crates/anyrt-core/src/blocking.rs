@@ -19,6 +19,17 @@ pub const CANNOT_BLOCK_IN_PLACE: &str =
 /// - Jobs see this runtime as the current one and may `block_on`.
 ///
 /// `executor::BlockingPool` does all of it.
+///
+/// # Examples
+/// ```
+/// use std::io;
+/// use anyrt_core::Blocking;
+///
+/// async fn size<R: Blocking>(rt: R, path: String) -> io::Result<u64> {
+///     let job = rt.spawn_blocking(move || std::fs::metadata(path));
+///     Ok(job.await.map_err(io::Error::other)??.len())
+/// }
+/// ```
 pub trait Blocking: Spawner {
     /// Starts `job` on a thread where blocking harms nobody.
     fn spawn_blocking<F, T>(&self, job: F) -> Self::JoinHandle<T>

@@ -13,6 +13,29 @@ use crate::error::{SendError, TryRecvError, TrySendError};
 /// - When the last sender is dropped, queued values are still received, then `None`.
 ///
 /// They need no runtime to work: ends may be moved to another runtime or to a plain thread.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::channel::{Receiver, Sender};
+/// use anyrt_core::{JoinHandle, Runtime};
+///
+/// async fn sum<R: Runtime>(rt: R) -> u32 {
+///     let (sender, mut numbers) = rt.bounded(16);
+///     rt.spawn(async move {
+///         for n in 1..=3 {
+///             if sender.send(n).await.is_err() {
+///                 break; // the receiver is gone
+///             }
+///         }
+///     })
+///     .detach();
+///     let mut sum = 0;
+///     while let Some(n) = numbers.recv().await {
+///         sum += n;
+///     }
+///     sum
+/// }
+/// ```
 pub trait Channel: Clone + Send + Sync + 'static {
     /// The sending end.
     type Sender<T: Send + 'static>: Sender<T>;

@@ -33,6 +33,21 @@ pub use udp::UdpSocket;
 ///
 /// # For implementors
 /// The sockets must belong to `self`, also when a method is called on a thread of another runtime, or of none.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::{Net, TcpListener};
+/// use futures_util::AsyncWriteExt;
+///
+/// async fn greet_one<N: Net>(rt: N) -> std::io::Result<()> {
+///     let listener = rt.bind_tcp("127.0.0.1:0").await?;
+///     let address = listener.local_addr()?; // the port that the system chose
+///     let mut client = rt.connect_tcp(address).await?;
+///     let (mut stream, _) = listener.accept().await?;
+///     stream.write_all(b"hello").await?;
+///     client.close().await
+/// }
+/// ```
 pub trait Net: Blocking {
     /// Accepts connections.
     type TcpListener: TcpListener<Stream = Self::TcpStream>;

@@ -19,6 +19,32 @@ use crate::time::Timer;
 /// Everything that a runtime can do: a cheap handle, to be cloned and passed on.
 ///
 /// The handle does not keep the runtime alive; its [`Owner`] does.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use anyrt_core::{JoinHandle, Runtime};
+///
+/// /// A field of type `R`, and no word about which runtime it is.
+/// #[derive(Clone)]
+/// struct Reporter<R> {
+///     rt: R,
+/// }
+///
+/// impl<R: Runtime> Reporter<R> {
+///     fn start(&self) {
+///         let rt = self.rt.clone();
+///         self.rt.spawn(async move {
+///             let mut ticks = rt.interval(Duration::from_secs(10));
+///             loop {
+///                 ticks.tick().await;
+///                 println!("still running on {rt:?}");
+///             }
+///         })
+///         .detach();
+///     }
+/// }
+/// ```
 pub trait Runtime: Spawner + LocalSpawner + Blocking + Timer + Net + Channel + fmt::Debug {}
 
 impl<R> Runtime for R where R: Spawner + LocalSpawner + Blocking + Timer + Net + Channel + fmt::Debug
@@ -34,6 +60,19 @@ impl<R> Runtime for R where R: Spawner + LocalSpawner + Blocking + Timer + Net +
 /// # For implementors
 /// Dropping the owner inside a runtime, where waiting is not allowed, must panic with a message that names
 /// `shutdown_background`, and must not hang.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::Spawner;
+/// use anyrt_core::runtime::{Builder, Owner};
+///
+/// /// Runs on whatever backend the caller names: `answer::<anyrt_smol::runtime::Runtime>()`.
+/// fn answer<O: Owner>() -> Result<u32, Box<dyn std::error::Error>> {
+///     let runtime: O = Builder::new_multi_thread().worker_threads(2).build()?;
+///     let task = runtime.handle().spawn(async { 7 });
+///     Ok(runtime.block_on(task)?)
+/// }
+/// ```
 pub trait Owner: Sized + Send + Sync + fmt::Debug + 'static {
     /// The handle.
     type Handle: Runtime;
@@ -315,6 +354,16 @@ impl fmt::Display for Id {
 }
 
 /// What a runtime tells about itself. The numbers of a moment, which is over when they are read.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::runtime::Metrics;
+///
+/// /// The share of its life that worker 0 has worked.
+/// fn load(rt: &impl Metrics, uptime: std::time::Duration) -> f64 {
+///     rt.worker(0).busy_duration.as_secs_f64() / uptime.as_secs_f64()
+/// }
+/// ```
 pub trait Metrics {
     /// Which runtime it is.
     fn id(&self) -> Id;
@@ -370,6 +419,22 @@ pub struct BlockingStats {
 ///
 /// Nothing that is set is ever silently ignored: [`build`](Self::build) fails and names the option and the
 /// backend. (`B` is the owner type of a backend, such as `anyrt_smol::runtime::Runtime`.)
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use anyrt_core::BuildError;
+/// use anyrt_core::runtime::{Builder, Owner};
+///
+/// fn build<O: Owner>() -> Result<O, BuildError> {
+///     Builder::new_multi_thread()
+///         .worker_threads(4)
+///         .max_blocking_threads(64)
+///         .thread_name("ingest")
+///         .thread_keep_alive(Duration::from_secs(60))
+///         .build()
+/// }
+/// ```
 pub struct Builder<B> {
     config: Config,
     backend: PhantomData<fn() -> B>,

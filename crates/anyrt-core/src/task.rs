@@ -19,6 +19,16 @@ use crate::error::JoinError;
 /// - A panic in `future`, in a poll or in its destructor, must end that task alone.
 /// - When the runtime ends, every future is dropped before the owner's `drop` returns.
 /// - Spawned tasks see this runtime as the current one.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::{JoinHandle, Spawner, error::JoinError};
+///
+/// async fn sum<S: Spawner>(rt: S) -> Result<u32, JoinError> {
+///     rt.spawn(async { println!("nobody waits for this one") }).detach();
+///     rt.spawn(async { 1 + 2 }).await
+/// }
+/// ```
 pub trait Spawner: Clone + Send + Sync + 'static {
     /// The handle that [`spawn`](Self::spawn) gives. Dropping it detaches the task.
     type JoinHandle<T: Send + 'static>: JoinHandle<T> + Send + Sync + 'static;
@@ -38,6 +48,17 @@ pub trait Spawner: Clone + Send + Sync + 'static {
 /// A thread accepts local tasks while it is inside the runtime's `block_on`, or where the runtime is made of
 /// threads that never trade tasks (Glommio's shards). The tasks live until that `block_on` returns: what is
 /// left of them then is dropped, on that thread.
+///
+/// # Examples
+/// ```
+/// use std::rc::Rc;
+/// use anyrt_core::{LocalSpawner, error::JoinError};
+///
+/// async fn length<S: LocalSpawner>(rt: S) -> Result<usize, JoinError> {
+///     let name = Rc::new("not Send");
+///     rt.spawn_local(async move { name.len() }).await
+/// }
+/// ```
 pub trait LocalSpawner: Clone + Send + Sync + 'static {
     /// The handle that [`spawn_local`](Self::spawn_local) gives. Dropping it detaches the task.
     type LocalJoinHandle<T: 'static>: JoinHandle<T> + 'static;
@@ -65,6 +86,18 @@ pub trait LocalSpawner: Clone + Send + Sync + 'static {
 ///
 /// # Cancel safety
 /// Awaiting `&mut handle` is cancel-safe: the result stays in the task until it is taken.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::{JoinHandle, Runtime};
+///
+/// async fn stop<R: Runtime>(rt: R) {
+///     let task = rt.spawn(std::future::pending::<()>());
+///     // Returns once the future was dropped.
+///     let error = task.cancel().await.unwrap_err();
+///     assert!(error.is_cancelled());
+/// }
+/// ```
 pub trait JoinHandle<T>: Future<Output = Result<T, JoinError>> + Unpin + fmt::Debug {
     /// The handle that [`abort_handle`](Self::abort_handle) gives.
     type AbortHandle: AbortHandle;
@@ -209,6 +242,20 @@ impl Drop for TaskEntered {
 ///
 /// # Cancel safety
 /// Holds nothing; dropping it loses nothing.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::task::yield_now;
+///
+/// async fn sum(numbers: &[u64]) -> u64 {
+///     let mut sum = 0;
+///     for chunk in numbers.chunks(10_000) {
+///         sum += chunk.iter().sum::<u64>();
+///         yield_now().await;
+///     }
+///     sum
+/// }
+/// ```
 pub fn yield_now() -> YieldNow {
     YieldNow { yielded: false }
 }

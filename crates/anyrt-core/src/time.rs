@@ -17,6 +17,23 @@ use crate::error::Elapsed;
 /// # For implementors
 /// - A sleep never ends early; how late it may end is the runtime's precision.
 /// - A sleep that was created on one thread may be polled on any other, and outlives the thread.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use anyrt_core::{Timer, error::Elapsed};
+///
+/// /// Three attempts of a second each, half a second apart.
+/// async fn retry<R: Timer, T>(rt: R, mut attempt: impl AsyncFnMut() -> T) -> Result<T, Elapsed> {
+///     for _ in 0..2 {
+///         if let Ok(value) = rt.timeout(Duration::from_secs(1), attempt()).await {
+///             return Ok(value);
+///         }
+///         rt.sleep(Duration::from_millis(500)).await;
+///     }
+///     rt.timeout(Duration::from_secs(1), attempt()).await
+/// }
+/// ```
 pub trait Timer: Clone + Send + Sync + 'static {
     /// A timer that fires once.
     type Sleep: Sleep;
@@ -70,6 +87,19 @@ pub trait Timer: Clone + Send + Sync + 'static {
     ///
     /// # Panics
     /// When `period` is zero.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::time::Duration;
+    /// # use anyrt_core::Timer;
+    /// async fn heartbeat<R: Timer>(rt: R) {
+    ///     let mut ticks = rt.interval(Duration::from_secs(1));
+    ///     loop {
+    ///         ticks.tick().await;
+    ///         println!("alive");
+    ///     }
+    /// }
+    /// ```
     fn interval(&self, period: Duration) -> Interval<Self> {
         self.interval_at(self.now(), period)
     }

@@ -19,12 +19,41 @@ use anyrt_kit::executor::{Host, Tasks};
 pub static KIND: Kind = Kind::new("smol");
 
 /// A handle to the runtime. It does not keep the runtime alive; its [`Runtime`] does.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::{Runtime, Spawner, Timer};
+/// use anyrt_smol::SmolRuntime;
+/// use std::{sync::Arc, time::Duration};
+///
+/// /// A library that knows no runtime by name.
+/// async fn library<R: Runtime>(rt: R) -> u32 {
+///     rt.sleep(Duration::from_millis(1)).await;
+///     rt.spawn(async { 7 }).await.unwrap()
+/// }
+///
+/// // The application's own executor.
+/// let executor = Arc::new(async_executor::Executor::new());
+/// let rt = SmolRuntime::on(Arc::clone(&executor));
+/// assert_eq!(async_io::block_on(executor.run(library(rt))), 7);
+/// ```
 pub type SmolRuntime = runtime::Handle<Smol>;
 
 /// Owns the runtime.
 pub type Runtime = runtime::Runtime<Smol>;
 
 /// Configures and builds a [`Runtime`].
+///
+/// # Examples
+/// ```
+/// use anyrt_core::{Spawner, runtime::Owner};
+/// use anyrt_smol::runtime::Builder;
+///
+/// let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("ingest").build()?;
+/// let task = runtime.handle().spawn(async { std::thread::current().name().map(str::to_owned) });
+/// assert_eq!(runtime.block_on(task).unwrap().as_deref(), Some("ingest"));
+/// # Ok::<(), anyrt_core::BuildError>(())
+/// ```
 pub type Builder = anyrt_core::runtime::Builder<Runtime>;
 
 /// Threads that run a `smol::Executor` inside [`async_io::block_on`].

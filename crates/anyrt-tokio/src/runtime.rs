@@ -26,6 +26,23 @@ pub type Builder = anyrt_core::runtime::Builder<Runtime>;
 /// A handle to a Tokio runtime, whoever started it.
 ///
 /// It does not keep the runtime alive.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::{JoinHandle, Spawner};
+/// use anyrt_tokio::TokioRuntime;
+///
+/// // An application that starts Tokio by itself.
+/// let tokio = tokio::runtime::Runtime::new()?;
+/// tokio.block_on(async {
+///     let rt = TokioRuntime::current();
+///     assert_eq!(rt.spawn(async { 7 }).await.unwrap(), 7);
+/// });
+/// // Or from anywhere, by its handle.
+/// let rt = TokioRuntime::from(tokio.handle().clone());
+/// rt.spawn(async { println!("on the application's workers") }).detach();
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct TokioRuntime {
     handle: Handle,
@@ -49,6 +66,15 @@ impl TokioRuntime {
 
     /// The runtime that is current on this thread, if there is one; also one that the application started by
     /// itself.
+    ///
+    /// # Examples
+    /// ```
+    /// assert!(anyrt_tokio::TokioRuntime::try_current().is_none());
+    /// let tokio = tokio::runtime::Runtime::new()?;
+    /// let _entered = tokio.enter();
+    /// assert!(anyrt_tokio::TokioRuntime::try_current().is_some());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_current() -> Option<Self> {
         Handle::try_current().ok().map(Self::from)
     }

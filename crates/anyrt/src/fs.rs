@@ -6,6 +6,22 @@
 //!
 //! [`read`], [`write()`] and [`copy`] of whole files are one job on a blocking thread, on Glommio, too.
 //!
+//! ```
+//! # anyrt::__private::run_example(async || {
+//! use anyrt::fs;
+//!
+//! let directory = std::env::temp_dir().join(format!("anyrt-doc-{}", std::process::id()));
+//! fs::create_dir_all(&directory).await?;
+//! fs::write(directory.join("a"), "hello").await?;
+//! assert_eq!(fs::copy(directory.join("a"), directory.join("b")).await?, 5);
+//! fs::rename(directory.join("b"), directory.join("c")).await?;
+//! assert_eq!(fs::read(directory.join("c")).await?, b"hello");
+//! assert_eq!(fs::metadata(directory.join("c")).await?.len(), 5);
+//! fs::remove_file(directory.join("a")).await?;
+//! fs::remove_dir_all(&directory).await?;
+//! # Ok(()) });
+//! ```
+//!
 //! # What it costs
 //! The figures of each backend are in [docs/performance.md]. Glommio's ring reads fastest in a task of the shard that
 //! opened the file, where nothing waits for another thread. Elsewhere (on another shard, in a blocking job, under
@@ -157,6 +173,14 @@ pub async fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -
 ///
 /// # Panics
 /// When no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// assert!(anyrt::fs::try_exists(std::env::temp_dir()).await?);
+/// assert!(!anyrt::fs::try_exists("/no/such/file").await?);
+/// # Ok(()) });
+/// ```
 pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
     let path = path.as_ref().to_owned();
     asyncify(move || path.try_exists()).await
@@ -172,6 +196,16 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
 ///
 /// # Cancel safety
 /// Dropped midway, it may or may not be done; once begun, it is finished.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// # let path = std::env::temp_dir().join(format!("anyrt-doc-{}", std::process::id()));
+/// anyrt::fs::write(&path, "hello").await?;
+/// assert_eq!(anyrt::fs::read_to_string(&path).await?, "hello");
+/// # std::fs::remove_file(&path)?;
+/// # Ok(()) });
+/// ```
 pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<()> {
     let path = path.as_ref().to_owned();
     let contents = contents.as_ref().to_owned();

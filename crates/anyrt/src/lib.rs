@@ -98,5 +98,5 @@ pub use tokio::macros;
 
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::testing::{Flavor, Options, run_test};
+    pub use crate::testing::{Flavor, Options, run_example, run_test};
 }

@@ -59,6 +59,14 @@ unwind_safe!(TcpListener TcpStream UdpSocket tcp::OwnedReadHalf tcp::OwnedWriteH
 ///
 /// # Panics
 /// When no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// let addresses: Vec<_> = anyrt::net::lookup_host("localhost:80").await?.collect();
+/// assert!(addresses.iter().all(|address| address.ip().is_loopback()));
+/// # Ok(()) });
+/// ```
 pub async fn lookup_host<A: ToSocketAddrs>(
     host: A,
 ) -> io::Result<impl Iterator<Item = SocketAddr> + use<A>> {

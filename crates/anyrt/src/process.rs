@@ -1,12 +1,12 @@
 //! Child processes.
 //!
-//! ```no_run
+//! ```
 //! use anyrt::process::Command;
 //!
-//! # async fn example() -> std::io::Result<()> {
+//! # anyrt::__private::run_example(async || {
 //! let output = Command::new("echo").arg("hello").output().await?;
 //! assert_eq!(output.stdout, b"hello\n");
-//! # Ok(()) }
+//! # Ok(()) });
 //! ```
 //!
 //! # What dropping does

@@ -60,6 +60,14 @@ pub use native::{DefaultIsSet, Wrapped};
 /// # Panics
 /// When the runtime cannot be built: no backend is enabled, `ANYRT_BACKEND` names none that is, or the system
 /// refuses what it needs. When the thread is driving a runtime already. When `future` panics.
+///
+/// # Examples
+/// ```
+/// # anyrt::__if_any! {{
+/// let sum = anyrt::block_on(async { 1 + 2 });
+/// assert_eq!(sum, 3);
+/// # } {}}
+/// ```
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     match Runtime::new() {
@@ -71,6 +79,26 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// Configures and builds a [`Runtime`].
 ///
 /// No option is ever silently ignored: [`build`](Self::build) fails and names the option and the backend.
+///
+/// # Examples
+/// ```
+/// # anyrt::__if_any! {{
+/// use std::time::Duration;
+/// use anyrt::runtime::Builder;
+///
+/// let runtime = Builder::new_multi_thread()
+///     .worker_threads(2)
+///     .max_blocking_threads(16)
+///     .thread_name("ingest")
+///     .thread_keep_alive(Duration::from_secs(60))
+///     .build()?;
+/// let name = runtime.block_on(runtime.spawn(async {
+///     std::thread::current().name().map(str::to_owned)
+/// }));
+/// assert_eq!(name.unwrap().as_deref(), Some("ingest"));
+/// # } {}}
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Debug)]
 pub struct Builder {
     options: anyrt_core::runtime::Builder<Runtime>,
@@ -97,6 +125,17 @@ impl Builder {
     }
 
     /// Sets the backend, whatever `ANYRT_BACKEND` says.
+    ///
+    /// # Examples
+    /// ```
+    /// use anyrt::runtime::{Backend, Builder};
+    ///
+    /// for &backend in Backend::enabled() {
+    ///     let runtime = Builder::new_current_thread().backend(backend).build()?;
+    ///     assert_eq!(runtime.handle().backend(), backend);
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn backend(&mut self, backend: Backend) -> &mut Self {
         self.backend = Some(backend);
         self
@@ -186,6 +225,17 @@ macro_rules! __start_paused {
 /// # Dropping it
 /// Drops the future of every task before `drop` returns, and waits for blocking jobs, queued ones included. Inside a
 /// task, where waiting is not allowed, it panics; use [`shutdown_background`](Self::shutdown_background) there.
+///
+/// # Examples
+/// ```
+/// # anyrt::__if_any! {{
+/// let runtime = anyrt::runtime::Runtime::new()?;
+/// let task = runtime.spawn(async { 7 });
+/// assert_eq!(runtime.block_on(task).unwrap(), 7);
+/// drop(runtime); // every task has ended now
+/// # } {}}
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Debug)]
 pub struct Runtime {
     inner: one_of!(Runtime),
@@ -250,6 +300,19 @@ impl Runtime {
     }
 
     /// Makes the runtime current on this thread until the guard is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__if_any! {{
+    /// let runtime = anyrt::runtime::Runtime::new()?;
+    /// let task = {
+    ///     let _entered = runtime.enter();
+    ///     anyrt::spawn(async { 7 }) // finds the runtime
+    /// };
+    /// assert_eq!(runtime.block_on(task).unwrap(), 7);
+    /// # } {}}
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn enter(&self) -> EnterGuard<'_> {
         self.handle.enter()
     }
@@ -264,6 +327,21 @@ impl Runtime {
     ///
     /// # Panics
     /// Inside a task, where waiting is not allowed.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__if_any! {{
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    ///
+    /// let runtime = anyrt::runtime::Runtime::new()?;
+    /// let (release, blocked) = mpsc::channel::<()>();
+    /// runtime.spawn_blocking(move || blocked.recv());
+    /// runtime.shutdown_timeout(Duration::from_millis(10)); // does not wait for the job to end
+    /// drop(release);
+    /// # } {}}
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn shutdown_timeout(self, timeout: Duration) {
         each!(self.inner, runtime => runtime.shutdown_timeout(timeout));
     }
@@ -316,6 +394,21 @@ impl Owner for Runtime {
 /// A handle to a runtime, cheap to clone. It does not keep the runtime alive.
 ///
 /// It implements every trait of [`anyrt_core`], so code that is generic over the runtime takes it as well.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::runtime::Handle;
+///
+/// let handle = Handle::current();
+/// let thread = std::thread::spawn(move || {
+///     // A thread that the runtime does not know.
+///     handle.spawn(async { 7 })
+/// });
+/// let task = thread.join().unwrap();
+/// assert_eq!(task.await?, 7);
+/// # Ok(()) });
+/// ```
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) inner: one_of!(Handle),
@@ -335,6 +428,16 @@ impl Handle {
     ///
     /// # Errors
     /// When no runtime is current. The message says what to do.
+    ///
+    /// # Examples
+    /// ```
+    /// use anyrt::runtime::Handle;
+    ///
+    /// match Handle::try_current() {
+    ///     Ok(handle) => println!("inside {}", handle.backend()),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// ```
     pub fn try_current() -> Result<Self, TryCurrentError> {
         Self::find_current().ok_or_else(TryCurrentError::new)
     }

@@ -16,10 +16,12 @@ pub use anyrt_core::error::ShutdownTimeout;
 /// Cheap to clone; clones are the same group of tasks. Dropping it stops nothing.
 ///
 /// # Examples
-/// ```no_run
-/// # use std::time::Duration;
-/// # use anyrt::{net::TcpListener, shutdown::GracefulShutdown};
-/// # async fn example(listener: TcpListener) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use std::time::Duration;
+/// use anyrt::{net::TcpListener, shutdown::GracefulShutdown};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
 /// let shutdown = GracefulShutdown::new();
 /// let stop = shutdown.token().clone();
 /// shutdown.spawn(async move {
@@ -28,8 +30,9 @@ pub use anyrt_core::error::ShutdownTimeout;
 /// #       drop(stream);
 ///     }
 /// });
+/// // Ctrl-C, for instance.
 /// shutdown.shutdown(Duration::from_secs(10)).await?;
-/// # Ok(()) }
+/// # Ok(()) });
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct GracefulShutdown {

@@ -20,14 +20,14 @@ pub mod unix;
 /// When no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Examples
-/// ```no_run
+/// ```
+/// # anyrt::__private::run_example(async || {
 /// # async fn serve() {}
-/// # async fn example() -> std::io::Result<()> {
 /// anyrt::select! {
-///     _ = serve() => {}
+///     () = serve() => {}
 ///     result = anyrt::signal::ctrl_c() => result?,
 /// }
-/// # Ok(()) }
+/// # Ok(()) });
 /// ```
 pub async fn ctrl_c() -> io::Result<()> {
     unix::signal(unix::SignalKind::interrupt())?.recv().await;

@@ -1,4 +1,48 @@
 //! Tasks on the current runtime.
+//!
+//! A task is a future that the runtime polls independently of all others. [`spawn`] starts one that
+//! may move between threads, [`spawn_local`] one that stays on its thread, and [`spawn_blocking`]
+//! runs a closure that blocks. Futures that belong to one task need no `spawn`: the macros below
+//! poll several of them in turn.
+//!
+//! # Several futures in one task
+//! ```
+//! # anyrt::__private::run_example(async || {
+//! use anyrt::time::{Duration, sleep};
+//!
+//! // All of them: as fast as the slowest.
+//! let (sum, product) = anyrt::join!(async { 1 + 2 }, async { 3 * 4 });
+//! assert_eq!((sum, product), (3, 12));
+//!
+//! // All of them, or the first error.
+//! let failed = anyrt::try_join!(async { Ok(1) }, async { Err::<(), _>("no") });
+//! assert_eq!(failed, Err("no"));
+//!
+//! // The first of them. The other is dropped halfway, so it should be cancel-safe.
+//! let first = anyrt::select! {
+//!     () = sleep(Duration::from_secs(3600)) => "slow",
+//!     word = async { "fast" } => word,
+//! };
+//! assert_eq!(first, "fast");
+//! # Ok(()) });
+//! ```
+//!
+//! # Values of a task
+//! ```
+//! # anyrt::__private::run_example(async || {
+//! anyrt::task_local! {
+//!     static REQUEST: u64;
+//! }
+//!
+//! async fn log(text: &str) -> String {
+//!     REQUEST.with(|id| format!("[{id}] {text}"))
+//! }
+//!
+//! // Set for this future, wherever it is polled; a task that it spawns does not inherit it.
+//! let task = anyrt::spawn(REQUEST.scope(7, log("started")));
+//! assert_eq!(task.await?, "[7] started");
+//! # Ok(()) });
+//! ```
 
 use std::fmt;
 use std::future::Future;
@@ -50,11 +94,11 @@ pub mod futures {
 /// When no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Examples
-/// ```no_run
-/// # async fn example() -> Result<(), anyrt::task::JoinError> {
+/// ```
+/// # anyrt::__private::run_example(async || {
 /// let sum = anyrt::spawn(async { 1 + 2 }).await?;
 /// assert_eq!(sum, 3);
-/// # Ok(()) }
+/// # Ok(()) });
 /// ```
 #[inline]
 #[track_caller]
@@ -80,6 +124,20 @@ where
 ///
 /// # Panics
 /// Outside of both, as Tokio's does.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use std::rc::Rc;
+/// use anyrt::task::{LocalSet, spawn_local};
+///
+/// LocalSet::new().run_until(async {
+///     let name = Rc::new("not Send");
+///     let length = spawn_local(async move { name.len() }).await.unwrap();
+///     assert_eq!(length, 8);
+/// }).await;
+/// # Ok(()) });
+/// ```
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -126,6 +184,17 @@ fn check_tasks_stay() {
 ///
 /// If the system refuses a thread and the runtime has no other for blocking jobs, Tokio panics, and every other backend runs
 /// `job` on this thread.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// let digits = anyrt::task::spawn_blocking(|| {
+///     // Computes for long, or calls something that blocks.
+///     (1..=20_u64).product::<u64>().to_string().len()
+/// }).await?;
+/// assert_eq!(digits, 19);
+/// # Ok(()) });
+/// ```
 #[track_caller]
 pub fn spawn_blocking<F, T>(job: F) -> JoinHandle<T>
 where
@@ -146,6 +215,17 @@ where
 ///
 /// # Panics
 /// On the thread of a current-thread runtime, and in a [`LocalSet`]: nobody can take over there.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// let task = anyrt::spawn(async {
+///     let local = String::from("borrowed, which spawn_blocking could not do");
+///     anyrt::task::block_in_place(|| local.len())
+/// });
+/// assert_eq!(task.await?, 43);
+/// # Ok(()) });
+/// ```
 #[track_caller]
 pub fn block_in_place<F, T>(job: F) -> T
 where
@@ -172,6 +252,18 @@ pub fn id() -> Id {
 }
 
 /// The id of the task that this is called in; `None` outside a task.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::task;
+///
+/// assert_eq!(task::try_id(), None); // in `block_on`, which is no task
+/// let task = anyrt::spawn(async { task::try_id() });
+/// let id = task.id();
+/// assert_eq!(task.await?, Some(id));
+/// # Ok(()) });
+/// ```
 pub fn try_id() -> Option<Id> {
     find_backend!(backend => backend::task::try_id())
 }
@@ -180,6 +272,19 @@ pub fn try_id() -> Option<Id> {
 ///
 /// # Cancel safety
 /// Awaiting `&mut handle` is cancel-safe: the result stays in the task until it is taken.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// let task = anyrt::spawn(async { panic!("oops") });
+/// let error = task.await.unwrap_err();
+/// assert!(error.is_panic());
+///
+/// let task = anyrt::spawn(std::future::pending::<()>());
+/// task.abort();
+/// assert!(task.await.unwrap_err().is_cancelled());
+/// # Ok(()) });
+/// ```
 pub struct JoinHandle<T> {
     pub(crate) inner: one_of!(T; task::JoinHandle<T>),
 }
@@ -214,6 +319,15 @@ impl<T> JoinHandle<T> {
     ///
     /// # Errors
     /// As awaiting the handle does; `Ok` when the task was faster.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// let task = anyrt::spawn(std::future::pending::<()>());
+    /// let error = task.cancel().await.unwrap_err();
+    /// assert!(error.is_cancelled()); // and its future was dropped
+    /// # Ok(()) });
+    /// ```
     pub fn cancel(self) -> Cancel<Self> {
         anyrt_core::JoinHandle::cancel(self)
     }
@@ -265,6 +379,16 @@ impl<T> fmt::Debug for JoinHandle<T> {
 }
 
 /// Permission to abort a task from elsewhere. Dropping it does nothing.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// let task = anyrt::spawn(std::future::pending::<()>());
+/// let stop = task.abort_handle();
+/// anyrt::spawn(async move { stop.abort() });
+/// assert!(task.await.unwrap_err().is_cancelled());
+/// # Ok(()) });
+/// ```
 #[derive(Clone)]
 pub struct AbortHandle {
     pub(crate) inner: one_of!(task::AbortHandle),

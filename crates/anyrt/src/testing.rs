@@ -1,5 +1,6 @@
 //! What `#[anyrt::test]` expands to: a test body, on one backend, under a watchdog.
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -10,7 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::runtime::{Builder, LocalOptions, LocalRuntime, Runtime};
+use crate::runtime::{Backend, Builder, LocalOptions, LocalRuntime, Runtime};
 
 /// The arguments of the attribute.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +61,31 @@ impl<T: Outcome, E: fmt::Debug> Outcome for Result<T, E> {
             Ok(value) => value.failure(),
             Err(error) => Some(format!("Error: {error:?}")),
         }
+    }
+}
+
+/// Runs an example of the documentation on each enabled backend in turn.
+///
+/// Does nothing if no backend is enabled.
+///
+/// # Panics
+/// Panics if the example panics, returns an error or takes too long.
+#[track_caller]
+pub fn run_example<M>(make: M)
+where
+    M: AsyncFn() -> Result<(), Box<dyn Error>> + Copy + Send + 'static,
+{
+    for backend in Backend::enabled() {
+        let options = Options {
+            name: "the example",
+            backend: backend.name(),
+            flavor: Flavor::MultiThread,
+            timeout_secs: 60,
+        };
+        let two_workers = |builder: &mut Builder| {
+            builder.worker_threads(2);
+        };
+        run_test(options, two_workers, move || async move { make().await });
     }
 }
 

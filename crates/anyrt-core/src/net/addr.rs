@@ -23,6 +23,16 @@ pub enum Target {
 /// What can be used as an address: what std takes, without its blocking.
 ///
 /// Strings are `"127.0.0.1:80"`, `"[::1]:80"` or `"example.com:80"`; tuples are `("example.com", 80)`.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::{Net, net::ToSocketAddrs};
+///
+/// /// Takes `"localhost:80"`, `("localhost", 80)`, a `SocketAddr`, a slice of them, …
+/// async fn connect<N: Net>(rt: N, to: impl ToSocketAddrs) -> std::io::Result<N::TcpStream> {
+///     rt.connect_tcp(to).await
+/// }
+/// ```
 pub trait ToSocketAddrs {
     /// The addresses, or the name to resolve.
     fn target(&self) -> Target;

@@ -47,6 +47,22 @@ pub trait TcpListener: Sized + Send + Sync + fmt::Debug + 'static {
 /// # For implementors
 /// - Reading and writing are cancel-safe: bytes are taken or sent only by a poll that returns their number.
 /// - The stream may be polled on a thread of another runtime, and dropped on any thread.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::TcpStream;
+/// use futures_util::{AsyncReadExt, AsyncWriteExt};
+///
+/// /// Sends a request, ends it with FIN, and reads the whole answer.
+/// async fn ask(mut stream: impl TcpStream, request: &[u8]) -> std::io::Result<Vec<u8>> {
+///     stream.set_nodelay(true)?;
+///     stream.write_all(request).await?;
+///     stream.close().await?;
+///     let mut answer = Vec::new();
+///     stream.read_to_end(&mut answer).await?;
+///     Ok(answer)
+/// }
+/// ```
 pub trait TcpStream:
     AsyncRead + AsyncWrite + Unpin + Sized + Send + Sync + fmt::Debug + 'static
 {

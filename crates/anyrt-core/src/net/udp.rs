@@ -6,6 +6,19 @@ use std::io;
 use std::net::SocketAddr;
 
 /// Sends and receives datagrams. Several tasks may use it at once.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::UdpSocket;
+///
+/// async fn echo(socket: impl UdpSocket) -> std::io::Result<()> {
+///     let mut buf = [0; 1500];
+///     loop {
+///         let (len, peer) = socket.recv_from(&mut buf).await?;
+///         socket.send_to(&buf[..len], peer).await?;
+///     }
+/// }
+/// ```
 pub trait UdpSocket: Sized + Send + Sync + fmt::Debug + 'static {
     /// Sends one datagram to `target`; gives the number of bytes, which is always all of them.
     ///

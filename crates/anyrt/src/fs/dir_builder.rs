@@ -6,6 +6,15 @@ use std::path::Path;
 use super::asyncify;
 
 /// Makes directories.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// # let path = std::env::temp_dir().join(format!("anyrt-doc-{}", std::process::id()));
+/// anyrt::fs::DirBuilder::new().recursive(true).create(path.join("a/b")).await?;
+/// # std::fs::remove_dir_all(&path)?;
+/// # Ok(()) });
+/// ```
 #[derive(Debug, Default)]
 pub struct DirBuilder {
     recursive: bool,

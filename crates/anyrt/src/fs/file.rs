@@ -18,18 +18,21 @@ use crate::runtime::Handle;
 /// flush it first to know that it is done.
 ///
 /// # Examples
-/// ```no_run
+/// ```
+/// # anyrt::__private::run_example(async || {
 /// use anyrt::fs::File;
 /// use anyrt::io::{AsyncReadExt, AsyncWriteExt};
 ///
-/// # async fn example() -> std::io::Result<()> {
-/// let mut file = File::create("foo.txt").await?;
+/// # let path = std::env::temp_dir().join(format!("anyrt-doc-{}", std::process::id()));
+/// let mut file = File::create(&path).await?;
 /// file.write_all(b"hello, world!").await?;
-/// file.flush().await?;
+/// file.flush().await?; // written, and any error reported
 ///
-/// let mut contents = Vec::new();
-/// File::open("foo.txt").await?.read_to_end(&mut contents).await?;
-/// # Ok(()) }
+/// let mut text = String::new();
+/// File::open(&path).await?.read_to_string(&mut text).await?;
+/// assert_eq!(text, "hello, world!");
+/// # std::fs::remove_file(&path)?;
+/// # Ok(()) });
 /// ```
 pub struct File {
     pub(super) inner: one_of!(fs::File),

@@ -8,14 +8,17 @@ use super::{File, asyncify};
 /// How a file is opened: for what, and what happens if it is there or is not.
 ///
 /// # Examples
-/// ```no_run
-/// # async fn example() -> std::io::Result<()> {
-/// let log = anyrt::fs::OpenOptions::new()
-///     .append(true)
-///     .create(true)
-///     .open("example.log")
-///     .await?;
-/// # Ok(()) }
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::fs::OpenOptions;
+/// use anyrt::io::AsyncWriteExt;
+///
+/// # let path = std::env::temp_dir().join(format!("anyrt-doc-{}", std::process::id()));
+/// let mut log = OpenOptions::new().append(true).create(true).open(&path).await?;
+/// log.write_all(b"started\n").await?;
+/// log.flush().await?;
+/// # std::fs::remove_file(&path)?;
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug)]
 pub struct OpenOptions {

@@ -23,6 +23,21 @@ const CHUNK: usize = 32;
 ///
 /// # Panics
 /// When no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// # let path = std::env::temp_dir().join(format!("anyrt-doc-{}", std::process::id()));
+/// # std::fs::create_dir(&path)?;
+/// # std::fs::write(path.join("file"), "")?;
+/// let mut entries = anyrt::fs::read_dir(&path).await?;
+/// while let Some(entry) = entries.next_entry().await? {
+///     assert!(entry.file_type().await?.is_file());
+///     println!("{}", entry.path().display());
+/// }
+/// # std::fs::remove_dir_all(&path)?;
+/// # Ok(()) });
+/// ```
 pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
     let path = path.as_ref().to_owned();
     let listing = asyncify(move || Ok(Listing::new(std::fs::read_dir(path)?).more())).await?;

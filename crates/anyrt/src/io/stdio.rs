@@ -61,14 +61,14 @@ pub fn stdin() -> Stdin {
 /// Writes through several handles may be mixed, though never within one write.
 ///
 /// # Examples
-/// ```no_run
+/// ```
+/// # anyrt::__private::run_example(async || {
 /// use anyrt::io::{AsyncWriteExt, stdout};
 ///
-/// # async fn example() -> std::io::Result<()> {
 /// let mut out = stdout();
 /// out.write_all(b"hello\n").await?;
 /// out.flush().await?;
-/// # Ok(()) }
+/// # Ok(()) });
 /// ```
 pub fn stdout() -> Stdout {
     Stdout {

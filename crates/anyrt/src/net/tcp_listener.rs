@@ -15,11 +15,23 @@ use crate::runtime::Handle;
 /// Accepts connections.
 ///
 /// # Examples
-/// ```no_run
-/// # async fn example() -> std::io::Result<()> {
-/// let listener = anyrt::net::TcpListener::bind("127.0.0.1:7000").await?;
-/// let (stream, peer) = listener.accept().await?;
-/// # Ok(()) }
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::io::{AsyncReadExt, AsyncWriteExt};
+/// use anyrt::net::{TcpListener, TcpStream};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let address = listener.local_addr()?;
+/// let server = anyrt::spawn(async move {
+///     let (mut stream, _) = listener.accept().await?;
+///     stream.write_all(b"hello").await
+/// });
+///
+/// let mut text = String::new();
+/// TcpStream::connect(address).await?.read_to_string(&mut text).await?;
+/// assert_eq!(text, "hello");
+/// server.await??;
+/// # Ok(()) });
 /// ```
 pub struct TcpListener {
     pub(super) inner: one_of!(net::TcpListener),

@@ -17,15 +17,17 @@ use crate::runtime::Handle;
 /// Unlike [`TcpListener::bind`] it sets none by itself.
 ///
 /// # Examples
-/// ```no_run
+/// ```
+/// # anyrt::__private::run_example(async || {
 /// use anyrt::net::TcpSocket;
 ///
-/// # async fn example() -> std::io::Result<()> {
 /// let socket = TcpSocket::new_v4()?;
 /// socket.set_reuseaddr(true)?;
-/// socket.bind(([127, 0, 0, 1], 7000).into())?;
+/// socket.set_recv_buffer_size(64 * 1024)?;
+/// socket.bind(([127, 0, 0, 1], 0).into())?;
 /// let listener = socket.listen(1024)?;
-/// # Ok(()) }
+/// assert_ne!(listener.local_addr()?.port(), 0);
+/// # Ok(()) });
 /// ```
 pub struct TcpSocket {
     inner: Socket,

@@ -22,13 +22,28 @@ use crate::runtime::Handle;
 /// peer reads to the end, and this side can still read.
 ///
 /// # Examples
-/// ```no_run
-/// use anyrt::io::AsyncWriteExt;
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::io::{AsyncReadExt, AsyncWriteExt};
+/// use anyrt::net::{TcpListener, TcpStream};
 ///
-/// # async fn example() -> std::io::Result<()> {
-/// let mut stream = anyrt::net::TcpStream::connect("127.0.0.1:7000").await?;
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let address = listener.local_addr()?;
+/// # let echo = anyrt::spawn(async move {
+/// #     let (mut stream, _) = listener.accept().await.unwrap();
+/// #     let (mut read, mut write) = stream.split();
+/// #     anyrt::io::copy(&mut read, &mut write).await.unwrap();
+/// # });
+/// let mut stream = TcpStream::connect(address).await?;
+/// stream.set_nodelay(true)?;
 /// stream.write_all(b"hello").await?;
-/// # Ok(()) }
+/// stream.shutdown().await?; // the peer reads to the end
+///
+/// let mut answer = Vec::new();
+/// stream.read_to_end(&mut answer).await?;
+/// assert_eq!(answer, b"hello");
+/// # echo.await?;
+/// # Ok(()) });
 /// ```
 pub struct TcpStream {
     pub(super) inner: one_of!(net::TcpStream),
@@ -180,6 +195,30 @@ impl TcpStream {
     }
 
     /// Two halves that can live in two tasks. Dropping the writing half sends FIN.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// use anyrt::io::{AsyncReadExt, AsyncWriteExt};
+    /// use anyrt::net::{TcpListener, TcpStream};
+    ///
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let address = listener.local_addr()?;
+    /// # let echo = anyrt::spawn(async move {
+    /// #     let (mut stream, _) = listener.accept().await.unwrap();
+    /// #     let (mut read, mut write) = stream.split();
+    /// #     anyrt::io::copy(&mut read, &mut write).await.unwrap();
+    /// # });
+    /// let (mut read, mut write) = TcpStream::connect(address).await?.into_split();
+    /// let writer = anyrt::spawn(async move { write.write_all(b"hello").await }); // then drops it
+    ///
+    /// let mut answer = Vec::new();
+    /// read.read_to_end(&mut answer).await?;
+    /// assert_eq!(answer, b"hello");
+    /// writer.await??;
+    /// # echo.await?;
+    /// # Ok(()) });
+    /// ```
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         tcp_split::into_split(self)
     }

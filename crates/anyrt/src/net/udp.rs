@@ -13,6 +13,23 @@ use super::{first_of, no_address, several, sys};
 use crate::runtime::Handle;
 
 /// Sends and receives datagrams. Several tasks may use it at once.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::net::UdpSocket;
+///
+/// let server = UdpSocket::bind("127.0.0.1:0").await?;
+/// let client = UdpSocket::bind("127.0.0.1:0").await?;
+/// client.connect(server.local_addr()?).await?;
+/// client.send(b"ping").await?;
+///
+/// let mut buf = [0; 1500];
+/// let (len, peer) = server.recv_from(&mut buf).await?;
+/// server.send_to(&buf[..len], peer).await?;
+/// assert_eq!(client.recv(&mut buf).await?, 4);
+/// # Ok(()) });
+/// ```
 pub struct UdpSocket {
     pub(super) inner: one_of!(net::UdpSocket),
 }

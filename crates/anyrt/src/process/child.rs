@@ -14,6 +14,20 @@ use crate::try_join;
 ///
 /// Dropping it neither stops nor waits for the process, unless [`Command::kill_on_drop`](super::Command::kill_on_drop)
 /// was set; in no case is a zombie left.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::process::Command;
+/// use anyrt::time::{Duration, timeout};
+///
+/// let mut child = Command::new("sleep").arg("3600").spawn()?;
+/// if timeout(Duration::from_millis(5), child.wait()).await.is_err() {
+///     child.kill().await?;
+/// }
+/// assert!(!child.wait().await?.success());
+/// # Ok(()) });
+/// ```
 #[derive(Debug)]
 pub struct Child {
     state: State,

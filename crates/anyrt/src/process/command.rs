@@ -13,6 +13,25 @@ use super::Child;
 ///
 /// By default the child shares the standard streams of this process, except with [`output`](Self::output), and is
 /// not killed when its [`Child`] is dropped.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use std::process::Stdio;
+/// use anyrt::io::{AsyncReadExt, AsyncWriteExt};
+/// use anyrt::process::Command;
+///
+/// let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+/// let mut input = child.stdin.take().unwrap();
+/// input.write_all(b"hello").await?;
+/// drop(input); // `cat` reads to the end
+///
+/// let mut output = String::new();
+/// child.stdout.take().unwrap().read_to_string(&mut output).await?;
+/// assert_eq!(output, "hello");
+/// assert!(child.wait().await?.success());
+/// # Ok(()) });
+/// ```
 #[derive(Debug)]
 pub struct Command {
     std: StdCommand,
@@ -174,6 +193,14 @@ impl Command {
     ///
     /// # Cancel safety
     /// As dropping a [`Child`].
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// let status = anyrt::process::Command::new("sh").args(["-c", "exit 3"]).status().await?;
+    /// assert_eq!(status.code(), Some(3));
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn status(&mut self) -> impl Future<Output = io::Result<ExitStatus>> + use<> {
         let child = self.spawn();
@@ -194,6 +221,14 @@ impl Command {
     ///
     /// # Cancel safety
     /// As dropping a [`Child`].
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// let output = anyrt::process::Command::new("echo").arg("hello").output().await?;
+    /// assert_eq!(output.stdout, b"hello\n");
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn output(&mut self) -> impl Future<Output = io::Result<Output>> + use<> {
         self.std.stdout(Stdio::piped());

@@ -20,6 +20,22 @@ pub struct LocalOptions {
 /// Owns a current-thread runtime that stays on its thread, so that its tasks need not be `Send`.
 ///
 /// It is made by [`Builder::build_local`].
+///
+/// # Examples
+/// ```
+/// # anyrt::__if_any! {{
+/// use std::rc::Rc;
+/// use anyrt::runtime::LocalRuntime;
+///
+/// let runtime = LocalRuntime::new()?;
+/// let name = Rc::new("not Send");
+/// let length = runtime.block_on(async {
+///     anyrt::task::spawn_local(async move { name.len() }).await.unwrap()
+/// });
+/// assert_eq!(length, 8);
+/// # } {}}
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Debug)]
 pub struct LocalRuntime {
     // Taken only as it ends; the tasks end first.

@@ -27,6 +27,17 @@ impl From<Flavor> for RuntimeFlavor {
 }
 
 /// What a runtime tells about itself: the numbers of a moment, which is over when they are read.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// let metrics = anyrt::runtime::Handle::current().metrics();
+/// let task = anyrt::spawn(std::future::pending::<()>());
+/// assert_eq!(metrics.num_workers(), 2);
+/// assert_eq!(metrics.num_alive_tasks(), 1);
+/// # task.abort();
+/// # Ok(()) });
+/// ```
 #[derive(Clone)]
 pub struct RuntimeMetrics {
     handle: Handle,

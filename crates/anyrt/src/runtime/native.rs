@@ -66,6 +66,24 @@ impl Handle {
     /// Makes the runtime current in every poll of `future`, whoever polls it.
     ///
     /// For futures that a native executor runs: `smol::block_on(handle.wrap(future))`.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "smol")]
+    /// # fn main() -> std::io::Result<()> {
+    /// use anyrt::runtime::Runtime;
+    ///
+    /// let runtime = Runtime::new()?;
+    /// // Polled by Smol, and inside our runtime in each poll.
+    /// let value = smol::block_on(runtime.handle().wrap(async {
+    ///     anyrt::spawn(async { 7 }).await.unwrap()
+    /// }));
+    /// assert_eq!(value, 7);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "smol"))]
+    /// # fn main() {}
+    /// ```
     pub fn wrap<F: Future>(&self, future: F) -> Wrapped<F> {
         Wrapped {
             future,

@@ -1,14 +1,16 @@
 //! Signals of Unix.
 //!
-//! ```no_run
+//! ```
 //! use anyrt::signal::unix::{SignalKind, signal};
 //!
-//! # async fn example() -> std::io::Result<()> {
+//! # anyrt::__private::run_example(async || {
 //! let mut hangups = signal(SignalKind::hangup())?;
-//! while hangups.recv().await.is_some() {
-//!     println!("reading the configuration again");
-//! }
-//! # Ok(()) }
+//! anyrt::spawn(async move {
+//!     while hangups.recv().await.is_some() {
+//!         println!("reading the configuration again");
+//!     }
+//! });
+//! # Ok(()) });
 //! ```
 
 use std::future::poll_fn;

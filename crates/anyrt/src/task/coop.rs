@@ -84,6 +84,19 @@ impl fmt::Debug for RestoreOnPending {
 ///
 /// # Cancel safety
 /// Holds nothing; dropping it loses nothing.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// let mut sum = 0_u64;
+/// for n in 0..1_000 {
+///     sum += n;
+///     // Lets other tasks run after every 128 rounds.
+///     anyrt::task::consume_budget().await;
+/// }
+/// assert_eq!(sum, 499_500);
+/// # Ok(()) });
+/// ```
 pub async fn consume_budget() {
     std::future::poll_fn(|cx| {
         let unit = ready!(poll_proceed(cx));
@@ -94,6 +107,18 @@ pub async fn consume_budget() {
 }
 
 /// Charges the budget for a future whose own operations do not: one unit when it is ready.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::task::coop::cooperative;
+///
+/// for n in 0..200 {
+///     // Never `Pending` by itself; yields once the budget of this task is used up.
+///     assert_eq!(cooperative(std::future::ready(n)).await, n);
+/// }
+/// # Ok(()) });
+/// ```
 pub fn cooperative<F: Future>(future: F) -> Coop<F> {
     Coop { future }
 }
@@ -120,6 +145,27 @@ impl<F: Future> Future for Coop<F> {
 }
 
 /// Frees `future` from the budget: it is never made to yield.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::task::unconstrained;
+///
+/// let (sender, mut receiver) = anyrt::sync::mpsc::unbounded_channel();
+/// for n in 0..1_000 {
+///     sender.send(n)?;
+/// }
+/// drop(sender);
+/// let count = unconstrained(async {
+///     let mut count = 0;
+///     while receiver.recv().await.is_some() {
+///         count += 1;
+///     }
+///     count
+/// });
+/// assert_eq!(count.await, 1_000);
+/// # Ok(()) });
+/// ```
 pub fn unconstrained<F>(future: F) -> Unconstrained<F> {
     Unconstrained {
         future: tokio_coop::unconstrained(future),

@@ -23,8 +23,8 @@ pub use super::join_set_builder::Builder;
 /// [`detach_all`](Self::detach_all) lets them go on.
 ///
 /// # Examples
-/// ```no_run
-/// # async fn example() -> Result<(), anyrt::task::JoinError> {
+/// ```
+/// # anyrt::__private::run_example(async || {
 /// let mut set = anyrt::task::JoinSet::new();
 /// for n in 1..=3 {
 ///     set.spawn(async move { n * n });
@@ -34,7 +34,7 @@ pub use super::join_set_builder::Builder;
 ///     sum += square?;
 /// }
 /// assert_eq!(sum, 14);
-/// # Ok(()) }
+/// # Ok(()) });
 /// ```
 #[must_use = "dropping the set aborts its tasks"]
 pub struct JoinSet<T> {
@@ -270,6 +270,17 @@ impl<T: 'static> JoinSet<T> {
     }
 
     /// Asks all tasks to end. They stay in the set until they are joined.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// let mut set = anyrt::task::JoinSet::new();
+    /// set.spawn(std::future::pending::<()>());
+    /// set.abort_all();
+    /// let joined = set.join_next().await.unwrap();
+    /// assert!(joined.unwrap_err().is_cancelled());
+    /// # Ok(()) });
+    /// ```
     pub fn abort_all(&mut self) {
         if let Some(own) = &mut self.own {
             each!(own, set => set.abort_all());
@@ -299,6 +310,16 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Panics
     /// When a task panicked or was cancelled; the others are aborted then.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// let set: anyrt::task::JoinSet<u32> = (1..=3).map(|n| async move { n * n }).collect();
+    /// let mut squares = set.join_all().await;
+    /// squares.sort(); // they come as they end
+    /// assert_eq!(squares, [1, 4, 9]);
+    /// # Ok(()) });
+    /// ```
     pub async fn join_all(mut self) -> Vec<T> {
         let mut values = Vec::with_capacity(self.len());
         while let Some(joined) = self.join_next().await {

@@ -21,19 +21,18 @@ use crate::runtime::{Id, Runtime};
 /// Drops the futures of its tasks before it returns.
 ///
 /// # Examples
-/// ```no_run
+/// ```
+/// # anyrt::__private::run_example(async || {
 /// use std::rc::Rc;
 /// use anyrt::task::{LocalSet, spawn_local};
 ///
-/// # async fn example() -> Result<(), anyrt::task::JoinError> {
 /// let name = Rc::new("here");
 /// let local = LocalSet::new();
 /// local.run_until(async move {
 ///     let task = spawn_local(async move { name.len() });
-///     assert_eq!(task.await?, 4);
-///     Ok(())
-/// }).await
-/// # }
+///     assert_eq!(task.await.unwrap(), 4);
+/// }).await;
+/// # Ok(()) });
 /// ```
 #[derive(Debug)]
 pub struct LocalSet {

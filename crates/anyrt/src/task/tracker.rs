@@ -11,6 +11,21 @@ use crate::runtime::Handle;
 ///
 /// [`wait`](anyrt_core::TaskTracker::wait) ends once the tracker was
 /// [closed](anyrt_core::TaskTracker::close) and no task is left.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::task::TaskTracker;
+///
+/// let tracker = TaskTracker::new();
+/// for n in 0..3 {
+///     tracker.spawn(async move { println!("task {n}") });
+/// }
+/// tracker.close();
+/// tracker.wait().await;
+/// assert!(tracker.is_empty());
+/// # Ok(()) });
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct TaskTracker {
     inner: anyrt_core::TaskTracker,

@@ -53,6 +53,21 @@ pub fn resume() {
 ///
 /// # Panics
 /// When the clock is not paused. When no runtime is current.
+///
+/// # Examples
+/// ```
+/// # anyrt::__if_any! {{
+/// use anyrt::time::{self, Duration, Instant};
+///
+/// let runtime = anyrt::runtime::Builder::new_current_thread().start_paused(true).build()?;
+/// runtime.block_on(async {
+///     let start = Instant::now();
+///     time::advance(Duration::from_secs(3600)).await;
+///     assert_eq!(start.elapsed(), Duration::from_secs(3600));
+/// });
+/// # } {}}
+/// # std::io::Result::Ok(())
+/// ```
 pub async fn advance(duration: Duration) {
     each!(entered(Current::find()), backend, () => backend::time::advance(duration).await);
 }

@@ -15,15 +15,13 @@ pub use anyrt_core::time::MissedTickBehavior;
 ///
 /// # Examples
 /// ```
-/// # #[cfg(feature = "smol")]
-/// # anyrt::block_on(async {
+/// # anyrt::__private::run_example(async || {
 /// use anyrt::time::{Duration, interval};
 ///
 /// let mut ticks = interval(Duration::from_millis(1));
-/// for _ in 0..3 {
-///     ticks.tick().await;
-/// }
-/// # });
+/// ticks.tick().await; // at once
+/// ticks.tick().await; // a millisecond later
+/// # Ok(()) });
 /// ```
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
@@ -35,6 +33,17 @@ pub fn interval(period: Duration) -> Interval {
 ///
 /// # Panics
 /// When `period` is zero. When no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::time::{Duration, Instant, interval_at};
+///
+/// let period = Duration::from_millis(1);
+/// let mut ticks = interval_at(Instant::now() + period, period); // no tick at once
+/// ticks.tick().await;
+/// # Ok(()) });
+/// ```
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(period > Duration::ZERO, "`period` must be non-zero.");
@@ -97,6 +106,17 @@ impl Interval {
     }
 
     /// Sets what happens to missed ticks; [`MissedTickBehavior::Burst`] unless set.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// use anyrt::time::{Duration, MissedTickBehavior, interval};
+    ///
+    /// let mut ticks = interval(Duration::from_millis(1));
+    /// ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Delay);
+    /// # Ok(()) });
+    /// ```
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         each!(&mut self.inner, inner => inner.set_missed_tick_behavior(behavior));
     }

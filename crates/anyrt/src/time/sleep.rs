@@ -23,6 +23,17 @@ use crate::runtime::Handle;
 ///
 /// # Cancel safety
 /// Dropping it ends the timer.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::time::{Duration, Instant, sleep};
+///
+/// let start = Instant::now();
+/// sleep(Duration::from_millis(5)).await;
+/// assert!(start.elapsed() >= Duration::from_millis(5));
+/// # Ok(()) });
+/// ```
 #[inline]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
@@ -36,6 +47,17 @@ pub fn sleep(duration: Duration) -> Sleep {
 ///
 /// # Cancel safety
 /// Dropping it ends the timer.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::time::{Duration, Instant, sleep_until};
+///
+/// let deadline = Instant::now() + Duration::from_millis(5);
+/// sleep_until(deadline).await;
+/// assert!(Instant::now() >= deadline);
+/// # Ok(()) });
+/// ```
 #[inline]
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
@@ -79,6 +101,19 @@ impl Sleep {
     }
 
     /// Moves the deadline, whether the timer is armed, has fired or was never polled.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// use anyrt::time::{Duration, Instant, sleep};
+    ///
+    /// let idle = sleep(Duration::from_secs(3600));
+    /// anyrt::pin!(idle);
+    /// // There was activity, or there will be none: the same timer, another deadline.
+    /// idle.as_mut().reset(Instant::now() + Duration::from_millis(1));
+    /// idle.await;
+    /// # Ok(()) });
+    /// ```
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         each_pinned!(EachPinnedProj, self.project().inner.project(), backend, sleep => sleep.reset(deadline.into_std()));
     }

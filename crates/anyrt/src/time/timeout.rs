@@ -23,6 +23,17 @@ use super::{Duration, Instant, Sleep, sleep_until};
 ///
 /// # Cancel safety
 /// As safe as `future`: dropping the timeout drops it.
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::time::{Duration, timeout};
+///
+/// let never = std::future::pending::<()>();
+/// assert!(timeout(Duration::from_millis(1), never).await.is_err());
+/// assert_eq!(timeout(Duration::from_secs(60), async { 7 }).await?, 7);
+/// # Ok(()) });
+/// ```
 #[expect(clippy::manual_map, reason = "a closure has no caller to track")]
 #[inline]
 #[track_caller]
@@ -44,6 +55,19 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 ///
 /// # Panics
 /// When no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Examples
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::time::{Duration, Instant, timeout_at};
+///
+/// // One deadline for several steps.
+/// let deadline = Instant::now() + Duration::from_secs(60);
+/// let request = timeout_at(deadline, async { "request" }).await?;
+/// let answer = timeout_at(deadline, async { request.len() }).await?;
+/// assert_eq!(answer, 7);
+/// # Ok(()) });
+/// ```
 #[inline]
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {

@@ -25,17 +25,22 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// tell the readiness of another. Every type that is [`AsFd`] keeps it open.
 ///
 /// # Examples
-/// ```no_run
-/// use std::io::Read;
-///
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use std::io::{Read, Write};
+/// use std::os::unix::net::UnixStream;
 /// use anyrt::io::{Interest, unix::AsyncFd};
 ///
-/// # async fn example(pipe: std::io::PipeReader) -> std::io::Result<()> {
-/// // The pipe is non-blocking.
-/// let pipe = AsyncFd::with_interest(pipe, Interest::READABLE)?;
+/// // Any descriptor, made non-blocking.
+/// let (mut peer, socket) = UnixStream::pair()?;
+/// socket.set_nonblocking(true)?;
+/// let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
+///
+/// peer.write_all(b"hello")?;
 /// let mut buf = [0; 64];
-/// let read = pipe.async_io(Interest::READABLE, |mut pipe| pipe.read(&mut buf)).await?;
-/// # Ok(()) }
+/// let read = socket.async_io(Interest::READABLE, |mut socket| socket.read(&mut buf)).await?;
+/// assert_eq!(read, 5);
+/// # Ok(()) });
 /// ```
 pub struct AsyncFd<T: AsRawFd> {
     inner: Watched<Raw<T>>,

@@ -22,12 +22,15 @@ use anyrt_core::readiness::Direction;
 /// A datagram that is larger than the buffer is cut to it, and the rest is lost.
 ///
 /// # Examples
-/// ```no_run
-/// # async fn example() -> std::io::Result<()> {
-/// let socket = anyrt::net::UnixDatagram::bind("/run/example.sock")?;
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::net::UnixDatagram;
+///
+/// let (left, right) = UnixDatagram::pair()?;
+/// left.send(b"hello").await?;
 /// let mut buf = [0; 1024];
-/// let (received, _) = socket.recv_from(&mut buf).await?;
-/// # Ok(()) }
+/// assert_eq!(right.recv(&mut buf).await?, 5);
+/// # Ok(()) });
 /// ```
 pub struct UnixDatagram {
     io: AsyncFd<net::UnixDatagram>,

@@ -18,11 +18,25 @@ use anyrt_core::readiness::Direction;
 /// [`io::ErrorKind::AddrInUse`].
 ///
 /// # Examples
-/// ```no_run
-/// # async fn example() -> std::io::Result<()> {
-/// let listener = anyrt::net::UnixListener::bind("/run/example.sock")?;
-/// let (stream, _) = listener.accept().await?;
-/// # Ok(()) }
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// # let path = std::env::temp_dir().join(format!("anyrt-doc-{}", std::process::id()));
+/// # let _ = std::fs::remove_file(&path);
+/// use anyrt::io::{AsyncReadExt, AsyncWriteExt};
+/// use anyrt::net::{UnixListener, UnixStream};
+///
+/// let listener = UnixListener::bind(&path)?;
+/// let server = anyrt::spawn(async move {
+///     let (mut stream, _) = listener.accept().await?;
+///     stream.write_all(b"hello").await
+/// });
+///
+/// let mut text = String::new();
+/// UnixStream::connect(&path).await?.read_to_string(&mut text).await?;
+/// assert_eq!(text, "hello");
+/// server.await??;
+/// std::fs::remove_file(&path)?;
+/// # Ok(()) });
 /// ```
 pub struct UnixListener {
     io: AsyncFd<net::UnixListener>,

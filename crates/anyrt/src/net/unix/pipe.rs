@@ -27,16 +27,17 @@ use crate::io::{Interest, Ready};
 /// When no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Examples
-/// ```no_run
+/// ```
+/// # anyrt::__private::run_example(async || {
 /// use anyrt::io::{AsyncReadExt, AsyncWriteExt};
 ///
-/// # async fn example() -> std::io::Result<()> {
 /// let (mut sender, mut receiver) = anyrt::net::unix::pipe::pipe()?;
 /// sender.write_all(b"hello").await?;
 /// drop(sender);
 /// let mut text = String::new();
 /// receiver.read_to_string(&mut text).await?;
-/// # Ok(()) }
+/// assert_eq!(text, "hello");
+/// # Ok(()) });
 /// ```
 #[track_caller]
 pub fn pipe() -> io::Result<(Sender, Receiver)> {

@@ -11,12 +11,16 @@ use super::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 /// A Unix socket that is neither connected nor listening yet, for options that must be set before.
 ///
 /// # Examples
-/// ```no_run
-/// # async fn example() -> std::io::Result<()> {
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// # let path = std::env::temp_dir().join(format!("anyrt-doc-{}", std::process::id()));
+/// # let _ = std::fs::remove_file(&path);
 /// let socket = anyrt::net::UnixSocket::new_stream()?;
-/// socket.bind("/run/example.sock")?;
+/// socket.bind(&path)?;
 /// let listener = socket.listen(1024)?;
-/// # Ok(()) }
+/// # drop(listener);
+/// # std::fs::remove_file(&path)?;
+/// # Ok(()) });
 /// ```
 #[derive(Debug)]
 pub struct UnixSocket {

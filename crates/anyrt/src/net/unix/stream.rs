@@ -27,13 +27,19 @@ use crate::io::{Interest, Ready, fd_io};
 /// to the end, and this side can still read.
 ///
 /// # Examples
-/// ```no_run
-/// use anyrt::io::AsyncWriteExt;
+/// ```
+/// # anyrt::__private::run_example(async || {
+/// use anyrt::io::{AsyncReadExt, AsyncWriteExt};
+/// use anyrt::net::UnixStream;
 ///
-/// # async fn example() -> std::io::Result<()> {
-/// let mut stream = anyrt::net::UnixStream::connect("/run/example.sock").await?;
-/// stream.write_all(b"hello").await?;
-/// # Ok(()) }
+/// let (mut left, mut right) = UnixStream::pair()?;
+/// left.write_all(b"hello").await?;
+/// drop(left);
+///
+/// let mut text = String::new();
+/// right.read_to_string(&mut text).await?;
+/// assert_eq!(text, "hello");
+/// # Ok(()) });
 /// ```
 pub struct UnixStream {
     io: AsyncFd<net::UnixStream>,
