@@ -65,8 +65,8 @@ pub trait LocalSpawner: Clone + Send + Sync + 'static {
 
     /// Starts `future` as a task on the current thread and returns at once.
     ///
-    /// Call it from the future given to `block_on`, or from one of its local tasks. Known defect: the first local task of a
-    /// `block_on` is not polled if a task of [`Spawner::spawn`] starts it, on a current-thread runtime.
+    /// Call it from the future given to `block_on`, from one of its local tasks, or on a current-thread runtime from any
+    /// of its tasks.
     ///
     /// # Panics
     /// On a thread that accepts no local tasks: outside `block_on`, or inside a task that [`Spawner::spawn`]

@@ -7,13 +7,13 @@ use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use anyrt_core::coop;
 use anyrt_core::error::JoinError;
 use anyrt_core::task::{Id, LocalSpawner, Spawner};
 use pin_project_lite::pin_project;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::LocalSet;
 
 use crate::runtime::TokioRuntime;
@@ -83,6 +83,11 @@ pub(crate) fn local_set() -> Rc<dyn LocalTasks> {
         ),
         Scope::Open => {
             let set: Rc<dyn LocalTasks> = Rc::new(LocalSet::new());
+            ROOT.with_borrow(|root| {
+                if let Some(root) = root {
+                    set.turn(&mut Context::from_waker(root));
+                }
+            });
             SETS.with_borrow_mut(|sets| sets.push(Rc::clone(&set)));
             SCOPE.set(Scope::Filled);
             set
@@ -249,6 +254,8 @@ thread_local! {
     static SCOPE: Cell<Scope> = const { Cell::new(Scope::Closed) };
     /// The sets of the scopes that are filled; the innermost one is the last.
     static SETS: RefCell<Vec<Rc<dyn LocalTasks>>> = const { RefCell::new(Vec::new()) };
+    /// Wakes the `block_on`, for a first local task that is spawned by a task which the same thread runs beside it.
+    static ROOT: RefCell<Option<Waker>> = const { RefCell::new(None) };
 }
 
 /// A [`LocalSet`], as all but [`local_set`] know it: so a program without local tasks has no code for them.
@@ -288,7 +295,10 @@ pub(crate) fn is_local_scope_open() -> bool {
 /// While it is open, this thread accepts local tasks. Closing it drops what is left of them.
 pub(crate) struct LocalScope<'a> {
     outer: Scope,
+    outer_root: Option<Waker>,
     runtime: &'a Handle,
+    /// Whether this thread runs the tasks of the runtime as well.
+    runs_tasks: bool,
     // It belongs to its thread: `!Send`.
     thread: PhantomData<*const ()>,
 }
@@ -296,15 +306,21 @@ pub(crate) struct LocalScope<'a> {
 impl<'a> LocalScope<'a> {
     #[inline]
     pub(crate) fn open(runtime: &'a Handle) -> Self {
+        let runs_tasks = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
         Self {
             outer: SCOPE.replace(Scope::Open),
+            outer_root: if runs_tasks { ROOT.take() } else { None },
             runtime,
+            runs_tasks,
             thread: PhantomData,
         }
     }
 
     pub(crate) fn run_until<F: Future>(&self, future: F) -> RunUntil<F> {
-        RunUntil { future }
+        RunUntil {
+            future,
+            runs_tasks: self.runs_tasks,
+        }
     }
 
     #[cold]
@@ -325,6 +341,9 @@ impl Drop for LocalScope<'_> {
             self.drop_tasks();
         }
         SCOPE.set(self.outer);
+        if self.runs_tasks {
+            ROOT.set(self.outer_root.take());
+        }
     }
 }
 
@@ -333,6 +352,7 @@ pin_project! {
     pub(crate) struct RunUntil<F> {
         #[pin]
         future: F,
+        runs_tasks: bool,
     }
 }
 
@@ -341,16 +361,26 @@ impl<F: Future> Future for RunUntil<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let future = self.project().future;
+        let this = self.project();
         // Beside Tokio's own budget, for the operations that charge the core's.
-        if let Poll::Ready(value) = coop::with_budget(|| future.poll(cx)) {
+        if let Poll::Ready(value) = coop::with_budget(|| this.future.poll(cx)) {
             return Poll::Ready(value);
         }
         if SCOPE.get() == Scope::Filled {
             run_local_tasks(cx);
+        } else if *this.runs_tasks {
+            leave_waker(cx);
         }
         Poll::Pending
     }
+}
+
+/// Has the first local task wake the `block_on`.
+fn leave_waker(cx: &Context<'_>) {
+    ROOT.with_borrow_mut(|root| match root {
+        Some(root) => root.clone_from(cx.waker()),
+        None => *root = Some(cx.waker().clone()),
+    });
 }
 
 #[cold]

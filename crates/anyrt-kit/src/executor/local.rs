@@ -10,10 +10,11 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use anyrt_core::coop;
+use anyrt_core::runtime::Flavor;
 use atomic_waker::AtomicWaker;
 use concurrent_queue::ConcurrentQueue;
 use pin_project_lite::pin_project;
@@ -24,8 +25,29 @@ use super::{Runnable, TaskHandle, Tasks};
 const TURN: usize = 64;
 
 thread_local! {
-    /// `None` outside a scope; the queue comes with the first task.
-    static SCOPE: RefCell<Option<Option<Arc<Local>>>> = const { RefCell::new(None) };
+    /// `None` outside a scope.
+    static SCOPE: RefCell<Option<Place>> = const { RefCell::new(None) };
+}
+
+/// Where local tasks go.
+#[derive(Default)]
+struct Place {
+    /// Comes with the first task.
+    local: Option<Arc<Local>>,
+    /// Wakes the `block_on`, for a first task that is spawned by a task which the same thread runs beside it.
+    root: Option<Waker>,
+}
+
+impl Place {
+    fn local(&mut self) -> &Arc<Local> {
+        self.local.get_or_insert_with(|| {
+            let local = Local::new();
+            if let Some(root) = &self.root {
+                local.waker.register(root);
+            }
+            local
+        })
+    }
 }
 
 /// Local tasks and the queue of those that are ready to run.
@@ -100,7 +122,10 @@ impl Local {
 
 /// Makes the thread's local tasks those of a set until the guard is dropped.
 pub(super) fn enter(local: &Arc<Local>) -> Inside {
-    let set = Some(Some(Arc::clone(local)));
+    let set = Some(Place {
+        local: Some(Arc::clone(local)),
+        root: None,
+    });
     Inside {
         // A set may end with its thread, after what this thread remembers has ended.
         outer: SCOPE.try_with(|scope| scope.replace(set)).ok().flatten(),
@@ -110,7 +135,7 @@ pub(super) fn enter(local: &Arc<Local>) -> Inside {
 
 /// Restores the former place of local tasks when it is dropped.
 pub(super) struct Inside {
-    outer: Option<Option<Arc<Local>>>,
+    outer: Option<Place>,
     thread: PhantomData<*const ()>,
 }
 
@@ -143,23 +168,25 @@ where
                  from the future given to `block_on` (or from one of its local tasks)."
             );
         };
-        Arc::clone(scope.get_or_insert_with(Local::new))
+        Arc::clone(scope.local())
     });
     local.spawn(future)
 }
 
 /// While it is open, this thread accepts local tasks. Closing it drops what is left of them.
 pub struct Scope {
-    outer: Option<Option<Arc<Local>>>,
+    outer: Option<Place>,
+    flavor: Flavor,
     // It belongs to its thread: `!Send`.
     thread: PhantomData<*const ()>,
 }
 
 impl Scope {
-    /// Opens the scope of a `block_on` that starts.
-    pub fn open() -> Self {
+    /// Opens the scope of a `block_on` that starts. On a current-thread runtime the thread runs its tasks as well.
+    pub fn open(flavor: Flavor) -> Self {
         Self {
-            outer: SCOPE.replace(Some(None)),
+            outer: SCOPE.replace(Some(Place::default())),
+            flavor,
             thread: PhantomData,
         }
     }
@@ -168,6 +195,7 @@ impl Scope {
     pub fn run_until<F: Future>(&self, future: F) -> RunUntil<'_, F> {
         RunUntil {
             future,
+            runs_tasks: self.flavor == Flavor::CurrentThread,
             scope: PhantomData,
         }
     }
@@ -175,13 +203,29 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        let current = || SCOPE.with_borrow(|scope| scope.clone().flatten());
         if let Some(local) = current() {
             local.end();
             drop(local);
         }
         SCOPE.replace(self.outer.take());
     }
+}
+
+/// The local tasks of the innermost scope, if it has some.
+fn current() -> Option<Arc<Local>> {
+    SCOPE.with_borrow(|scope| scope.as_ref()?.local.clone())
+}
+
+/// Has the first local task wake the `block_on`.
+fn leave_waker(cx: &Context<'_>) {
+    SCOPE.with_borrow_mut(|scope| {
+        if let Some(scope) = scope {
+            match &mut scope.root {
+                Some(root) => root.clone_from(cx.waker()),
+                root => *root = Some(cx.waker().clone()),
+            }
+        }
+    });
 }
 
 impl fmt::Debug for Scope {
@@ -197,6 +241,7 @@ pin_project! {
     pub struct RunUntil<'a, F> {
         #[pin]
         future: F,
+        runs_tasks: bool,
         scope: PhantomData<&'a Scope>,
     }
 }
@@ -205,12 +250,14 @@ impl<F: Future> Future for RunUntil<'_, F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let future = self.project().future;
-        if let Poll::Ready(value) = coop::with_budget(|| future.poll(cx)) {
+        let this = self.project();
+        if let Poll::Ready(value) = coop::with_budget(|| this.future.poll(cx)) {
             return Poll::Ready(value);
         }
-        if let Some(local) = SCOPE.with_borrow(|scope| scope.clone().flatten()) {
+        if let Some(local) = current() {
             local.turn(cx);
+        } else if *this.runs_tasks {
+            leave_waker(cx);
         }
         Poll::Pending
     }

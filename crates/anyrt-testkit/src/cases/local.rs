@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use anyrt_core::runtime::Owner;
+use anyrt_core::runtime::{Flavor, Owner};
 use anyrt_core::task::{AbortHandle, JoinHandle, yield_now};
 use anyrt_core::{LocalSpawner, Runtime, Spawner};
 use futures_util::future::join_all;
@@ -34,6 +34,7 @@ cases! {
     fn    the_handle_of_a_local_task_that_was_left_behind_gives_cancelled;
     fn    a_local_destructor_may_spawn_local_tasks_at_the_end;
     fn    a_local_destructor_that_panics_at_the_end_loses_no_other;
+    fn    a_task_beside_block_on_starts_the_first_local_task;
     fn    local_tasks_of_two_threads_stay_apart;
     fn    spawn_local_outside_of_block_on_panics_and_says_so;
 }
@@ -320,6 +321,24 @@ fn a_local_destructor_that_panics_at_the_end_loses_no_other<O: Owner>(backend: &
     });
     assert!(all_dropped.iter().all(crate::Dropped::is_dropped));
     assert_eq!(owner.block_on(rt.spawn(async { 7 })).unwrap(), 7);
+}
+
+/// On a current-thread runtime; elsewhere a task has a thread that it shares with others.
+fn a_task_beside_block_on_starts_the_first_local_task<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let rt = owner.handle().clone();
+    let (here, gate) = (thread::current().id(), Gate::new());
+    let open = gate.clone();
+    let beside = owner.block_on(owner.handle().spawn(async move {
+        let beside = thread::current().id() == here;
+        if beside {
+            drop(rt.spawn_local(async move { open.open() }));
+            gate.wait().await;
+        }
+        beside
+    }));
+    let alone = backend.config().flavor == Flavor::CurrentThread;
+    assert_eq!(beside.unwrap(), alone);
 }
 
 fn local_tasks_of_two_threads_stay_apart<O: Owner>(backend: &Backend<O>) {
