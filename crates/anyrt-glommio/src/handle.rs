@@ -14,6 +14,7 @@ use anyrt_core::channel::Channel;
 use anyrt_core::context::{self, Entered, Slot, SlotGuard};
 use anyrt_core::coop;
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, WorkerStats};
+use anyrt_kit::affinity;
 use anyrt_kit::executor::{BlockingPool, TaskHandle, local, local_set};
 use anyrt_kit::queue;
 use anyrt_kit::readiness::gone;
@@ -121,12 +122,13 @@ impl GlommioRuntime {
     /// Has a thread of the pool drive `shard` until its home is back.
     fn start_stand_in(&self, shard: Arc<Shard>) {
         let runtime = self.clone();
-        let caller = thread::current().id();
+        let (caller, cores) = (thread::current().id(), affinity::bound());
         drop(self.inner.blocking.spawn(move || {
             // The system had no thread for it, and the pool runs it right here.
             if thread::current().id() == caller {
                 return;
             }
+            let _bound = cores.map(|cores| cores.share());
             let _aborts = shard::AbortOnPanic::new(shard.id());
             let _current = runtime.make_current(context::drive(&KIND));
             drive::stand_in(&shard);

@@ -21,6 +21,13 @@ pub fn unbound<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 
+/// The cores that this thread is bound to, for a thread that stands in for it. `None` if [`bind`] has not bound it.
+pub fn bound() -> Option<Bound> {
+    system::bound()
+}
+
+pub use system::Bound;
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod system {
     use std::cell::Cell;
@@ -48,6 +55,42 @@ mod system {
         sched_setaffinity(None, &one)?;
         BEFORE.set(Some(allowed));
         Ok(())
+    }
+
+    /// The cores of a thread that is bound.
+    #[derive(Debug)]
+    pub struct Bound(CpuSet);
+
+    pub(super) fn bound() -> Option<Bound> {
+        BEFORE.get()?;
+        sched_getaffinity(None).ok().map(Bound)
+    }
+
+    impl Bound {
+        /// Binds this thread as well until the guard is dropped. It stays as it is if the system refuses.
+        pub fn share(&self) -> Option<Unbind> {
+            let outer = BEFORE.get();
+            let now = sched_getaffinity(None).ok()?;
+            sched_setaffinity(None, &self.0).ok()?;
+            BEFORE.set(outer.or(Some(now)));
+            Some(Unbind { now, outer })
+        }
+    }
+
+    /// Gives the thread its former cores back when it is dropped.
+    #[derive(Debug)]
+    #[must_use = "the thread is unbound when this is dropped"]
+    pub struct Unbind {
+        now: CpuSet,
+        outer: Option<CpuSet>,
+    }
+
+    impl Drop for Unbind {
+        fn drop(&mut self) {
+            // It was allowed before; if it is not any more, the thread stays as it is.
+            let _ = sched_setaffinity(None, &self.now);
+            BEFORE.set(self.outer);
+        }
     }
 
     /// Binds the thread again when it is dropped.
@@ -85,6 +128,21 @@ mod system {
     }
 
     pub(super) fn unbind() {}
+
+    /// Nothing: cores are not told here.
+    #[derive(Debug)]
+    pub enum Bound {}
+
+    pub(super) fn bound() -> Option<Bound> {
+        None
+    }
+
+    impl Bound {
+        /// Never called.
+        pub fn share(&self) {
+            match *self {}
+        }
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -106,6 +164,16 @@ mod tests {
             let started = unbound(|| std::thread::spawn(cores));
             assert_eq!(started.join().unwrap(), all);
             assert_eq!(cores(), 1, "bound again");
+            let mine = bound().unwrap();
+            let stand_in = unbound(|| {
+                std::thread::spawn(move || {
+                    let shared = mine.share();
+                    let meanwhile = (cores(), unbound(cores));
+                    drop(shared);
+                    (meanwhile, cores(), bound().is_none())
+                })
+            });
+            assert_eq!(stand_in.join().unwrap(), ((1, all), all, true));
         })
         .join()
         .unwrap();

@@ -143,7 +143,8 @@ impl Builder {
 
     /// Binds worker thread `i` to core `i`, modulo the number of cores.
     ///
-    /// Blocking threads and child processes may run on all cores of the process.
+    /// Blocking threads and child processes may run on all cores of the process. A thread that runs the tasks of a
+    /// worker inside [`block_in_place`](crate::task::block_in_place) shares the core of that worker.
     pub fn pin_workers(&mut self, pin: bool) -> &mut Self {
         self.options.pin_workers(pin);
         self

@@ -11,12 +11,12 @@ use anyrt::signal::unix::{SignalKind, signal};
 use anyrt::task::{block_in_place, spawn_blocking};
 use rustix::thread::{Pid, sched_getaffinity};
 
-fn pinned() -> impl Iterator<Item = Runtime> {
-    Backend::enabled().iter().filter_map(|backend| {
+fn pinned(workers: usize) -> impl Iterator<Item = Runtime> {
+    Backend::enabled().iter().filter_map(move |backend| {
         let mut builder = Builder::new_multi_thread();
         builder
             .backend(*backend)
-            .worker_threads(2)
+            .worker_threads(workers)
             .pin_workers(true);
         let runtime = builder.enable_all().build();
         if *backend == Backend::Tokio {
@@ -45,7 +45,7 @@ async fn cores_of_a_child() -> usize {
 #[test]
 fn what_a_bound_worker_starts_may_run_on_all_cores_of_the_process() {
     let all = cores(None);
-    for runtime in pinned() {
+    for runtime in pinned(2) {
         let task = runtime.spawn(async move {
             assert_eq!(cores(None), 1, "the worker");
             let jobs: Vec<_> = (0..3).map(|_| spawn_blocking(|| cores(None))).collect();
@@ -70,6 +70,20 @@ fn what_a_bound_worker_starts_may_run_on_all_cores_of_the_process() {
             cores.unwrap()
         });
         assert_eq!(runtime.block_on(inner).unwrap(), all);
+    }
+    // The only worker blocks, so another thread runs the task.
+    for runtime in pinned(1) {
+        let handle = runtime.handle().clone();
+        let task = runtime.spawn(async move {
+            let worker = sched_getaffinity(None).unwrap();
+            let elsewhere = block_in_place(|| {
+                handle.block_on(anyrt::spawn(async { sched_getaffinity(None).unwrap() }))
+            });
+            assert_eq!(elsewhere.unwrap(), worker, "the substitute of a worker");
+        });
+        runtime.block_on(task).unwrap();
+        let freed = runtime.spawn_blocking(|| cores(None));
+        assert_eq!(runtime.block_on(freed).unwrap(), all, "a former substitute");
     }
     let signals = std::fs::read_dir("/proc/self/task")
         .unwrap()
