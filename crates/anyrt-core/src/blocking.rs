@@ -1,24 +1,24 @@
-//! Code that blocks, on threads of its own.
+//! The blocking thread pool.
 
 use std::io;
 
 use crate::task::Spawner;
 
-/// What `block_in_place` says where no other thread can take over; Tokio's words.
+/// The panic message of `block_in_place` where no other thread can take over. It is Tokio's.
 pub const CANNOT_BLOCK_IN_PLACE: &str =
     "can call blocking only when running on the multi-threaded runtime";
 
-/// Runs code that blocks or computes for long on threads kept for it.
+/// Runs code that blocks or computes for long on threads reserved for it.
 ///
 /// # For implementors
-/// - At least 512 jobs run at once by default; further ones queue.
-/// - A panic in a job is an `Err(JoinError)` to whoever joins it, and nothing else.
-/// - A job runs even if its handle is dropped. `abort` cancels it while it is queued and has no effect once it
-///   runs.
-/// - When the runtime ends, the jobs that it has are waited for, those behind busy threads included.
-/// - Jobs see this runtime as the current one and may `block_on`.
+/// - By default at least 512 jobs run at once. Further jobs queue.
+/// - A panic in a job is returned as `Err(JoinError)` by its handle and has no other effect.
+/// - A job runs even if its handle is dropped. `abort` cancels a queued job and has no effect on a
+///   running one.
+/// - When the runtime ends, it waits for all of its jobs, including queued ones.
+/// - Jobs see this runtime as the current one and may call `block_on`.
 ///
-/// `executor::BlockingPool` does all of it.
+/// `executor::BlockingPool` of `anyrt-kit` implements all of this.
 ///
 /// # Examples
 /// ```
@@ -31,14 +31,14 @@ pub const CANNOT_BLOCK_IN_PLACE: &str =
 /// }
 /// ```
 pub trait Blocking: Spawner {
-    /// Starts `job` on a thread where blocking harms nobody.
+    /// Runs `job` on the blocking thread pool.
     fn spawn_blocking<F, T>(&self, job: F) -> Self::JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static;
 }
 
-/// The error of an operation whose job the runtime has dropped or does not accept.
+/// Returns the error of an operation whose job was dropped or rejected by the runtime.
 pub fn failed() -> io::Error {
     io::Error::other("background task failed")
 }

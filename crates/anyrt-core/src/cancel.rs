@@ -1,4 +1,4 @@
-//! Asking tasks to stop: a token that is cancelled once and for all, and the tree of its children.
+//! Cancellation: a token that is cancelled once and for all, and the tree of its children.
 
 use std::fmt;
 use std::future::Future;
@@ -12,14 +12,16 @@ use slab::Slab;
 use crate::coop;
 use crate::waiters::{Wait, Waiter, Waiters};
 
-/// Tells tasks that they should stop.
+/// A token that tells tasks to stop.
 ///
-/// It only tells: a task stops when it looks, by [`cancelled`](Self::cancelled) in a `select!`, by
-/// [`run_until_cancelled`](Self::run_until_cancelled) or by [`is_cancelled`](Self::is_cancelled). Clones are the
-/// same token. A [child](Self::child_token) is cancelled with its parent, but not the parent with the child.
-/// Dropping a token cancels nothing, unless it is in a [`DropGuard`].
+/// It is cooperative: a task stops when it checks the token, with [`cancelled`](Self::cancelled) in
+/// a `select!`, with [`run_until_cancelled`](Self::run_until_cancelled) or with
+/// [`is_cancelled`](Self::is_cancelled). Clones are the same token. A [child](Self::child_token) is
+/// cancelled with its parent, but not the parent with the child. Dropping a token does not cancel
+/// it, unless it is in a [`DropGuard`].
 ///
-/// It needs no runtime, and works across runtimes and plain threads. It is tokio-util's in name and behaviour.
+/// It needs no runtime and works across runtimes and threads. Names and behaviour are those of
+/// tokio-util.
 ///
 /// # Examples
 /// ```
@@ -42,7 +44,7 @@ pub struct CancellationToken {
 }
 
 impl CancellationToken {
-    /// A token that nobody cancelled yet, without a parent.
+    /// Creates a token without a parent.
     pub fn new() -> Self {
         Self::root(false)
     }
@@ -57,14 +59,15 @@ impl CancellationToken {
         }
     }
 
-    /// A token that is cancelled with this one, or earlier by itself; at once when this one is cancelled already.
+    /// Creates a child token, which is cancelled with this one or earlier by itself. If this token
+    /// is already cancelled, so is the child.
     ///
-    /// Children that were dropped leave nothing behind, and a child outlives its parent's handles: it then hangs on
-    /// the parent's parent.
+    /// A dropped child uses no memory. A child may outlive the handles of its parent; it then
+    /// belongs to the parent's parent.
     pub fn child_token(&self) -> Self {
         let root = Node::root(&self.node);
         let mut tree = root.lock_tree();
-        // Under the lock: a cancellation either comes first and is seen here, or finds the child.
+        // Under the lock: a concurrent cancellation is either seen here, or finds the child.
         if self.is_cancelled() {
             return Self::root(true);
         }
@@ -81,10 +84,10 @@ impl CancellationToken {
         Self { node }
     }
 
-    /// Cancels the token and all its children, and theirs, once and for all.
+    /// Cancels the token and all of its descendants, once and for all.
     ///
-    /// When it returns, [`is_cancelled`](Self::is_cancelled) holds for all of them. Tasks that wait are woken by this
-    /// call, on this thread.
+    /// When it returns, [`is_cancelled`](Self::is_cancelled) is `true` for all of them. Waiting
+    /// tasks are woken by this call, on this thread.
     pub fn cancel(&self) {
         let descendants = {
             let mut tree = self.node.lock_tree();
@@ -95,7 +98,7 @@ impl CancellationToken {
             for node in &descendants {
                 node.cancelled.store(true, Ordering::Release);
             }
-            // Last, so that whoever sees it finds the whole family cancelled.
+            // Last, so that a thread that sees it finds all descendants cancelled.
             self.node.cancelled.store(true, Ordering::Release);
             descendants
         };
@@ -105,15 +108,15 @@ impl CancellationToken {
         }
     }
 
-    /// Whether the token is cancelled. One load, no lock.
+    /// Returns `true` if the token is cancelled. Costs one load, no lock.
     pub fn is_cancelled(&self) -> bool {
         self.node.cancelled.load(Ordering::Acquire)
     }
 
-    /// Waits until the token is cancelled; at once when it is already.
+    /// Waits until the token is cancelled. Completes at once if it already is.
     ///
     /// # Cancel safety
-    /// Holds nothing; dropping it loses nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub fn cancelled(&self) -> Cancelled<'_> {
         Cancelled {
             token: self,
@@ -121,10 +124,10 @@ impl CancellationToken {
         }
     }
 
-    /// As [`cancelled`](Self::cancelled), owning the token.
+    /// Like [`cancelled`](Self::cancelled), but owns the token.
     ///
     /// # Cancel safety
-    /// Dropping it drops the token with it, which cancels nothing.
+    /// Dropping the future drops the token, which does not cancel it.
     pub fn cancelled_owned(self) -> CancelledOwned {
         CancelledOwned {
             token: self,
@@ -132,13 +135,14 @@ impl CancellationToken {
         }
     }
 
-    /// Runs `future` until it is ready, or drops it and gives `None` once the token is cancelled.
+    /// Runs `future` until it completes. Once the token is cancelled, drops `future` and returns
+    /// `None`.
     ///
-    /// On a token that is cancelled already `future` is never polled; later on it is polled first, so a value that is
-    /// ready at the time of the cancellation is not lost.
+    /// If the token is already cancelled, `future` is never polled. Otherwise it is polled first,
+    /// so a value that is ready at the time of the cancellation is not lost.
     ///
     /// # Cancel safety
-    /// As safe as `future`, which the cancellation drops at any of its `.await`s.
+    /// As cancel-safe as `future`, which a cancellation drops at any of its `.await`s.
     pub async fn run_until_cancelled<F: Future>(&self, future: F) -> Option<F::Output> {
         if self.is_cancelled() {
             return None;
@@ -149,7 +153,7 @@ impl CancellationToken {
             if let Poll::Ready(value) = future.as_mut().poll(cx) {
                 return Poll::Ready(Some(value));
             }
-            // A future that used up the budget must not keep itself from being cancelled.
+            // A future that used up the budget must not prevent its own cancellation.
             coop::with_unconstrained(|| Pin::new(&mut cancelled).poll(cx)).map(|()| None)
         })
         .await
@@ -175,7 +179,7 @@ impl fmt::Debug for CancellationToken {
     }
 }
 
-/// Cancels a token when it is dropped, also by a panic; see [`CancellationToken::drop_guard`].
+/// Cancels a token on drop, including drops by a panic; see [`CancellationToken::drop_guard`].
 #[derive(Debug)]
 #[must_use = "dropping the guard cancels the token"]
 pub struct DropGuard {
@@ -184,7 +188,7 @@ pub struct DropGuard {
 }
 
 impl DropGuard {
-    /// Gives the token back and cancels nothing.
+    /// Returns the token without cancelling it.
     pub fn disarm(mut self) -> CancellationToken {
         match self.token.take() {
             Some(token) => token,
@@ -244,16 +248,16 @@ impl Drop for CancelledOwned {
     }
 }
 
-/// What all clones of a token share.
+/// The state that all clones of a token share.
 struct Node {
     cancelled: AtomicBool,
-    /// Their one event is the cancellation.
+    /// Waiters for the cancellation.
     waiters: Waiters,
     place: Place,
 }
 
 enum Place {
-    /// Keeps the tree. One lock for all of it, so that there is no order of locks to keep.
+    /// Holds the tree. One lock for all of it, so that no lock order has to be kept.
     Root(Mutex<Tree>),
     /// `key` is its place in the tree of `root`, until it is cancelled.
     Child { root: Arc<Node>, key: usize },
@@ -290,7 +294,7 @@ impl Node {
             if self.cancelled.load(Ordering::Acquire) {
                 return Poll::Ready(());
             }
-            // `cancel` sets the flag first, so what was missed above is seen by the waiters.
+            // `cancel` sets the flag first, so a cancellation missed above is seen by the waiters.
             poll_event(cx)
         })
     }
@@ -305,7 +309,8 @@ impl Drop for Node {
     }
 }
 
-/// The descendants of a root, as lists of siblings. Nothing in here recurses, however deep it is.
+/// The descendants of a root, as lists of siblings. Nothing here recurses, however deep the tree
+/// is.
 #[derive(Default)]
 struct Tree {
     links: Slab<Links>,
@@ -323,7 +328,7 @@ struct Links {
 }
 
 impl Tree {
-    /// An empty tree that once held more than this gives its memory back.
+    /// An empty tree that once held more nodes than this releases its memory.
     const KEEP: usize = 64;
 
     fn first_child_of(&mut self, parent: Option<usize>) -> &mut Option<usize> {
@@ -369,9 +374,9 @@ impl Tree {
         }
     }
 
-    /// Takes out the node at `key`, if it is the one, and hangs its children on its parent.
+    /// Removes the node at `key`, if it is this node, and moves its children to its parent.
     fn remove_if(&mut self, key: usize, is_it: impl Fn(*const Node) -> bool) {
-        // Another node may have the key by now, if this one was cancelled.
+        // If this node was cancelled, another node may have reused the key.
         if !self.links.get(key).is_some_and(|l| is_it(l.node.as_ptr())) {
             return;
         }
@@ -387,7 +392,8 @@ impl Tree {
         }
     }
 
-    /// Takes out the node at `key` (`None`: the root) and all below it, and gives those below that are alive.
+    /// Removes all descendants of the node at `key` (`None`: the root) and the node itself, and
+    /// returns the descendants that are alive.
     fn take_descendants(&mut self, key: Option<usize>) -> Vec<Arc<Node>> {
         let mut next = match key {
             Some(key) => {
@@ -400,7 +406,7 @@ impl Tree {
         let mut parents = Vec::new();
         while let Some(key) = next {
             let links = self.links.remove(key);
-            // One that is being dropped right now needs no word of it.
+            // A node that is being dropped need not be notified.
             descendants.extend(links.node.upgrade());
             parents.extend(links.first_child);
             next = links.next.or_else(|| parents.pop());

@@ -1,4 +1,4 @@
-//! Queues between tasks: many senders, one receiver.
+//! Channels between tasks, with many senders and one receiver.
 
 use std::fmt;
 use std::future::Future;
@@ -6,13 +6,14 @@ use std::task::{Context, Poll};
 
 use crate::error::{SendError, TryRecvError, TrySendError};
 
-/// Makes multi-producer, single-consumer channels, the runtime's own where it has good ones.
+/// Creates multi-producer, single-consumer channels: the runtime's own where it has suitable ones.
 ///
 /// - Values of one sender arrive in the order in which they were sent.
-/// - When the receiver is dropped, queued values are dropped at once and `send` gives its value back.
-/// - When the last sender is dropped, queued values are still received, then `None`.
+/// - When the receiver is dropped, queued values are dropped at once and `send` returns its value.
+/// - When the last sender is dropped, queued values can still be received, then `None`.
 ///
-/// They need no runtime to work: ends may be moved to another runtime or to a plain thread.
+/// Channels work without a runtime: their ends may be moved to another runtime or to a plain
+/// thread.
 ///
 /// # Examples
 /// ```
@@ -41,18 +42,18 @@ pub trait Channel: Clone + Send + Sync + 'static {
     type Sender<T: Send + 'static>: Sender<T>;
     /// The receiving end.
     type Receiver<T: Send + 'static>: Receiver<T>;
-    /// The sending end of a channel without a limit.
+    /// The sending end of an unbounded channel.
     type UnboundedSender<T: Send + 'static>: UnboundedSender<T>;
-    /// The receiving end of a channel without a limit.
+    /// The receiving end of an unbounded channel.
     type UnboundedReceiver<T: Send + 'static>: Receiver<T>;
 
-    /// A channel that holds up to `capacity` values; senders wait while it is full.
+    /// Creates a channel that holds up to `capacity` values. Senders wait while it is full.
     ///
     /// # Panics
-    /// When `capacity` is 0.
+    /// Panics if `capacity` is 0.
     fn bounded<T: Send + 'static>(&self, capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>);
 
-    /// A channel that never makes a sender wait, and so may use all memory.
+    /// Creates an unbounded channel. Senders never wait, so it may use all memory.
     fn unbounded<T: Send + 'static>(
         &self,
     ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>);
@@ -60,56 +61,57 @@ pub trait Channel: Clone + Send + Sync + 'static {
 
 /// The sending end of a bounded channel. Clones send into the same channel.
 pub trait Sender<T: Send + 'static>: Clone + Send + Sync + fmt::Debug + 'static {
-    /// Sends `value`, waiting for room.
+    /// Sends `value`. Waits while the channel is full.
     ///
     /// # Errors
-    /// The value, when the receiver is gone.
+    /// Returns the value if the receiver was dropped or closed.
     ///
     /// # Cancel safety
-    /// A dropped future has sent nothing; its value is dropped with it.
+    /// If the future is dropped, nothing was sent, and its value is dropped.
     fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> + Send;
 
-    /// Sends `value` if there is room now.
+    /// Sends `value` without waiting.
     ///
     /// # Errors
-    /// The value, when the channel is full or the receiver is gone.
+    /// Returns the value if the channel is full or the receiver was dropped or closed.
     fn try_send(&self, value: T) -> Result<(), TrySendError<T>>;
 
-    /// Whether the receiver is gone.
+    /// Returns `true` if the receiver was dropped or closed.
     fn is_closed(&self) -> bool;
 }
 
-/// The sending end of a channel without a limit. Clones send into the same channel.
+/// The sending end of an unbounded channel. Clones send into the same channel.
 pub trait UnboundedSender<T: Send + 'static>: Clone + Send + Sync + fmt::Debug + 'static {
-    /// Sends `value` at once.
+    /// Sends `value`. Never waits.
     ///
     /// # Errors
-    /// The value, when the receiver is gone.
+    /// Returns the value if the receiver was dropped or closed.
     fn send(&self, value: T) -> Result<(), SendError<T>>;
 
-    /// Whether the receiver is gone.
+    /// Returns `true` if the receiver was dropped or closed.
     fn is_closed(&self) -> bool;
 }
 
 /// The receiving end of a channel.
 pub trait Receiver<T: Send + 'static>: Send + fmt::Debug + 'static {
-    /// Receives the next value, or `None` when nothing is queued and all senders are gone.
+    /// Receives the next value. Returns `None` if nothing is queued and all senders were dropped.
     ///
     /// # Cancel safety
-    /// A dropped future has taken nothing out of the channel.
+    /// Cancel-safe: if the future is dropped, no value is lost.
     fn recv(&mut self) -> impl Future<Output = Option<T>> + Send {
         std::future::poll_fn(|cx| self.poll_recv(cx))
     }
 
-    /// Polls for the next value; the task that polled last is woken.
+    /// Polls for the next value. Only the task that polled last is woken.
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>>;
 
-    /// Receives a value if one is queued now.
+    /// Receives a queued value without waiting.
     ///
     /// # Errors
-    /// [`TryRecvError::Empty`], or [`TryRecvError::Disconnected`] when none will ever come.
+    /// Returns [`TryRecvError::Empty`] if nothing is queued, or [`TryRecvError::Disconnected`] if
+    /// all senders were dropped as well.
     fn try_recv(&mut self) -> Result<T, TryRecvError>;
 
-    /// Closes the channel: senders get their values back, and what is queued can still be received.
+    /// Closes the channel: `send` returns its value, and queued values can still be received.
     fn close(&mut self);
 }

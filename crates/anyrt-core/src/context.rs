@@ -1,8 +1,8 @@
 //! Which runtime is current on this thread.
 //!
-//! Each backend keeps its own handle in a thread local; this module keeps the one fact that they share: which
-//! of them was entered last, and whether the thread is *driving* a runtime, so that a nested `block_on` can be
-//! refused whatever the two runtimes are.
+//! Each backend keeps its handle in its own thread local. This module keeps what they share: which
+//! of them was entered last, and whether the thread is *driving* a runtime, so that a nested
+//! `block_on` panics for any pair of runtimes.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::sync::MutexGuard;
 use std::thread::LocalKey;
 
-/// Names a kind of runtime; each backend has one static of it. Compared by address.
+/// A kind of runtime. Each backend has one static of it; kinds are compared by address.
 #[derive(Debug)]
 pub struct Kind {
     name: &'static str,
@@ -18,7 +18,7 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// A kind of that name.
+    /// Creates a kind with that name.
     pub const fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -26,20 +26,20 @@ impl Kind {
         }
     }
 
-    /// For a runtime whose threads are all marked as driving it: `probe` tells of the one that asks whether it may
-    /// block after all, such as a thread for blocking jobs.
+    /// For a runtime whose threads are all marked as driving it: `probe` returns `true` on a thread
+    /// that may block after all, such as a thread of the blocking pool.
     #[must_use]
     pub const fn may_block_if(mut self, probe: fn() -> bool) -> Self {
         self.may_block = probe;
         self
     }
 
-    /// The name, as in features and in `ANYRT_BACKEND`.
+    /// Returns the name that features and `ANYRT_BACKEND` use.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Whether both are the same static.
+    /// Returns `true` if both are the same static.
     #[inline]
     pub fn is(&'static self, other: &'static Kind) -> bool {
         std::ptr::eq(self, other)
@@ -51,19 +51,20 @@ thread_local! {
     static DRIVING: Cell<Option<&'static Kind>> = const { Cell::new(None) };
 }
 
-/// The kind of runtime that was entered last on this thread.
+/// Returns the kind of runtime that was entered last on this thread.
 #[inline]
 pub fn current() -> Option<&'static Kind> {
     CURRENT.get()
 }
 
-/// The kind of runtime that this thread is driving: it is inside `block_on` or it is a worker.
+/// Returns the kind of runtime that this thread is driving, inside `block_on` or as a worker.
 #[inline]
 pub fn driving() -> Option<&'static Kind> {
     DRIVING.get().filter(|kind| !(kind.may_block)())
 }
 
-/// Makes `kind` current until the guard is dropped. Guards end in the reverse order of their start.
+/// Makes `kind` current until the guard is dropped. Guards must be dropped in reverse order of
+/// their creation.
 #[must_use = "the runtime is current only while the guard lives"]
 pub fn enter(kind: &'static Kind) -> Entered {
     Entered {
@@ -76,7 +77,7 @@ pub fn enter(kind: &'static Kind) -> Entered {
 /// Makes `kind` current and marks the thread as driving it: for `block_on` and for worker threads.
 ///
 /// # Panics
-/// When the thread is driving a runtime already: it would wait for itself.
+/// Panics if the thread is already driving a runtime, because it would wait for itself.
 #[must_use = "the runtime is driven only while the guard lives"]
 #[track_caller]
 pub fn drive(kind: &'static Kind) -> Entered {
@@ -93,7 +94,8 @@ pub fn drive(kind: &'static Kind) -> Entered {
     entered
 }
 
-/// As [`drive`], for the poll of a task on a thread of the application, which may be driving anything.
+/// Like [`drive`], for polling a task on a thread of the application, which may be driving another
+/// runtime.
 #[must_use = "the runtime is driven only while the guard lives"]
 pub fn drive_within(kind: &'static Kind) -> Entered {
     let entered = enter(kind);
@@ -101,8 +103,8 @@ pub fn drive_within(kind: &'static Kind) -> Entered {
     entered
 }
 
-/// Forgets until the guard is dropped that the thread is driving a runtime: for a thread that hands its work
-/// over before it blocks.
+/// Clears the mark that the thread is driving a runtime until the guard is dropped, for a thread
+/// that hands over its work before it blocks.
 #[must_use = "blocking is allowed only while the guard lives"]
 pub fn allow_blocking() -> Entered {
     Entered {
@@ -112,7 +114,7 @@ pub fn allow_blocking() -> Entered {
     }
 }
 
-/// Restores the former context when it is dropped.
+/// Restores the previous context on drop.
 #[derive(Debug)]
 pub struct Entered {
     current: Option<&'static Kind>,
@@ -128,7 +130,8 @@ impl Drop for Entered {
     }
 }
 
-/// For an owner that is dropped where waiting is not allowed, after it has ended its runtime in the background.
+/// Panics for an owner that is dropped where waiting is not allowed. Call it after shutting down
+/// the runtime in the background.
 ///
 /// # Panics
 /// Always.
@@ -140,22 +143,22 @@ pub fn panic_cannot_drop_here() -> ! {
     )
 }
 
-/// For an owner that is to end and would wait: whether waiting is not allowed here. It then ends its runtime in the
-/// background first and calls [`panic_cannot_drop_here`].
+/// Returns `true` if an owner must not wait for the end of its runtime on this thread. It then
+/// shuts down in the background and calls [`panic_cannot_drop_here`].
 #[must_use]
 pub fn must_not_wait(timeout: std::time::Duration) -> bool {
     !timeout.is_zero() && driving().is_some()
 }
 
-/// Where a thread keeps its current runtime; each backend has one as a `thread_local!`.
+/// The current runtime of a thread. Each backend has one as a `thread_local!`.
 pub struct Slot<R> {
     current: RefCell<Option<R>>,
-    /// How many guards there are.
+    /// The number of live guards.
     depth: Cell<usize>,
 }
 
 impl<R> Slot<R> {
-    /// No runtime is current.
+    /// Creates a slot without a current runtime.
     pub const fn new() -> Self {
         Self {
             current: RefCell::new(None),
@@ -163,7 +166,8 @@ impl<R> Slot<R> {
         }
     }
 
-    /// Calls `f` with the current runtime, if there is one. Also `None` while the thread is being destroyed.
+    /// Calls `f` with the current runtime. Returns `None` if there is none, or while the thread is
+    /// being destroyed.
     #[inline]
     pub fn with<T>(key: &'static LocalKey<Self>, f: impl FnOnce(&R) -> T) -> Option<T> {
         key.try_with(|slot| slot.current.borrow().as_ref().map(f))
@@ -171,16 +175,16 @@ impl<R> Slot<R> {
             .flatten()
     }
 
-    /// Makes `runtime` current until the guard is dropped; `entered` says so to the other backends.
+    /// Makes `runtime` current until the guard is dropped. `entered` tells the other backends.
     #[must_use = "the runtime is current only while the guard lives"]
     pub fn enter(key: &'static LocalKey<Self>, runtime: R, entered: Entered) -> SlotGuard<R> {
         let former = key.try_with(|slot| {
-            // First, since it panics in a destructor that runs inside `with`.
+            // First, because it panics in a destructor that runs inside `with`.
             let former = slot.current.replace(Some(runtime));
             slot.depth.set(slot.depth.get() + 1);
             (former, slot.depth.get())
         });
-        // A runtime may end with its thread, after what this thread remembers has ended.
+        // A runtime may end with its thread, after the thread locals were destroyed.
         let (former, depth) = former.unwrap_or_default();
         SlotGuard {
             key,
@@ -203,10 +207,11 @@ impl<R> fmt::Debug for Slot<R> {
     }
 }
 
-/// Restores the former current runtime when it is dropped.
+/// Restores the previous current runtime on drop.
 ///
 /// # Panics
-/// Its drop panics while a guard that was made later is alive: the wrong runtime would be current after both.
+/// Dropping it panics while a guard that was created later is alive, because the wrong runtime
+/// would be current afterwards.
 pub struct SlotGuard<R: 'static> {
     key: &'static LocalKey<Slot<R>>,
     former: Option<R>,
@@ -224,7 +229,7 @@ impl<R> Drop for SlotGuard<R> {
                 slot.current.replace(former)
             })
         });
-        // Outside the borrow: dropping a runtime's last handle may look at what is current.
+        // Outside the borrow: dropping the last handle of a runtime may look up the current one.
         if matches!(left, Ok(None)) && !std::thread::panicking() {
             panic!(
                 "`EnterGuard` values dropped out of order. Guards returned by `Runtime::enter()` must be dropped in \

@@ -1,29 +1,29 @@
-//! The cooperative budget: a task that is always ready lets others run.
+//! The cooperative budget, by which a task that is always ready lets others run.
 //!
-//! Each poll of a task starts with [`BUDGET`] units. Every operation of anyrt that is ready charges one; when
-//! none is left, the next one wakes its task and gives [`Poll::Pending`], so that the task goes to the back of
-//! the queue and the timers and sockets have their turn. It is Tokio's scheme
-//! (<https://tokio.rs/blog/2020-04-preemption>), for runtimes that have none.
+//! Each poll of a task starts with [`BUDGET`] units. Every operation of anyrt that completes
+//! charges one. When none is left, the next operation wakes its task and returns [`Poll::Pending`],
+//! so that the task goes to the back of the queue and timers and sockets are served. It is Tokio's
+//! scheme (<https://tokio.rs/blog/2020-04-preemption>), for runtimes that have none.
 //!
-//! Outside a task (a plain thread that polls by itself) there is no limit.
+//! Outside a task, for example on a plain thread that polls a future, there is no limit.
 
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Ready operations per poll of a task; Tokio's number.
+/// The number of operations per poll of a task, the same as Tokio's.
 pub const BUDGET: u8 = 128;
 
 /// No limit.
 const UNLIMITED: u8 = u8::MAX;
 
 thread_local! {
-    // In one byte, since each poll of a task saves and restores it.
+    // One byte, because each poll of a task saves and restores it.
     static LEFT: Cell<u8> = const { Cell::new(UNLIMITED) };
 }
 
-/// Runs `poll` with a fresh budget, and restores the former one afterwards, also on a panic.
+/// Runs `poll` with a fresh budget. Restores the previous one afterwards, even if `poll` panics.
 pub fn with_budget<T>(poll: impl FnOnce() -> T) -> T {
     with(BUDGET, poll)
 }
@@ -44,21 +44,22 @@ fn with<T>(budget: u8, poll: impl FnOnce() -> T) -> T {
     poll()
 }
 
-/// How many units are left; `None` where there is no limit: outside a task, or where it was lifted.
+/// Returns the number of units left, or `None` if there is no limit: outside a task, or where it
+/// was lifted.
 #[inline]
 pub fn left() -> Option<u8> {
     Some(LEFT.get()).filter(|&left| left != UNLIMITED)
 }
 
-/// Whether the next operation may go on.
+/// Returns `true` if the next operation may proceed.
 pub fn has_budget_remaining() -> bool {
     LEFT.get() != 0
 }
 
-/// Charges one unit and goes on, or wakes the task and gives `Pending` when none is left.
+/// Charges one unit, or wakes the task and returns `Pending` if none is left.
 ///
-/// Call it first in a leaf operation. If the operation then turns out to be pending, give the unit back by
-/// dropping the [`Charge`]; call [`Charge::made_progress`] when it is ready.
+/// Call it first in a leaf operation. Call [`Charge::made_progress`] when the operation is ready;
+/// dropping the [`Charge`] otherwise restores the unit.
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Charge> {
     match LEFT.get() {
@@ -74,7 +75,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Charge> {
     }
 }
 
-/// Charges one unit when `poll` is ready; the usual way to write a leaf operation.
+/// Charges one unit if `poll` is ready. The usual way to write a leaf operation.
 #[inline]
 pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
     let charge = std::task::ready!(poll_proceed(cx));
@@ -85,7 +86,7 @@ pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> P
     result
 }
 
-/// One unit of the budget. Dropping it gives the unit back, for an operation that was not ready.
+/// One unit of the budget. Dropping it restores the unit, for an operation that was not ready.
 #[derive(Debug)]
 #[must_use = "dropping the charge gives the unit back"]
 pub struct Charge {
@@ -93,7 +94,7 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// The operation was ready: the unit is spent.
+    /// Records that the operation was ready, so that the unit stays spent.
     #[inline]
     pub fn made_progress(mut self) {
         self.unit = false;
@@ -111,7 +112,7 @@ impl Drop for Charge {
 }
 
 pin_project_lite::pin_project! {
-    /// Charges the budget for a future whose own operations do not.
+    /// A future that charges the budget once; see [`cooperative`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct Cooperative<F> {
@@ -135,7 +136,7 @@ impl<F: Future> Future for Cooperative<F> {
 }
 
 pin_project_lite::pin_project! {
-    /// Gives a future the budget of a task.
+    /// A future with the budget of a task; see [`budgeted`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct Budgeted<F> {
@@ -144,7 +145,8 @@ pin_project_lite::pin_project! {
     }
 }
 
-/// Gives `future` the budget of a task in each poll, for a runtime whose tasks have another budget than this one.
+/// Gives `future` the budget of a task in each poll, for a runtime whose tasks have a different
+/// budget.
 pub fn budgeted<F: Future>(future: F) -> Budgeted<F> {
     Budgeted { future }
 }

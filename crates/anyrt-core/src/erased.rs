@@ -1,8 +1,9 @@
 //! A runtime without a type parameter.
 //!
-//! [`ErasedRuntime`] is built from any [`Runtime`] and is one itself, so it goes wherever `R: Runtime` is asked
-//! for, and a library that wants no generics can take it by name. Behaviour is that of the runtime inside; what
-//! it costs is a call through a table, and allocations where a type of unknown size has to be boxed:
+//! [`ErasedRuntime`] is built from any [`Runtime`] and implements it, so it can be passed wherever
+//! `R: Runtime` is expected, and a library without generics can name it. It behaves like the
+//! runtime inside. It costs a virtual call per operation, and allocations where a type of unknown
+//! size has to be boxed:
 //!
 //! | operation | allocations beyond the runtime's own |
 //! |---|---|
@@ -41,12 +42,12 @@ pub use net::{
 pub use task::{ErasedAbortHandle, ErasedJoinHandle, ErasedLocalJoinHandle};
 pub use time::ErasedSleep;
 
-/// A future whose type is not known.
+/// A future of unknown type.
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Any runtime, as one type.
+/// Any runtime as a single type.
 ///
-/// Like every handle it does not keep the runtime alive.
+/// Like every handle, it does not keep the runtime alive.
 ///
 /// ```
 /// use anyrt_core::{ErasedRuntime, Runtime, Spawner};
@@ -72,7 +73,7 @@ pub struct ErasedRuntime {
     from_std: Option<Arc<dyn net::DynFromStd>>,
 }
 
-/// All of a runtime that can be called through a table.
+/// The object-safe part of a runtime.
 trait DynRuntime:
     task::DynSpawner + time::DynTimer + net::DynNet + channel::DynChannel + fmt::Debug
 {
@@ -81,7 +82,7 @@ trait DynRuntime:
 impl<R: Runtime> DynRuntime for R {}
 
 impl ErasedRuntime {
-    /// Erases the type of `rt`. An erased runtime stays as it is.
+    /// Erases the type of `rt`. A runtime that is already erased is returned as it is.
     pub fn new<R: Runtime>(rt: R) -> Self {
         match (&rt as &dyn Any).downcast_ref::<Self>() {
             Some(erased) => erased.clone(),
@@ -92,9 +93,10 @@ impl ErasedRuntime {
         }
     }
 
-    /// As [`new`](Self::new), and keeps the runtime's way to take over sockets of the operating system.
+    /// Like [`new`](Self::new), and keeps the runtime's conversions from sockets of the operating
+    /// system.
     ///
-    /// A runtime that was erased by `new` before stays as it is.
+    /// A runtime that was already erased by `new` is returned as it is, without these conversions.
     pub fn with_from_std<R: Runtime + FromStd>(rt: R) -> Self {
         match (&rt as &dyn Any).downcast_ref::<Self>() {
             Some(erased) => erased.clone(),

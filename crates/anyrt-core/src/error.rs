@@ -1,5 +1,6 @@
-//! The errors of anyrt. I/O errors are [`std::io::Error`]. Their kind is the contract; the errno is there
-//! where a system call failed, and may be missing where a runtime found by itself that a call would block.
+//! The errors of anyrt. I/O errors are [`std::io::Error`]. The contract covers their kind; the
+//! errno is present if a system call failed, and may be missing if a runtime found without one that
+//! a call would block.
 
 use std::any::Any;
 use std::fmt;
@@ -8,20 +9,21 @@ use std::time::Duration;
 
 use crate::task::Id;
 
-/// A task did not end with a value: it was cancelled or it panicked.
+/// A task was cancelled or panicked.
 pub struct JoinError {
     id: Id,
-    // `Mutex` only makes the error `Sync`; nobody ever locks it.
+    // The `Mutex` only makes the error `Sync`.
     panic: Option<Mutex<Box<dyn Any + Send>>>,
 }
 
 impl JoinError {
-    /// For runtime authors: the task was aborted, or its runtime ended first.
+    /// For runtime authors: creates the error of a task that was aborted, or whose runtime ended
+    /// first.
     pub fn cancelled(id: Id) -> Self {
         Self { id, panic: None }
     }
 
-    /// For runtime authors: the task panicked with this payload.
+    /// For runtime authors: creates the error of a task that panicked with this payload.
     pub fn panicked(id: Id, payload: Box<dyn Any + Send>) -> Self {
         Self {
             id,
@@ -29,25 +31,25 @@ impl JoinError {
         }
     }
 
-    /// Whether the task was aborted, or dropped because its runtime ended.
+    /// Returns `true` if the task was aborted or dropped because its runtime ended.
     pub fn is_cancelled(&self) -> bool {
         self.panic.is_none()
     }
 
-    /// Whether the task panicked, while it ran or while it was dropped.
+    /// Returns `true` if the task panicked while it ran or while it was dropped.
     pub fn is_panic(&self) -> bool {
         self.panic.is_some()
     }
 
-    /// The id of the task.
+    /// Returns the id of the task.
     pub fn id(&self) -> Id {
         self.id
     }
 
-    /// Takes the payload of the panic, ready for [`std::panic::resume_unwind`].
+    /// Returns the payload of the panic, for [`std::panic::resume_unwind`].
     ///
     /// # Panics
-    /// When the task was cancelled; see [`try_into_panic`](Self::try_into_panic).
+    /// Panics if the task was cancelled; see [`try_into_panic`](Self::try_into_panic).
     #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send> {
         match self.try_into_panic() {
@@ -56,10 +58,10 @@ impl JoinError {
         }
     }
 
-    /// Takes the payload of the panic.
+    /// Returns the payload of the panic.
     ///
     /// # Errors
-    /// The error itself when the task was cancelled.
+    /// Returns the error itself if the task was cancelled.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
         match self.panic {
             Some(payload) => Ok(payload
@@ -69,7 +71,7 @@ impl JoinError {
         }
     }
 
-    /// Goes on with the panic of the task, or panics because it was cancelled.
+    /// Resumes the panic of the task, or panics because it was cancelled.
     ///
     /// # Panics
     /// Always.
@@ -128,7 +130,7 @@ impl From<JoinError> for std::io::Error {
 pub struct Elapsed(());
 
 impl Elapsed {
-    /// For runtime authors: a deadline passed.
+    /// For runtime authors: creates the error.
     pub fn new() -> Self {
         Self(())
     }
@@ -154,22 +156,22 @@ pub struct NoRuntime {
 }
 
 impl NoRuntime {
-    /// For runtime authors: `hint` tells the reader what to do about it.
+    /// For runtime authors: creates the error. `hint` tells the reader what to do.
     pub fn new(hint: impl Into<String>) -> Self {
         Self { hint: hint.into() }
     }
 }
 
-/// A runtime could not be built as it was configured.
+/// A runtime could not be built as configured.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The backend cannot honour an option, and would not ignore it silently.
+    /// The backend cannot honour an option. Options are never silently ignored.
     #[error("the {backend} runtime cannot honour `{option}`: {why}")]
     Unsupported {
         /// The backend's name.
         backend: &'static str,
-        /// The option's name, as on the builder.
+        /// The option's name, which is that of the builder method.
         option: &'static str,
         /// The reason, and what to do instead.
         why: &'static str,
@@ -177,20 +179,20 @@ pub enum BuildError {
     /// An option has a value that no backend accepts.
     #[error("invalid value for `{option}`: {why}")]
     Invalid {
-        /// The option's name, as on the builder.
+        /// The option's name, which is that of the builder method.
         option: &'static str,
         /// What is wrong with the value.
         why: &'static str,
     },
-    /// No backend of that name is enabled.
+    /// No backend with that name is enabled.
     #[error("unknown backend {name:?}; enabled are: {enabled}")]
     UnknownBackend {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// The names that would do, separated by commas.
+        /// The enabled names, separated by commas.
         enabled: String,
     },
-    /// The system lacks what the backend is built on.
+    /// The system lacks what the backend needs.
     #[error("the {backend} runtime is not available here: {why}")]
     Unavailable {
         /// The backend's name.
@@ -198,7 +200,7 @@ pub enum BuildError {
         /// What is missing, and the remedy.
         why: String,
     },
-    /// The system refused a thread, a descriptor or memory.
+    /// The system could not provide a thread, a descriptor or memory.
     #[error("could not start the {backend} runtime: {source}")]
     Io {
         /// The backend's name.
@@ -209,14 +211,14 @@ pub enum BuildError {
 }
 
 impl fmt::Debug for BuildError {
-    /// The message, which tells everything: each program has this code, whatever goes wrong in it.
+    /// Returns the complete message. Kept simple because this code is part of every program.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BuildError({self})")
     }
 }
 
 impl From<BuildError> for std::io::Error {
-    /// An error of the system stays what it is, with its number.
+    /// An error of the system is returned unchanged, with its errno.
     fn from(error: BuildError) -> Self {
         let error = match error {
             BuildError::Io { source, .. } if source.raw_os_error().is_some() => return source,
@@ -235,7 +237,7 @@ impl From<BuildError> for std::io::Error {
     }
 }
 
-/// A value could not be sent: the receiver is gone. The value comes back.
+/// A value could not be sent because the receiver was dropped or closed. Contains the value.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("channel closed")]
 pub struct SendError<T>(pub T);
@@ -246,19 +248,19 @@ impl<T> fmt::Debug for SendError<T> {
     }
 }
 
-/// A value could not be sent at once. The value comes back.
+/// A value could not be sent without waiting. Contains the value.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TrySendError<T> {
     /// The channel is full.
     #[error("no available capacity")]
     Full(T),
-    /// The receiver is gone.
+    /// The receiver was dropped or closed.
     #[error("channel closed")]
     Closed(T),
 }
 
 impl<T> TrySendError<T> {
-    /// The value that was not sent.
+    /// Returns the value that was not sent.
     pub fn into_inner(self) -> T {
         match self {
             Self::Full(value) | Self::Closed(value) => value,
@@ -275,18 +277,18 @@ impl<T> fmt::Debug for TrySendError<T> {
     }
 }
 
-/// Nothing could be received at once.
+/// No value could be received without waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TryRecvError {
-    /// Nothing is queued now.
+    /// Nothing is queued.
     #[error("receiving on an empty channel")]
     Empty,
-    /// Nothing is queued and every sender is gone.
+    /// Nothing is queued and all senders were dropped.
     #[error("receiving on a closed channel")]
     Disconnected,
 }
 
-/// The two halves belong to different streams. They come back.
+/// The halves belong to different streams. Contains both.
 #[derive(thiserror::Error)]
 #[error("tried to reunite halves that are not from the same stream")]
 pub struct ReuniteError<R, W>(pub R, pub W);
@@ -297,38 +299,39 @@ impl<R, W> fmt::Debug for ReuniteError<R, W> {
     }
 }
 
-/// The runtime in which a socket or another descriptor waits has ended: it is what an [`std::io::Error`] holds then.
+/// The runtime of a socket or another descriptor has ended. It is the inner error of a
+/// [`std::io::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the runtime that this descriptor waits in has ended")]
 #[non_exhaustive]
 pub struct RuntimeEnded {}
 
 impl RuntimeEnded {
-    /// For runtime authors: the error.
+    /// For runtime authors: creates the error.
     #[expect(clippy::new_without_default, reason = "an error has no default")]
     pub const fn new() -> Self {
         Self {}
     }
 }
 
-/// Shutdown gave up waiting; what was still running goes on in the background.
+/// The deadline of a shutdown has passed. Tasks that are still running continue in the background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{tasks} tasks are still running {waited:?} after shutdown began")]
 #[non_exhaustive]
 pub struct ShutdownTimeout {
-    /// How long was waited.
+    /// The time limit.
     pub waited: Duration,
-    /// The number of tasks that were still running then.
+    /// The number of tasks that were still running.
     pub tasks: usize,
 }
 
-/// A clock that stands cannot be paused, and one that runs can be neither resumed nor advanced.
+/// A paused clock cannot be paused again, and a running clock cannot be resumed or advanced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ClockError {
-    /// It stands still already.
+    /// The clock is already paused.
     #[error("time is already frozen")]
     Paused,
-    /// It is running.
+    /// The clock is running.
     #[error("time is not frozen")]
     Running,
 }

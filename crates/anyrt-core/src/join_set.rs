@@ -13,14 +13,15 @@ use crate::blocking::Blocking;
 use crate::error::JoinError;
 use crate::task::{AbortHandle, Id, JoinHandle, LocalSpawner, Spawner};
 
-/// Tasks that are joined as they end, whichever ends first.
+/// A set of tasks that are joined in the order in which they end.
 ///
-/// `T` is what they give, `H` the join handle of the runtime that they run on, `R::JoinHandle<T>` for a generic
-/// one; both are inferred from the first spawn. Each task that ends costs the same, however many there are.
+/// `T` is the result of the tasks, `H` the join handle of their runtime, `R::JoinHandle<T>` in
+/// generic code; both are inferred from the first spawn. The cost per task does not depend on the
+/// number of tasks.
 ///
 /// # Dropping it
-/// Aborts all tasks in the set, without waiting for them. [`shutdown`](Self::shutdown) waits,
-/// [`detach_all`](Self::detach_all) lets them go on.
+/// Aborts all tasks in the set without waiting for them. [`shutdown`](Self::shutdown) waits;
+/// [`detach_all`](Self::detach_all) lets them continue.
 ///
 /// # Examples
 /// ```
@@ -46,7 +47,7 @@ pub struct JoinSet<T, H: JoinHandle<T>> {
 }
 
 impl<T, H: JoinHandle<T>> JoinSet<T, H> {
-    /// An empty set.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self {
             members: Slab::new(),
@@ -54,12 +55,13 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         }
     }
 
-    /// The number of tasks in the set: those that run, and those that ended but were not joined.
+    /// Returns the number of tasks in the set: running ones, and ended ones that were not joined
+    /// yet.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether there is no task in the set.
+    /// Returns `true` if the set is empty.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -77,7 +79,7 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
     /// Spawns `future` on this thread as a member of the set.
     ///
     /// # Panics
-    /// On a thread that accepts no local tasks; see [`LocalSpawner::spawn_local`].
+    /// Panics on a thread that accepts no local tasks; see [`LocalSpawner::spawn_local`].
     pub fn spawn_local_on<R, F>(&mut self, rt: &R, future: F) -> H::AbortHandle
     where
         R: LocalSpawner<LocalJoinHandle<T> = H>,
@@ -87,9 +89,9 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         self.insert(rt.spawn_local(future))
     }
 
-    /// Runs `job` on a blocking thread of `rt` as a member of the set.
+    /// Runs `job` on the blocking thread pool of `rt` as a member of the set.
     ///
-    /// Once it runs it cannot be aborted; see [`Blocking`].
+    /// A running job cannot be aborted; see [`Blocking`].
     pub fn spawn_blocking_on<R, F>(&mut self, rt: &R, job: F) -> H::AbortHandle
     where
         R: Blocking<JoinHandle<T> = H>,
@@ -99,7 +101,7 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         self.insert(rt.spawn_blocking(job))
     }
 
-    /// Makes the task that `handle` joins a member of the set.
+    /// Adds the task of `handle` to the set.
     pub fn insert(&mut self, handle: H) -> H::AbortHandle {
         let abort = handle.abort_handle();
         let id = abort.id();
@@ -114,8 +116,8 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
             id,
             signal: Waker::from(signal),
         });
-        // From now on the task signals its end, so tasks are joined in the order in which they end, even if nobody
-        // looks at the set meanwhile.
+        // From now on the task signals its end, so tasks are joined in the order in which they end,
+        // even if the set is not polled meanwhile.
         if let Poll::Ready(result) = member.poll(H::poll_unconstrained) {
             member.state = State::Ended(Box::new(Mutex::new(result)));
             member.signal.wake_by_ref();
@@ -123,43 +125,45 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         abort
     }
 
-    /// Waits until a task ends and takes its result; `None` when the set is empty.
+    /// Waits for the next task to end. Returns `None` if the set is empty.
     ///
     /// # Errors
-    /// The [`JoinError`] of a task that panicked or was aborted.
+    /// Returns the [`JoinError`] of a task that panicked or was aborted.
     ///
     /// # Cancel safety
-    /// A dropped future has taken no task out of the set.
+    /// Cancel-safe: if the future is dropped, no task was removed from the set.
     pub async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
         std::future::poll_fn(|cx| self.poll_join_next(cx)).await
     }
 
-    /// As [`join_next`](Self::join_next), with the id of the task; that of a failed one is in its error.
+    /// Like [`join_next`](Self::join_next), with the id of the task. The error of a failed task
+    /// contains its id.
     ///
     /// # Errors
-    /// The [`JoinError`] of a task that panicked or was aborted.
+    /// Returns the [`JoinError`] of a task that panicked or was aborted.
     ///
     /// # Cancel safety
-    /// A dropped future has taken no task out of the set.
+    /// Cancel-safe: if the future is dropped, no task was removed from the set.
     pub async fn join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
         std::future::poll_fn(|cx| self.poll_join_next_with_id(cx)).await
     }
 
-    /// Takes the result of a task that has ended; `None` when there is none, or no task at all.
+    /// Returns the result of a task that has already ended, if there is one.
     ///
     /// # Errors
-    /// The [`JoinError`] of a task that panicked or was aborted.
+    /// Returns the [`JoinError`] of a task that panicked or was aborted.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
         self.try_join_next_with_id().map(without_id)
     }
 
-    /// As [`try_join_next`](Self::try_join_next), with the id of the task.
+    /// Like [`try_join_next`](Self::try_join_next), with the id of the task.
     ///
     /// # Errors
-    /// The [`JoinError`] of a task that panicked or was aborted.
+    /// Returns the [`JoinError`] of a task that panicked or was aborted.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
-        // Nobody can be made to wait here, so there is no budget to keep to; and whoever is polling the set is still
-        // the one who is woken. Not more often than there are signals now: a task may signal without having ended.
+        // The caller does not wait, so the budget does not apply, and the registered waker stays.
+        // At most as many attempts as there are signals now: a task may signal without having
+        // ended.
         let signals = self.ready.lock().signals.len();
         for _ in 0..signals {
             let (key, id) = self.ready.lock().signals.pop_front()?;
@@ -170,15 +174,16 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         None
     }
 
-    /// Polls for a task that has ended; the caller who polled last is woken.
+    /// Polls for a task that has ended. Only the task that polled last is woken.
     ///
-    /// `Pending` when none has, or when the [budget](crate::coop) is used up; `None` when the set is empty.
+    /// Returns `Pending` if none has ended or the [budget](crate::coop) is used up, and `None` if
+    /// the set is empty.
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
         self.poll_join_next_with_id(cx)
             .map(|next| next.map(without_id))
     }
 
-    /// As [`poll_join_next`](Self::poll_join_next), with the id of the task.
+    /// Like [`poll_join_next`](Self::poll_join_next), with the id of the task.
     pub fn poll_join_next_with_id(
         &mut self,
         cx: &mut Context<'_>,
@@ -191,14 +196,15 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
                 }
                 let former = ready.waker.replace(cx.waker().clone());
                 drop(ready);
-                // Outside the lock: a waker's destructor is not ours.
+                // Outside the lock: the destructor of a waker is foreign code.
                 drop(former);
                 return Poll::Pending;
             };
             drop(ready);
             match self.poll_member(key, id, |handle, cx| Pin::new(handle).poll(cx)) {
                 Some(Poll::Ready(result)) => return Poll::Ready(Some(result)),
-                // A task that signals without having ended has met the end of the budget, and will signal again.
+                // A task that signals without having ended has used up the budget and will signal
+                // again.
                 Some(Poll::Pending) => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -209,7 +215,8 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         }
     }
 
-    /// Polls a member that has signalled and takes it out if it has ended; `None` if it is not there any more.
+    /// Polls a member that has signalled and removes it if it has ended. Returns `None` if it is no
+    /// longer in the set.
     fn poll_member(
         &mut self,
         key: usize,
@@ -224,7 +231,7 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         Some(polled.map(|result| result.map(|value| (id, value))))
     }
 
-    /// Aborts all tasks in the set. They stay in it until they are joined.
+    /// Aborts all tasks. They stay in the set until they are joined.
     pub fn abort_all(&mut self) {
         for (_, member) in &self.members {
             if let State::Running(handle) = &member.state {
@@ -233,24 +240,29 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
         }
     }
 
-    /// Empties the set; its tasks go on, and nobody hears of their results.
+    /// Removes all tasks from the set without aborting them. Their results are discarded.
     pub fn detach_all(&mut self) {
         self.members.clear();
     }
 
-    /// Aborts all tasks and waits until they have ended. Their results are dropped, panics too.
+    /// Aborts all tasks and waits until they have ended. Their results and panics are discarded.
     ///
     /// # Cancel safety
-    /// When it is dropped, all tasks are aborted already; what was not joined is still in the set.
+    /// If the future is dropped, all tasks have been aborted, and those that were not joined yet
+    /// stay in the set.
     pub async fn shutdown(&mut self) {
         self.abort_all();
         while self.join_next().await.is_some() {}
     }
 
-    /// Waits for all tasks and gives their results, in the order in which they ended.
+    /// Waits for all tasks and returns their results in the order in which they ended.
     ///
     /// # Panics
-    /// With the panic of the first task that panicked, or when a task was aborted; the other tasks are aborted.
+    /// Panics with the panic of the first task that panicked, or if a task was aborted. The other
+    /// tasks are then aborted.
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: dropping the future aborts all tasks and discards their results.
     pub async fn join_all(mut self) -> Vec<T> {
         let mut values = Vec::with_capacity(self.len());
         while let Some(result) = self.join_next().await {
@@ -279,7 +291,7 @@ impl<T, H: JoinHandle<T>> Default for JoinSet<T, H> {
     }
 }
 
-/// Spawned tasks become a set by their handles.
+/// Collects the handles of spawned tasks into a set.
 impl<T, H: JoinHandle<T>> FromIterator<H> for JoinSet<T, H> {
     fn from_iter<I: IntoIterator<Item = H>>(handles: I) -> Self {
         let mut set = Self::new();
@@ -311,7 +323,7 @@ struct Member<T, H> {
 
 enum State<T, H> {
     Running(H),
-    /// Ended before it became a member. Boxed since that is rare; `Mutex` only makes it `Sync`.
+    /// Ended before it was added. Boxed because that is rare; the `Mutex` only makes it `Sync`.
     Ended(Box<Mutex<Result<T, JoinError>>>),
     Joined,
 }
@@ -333,7 +345,7 @@ impl<T, H: JoinHandle<T>> Member<T, H> {
     }
 }
 
-/// The members that have ended, and who wants to know.
+/// The members that have ended, and the waker to notify.
 #[derive(Default)]
 struct Ready {
     state: Mutex<Signals>,
@@ -351,7 +363,7 @@ impl Ready {
     }
 }
 
-/// Wakes the set when a member has ended; one allocation per member.
+/// Wakes the set when a member has ended. One allocation per member.
 struct Signal {
     key: usize,
     id: Id,

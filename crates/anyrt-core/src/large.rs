@@ -1,13 +1,15 @@
-//! What is large is boxed before it goes through the layers of a `spawn`.
+//! Boxes large futures before they pass through the layers of a `spawn`.
 
-/// How many bytes are large. async-task boxes a future from the same size on, so none is boxed twice.
+/// The size in bytes from which a future is large. async-task boxes futures from the same size on,
+/// so none is boxed twice.
 pub const LARGE: usize = 2048;
 
-/// Evaluates an expression with a future, or a job, that is in a [`Box`] if it is [`LARGE`].
+/// Evaluates an expression with a future or a job, which is put in a [`Box`] if it is [`LARGE`].
 ///
-/// Without optimization each function on the way holds copies of what it passes on, and a future with a buffer of 64 KiB
-/// in it overflows the stack of a worker. Tokio does the same for the same reason. `executor::Tasks` and
-/// `executor::Engine::block_on` do it; use it where more layers lie before them.
+/// Without optimization each function on the way holds copies of its arguments, and a future with a
+/// buffer of 64 KiB overflows the stack of a worker. Tokio does the same for the same reason.
+/// `executor::Tasks` and `executor::Engine::block_on` use it; use it where further layers come
+/// before them.
 ///
 /// ```
 /// # fn start<F: Future>(future: F) {}

@@ -1,7 +1,7 @@
-//! What a runtime of anyrt promises: its traits, and what is the same on every runtime.
+//! The contract of a runtime in anyrt: its traits, and the code that is the same on every runtime.
 //!
-//! A *runtime* is a cheap, cloneable value. Generic code takes it as `rt: R` with `R: Runtime`, or with
-//! the one capability that it needs:
+//! A *runtime* is a cheap, cloneable value. Generic code takes it as `rt: R` with `R: Runtime`, or
+//! with the capability that it needs:
 //!
 //! | trait | what it gives | file |
 //! |---|---|---|
@@ -13,7 +13,7 @@
 //! | [`Channel`] | multi-producer, single-consumer queues | `channel.rs` |
 //! | [`Runtime`] | all of them | `runtime.rs` |
 //!
-//! What a trait promises is written once, on the trait, and holds on every backend; `anyrt-testkit` checks
+//! Behaviour is documented once, on the trait, and holds on every backend; `anyrt-testkit` tests
 //! each sentence of it.
 //!
 //! ```
@@ -30,13 +30,14 @@
 //! }
 //! ```
 //!
-//! [`ErasedRuntime`] is any of them without a type parameter.
+//! [`ErasedRuntime`] is any runtime without a type parameter.
 //!
 //! # For runtime authors
-//! Implement the six traits for your handle and [`runtime::Owner`] for what owns the threads. Where sockets are the
-//! operating system's, also [`FromStd`], and [`net::Descriptor`] for them. [`coop`], [`context`] and
-//! [`waiters`] are for you, too; `anyrt-kit` has what runtimes would otherwise each write anew: tasks with Tokio's
-//! semantics over any queue, a blocking pool, files, channels, a clock and timers.
+//! Implement the six traits for your handle and [`runtime::Owner`] for the type that owns the
+//! threads. If your sockets are those of the operating system, also implement [`FromStd`], and
+//! [`net::Descriptor`] for the sockets. [`coop`], [`context`] and [`waiters`] are for runtime
+//! authors. `anyrt-kit` has the parts that every runtime would otherwise write for itself: tasks
+//! with Tokio's semantics over any queue, a blocking pool, files, channels, a clock and timers.
 #![forbid(unsafe_code)]
 
 pub mod blocking;

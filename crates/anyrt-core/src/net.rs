@@ -1,8 +1,9 @@
-//! TCP, UDP and names.
+//! TCP, UDP and name resolution.
 //!
-//! A backend binds and connects to one address and resolves a name; all else is written here, once. No required method
-//! names a type of the operating system, so a runtime may have a network of its own. Where sockets are the system's,
-//! [`FromStd`] takes them over, [`Descriptor`] has what they do without waiting, and [`system`] how they are bound.
+//! A backend binds and connects to one address and resolves a name; everything else is implemented
+//! here, once. No required method names a type of the operating system, so a runtime may have its
+//! own network. For sockets of the operating system, [`FromStd`] converts them, [`Descriptor`]
+//! provides operations that do not wait, and [`system`] binds them.
 
 use std::future::Future;
 use std::io;
@@ -28,11 +29,13 @@ pub use udp::UdpSocket;
 /// Opens sockets and resolves names.
 ///
 /// # The end of the runtime
-/// Whoever waits for a socket when its runtime ends is told so by an error of kind [`io::ErrorKind::Other`], and so is
-/// whoever would have to wait for it later. A runtime that has ended makes no socket: the same error.
+/// When a runtime ends, operations that wait for its sockets fail with an error of kind
+/// [`io::ErrorKind::Other`], and so do later operations that would have to wait. Creating a socket
+/// on a runtime that has ended fails with the same error.
 ///
 /// # For implementors
-/// The sockets must belong to `self`, also when a method is called on a thread of another runtime, or of none.
+/// The sockets must belong to `self`, even if a method is called on a thread of another runtime or
+/// of none.
 ///
 /// # Examples
 /// ```
@@ -49,34 +52,38 @@ pub use udp::UdpSocket;
 /// }
 /// ```
 pub trait Net: Blocking {
-    /// Accepts connections.
+    /// A TCP listener, which accepts connections.
     type TcpListener: TcpListener<Stream = Self::TcpStream>;
-    /// A connection.
+    /// A TCP connection.
     type TcpStream: TcpStream;
-    /// Datagrams.
+    /// A UDP socket.
     type UdpSocket: UdpSocket;
 
-    /// Listens on one address.
+    /// Binds to one address and listens.
     ///
-    /// With `SO_REUSEADDR`, so that a restarted server gets its port back at once, and without `SO_REUSEPORT`:
-    /// a port that somebody listens on is [`io::ErrorKind::AddrInUse`]. [`system::tcp_listener`] does it.
+    /// Sets `SO_REUSEADDR`, so that a restarted server gets its port back at once, and not
+    /// `SO_REUSEPORT`: binding a port that is in use fails with [`io::ErrorKind::AddrInUse`].
+    /// [`system::tcp_listener`] implements this.
     ///
     /// # Errors
-    /// As the system's `bind` and `listen`.
+    /// Fails if the system's `bind` or `listen` does.
     fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<Self::TcpListener>;
 
-    /// Opens a datagram socket on one address.
+    /// Binds a UDP socket to one address.
     ///
     /// # Errors
-    /// As the system's `bind`.
+    /// Fails if the system's `bind` does.
     fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<Self::UdpSocket>;
 
-    /// Resolves a name to the addresses of its hosts, with that port.
+    /// Resolves a host name to addresses with the given port.
     ///
-    /// It must not block a thread that runs tasks; [`system::resolve`] takes a blocking one.
+    /// Must not block a thread that runs tasks; [`system::resolve`] uses a blocking thread.
     ///
     /// # Errors
-    /// As the resolver.
+    /// Fails if the name cannot be resolved.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: if the future is dropped, the result of the lookup is discarded.
     fn resolve(
         &self,
         host: String,
@@ -86,23 +93,26 @@ pub trait Net: Blocking {
     /// Connects to one address.
     ///
     /// # Errors
-    /// As the system's `connect`.
+    /// Fails if the system's `connect` does.
     ///
     /// # Cancel safety
-    /// Dropping it closes the half-open connection.
+    /// Dropping the future closes the half-open connection.
     fn connect_tcp_addr(
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send;
 
-    /// Listens on the first of `address`'s addresses that can be bound.
+    /// Binds to the first of the given addresses that can be bound, and listens.
     ///
-    /// With `SO_REUSEADDR`, so that a restarted server gets its port back at once, and without `SO_REUSEPORT`:
-    /// a port that somebody listens on is [`io::ErrorKind::AddrInUse`].
+    /// Sets `SO_REUSEADDR`, so that a restarted server gets its port back at once, and not
+    /// `SO_REUSEPORT`: binding a port that is in use fails with [`io::ErrorKind::AddrInUse`].
     ///
     /// # Errors
-    /// The error of the last address, or of the resolution; [`io::ErrorKind::InvalidInput`] when there is no
-    /// address at all.
+    /// Returns the error of the last address, or of the name resolution;
+    /// [`io::ErrorKind::InvalidInput`] if there is no address.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future closes the socket.
     fn bind_tcp<A: ToSocketAddrs>(
         &self,
         address: A,
@@ -114,14 +124,14 @@ pub trait Net: Blocking {
         }
     }
 
-    /// Connects to the first of `address`'s addresses that answers.
+    /// Connects to the first of the given addresses that accepts.
     ///
     /// # Errors
-    /// The error of the last address, or of the resolution; [`io::ErrorKind::InvalidInput`] when there is no
-    /// address at all.
+    /// Returns the error of the last address, or of the name resolution;
+    /// [`io::ErrorKind::InvalidInput`] if there is no address.
     ///
     /// # Cancel safety
-    /// Dropping it closes the half-open connection.
+    /// Dropping the future closes the half-open connection.
     fn connect_tcp<A: ToSocketAddrs>(
         &self,
         address: A,
@@ -144,11 +154,14 @@ pub trait Net: Blocking {
         }
     }
 
-    /// A datagram socket on the first of `address`'s addresses that can be bound.
+    /// Binds a socket to the first of the given addresses that can be bound.
     ///
     /// # Errors
-    /// The error of the last address, or of the resolution; [`io::ErrorKind::InvalidInput`] when there is no
-    /// address at all.
+    /// Returns the error of the last address, or of the name resolution;
+    /// [`io::ErrorKind::InvalidInput`] if there is no address.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future closes the socket.
     fn bind_udp<A: ToSocketAddrs>(
         &self,
         address: A,
@@ -160,12 +173,15 @@ pub trait Net: Blocking {
         }
     }
 
-    /// The addresses of `host`, which carries a port: `"example.com:80"` or `("example.com", 80)`.
+    /// Resolves `host`, which includes a port: `"example.com:80"` or `("example.com", 80)`.
     ///
-    /// Names are resolved by [`resolve`](Self::resolve), never on a thread that runs tasks.
+    /// Uses [`resolve`](Self::resolve), which never blocks a thread that runs tasks.
     ///
     /// # Errors
-    /// As the resolver.
+    /// Fails if the name cannot be resolved.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: if the future is dropped, the result of the lookup is discarded.
     fn lookup_host<A: ToSocketAddrs>(
         &self,
         host: A,

@@ -1,7 +1,7 @@
-//! Readiness: whether a descriptor can be read or written, who waits for it, and the capability to ask.
+//! Readiness: whether a descriptor can be read or written, and waiting for it.
 //!
-//! [`Interest`] and [`Ready`] are Tokio's types of these names. [`Reactor`] is an optional capability: a runtime
-//! that has it watches descriptors of any kind.
+//! [`Interest`] and [`Ready`] match Tokio's types of these names. [`Reactor`] is an optional
+//! capability: a runtime that has it can watch any kind of descriptor.
 
 mod interest;
 mod ready;
@@ -13,17 +13,17 @@ use std::task::{Context, Poll, ready};
 pub use interest::Interest;
 pub use ready::Ready;
 
-/// A direction of a descriptor, for the functions that remember one waiter for each.
+/// A direction of a descriptor, for functions that keep one waiter per direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// Readable, or nothing will come any more.
+    /// Readable, or at the end of the stream.
     Read,
-    /// Writable, or nobody reads any more.
+    /// Writable, or closed by the reader.
     Write,
 }
 
 impl Direction {
-    /// As an interest.
+    /// Returns the direction as an interest.
     pub const fn interest(self) -> Interest {
         match self {
             Self::Read => Interest::READABLE,
@@ -32,16 +32,17 @@ impl Direction {
     }
 }
 
-/// Watches descriptors of any kind. Not part of [`Runtime`](crate::Runtime): a runtime may lack it.
+/// Watches descriptors of any kind. Not part of [`Runtime`](crate::Runtime), because a runtime may
+/// lack it.
 #[cfg(unix)]
 pub trait Reactor {
-    /// A descriptor that is watched.
+    /// A watched descriptor.
     type AsyncFd<T: std::os::fd::AsFd>: AsyncFd<T>;
 
-    /// Watches `fd`, which must be non-blocking, for what `interest` says.
+    /// Registers `fd`, which must be in non-blocking mode, for `interest`.
     ///
     /// # Errors
-    /// The descriptor and the reason, such as `EPERM` for a regular file.
+    /// Returns the descriptor and the cause, such as `EPERM` for a regular file.
     fn async_fd<T: std::os::fd::AsFd>(
         &self,
         fd: T,
@@ -49,70 +50,73 @@ pub trait Reactor {
     ) -> Result<Self::AsyncFd<T>, (T, io::Error)>;
 }
 
-/// A descriptor with its readiness, which is remembered until someone finds that it is over.
+/// A descriptor with its readiness, which is cached until an operation finds that it is not ready.
 ///
 /// # For implementors
-/// - Readiness that comes after an event was given out is not cleared with that event.
-/// - What waits or runs an operation charges the budget of [`coop`](crate::coop), or one of the runtime's own.
+/// - Clearing an event must not clear readiness that arrived after the event was returned.
+/// - Methods that wait or run an operation charge the budget of [`coop`](crate::coop), or the
+///   runtime's own.
 pub trait AsyncFd<T>: Sized {
-    /// That the descriptor was ready.
+    /// An event: the descriptor was ready.
     type Event<'a>: ReadyEvent
     where
         Self: 'a;
 
-    /// What was wrapped.
+    /// Returns the wrapped value.
     fn get_ref(&self) -> &T;
 
-    /// What was wrapped, mutable. It must stay the same descriptor.
+    /// Returns the wrapped value. Its descriptor must not change.
     fn get_mut(&mut self) -> &mut T;
 
-    /// Stops watching.
+    /// Deregisters the descriptor and returns the wrapped value.
     fn into_inner(self) -> T;
 
-    /// Takes the descriptor to be ready for `ready`, although nobody has said so yet, until someone finds that it is
-    /// not: what was just made is known to have room.
+    /// Marks the descriptor as ready for `ready` without an event, until an operation finds that it
+    /// is not. For example, a new socket is known to be writable.
     fn assume(&self, ready: Ready);
 
-    /// Waits until the descriptor is ready in `direction`; of several tasks that poll, the last one is woken.
+    /// Polls for readiness in `direction`. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// When nobody watches the descriptor any more, because the runtime has ended.
+    /// Fails if the runtime has ended.
     fn poll_ready<'a>(
         &'a self,
         cx: &mut Context<'_>,
         direction: Direction,
     ) -> Poll<io::Result<Self::Event<'a>>>;
 
-    /// Waits until the descriptor is ready for something of `interest`. Any number of tasks may wait.
+    /// Waits until the descriptor is ready for any part of `interest`. Any number of tasks may
+    /// wait.
     ///
     /// # Errors
-    /// As [`poll_ready`](Self::poll_ready).
+    /// See [`poll_ready`](Self::poll_ready).
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     fn ready<'a>(
         &'a self,
         interest: Interest,
     ) -> impl Future<Output = io::Result<Self::Event<'a>>> + use<'a, Self, T>;
 
-    /// Runs `operation` if the descriptor is known to be ready, and takes note when it was not.
+    /// Calls `operation` if the descriptor is marked as ready, and clears the mark if it was not.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when the descriptor is not ready; those of `operation`.
+    /// Returns [`io::ErrorKind::WouldBlock`] if the descriptor is not ready, or else the error of
+    /// `operation`.
     fn try_io<R>(
         &self,
         interest: Interest,
         operation: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R>;
 
-    /// Runs `operation` whenever the descriptor is ready, until it gives something else than
+    /// Calls `operation` each time the descriptor is ready, until it returns anything but
     /// [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
     ///
     /// # Errors
-    /// As [`poll_ready`](Self::poll_ready); those of `operation`.
+    /// Fails if the runtime has ended, or with the error of `operation`.
     ///
     /// # Cancel safety
-    /// A dropped future has done nothing, if a failed `operation` does nothing.
+    /// Cancel-safe if a call of `operation` that fails has no effect.
     fn run<R>(
         &self,
         interest: Interest,
@@ -120,54 +124,56 @@ pub trait AsyncFd<T>: Sized {
     ) -> impl Future<Output = io::Result<R>>;
 }
 
-/// A socket whose readiness can be waited for, and used.
+/// A socket with readiness.
 ///
 /// # For implementors
-/// As of [`AsyncFd`].
+/// See [`AsyncFd`].
 pub trait Readiness {
-    /// Waits until the socket is ready for something of `interest`. Any number of tasks may wait.
+    /// Waits until the socket is ready for any part of `interest`. Any number of tasks may wait.
     ///
     /// # Errors
-    /// When nobody watches the socket any more, because the runtime has ended.
+    /// Fails if the runtime has ended.
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>> + Send;
 
-    /// Waits until the socket is ready in `direction`; of several tasks that poll, the last one is woken.
+    /// Polls for readiness in `direction`. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>>;
 
-    /// Runs `operation` if the socket is known to be ready, and takes note when it was not.
+    /// Calls `operation` if the socket is marked as ready, and clears the mark if it was not.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when the socket is not ready; those of `operation`.
+    /// Returns [`io::ErrorKind::WouldBlock`] if the socket is not ready, or else the error of
+    /// `operation`.
     fn try_io<R>(
         &self,
         interest: Interest,
         operation: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R>;
 
-    /// Runs `operation` whenever the socket is ready, until it gives something else than
+    /// Calls `operation` each time the socket is ready, until it returns anything but
     /// [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready); those of `operation`.
+    /// Fails if the runtime has ended, or with the error of `operation`.
     ///
     /// # Cancel safety
-    /// A dropped future has done nothing, if a failed `operation` does nothing.
+    /// Cancel-safe if a call of `operation` that fails has no effect.
     fn async_io<R>(
         &self,
         interest: Interest,
         operation: impl FnMut() -> io::Result<R>,
     ) -> impl Future<Output = io::Result<R>>;
 
-    /// As [`async_io`](Self::async_io); of several tasks that poll in `direction`, the last one is woken.
+    /// Polls `operation`; see [`async_io`](Self::async_io). Only the task that polled last in
+    /// `direction` is woken.
     ///
     /// # Errors
-    /// As [`async_io`](Self::async_io).
+    /// See [`async_io`](Self::async_io).
     #[inline]
     fn poll_io<R>(
         &self,
@@ -184,11 +190,11 @@ pub trait Readiness {
         }
     }
 
-    /// As [`poll_io`](Self::poll_io), for a byte stream: `operation` moved all that there was, or all that there was
-    /// room for, if it moved less than `len`; so the next one need not try in vain.
+    /// Like [`poll_io`](Self::poll_io), for a byte stream: if `operation` moved fewer than `len`
+    /// bytes, nothing is left to move, so the readiness is cleared to save a futile attempt.
     ///
     /// # Errors
-    /// As [`async_io`](Self::async_io).
+    /// See [`async_io`](Self::async_io).
     #[inline]
     fn poll_bytes(
         &self,
@@ -203,7 +209,8 @@ pub trait Readiness {
             let result = self.try_io(direction.interest(), || {
                 let moved = operation()?;
                 if 0 < moved && moved < len {
-                    // Clears what was known before the operation, and nothing that came since.
+                    // Clears the readiness from before the operation, and nothing that arrived
+                    // since.
                     part = Some(moved);
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
@@ -220,10 +227,10 @@ pub trait Readiness {
 
 /// An event of an [`AsyncFd`].
 pub trait ReadyEvent {
-    /// What the descriptor was ready for, of what was asked.
+    /// Returns the part of the requested readiness that the descriptor had.
     fn ready(&self) -> Ready;
 
-    /// Says that the descriptor is not ready for `ready` any more. Readiness that came after the event stays, and so
-    /// does that a direction is closed.
+    /// Clears the readiness for `ready`. Readiness that arrived after the event is kept, and so is
+    /// the state that a direction is closed.
     fn clear(&mut self, ready: Ready);
 }

@@ -1,4 +1,4 @@
-//! The runtime as a whole: the umbrella trait, what owns it, and how it is configured.
+//! The runtime as a whole: the umbrella trait, its owner, its configuration and its metrics.
 
 use std::fmt;
 use std::future::Future;
@@ -16,7 +16,7 @@ use crate::net::Net;
 use crate::task::{LocalSpawner, Spawner};
 use crate::time::Timer;
 
-/// Everything that a runtime can do: a cheap handle, to be cloned and passed on.
+/// All capabilities of a runtime: a handle that is cheap to clone and pass on.
 ///
 /// The handle does not keep the runtime alive; its [`Owner`] does.
 ///
@@ -50,16 +50,16 @@ pub trait Runtime: Spawner + LocalSpawner + Blocking + Timer + Net + Channel + f
 impl<R> Runtime for R where R: Spawner + LocalSpawner + Blocking + Timer + Net + Channel + fmt::Debug
 {}
 
-/// Owns a runtime: its threads, its tasks, its reactor.
+/// An owned runtime: its threads, its tasks and its reactor.
 ///
 /// # Dropping it
-/// Drops the future of every task before `drop` returns, those that are not `Send` on their own thread, and
-/// waits for blocking jobs, queued ones included. [`shutdown_timeout`](Self::shutdown_timeout) waits no longer than
-/// it is told, [`shutdown_background`](Self::shutdown_background) not at all.
+/// Drops the future of every task before `drop` returns, `!Send` futures on their own thread, and
+/// waits for all blocking jobs, including queued ones. [`shutdown_timeout`](Self::shutdown_timeout)
+/// limits the wait; [`shutdown_background`](Self::shutdown_background) does not wait.
 ///
 /// # For implementors
-/// Dropping the owner inside a runtime, where waiting is not allowed, must panic with a message that names
-/// `shutdown_background`, and must not hang.
+/// Dropping the owner inside a runtime, where waiting is not allowed, must panic with a message
+/// that names `shutdown_background`, and must not hang.
 ///
 /// # Examples
 /// ```
@@ -74,42 +74,43 @@ impl<R> Runtime for R where R: Spawner + LocalSpawner + Blocking + Timer + Net +
 /// }
 /// ```
 pub trait Owner: Sized + Send + Sync + fmt::Debug + 'static {
-    /// The handle.
+    /// The type of the handle.
     type Handle: Runtime;
 
-    /// The kind of runtime; its name is the one of the feature and of `ANYRT_BACKEND`.
+    /// The kind of runtime. Its name is that of the feature and of `ANYRT_BACKEND`.
     const KIND: &'static Kind;
 
-    /// Starts a runtime as configured.
+    /// Starts a runtime with the given options.
     ///
     /// # Errors
-    /// [`BuildError::Unsupported`] for an option that this backend cannot honour, [`BuildError::Invalid`] for a
-    /// senseless value, [`BuildError::Unavailable`] and [`BuildError::Io`] when the system says no.
+    /// Returns [`BuildError::Unsupported`] for an option that this backend cannot honour,
+    /// [`BuildError::Invalid`] for an invalid value, and [`BuildError::Unavailable`] or
+    /// [`BuildError::Io`] if the system cannot provide what is needed.
     fn build(config: &Config) -> Result<Self, BuildError>;
 
-    /// The handle to the runtime.
+    /// Returns a handle to the runtime.
     fn handle(&self) -> &Self::Handle;
 
-    /// Runs `future` on the current thread until it is ready; the runtime is current meanwhile.
+    /// Runs `future` on this thread until it completes, with this runtime as the current one.
     ///
-    /// On a current-thread runtime it is this call that runs the spawned tasks, too.
+    /// On a current-thread runtime, spawned tasks run only within this call.
     ///
     /// # Panics
-    /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
+    /// Panics if the thread is already driving a runtime, of whatever kind, or if `future` panics.
     fn block_on<F: Future>(&self, future: F) -> F::Output;
 
-    /// Makes the runtime current on this thread while `scope` runs, so that code in it can `spawn`.
+    /// Makes the runtime the current one on this thread while `scope` runs.
     fn enter<T>(&self, scope: impl FnOnce() -> T) -> T;
 
-    /// Ends the runtime, but waits for blocking jobs, and for tasks that are inside a poll, no longer
-    /// than `timeout`.
+    /// Shuts down the runtime. Waits at most `timeout` for blocking jobs and for tasks that are
+    /// being polled.
     ///
     /// # Panics
-    /// On a thread that is driving a runtime, of whatever kind, unless `timeout` is zero; the runtime ends in the
-    /// background.
+    /// Panics on a thread that is driving a runtime, of whatever kind, unless `timeout` is zero.
+    /// The runtime is then shut down in the background.
     fn shutdown_timeout(self, timeout: Duration);
 
-    /// Ends the runtime without waiting; may be called anywhere.
+    /// Shuts down the runtime without waiting. May be called anywhere.
     ///
     /// Futures may be dropped after it has returned.
     fn shutdown_background(self) {
@@ -117,73 +118,79 @@ pub trait Owner: Sized + Send + Sync + fmt::Debug + 'static {
     }
 }
 
-/// Where the tasks run.
+/// Where the tasks of a runtime run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Flavor {
-    /// On one thread: the one that calls `block_on`, and only while it does.
+    /// On the thread that calls `block_on`, during the call.
     CurrentThread,
     /// On worker threads.
     #[default]
     MultiThread,
 }
 
-/// The options of a runtime. A backend honours each that is set, or fails to build.
+/// The options of a runtime. A backend honours every option that is set, or fails to build.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Config {
-    /// Where the tasks run.
+    /// Where the tasks run; on worker threads by default.
     pub flavor: Flavor,
-    /// What the runtime itself is called; its threads have [their own](Self::thread_name).
+    /// Name of the runtime; its threads have [their own](Self::thread_name). None by default.
     pub name: Option<String>,
     /// Number of worker threads; the number of cores if unset.
     pub worker_threads: Option<NonZeroUsize>,
-    /// Most threads for blocking jobs; 512 if unset.
+    /// Maximum number of threads in the blocking pool; 512 if unset.
     pub max_blocking_threads: Option<NonZeroUsize>,
-    /// How long an idle thread for blocking jobs is kept; 10 s if unset.
+    /// How long an idle thread of the blocking pool is kept; 10 s if unset.
     pub thread_keep_alive: Option<Duration>,
     /// Name of the threads; `anyrt-<backend>` if unset.
     pub thread_name: Option<String>,
-    /// Gives each thread its name; goes before [`thread_name`](Self::thread_name).
+    /// Function that returns the name of each thread. Takes precedence over [`thread_name`](Self::thread_name).
     pub thread_name_fn: Option<NameFn>,
-    /// What is called on the threads as they come, go and wait.
+    /// Hooks that run when threads start, stop, park and unpark.
     pub hooks: ThreadHooks,
-    /// After how many tasks in a row a worker looks at its timers and sockets; the backend's own number if unset.
+    /// Number of tasks after which a worker checks its timers and sockets; the backend's own number
+    /// if unset.
     pub event_interval: Option<NonZeroU32>,
-    /// After how many tasks in a row a worker looks at what other threads have queued; the backend's own number if
+    /// Number of tasks after which a worker checks the global queue; the backend's own number if
     /// unset.
     pub global_queue_interval: Option<NonZeroU32>,
-    /// Most events of the system that are handled at once; the backend's own number if unset, or if its reactor has no
-    /// such knob. That goes for all four of these hints: they never change what a program means.
+    /// Maximum number of I/O events that are handled at once; the backend's own number if unset.
+    /// Like the other three hints, it has no effect on a reactor without such an option, and never
+    /// changes what a program does.
     pub max_io_events_per_tick: Option<NonZeroUsize>,
-    /// The same while there are tasks to run; as many if unset.
+    /// The same while there are tasks to run; the same number if unset.
     pub max_io_events_per_busy_tick: Option<NonZeroUsize>,
-    /// Stack of the threads, in bytes; the system's or std's default if unset.
+    /// Stack size of the threads, in bytes; std's default if unset.
     pub thread_stack_size: Option<usize>,
-    /// Whether worker thread `i` runs on core `i` only (modulo the number of cores).
+    /// Whether worker thread `i` is bound to core `i`, modulo the number of cores; `false` by
+    /// default.
     pub pin_workers: bool,
-    /// Whether the clock may be paused, for tests; only on a current-thread runtime, ignored on others.
+    /// Whether the clock can be paused, for tests; `false` by default, and ignored on a
+    /// multi-threaded runtime.
     ///
-    /// It costs timers a lock, and they are driven by `block_on` alone.
+    /// If set, timers take a lock and are driven by `block_on` only.
     pub pausable: bool,
-    /// Whether the clock stands still at first; only on a current-thread runtime.
+    /// Whether the clock is paused at the start; `false` by default. Needs a current-thread
+    /// runtime.
     ///
-    /// For implementors: `Clock::of` in `anyrt-kit` makes it. A runtime whose timers do not follow it must fail to
-    /// build with [`BuildError::Unsupported`].
+    /// For implementors: `Clock::of` of `anyrt-kit` creates the clock. A runtime whose timers do
+    /// not follow it must fail to build with [`BuildError::Unsupported`].
     pub start_paused: bool,
-    // What only says that a value was unacceptable, so that `build` reports it and no setter panics.
+    // Records an invalid value, so that `build` reports it and no setter panics.
     invalid: Option<(&'static str, &'static str)>,
 }
 
-/// Most threads for blocking jobs by default, as Tokio.
+/// The default maximum number of threads in the blocking pool, the same as Tokio's.
 pub const MAX_BLOCKING_THREADS: usize = 512;
-/// How long an idle thread for blocking jobs is kept by default, as Tokio.
+/// The default time for which an idle thread of the blocking pool is kept, the same as Tokio's.
 pub const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 impl Config {
-    /// For runtime authors: fails when a setter was given a senseless value. Call it first in `build`.
+    /// For runtime authors: fails if a setter was called with an invalid value. Call it first in
+    /// `build`.
     ///
     /// # Errors
-    /// [`BuildError::Invalid`].
+    /// Returns [`BuildError::Invalid`].
     pub fn validate(&self) -> Result<(), BuildError> {
         match self.invalid {
             Some((option, why)) => Err(BuildError::Invalid { option, why }),
@@ -205,7 +212,8 @@ impl Config {
         }
     }
 
-    /// The number of workers: as set, one on a current-thread runtime, or one per core.
+    /// Returns the number of workers: the configured number, 1 on a current-thread runtime, or the
+    /// number of cores.
     pub fn workers(&self) -> usize {
         match (self.flavor, self.worker_threads) {
             (Flavor::CurrentThread, _) => 1,
@@ -214,15 +222,15 @@ impl Config {
         }
     }
 
-    /// The name of the runtime's threads.
+    /// Returns the name of the runtime's threads.
     pub fn name_or(&self, default: &str) -> String {
         self.thread_name
             .clone()
             .unwrap_or_else(|| default.to_owned())
     }
 
-    /// For runtime authors: a thread builder with the configured name and stack size. The thread itself calls
-    /// [`ThreadHooks::enter`].
+    /// For runtime authors: returns a thread builder with the configured name and stack size. The
+    /// thread itself must call [`ThreadHooks::enter`].
     pub fn thread(&self, default_name: &str) -> std::thread::Builder {
         let name = match &self.thread_name_fn {
             Some(name) => name(),
@@ -262,28 +270,30 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Names a thread.
+/// A function that returns the name of a thread.
 pub type NameFn = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Is told of something that happens to a thread, on that thread.
+/// A hook that runs on a thread of the runtime.
 pub type ThreadHook = Arc<dyn Fn() + Send + Sync>;
 
-/// What is called on the threads of a runtime, those for blocking jobs included, with the runtime as the current one.
+/// Hooks that run on the threads of a runtime, including those of the blocking pool, with the
+/// runtime as the current one.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ThreadHooks {
-    /// When a thread has started.
+    /// Runs when a thread has started.
     pub on_start: Option<ThreadHook>,
-    /// Before a thread ends.
+    /// Runs before a thread exits.
     pub on_stop: Option<ThreadHook>,
-    /// Before a worker waits because there is nothing to do.
+    /// Runs before a worker parks because it has nothing to do.
     pub on_park: Option<ThreadHook>,
-    /// After a worker has waited.
+    /// Runs after a worker was parked.
     pub on_unpark: Option<ThreadHook>,
 }
 
 impl ThreadHooks {
-    /// For runtime authors: tells that this thread has started, and that it ends when the guard is dropped.
+    /// For runtime authors: runs the hook of a started thread, and that of an exiting thread when
+    /// the guard is dropped.
     #[must_use = "dropping it tells that the thread ends"]
     pub fn enter(&self) -> ThreadEntered {
         if let Some(start) = &self.on_start {
@@ -306,7 +316,7 @@ impl fmt::Debug for ThreadHooks {
     }
 }
 
-/// Tells, when it is dropped, that the thread ends; see [`ThreadHooks::enter`].
+/// Runs the hook of an exiting thread on drop; see [`ThreadHooks::enter`].
 pub struct ThreadEntered {
     on_stop: Option<ThreadHook>,
 }
@@ -325,23 +335,25 @@ impl fmt::Debug for ThreadEntered {
     }
 }
 
-/// Names a runtime; unique among all runtimes of the process that live.
+/// The id of a runtime, unique among all live runtimes of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id(NonZeroU64);
 
 impl Id {
-    /// Ids that the core gives start here, so that they never meet those that a runtime gives by itself.
+    /// Ids of the core start here, so that they never collide with ids that a runtime assigns by
+    /// itself.
     const FIRST: u64 = 1 << 63;
 
-    /// For runtime authors: an id that was never given before.
+    /// For runtime authors: returns an id that was never used before.
     pub fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(Id::FIRST);
         Self::from_raw(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// For runtime authors whose runtimes are numbered: that number, below 2^63 and not zero.
+    /// For runtime authors: converts the runtime's own number, which must be below 2^63 and not
+    /// zero.
     ///
-    /// Zero is read as one.
+    /// Zero is treated as one.
     pub fn from_raw(number: u64) -> Self {
         Self(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN))
     }
@@ -353,7 +365,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// What a runtime tells about itself. The numbers of a moment, which is over when they are read.
+/// Metrics of a runtime. All values are snapshots and may be stale when read.
 ///
 /// # Examples
 /// ```
@@ -365,60 +377,61 @@ impl fmt::Display for Id {
 /// }
 /// ```
 pub trait Metrics {
-    /// Which runtime it is.
+    /// Returns the id of the runtime.
     fn id(&self) -> Id;
 
-    /// Where the tasks run.
+    /// Returns the flavor of the runtime.
     fn flavor(&self) -> Flavor;
 
-    /// The number of workers; one on a current-thread runtime.
+    /// Returns the number of workers, which is 1 on a current-thread runtime.
     fn num_workers(&self) -> usize;
 
-    /// The number of the worker that this thread is, if it is one of this runtime.
+    /// Returns the index of this thread among the workers of this runtime, or `None` if it is not
+    /// one of them.
     fn worker_index(&self) -> Option<usize>;
 
-    /// The number of tasks that have not ended.
+    /// Returns the number of tasks that have not ended.
     fn num_alive_tasks(&self) -> usize;
 
-    /// The number of tasks that are ready to run and that no worker has taken yet.
+    /// Returns the number of ready tasks that no worker has taken yet.
     fn global_queue_depth(&self) -> usize;
 
-    /// What one worker has done so far.
+    /// Returns statistics of one worker.
     ///
     /// # Panics
-    /// When there is no worker of that number.
+    /// Panics if there is no worker with that index.
     fn worker(&self, index: usize) -> WorkerStats;
 
-    /// What the threads for blocking jobs do; `None` where nobody knows.
+    /// Returns statistics of the blocking thread pool, or `None` if they are not available.
     fn blocking(&self) -> Option<BlockingStats>;
 }
 
-/// What one worker has done since it started.
+/// Statistics of one worker since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WorkerStats {
-    /// How often it began to wait because there was nothing to do.
+    /// How many times it has parked because it had nothing to do.
     pub park_count: u64,
-    /// How often it began or ended to wait; odd while it waits.
+    /// How many times it has parked or unparked; odd while it is parked.
     pub park_unpark_count: u64,
-    /// How long it has worked, as of the last time that it began to wait.
+    /// How long it has been busy, as of the last time it parked.
     pub busy_duration: Duration,
 }
 
-/// What the threads for blocking jobs do.
+/// Statistics of the blocking thread pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BlockingStats {
-    /// The number of threads, idle ones included.
+    /// The number of threads, including idle ones.
     pub threads: usize,
     /// The number of idle threads.
     pub idle_threads: usize,
-    /// The number of jobs that no thread has taken yet.
+    /// The number of queued jobs.
     pub queue_depth: usize,
 }
 
 /// Configures and builds a runtime.
 ///
-/// Nothing that is set is ever silently ignored: [`build`](Self::build) fails and names the option and the
-/// backend. (`B` is the owner type of a backend, such as `anyrt_smol::runtime::Runtime`.)
+/// No option is silently ignored: [`build`](Self::build) fails and names the option and the
+/// backend. `B` is the owner type of a backend, such as `anyrt_smol::runtime::Runtime`.
 ///
 /// # Examples
 /// ```
@@ -441,12 +454,12 @@ pub struct Builder<B> {
 }
 
 impl<B> Builder<B> {
-    /// A runtime with worker threads, one per core unless set.
+    /// Creates a builder for a runtime with worker threads, one per core by default.
     pub fn new_multi_thread() -> Self {
         Self::from_config(Config::default())
     }
 
-    /// A runtime that runs on the thread that calls `block_on`.
+    /// Creates a builder for a runtime that runs on the thread that calls `block_on`.
     pub fn new_current_thread() -> Self {
         Self::from_config(Config {
             flavor: Flavor::CurrentThread,
@@ -454,7 +467,7 @@ impl<B> Builder<B> {
         })
     }
 
-    /// A runtime with these options.
+    /// Creates a builder with these options.
     pub fn from_config(config: Config) -> Self {
         Self {
             config,
@@ -462,36 +475,40 @@ impl<B> Builder<B> {
         }
     }
 
-    /// The options so far.
+    /// Returns the options so far.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Names the runtime, which is not the name of its threads.
+    /// Sets the name of the runtime; none by default. The names of its threads are set by
+    /// [`thread_name`](Self::thread_name).
     pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
         self.config.name = Some(name.into());
         self
     }
 
-    /// Sets the number of worker threads. 0 is an error of `build`.
+    /// Sets the number of worker threads; the number of available cores by default. With 0, `build`
+    /// fails.
     pub fn worker_threads(&mut self, threads: usize) -> &mut Self {
         self.config.worker_threads = self.positive("worker_threads", threads);
         self
     }
 
-    /// Sets how many threads there may be for blocking jobs. 0 is an error of `build`.
+    /// Sets the maximum number of threads in the blocking pool; 512 by default. With 0, `build`
+    /// fails.
     pub fn max_blocking_threads(&mut self, threads: usize) -> &mut Self {
         self.config.max_blocking_threads = self.positive("max_blocking_threads", threads);
         self
     }
 
-    /// Sets how long an idle thread for blocking jobs is kept.
+    /// Sets how long an idle thread of the blocking pool is kept; 10 seconds by default.
     pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
         self.config.thread_keep_alive = Some(duration);
         self
     }
 
-    /// Sets the name of the runtime's threads. A NUL byte in it is an error of `build`.
+    /// Sets the name of the runtime's threads; `anyrt-` and the name of the backend by default.
+    /// [`build`](Self::build) fails if it contains a NUL byte.
     pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
         let name = name.into();
         if name.contains('\0') {
@@ -501,9 +518,10 @@ impl<B> Builder<B> {
         self
     }
 
-    /// Sets the function that names each of the runtime's threads. It goes before [`thread_name`](Self::thread_name).
+    /// Sets a function that returns the name of each thread; none by default. Takes precedence over
+    /// [`thread_name`](Self::thread_name).
     ///
-    /// A name with a NUL byte in it makes the start of the thread panic.
+    /// A name with a NUL byte makes starting the thread panic.
     pub fn thread_name_fn<F>(&mut self, name: F) -> &mut Self
     where
         F: Fn() -> String + Send + Sync + 'static,
@@ -512,31 +530,34 @@ impl<B> Builder<B> {
         self
     }
 
-    /// Calls `hook` on each of the runtime's threads when it has started, with the runtime as the current one.
+    /// Sets a hook that each thread of the runtime, worker or blocking, calls when it has started;
+    /// none by default. The runtime is the current one.
     pub fn on_thread_start<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.config.hooks.on_start = Some(Arc::new(hook));
         self
     }
 
-    /// Calls `hook` on each of the runtime's threads before it ends.
+    /// Sets a hook that each thread of the runtime calls before it exits; none by default.
     pub fn on_thread_stop<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.config.hooks.on_stop = Some(Arc::new(hook));
         self
     }
 
-    /// Calls `hook` on a worker before it waits because there is nothing to do. What it spawns or wakes is run first.
+    /// Sets a hook that a worker calls before it parks because it has nothing to do; none by
+    /// default. Tasks that the hook spawns or wakes run first.
     pub fn on_thread_park<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.config.hooks.on_park = Some(Arc::new(hook));
         self
     }
 
-    /// Calls `hook` on a worker after it has waited.
+    /// Sets a hook that a worker calls after it was parked; none by default.
     pub fn on_thread_unpark<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.config.hooks.on_unpark = Some(Arc::new(hook));
         self
     }
 
-    /// Sets after how many tasks in a row a worker looks at its timers and sockets. 0 is an error of `build`.
+    /// Sets the number of tasks after which a worker checks its timers and sockets; the backend's
+    /// own number by default. With 0, `build` fails.
     pub fn event_interval(&mut self, tasks: u32) -> &mut Self {
         self.config.event_interval = self
             .positive("event_interval", tasks as usize)
@@ -544,7 +565,8 @@ impl<B> Builder<B> {
         self
     }
 
-    /// Sets after how many tasks in a row a worker looks at what other threads have queued. 0 is an error of `build`.
+    /// Sets the number of tasks after which a worker checks the global queue; the backend's own
+    /// number by default. With 0, `build` fails.
     pub fn global_queue_interval(&mut self, tasks: u32) -> &mut Self {
         self.config.global_queue_interval = self
             .positive("global_queue_interval", tasks as usize)
@@ -552,38 +574,44 @@ impl<B> Builder<B> {
         self
     }
 
-    /// Sets how many events of the system are handled at once. 0 is an error of `build`.
+    /// Sets the maximum number of I/O events that are handled at once; the backend's own number by
+    /// default. With 0, `build` fails.
     pub fn max_io_events_per_tick(&mut self, events: usize) -> &mut Self {
         self.config.max_io_events_per_tick = self.positive("max_io_events_per_tick", events);
         self
     }
 
-    /// Sets how many events of the system are handled at once while there are tasks to run. 0 is an error of `build`.
+    /// Sets the maximum number of I/O events that are handled at once while there are tasks to run;
+    /// the value of [`max_io_events_per_tick`](Self::max_io_events_per_tick) by default. With 0,
+    /// `build` fails.
     pub fn max_io_events_per_busy_tick(&mut self, events: usize) -> &mut Self {
         self.config.max_io_events_per_busy_tick =
             self.positive("max_io_events_per_busy_tick", events);
         self
     }
 
-    /// Sets the stack size of the runtime's threads, in bytes.
+    /// Sets the stack size of the runtime's threads, in bytes; 2 MiB, as std's, by default.
     pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
         self.config.thread_stack_size = Some(bytes);
         self
     }
 
-    /// Binds worker thread `i` to core `i`, modulo the number of cores.
+    /// Sets whether worker thread `i` is bound to core `i`, modulo the number of cores; `false` by
+    /// default.
     pub fn pin_workers(&mut self, pin: bool) -> &mut Self {
         self.config.pin_workers = pin;
         self
     }
 
-    /// Sets whether the clock may be paused, for tests. It has no effect on a multi-threaded runtime.
+    /// Sets whether the clock can be paused, for tests; `false` by default. Has no effect on a
+    /// multi-threaded runtime.
     pub fn pausable(&mut self, pausable: bool) -> &mut Self {
         self.config.pausable = pausable;
         self
     }
 
-    /// Starts with the clock paused: time passes only when the runtime has nothing else to do, and then at once.
+    /// Sets whether the clock is paused at the start; `false` by default. A paused clock advances
+    /// to the next deadline whenever the runtime is idle.
     ///
     /// Needs a current-thread runtime.
     pub fn start_paused(&mut self, paused: bool) -> &mut Self {

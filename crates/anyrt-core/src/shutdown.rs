@@ -1,4 +1,4 @@
-//! Graceful shutdown: asks all tasks to stop, and waits for them.
+//! Graceful shutdown: asks tasks to stop and waits for them.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,9 +9,10 @@ use crate::task::Spawner;
 use crate::time::Timer;
 use crate::tracker::{TaskTracker, TrackedFuture};
 
-/// Ties a [`CancellationToken`] to a [`TaskTracker`]: who is asked to stop is who is waited for.
+/// A [`CancellationToken`] with a [`TaskTracker`]: the shutdown waits for the same tasks that it
+/// notifies.
 ///
-/// Cheap to clone; clones are the same group of tasks. Dropping it stops nothing.
+/// Cheap to clone; clones refer to the same group. Dropping it stops no task.
 ///
 /// # Examples
 /// ```
@@ -47,24 +48,25 @@ pub struct GracefulShutdown {
 }
 
 impl GracefulShutdown {
-    /// No tasks, and nobody asked to stop.
+    /// Creates an empty group.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The token by which tasks hear that they should stop. Cancelling it begins the shutdown without waiting.
+    /// Returns the token that is cancelled when the tasks should stop. Cancelling it begins the
+    /// shutdown without waiting.
     pub fn token(&self) -> &CancellationToken {
         &self.token
     }
 
-    /// The tracker that counts the tasks.
+    /// Returns the tracker that counts the tasks.
     pub fn tracker(&self) -> &TaskTracker {
         &self.tracker
     }
 
-    /// Spawns a task of the group on `rt`: the future that `task` makes of the token.
+    /// Spawns the future that `task` creates from the token on `rt`, as a task of the group.
     ///
-    /// After [`shutdown`](Self::shutdown) has begun the task still starts, with a token that is cancelled already.
+    /// After [`shutdown`](Self::shutdown) has begun, the task still starts, with a cancelled token.
     pub fn spawn<R, F>(
         &self,
         rt: &R,
@@ -78,20 +80,21 @@ impl GracefulShutdown {
         self.tracker.spawn_on(rt, task(self.token.clone()))
     }
 
-    /// Makes `future` one that is waited for until it is dropped; it hears by [`token`](Self::token) when to stop.
+    /// Adds `future` to the group until it completes or is dropped. It should watch
+    /// [`token`](Self::token) to know when to stop.
     pub fn track<F: Future>(&self, future: F) -> TrackedFuture<F> {
         self.tracker.track_future(future)
     }
 
-    /// Asks all tasks to stop and waits until they have, for `timeout` at most, counted from the first poll.
+    /// Asks all tasks to stop and waits until they have, for at most `timeout` from the first poll.
     ///
-    /// What is still running then goes on; ending the runtime ends it.
+    /// Tasks that are still running at the deadline continue until the runtime ends.
     ///
     /// # Errors
-    /// [`ShutdownTimeout`], with the number of tasks that are still running.
+    /// Returns [`ShutdownTimeout`] with the number of tasks that are still running.
     ///
     /// # Cancel safety
-    /// The tasks were asked to stop by the first poll; dropping it only stops waiting.
+    /// The first poll asks the tasks to stop. Dropping the future only stops waiting for them.
     pub async fn shutdown<T: Timer>(
         &self,
         rt: &T,
@@ -101,7 +104,7 @@ impl GracefulShutdown {
         self.token.cancel();
         let timed_out = rt.timeout(timeout, self.tracker.wait()).await.is_err();
         match self.tracker.len() {
-            // Those that end at the last moment have ended, too.
+            // Tasks that end at the last moment count as ended.
             tasks if timed_out && tasks > 0 => Err(ShutdownTimeout {
                 waited: timeout,
                 tasks,

@@ -1,4 +1,5 @@
-//! Where the locks of what is modelled come from: std, or loom in the models (`scripts/check loom`).
+//! Locks and atomics of modelled code: those of std, or of loom in the models (`scripts/check
+//! loom`).
 
 pub(crate) use std::sync::PoisonError;
 

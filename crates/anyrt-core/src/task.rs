@@ -1,4 +1,4 @@
-//! Tasks: what `spawn` promises, and what a handle can do.
+//! The contract of tasks and their handles.
 
 use std::cell::Cell;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::error::JoinError;
 ///
 /// # For implementors
 /// - `spawn` must not poll `future` inside the call.
-/// - A panic in `future`, in a poll or in its destructor, must end that task alone.
+/// - A panic in `future`, in a poll or in its destructor, must only end that task.
 /// - When the runtime ends, every future is dropped before the owner's `drop` returns.
 /// - Spawned tasks see this runtime as the current one.
 ///
@@ -30,13 +30,13 @@ use crate::error::JoinError;
 /// }
 /// ```
 pub trait Spawner: Clone + Send + Sync + 'static {
-    /// The handle that [`spawn`](Self::spawn) gives. Dropping it detaches the task.
+    /// The handle that [`spawn`](Self::spawn) returns. Dropping it detaches the task.
     type JoinHandle<T: Send + 'static>: JoinHandle<T> + Send + Sync + 'static;
 
-    /// Starts `future` as a task of its own and returns at once.
+    /// Spawns `future` as a task and returns at once.
     ///
-    /// The task runs whether or not the handle is kept. On a runtime that has ended, the future is dropped and
-    /// the handle gives a cancelled [`JoinError`].
+    /// The task runs whether or not the handle is kept. On a runtime that has ended, the future is
+    /// dropped and the handle returns a cancelled [`JoinError`].
     fn spawn<F>(&self, future: F) -> Self::JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -45,9 +45,9 @@ pub trait Spawner: Clone + Send + Sync + 'static {
 
 /// Spawns tasks that stay on the current thread, for futures that are not `Send`.
 ///
-/// A thread accepts local tasks while it is inside the runtime's `block_on`, or where the runtime is made of
-/// threads that never trade tasks (Glommio's shards). The tasks live until that `block_on` returns: what is
-/// left of them then is dropped, on that thread.
+/// A thread accepts local tasks while it is inside the runtime's `block_on`, or if the threads of
+/// the runtime never exchange tasks (Glommio's shards). The tasks live until that `block_on`
+/// returns; those that are left are then dropped on that thread.
 ///
 /// # Examples
 /// ```
@@ -60,32 +60,32 @@ pub trait Spawner: Clone + Send + Sync + 'static {
 /// }
 /// ```
 pub trait LocalSpawner: Clone + Send + Sync + 'static {
-    /// The handle that [`spawn_local`](Self::spawn_local) gives. Dropping it detaches the task.
+    /// The handle that [`spawn_local`](Self::spawn_local) returns. Dropping it detaches the task.
     type LocalJoinHandle<T: 'static>: JoinHandle<T> + 'static;
 
-    /// Starts `future` as a task on the current thread and returns at once.
+    /// Spawns `future` as a task on the current thread and returns at once.
     ///
-    /// Call it from the future given to `block_on`, from one of its local tasks, or on a current-thread runtime from any
-    /// of its tasks.
+    /// Call it from the future passed to `block_on`, from one of its local tasks, or on a
+    /// current-thread runtime from any of its tasks.
     ///
     /// # Panics
-    /// On a thread that accepts no local tasks: outside `block_on`, or inside a task that [`Spawner::spawn`]
-    /// placed on a worker thread that shares its tasks with others.
+    /// Panics on a thread that accepts no local tasks: outside `block_on`, or inside a task of
+    /// [`Spawner::spawn`] on a worker thread that exchanges tasks with others.
     fn spawn_local<F>(&self, future: F) -> Self::LocalJoinHandle<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static;
 }
 
-/// Owns the permission to join a task: a future of the task's result.
+/// A handle to a task, and a future of its result.
 ///
-/// Dropping the handle detaches the task, it does not cancel it.
+/// Dropping the handle detaches the task and does not cancel it.
 ///
 /// # Panics
-/// When it is polled again after it gave its result.
+/// Panics if it is polled again after it has completed.
 ///
 /// # Cancel safety
-/// Awaiting `&mut handle` is cancel-safe: the result stays in the task until it is taken.
+/// Awaiting `&mut handle` is cancel-safe: the result is kept until it is taken.
 ///
 /// # Examples
 /// ```
@@ -99,32 +99,32 @@ pub trait LocalSpawner: Clone + Send + Sync + 'static {
 /// }
 /// ```
 pub trait JoinHandle<T>: Future<Output = Result<T, JoinError>> + Unpin + fmt::Debug {
-    /// The handle that [`abort_handle`](Self::abort_handle) gives.
+    /// The handle that [`abort_handle`](Self::abort_handle) returns.
     type AbortHandle: AbortHandle;
 
-    /// Asks the task to end; it does so at its next `.await`. Idempotent, from any thread.
+    /// Asks the task to end at its next `.await`. Idempotent; may be called from any thread.
     ///
-    /// The handle then gives [`JoinError::is_cancelled`], after the future was dropped. A task that has
-    /// finished by then keeps its result.
+    /// Joining then returns an error for which [`JoinError::is_cancelled`] is `true`, after the
+    /// future was dropped. A task that has already finished keeps its result.
     fn abort(&self);
 
-    /// Whether the task has really ended; not yet when it is only asked to.
+    /// Returns `true` if the task has ended. A task that was aborted may still be running.
     fn is_finished(&self) -> bool;
 
-    /// The id of the task, unique among all tasks of the process.
+    /// Returns the id of the task, unique among all tasks of the process.
     fn id(&self) -> Id;
 
-    /// A handle that can abort the task, and no more.
+    /// Returns a handle that can only abort the task.
     fn abort_handle(&self) -> Self::AbortHandle;
 
-    /// As `poll`, whatever is left of the budget.
+    /// Like `poll`, regardless of the budget.
     ///
-    /// For implementors: override it where the runtime has a budget of its own.
+    /// For implementors: override it if the runtime has its own budget.
     fn poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         coop::with_unconstrained(|| Pin::new(self).poll(cx))
     }
 
-    /// Lets the task go on by itself. It is what dropping the handle does, said aloud.
+    /// Detaches the task. The same as dropping the handle, but explicit.
     fn detach(self)
     where
         Self: Sized,
@@ -134,7 +134,7 @@ pub trait JoinHandle<T>: Future<Output = Result<T, JoinError>> + Unpin + fmt::De
     /// Aborts the task and waits until it has ended.
     ///
     /// # Errors
-    /// As awaiting the handle does; `Ok` when the task was faster.
+    /// Returns the error of joining the task, or `Ok` if it finished first.
     fn cancel(self) -> Cancel<Self>
     where
         Self: Sized,
@@ -144,7 +144,7 @@ pub trait JoinHandle<T>: Future<Output = Result<T, JoinError>> + Unpin + fmt::De
     }
 }
 
-/// Permission to abort a task from elsewhere. Dropping it does nothing.
+/// A handle that can abort a task. Dropping it has no effect.
 pub trait AbortHandle: Clone + Send + Sync + fmt::Debug + 'static {
     /// See [`JoinHandle::abort`].
     fn abort(&self);
@@ -154,7 +154,7 @@ pub trait AbortHandle: Clone + Send + Sync + fmt::Debug + 'static {
     fn id(&self) -> Id;
 }
 
-/// Waits for a task that was asked to end; see [`JoinHandle::cancel`].
+/// Waits for an aborted task to end; see [`JoinHandle::cancel`].
 #[derive(Debug)]
 #[must_use = "the task is aborted already; await this to know that it has ended"]
 pub struct Cancel<H> {
@@ -169,23 +169,25 @@ impl<H: Future + Unpin> Future for Cancel<H> {
     }
 }
 
-/// Names a task; unique among all tasks of the process, of whatever runtime, dead ones included.
+/// The id of a task, unique among all tasks of the process, on all runtimes, including ended ones.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(NonZeroU64);
 
 impl Id {
-    /// Ids that the core gives start here, so that they never meet those that a runtime gives by itself.
+    /// Ids of the core start here, so that they never collide with ids that a runtime assigns by
+    /// itself.
     const FIRST: u64 = 1 << 63;
 
-    /// For runtime authors: an id that was never given before.
+    /// For runtime authors: returns an id that was never used before.
     pub fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(Id::FIRST);
         Self::from_raw(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// For runtime authors whose runtime numbers its tasks: that number, below 2^63 and not zero.
+    /// For runtime authors: converts the runtime's own number of a task, which must be below 2^63
+    /// and not zero.
     ///
-    /// Zero is read as one.
+    /// Zero is treated as one.
     pub fn from_raw(number: u64) -> Self {
         Self(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN))
     }
@@ -207,13 +209,15 @@ thread_local! {
     static CURRENT: Cell<Option<Id>> = const { Cell::new(None) };
 }
 
-/// The id of the task that this thread is polling or dropping; `None` outside the tasks of the kit's task layer.
+/// Returns the id of the task that this thread is polling or dropping, or `None` outside the tasks
+/// of the kit's task layer.
 #[inline]
 pub fn try_id() -> Option<Id> {
     CURRENT.get()
 }
 
-/// For runtime authors: says until the guard is dropped that this thread is polling or dropping that task.
+/// For runtime authors: marks this thread as polling or dropping that task until the guard is
+/// dropped.
 #[inline]
 #[must_use = "the task is the current one only while the guard lives"]
 pub fn enter_task(id: Id) -> TaskEntered {
@@ -223,11 +227,11 @@ pub fn enter_task(id: Id) -> TaskEntered {
     }
 }
 
-/// Restores the former current task when it is dropped.
+/// Restores the previous current task on drop.
 #[derive(Debug)]
 pub struct TaskEntered {
     outer: Option<Id>,
-    // It belongs to its thread: `!Send`.
+    // Tied to its thread: `!Send`.
     thread: PhantomData<*const ()>,
 }
 
@@ -238,10 +242,10 @@ impl Drop for TaskEntered {
     }
 }
 
-/// Lets other tasks and the reactor run, then goes on.
+/// Yields once, so that other tasks and the reactor run.
 ///
 /// # Cancel safety
-/// Holds nothing; dropping it loses nothing.
+/// Cancel-safe: dropping the future has no effect.
 ///
 /// # Examples
 /// ```

@@ -1,4 +1,4 @@
-//! The clock, and what waits on it.
+//! The contract of the clock and the timers.
 
 use std::fmt;
 use std::future::Future;
@@ -15,8 +15,8 @@ use crate::error::Elapsed;
 /// The runtime's clock and its timers.
 ///
 /// # For implementors
-/// - A sleep never ends early; how late it may end is the runtime's precision.
-/// - A sleep that was created on one thread may be polled on any other, and outlives the thread.
+/// - A sleep never ends early. How late it may end is the precision of the runtime.
+/// - A sleep may be polled on any thread, and outlives the thread that created it.
 ///
 /// # Examples
 /// ```
@@ -38,39 +38,41 @@ pub trait Timer: Clone + Send + Sync + 'static {
     /// A timer that fires once.
     type Sleep: Sleep;
 
-    /// The present, by the clock that the timers follow; a simulated runtime's clock is virtual.
+    /// Returns the current time of the clock that the timers follow. The clock of a simulated
+    /// runtime is virtual.
     fn now(&self) -> Instant;
 
     /// Waits until `deadline`.
     ///
     /// # Cancel safety
-    /// Dropping it ends the timer.
+    /// Dropping the future cancels the timer.
     fn sleep_until(&self, deadline: Instant) -> Self::Sleep;
 
-    /// Waits until `duration` after this call. [`Duration::MAX`] never ends.
+    /// Waits until `duration` has elapsed, counted from this call. [`Duration::MAX`] waits forever.
     ///
     /// # Cancel safety
-    /// Dropping it ends the timer.
+    /// Dropping the future cancels the timer.
     fn sleep(&self, duration: Duration) -> Self::Sleep {
         self.sleep_until(saturating_add(self.now(), duration))
     }
 
-    /// Moves the deadline of a timer that has fired. Nobody is woken for it before it is polled again.
+    /// Sets a new deadline for a timer that has fired. No task is woken before it is polled again.
     ///
-    /// For implementors: override it where [`reset`](Sleep::reset) would arm the timer.
+    /// For implementors: override it if [`reset`](Sleep::reset) would arm the timer.
     fn renew(&self, sleep: Pin<&mut Self::Sleep>, deadline: Instant) {
         sleep.reset(deadline);
     }
 
     /// Runs `future` for at most `duration`, counted from this call.
     ///
-    /// `future` is polled first, at the deadline too, so a result that is ready by then is not lost.
+    /// `future` is polled first, at the deadline too, so a result that is ready by then is not
+    /// lost.
     ///
     /// # Errors
-    /// [`Elapsed`] when the deadline passes first; `future` is dropped with the timeout.
+    /// Returns [`Elapsed`] if the deadline passes first. `future` is dropped with the timeout.
     ///
     /// # Cancel safety
-    /// As safe as `future`: dropping the timeout drops it.
+    /// As cancel-safe as `future`, which is dropped with the timeout.
     fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F, Self::Sleep> {
         Timeout::new(future, self.sleep(duration))
     }
@@ -78,15 +80,15 @@ pub trait Timer: Clone + Send + Sync + 'static {
     /// Runs `future` until `deadline` at most; see [`timeout`](Self::timeout).
     ///
     /// # Errors
-    /// [`Elapsed`] when the deadline passes first.
+    /// Returns [`Elapsed`] if the deadline passes first.
     fn timeout_at<F: Future>(&self, deadline: Instant, future: F) -> Timeout<F, Self::Sleep> {
         Timeout::new(future, self.sleep_until(deadline))
     }
 
-    /// Ticks every `period`, at once for the first time.
+    /// Creates an interval that ticks every `period`. The first tick completes at once.
     ///
     /// # Panics
-    /// When `period` is zero.
+    /// Panics if `period` is zero.
     ///
     /// # Examples
     /// ```
@@ -104,10 +106,10 @@ pub trait Timer: Clone + Send + Sync + 'static {
         self.interval_at(self.now(), period)
     }
 
-    /// Ticks every `period`, at `start` for the first time.
+    /// Creates an interval that ticks every `period`. The first tick completes at `start`.
     ///
     /// # Panics
-    /// When `period` is zero.
+    /// Panics if `period` is zero.
     fn interval_at(&self, start: Instant, period: Duration) -> Interval<Self> {
         assert!(period > Duration::ZERO, "`period` must be non-zero.");
         Interval {
@@ -119,33 +121,34 @@ pub trait Timer: Clone + Send + Sync + 'static {
     }
 }
 
-/// A timer that fires once. It is ready from then on, however often it is polled.
+/// A timer that fires once. It stays ready after that.
 pub trait Sleep: Future<Output = ()> + Send + fmt::Debug + 'static {
-    /// When it fires.
+    /// Returns the deadline.
     fn deadline(&self) -> Instant;
-    /// Whether it has fired. Before the first poll it has not, even if the deadline has passed.
+    /// Returns `true` if the timer has fired. It does not fire before the first poll, even if the
+    /// deadline has passed.
     fn is_elapsed(&self) -> bool;
-    /// Moves the deadline, whether the timer is armed, has fired or was never polled.
+    /// Sets a new deadline, whether the timer is armed, has fired or was never polled.
     fn reset(self: Pin<&mut Self>, deadline: Instant);
 
-    /// Whether the budget that `poll` charges has something left.
+    /// Returns `true` if the budget that `poll` charges is not used up.
     ///
-    /// For implementors: override it, and [`poll_unconstrained`](Self::poll_unconstrained), where the runtime
-    /// has a budget of its own.
+    /// For implementors: override it, and [`poll_unconstrained`](Self::poll_unconstrained), if the
+    /// runtime has its own budget.
     fn has_budget_remaining(&self) -> bool {
         coop::has_budget_remaining()
     }
 
-    /// As `poll`, whatever is left of the budget.
+    /// Like `poll`, regardless of the budget.
     fn poll_unconstrained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         coop::with_unconstrained(|| self.poll(cx))
     }
 }
 
-/// Polls the timer that limits a future which was just polled; `had_budget` is whether something was left of the
-/// budget before that.
+/// Polls the timer that limits a future, after the future was polled. `had_budget` tells whether
+/// budget was left before that.
 ///
-/// A future that used up the budget must not keep its own deadline from being noticed.
+/// A future that used up the budget must not hide its own deadline.
 pub fn poll_limit<S: Sleep>(
     sleep: Pin<&mut S>,
     had_budget: bool,
@@ -159,7 +162,7 @@ pub fn poll_limit<S: Sleep>(
     elapsed.map(|()| Elapsed::new())
 }
 
-/// `instant + duration`, or a time about 30 years ahead where that would overflow.
+/// Returns `instant + duration`, or a time about 30 years ahead if that overflows.
 pub fn saturating_add(instant: Instant, duration: Duration) -> Instant {
     // Tokio's choice: 1000 years is too much for some platforms.
     const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
@@ -169,9 +172,9 @@ pub fn saturating_add(instant: Instant, duration: Duration) -> Instant {
         .unwrap_or(instant)
 }
 
-/// The first of the full milliseconds since `start` that is not before `deadline`.
+/// Rounds `deadline` up to a full millisecond since `start`.
 ///
-/// It is where Tokio's timers fire, and those of a clock that can be paused (`anyrt_kit::time::clock`).
+/// Tokio's timers fire there, and those of a clock that can be paused (`anyrt_kit::time::clock`).
 pub fn next_millisecond(start: Instant, deadline: Instant) -> Instant {
     const TICK: Duration = Duration::from_millis(1);
     let since = deadline.saturating_duration_since(start);
@@ -196,22 +199,22 @@ pin_project! {
 }
 
 impl<F, S> Timeout<F, S> {
-    /// Runs `future` until `sleep` is over.
+    /// Creates a timeout that ends with `sleep`.
     pub fn new(future: F, sleep: S) -> Self {
         Self { future, sleep }
     }
 
-    /// The future inside.
+    /// Returns the inner future.
     pub fn get_ref(&self) -> &F {
         &self.future
     }
 
-    /// The future inside, mutable.
+    /// Returns the inner future, mutable.
     pub fn get_mut(&mut self) -> &mut F {
         &mut self.future
     }
 
-    /// Gives the future back and ends the timer.
+    /// Returns the inner future and cancels the timer.
     pub fn into_inner(self) -> F {
         self.future
     }
@@ -230,15 +233,15 @@ impl<F: Future, S: Sleep> Future for Timeout<F, S> {
     }
 }
 
-/// What an [`Interval`] does about ticks that were missed because nobody awaited them in time.
+/// How an [`Interval`] handles missed ticks, which were not awaited in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MissedTickBehavior {
-    /// Catches up: ticks without waiting until it is on time again.
+    /// Ticks without waiting until it has caught up.
     #[default]
     Burst,
-    /// Starts anew: the next tick comes one period after the late one.
+    /// Restarts the period: the next tick completes one period after the late one.
     Delay,
-    /// Keeps the beat: skips to the next multiple of the period.
+    /// Skips missed ticks: the next tick completes at the next multiple of the period.
     Skip,
 }
 
@@ -250,7 +253,7 @@ impl MissedTickBehavior {
             Self::Skip => {
                 let late = now.saturating_duration_since(due).as_nanos();
                 let into_period = late % period.as_nanos();
-                // Below one period, so it fits where the period did.
+                // Less than one period, so it cannot overflow.
                 let rest = period - duration_from_nanos(into_period);
                 saturating_add(now, rest)
             }
@@ -265,7 +268,7 @@ fn duration_from_nanos(nanos: u128) -> Duration {
     Duration::new(seconds, rest)
 }
 
-/// Ticks at a steady pace; see [`Timer::interval`].
+/// A stream of ticks at a steady pace; see [`Timer::interval`].
 pub struct Interval<T: Timer> {
     timer: T,
     sleep: Pin<Box<T::Sleep>>,
@@ -273,14 +276,14 @@ pub struct Interval<T: Timer> {
     missed: MissedTickBehavior,
 }
 
-/// Later than this, a tick counts as missed; Tokio's number.
+/// A tick that is later than this counts as missed, the same as in Tokio.
 const TOLERANCE: Duration = Duration::from_millis(5);
 
 impl<T: Timer> Interval<T> {
-    /// Waits for the next tick and gives the time at which it was due.
+    /// Waits for the next tick. Returns the time at which it was due.
     ///
     /// # Cancel safety
-    /// A dropped future has consumed no tick.
+    /// Cancel-safe: if the future is dropped, no tick is consumed.
     pub async fn tick(&mut self) -> Instant {
         std::future::poll_fn(|cx| self.poll_tick(cx)).await
     }
@@ -299,37 +302,37 @@ impl<T: Timer> Interval<T> {
         Poll::Ready(due)
     }
 
-    /// Starts over: the next tick comes one period from now.
+    /// Resets the interval: the next tick completes one period from now.
     pub fn reset(&mut self) {
         self.reset_at(saturating_add(self.timer.now(), self.period));
     }
 
-    /// The next tick comes at once.
+    /// Resets the interval: the next tick completes at once.
     pub fn reset_immediately(&mut self) {
         self.reset_at(self.timer.now());
     }
 
-    /// The next tick comes after `after`.
+    /// Resets the interval: the next tick completes after `after`.
     pub fn reset_after(&mut self, after: Duration) {
         self.reset_at(saturating_add(self.timer.now(), after));
     }
 
-    /// The next tick comes at `deadline`.
+    /// Resets the interval: the next tick completes at `deadline`.
     pub fn reset_at(&mut self, deadline: Instant) {
         self.sleep.as_mut().reset(deadline);
     }
 
-    /// What happens to missed ticks.
+    /// Returns how missed ticks are handled.
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
         self.missed
     }
 
-    /// Sets what happens to missed ticks; [`MissedTickBehavior::Burst`] unless set.
+    /// Sets how missed ticks are handled; [`MissedTickBehavior::Burst`] by default.
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         self.missed = behavior;
     }
 
-    /// The time between two ticks.
+    /// Returns the period.
     pub fn period(&self) -> Duration {
         self.period
     }

@@ -1,4 +1,4 @@
-//! Waiting for a group of tasks that nobody joins one by one.
+//! Waiting for a group of tasks without joining each.
 
 use std::fmt;
 use std::future::Future;
@@ -14,14 +14,14 @@ use crate::coop;
 use crate::task::{LocalSpawner, Spawner};
 use crate::waiters::{self, Waiters};
 
-/// Counts tasks, and waits until all of them have ended.
+/// Counts tasks and waits until all of them have ended.
 ///
-/// Unlike a [`JoinSet`](crate::JoinSet) it keeps no results, needs no `&mut`, and lets its tasks go on when it is
-/// dropped; a task that has ended leaves nothing behind. Clones count the same tasks.
+/// Unlike a [`JoinSet`](crate::JoinSet) it keeps no results, needs no `&mut`, and does not abort
+/// its tasks on drop. A task that has ended uses no memory. Clones count the same tasks.
 ///
-/// [`wait`](Self::wait) ends when the tracker is both empty and closed, so a tracker that happens to be empty while
-/// tasks are still to come does not count as done. Closing stops no task and refuses none: it only says that
-/// whoever waits need not wait for more. It is tokio-util's in name and behaviour.
+/// [`wait`](Self::wait) completes when the tracker is both empty and closed, so that a tracker
+/// which is temporarily empty does not count as done. Closing neither stops tasks nor rejects new
+/// ones. Names and behaviour are those of tokio-util.
 ///
 /// # Examples
 /// ```
@@ -44,7 +44,7 @@ pub struct TaskTracker {
 struct Inner {
     /// [`CLOSED`], plus [`ONE_TASK`] for each task.
     state: AtomicUsize,
-    /// Their event: the tracker is closed and empty.
+    /// Waiters until the tracker is closed and empty.
     waiters: Waiters,
 }
 
@@ -52,7 +52,7 @@ const CLOSED: usize = 1;
 const ONE_TASK: usize = 2;
 
 impl TaskTracker {
-    /// A tracker that is open and empty.
+    /// Creates a tracker that is open and empty.
     pub fn new() -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -64,12 +64,13 @@ impl TaskTracker {
 
     /// Waits until the tracker is closed and empty.
     ///
-    /// It is enough that it was so at one moment since this call, even if it was reopened at once.
+    /// It completes even if the tracker was closed and empty only for a moment since this call, and
+    /// was then reopened.
     ///
     /// # Cancel safety
-    /// Holds nothing; dropping it loses nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub fn wait(&self) -> Wait<'_> {
-        // In this order: what happens between the two is not missed.
+        // In this order, so that no event in between is missed.
         let event = self.inner.waiters.wait();
         Wait {
             inner: &self.inner,
@@ -78,7 +79,8 @@ impl TaskTracker {
         }
     }
 
-    /// Lets [`wait`](Self::wait) end once no task is left. Gives whether it was open.
+    /// Closes the tracker, so that [`wait`](Self::wait) completes once no task is left. Returns
+    /// `true` if it was open.
     pub fn close(&self) -> bool {
         let former = self.inner.state.fetch_or(CLOSED, Ordering::AcqRel);
         if former == 0 {
@@ -87,27 +89,27 @@ impl TaskTracker {
         former & CLOSED == 0
     }
 
-    /// Takes [`close`](Self::close) back. Gives whether it was closed.
+    /// Reopens the tracker. Returns `true` if it was closed.
     pub fn reopen(&self) -> bool {
         self.inner.state.fetch_and(!CLOSED, Ordering::AcqRel) & CLOSED != 0
     }
 
-    /// Whether [`close`](Self::close) was called last.
+    /// Returns `true` if the tracker is closed.
     pub fn is_closed(&self) -> bool {
         self.inner.state.load(Ordering::Acquire) & CLOSED != 0
     }
 
-    /// The number of tasks that have not ended.
+    /// Returns the number of tasks that have not ended.
     pub fn len(&self) -> usize {
         self.inner.state.load(Ordering::Acquire) / ONE_TASK
     }
 
-    /// Whether all tasks have ended.
+    /// Returns `true` if all tasks have ended.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Spawns `future` on `rt` as a task that counts until it was dropped.
+    /// Spawns `future` on `rt` and counts it until it is dropped.
     pub fn spawn_on<R, F>(&self, rt: &R, future: F) -> R::JoinHandle<F::Output>
     where
         R: Spawner,
@@ -117,10 +119,10 @@ impl TaskTracker {
         rt.spawn(self.track_future(future))
     }
 
-    /// Spawns `future` on this thread as a task that counts until it was dropped.
+    /// Spawns `future` on this thread and counts it until it is dropped.
     ///
     /// # Panics
-    /// On a thread that accepts no local tasks; see [`LocalSpawner::spawn_local`].
+    /// Panics on a thread that accepts no local tasks; see [`LocalSpawner::spawn_local`].
     pub fn spawn_local_on<R, F>(&self, rt: &R, future: F) -> R::LocalJoinHandle<F::Output>
     where
         R: LocalSpawner,
@@ -130,7 +132,7 @@ impl TaskTracker {
         rt.spawn_local(self.track_future(future))
     }
 
-    /// Runs `job` on a blocking thread of `rt`; it counts until it has returned.
+    /// Runs `job` on the blocking thread pool of `rt` and counts it until it has returned.
     pub fn spawn_blocking_on<R, F, T>(&self, rt: &R, job: F) -> R::JoinHandle<T>
     where
         R: Blocking,
@@ -145,7 +147,8 @@ impl TaskTracker {
         })
     }
 
-    /// A future that counts from this call until it is dropped, whether or not it was ever polled.
+    /// Returns a future that counts from this call until it is dropped, whether or not it is
+    /// polled.
     pub fn track_future<F: Future>(&self, future: F) -> TrackedFuture<F> {
         TrackedFuture {
             future,
@@ -153,7 +156,7 @@ impl TaskTracker {
         }
     }
 
-    /// Counts as a task until it is dropped.
+    /// Returns a token that counts as a task until it is dropped.
     pub fn token(&self) -> TaskTrackerToken {
         self.inner.state.fetch_add(ONE_TASK, Ordering::Relaxed);
         TaskTrackerToken {
@@ -191,14 +194,14 @@ pub struct TaskTrackerToken {
 }
 
 impl TaskTrackerToken {
-    /// The tracker that it counts for.
+    /// Returns the tracker of the token.
     pub fn task_tracker(&self) -> &TaskTracker {
         &self.tracker
     }
 }
 
 impl Clone for TaskTrackerToken {
-    /// Counts as one more task.
+    /// Returns the clone counts as a further task.
     fn clone(&self) -> Self {
         self.tracker.token()
     }
@@ -207,7 +210,7 @@ impl Clone for TaskTrackerToken {
 impl Drop for TaskTrackerToken {
     fn drop(&mut self) {
         let inner = &self.tracker.inner;
-        // What the tasks did is visible to those who waited for them.
+        // The effects of the tasks are visible to those who waited for them.
         if inner.state.fetch_sub(ONE_TASK, Ordering::AcqRel) == ONE_TASK | CLOSED {
             inner.waiters.notify_all();
         }
@@ -219,7 +222,7 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct TrackedFuture<F> {
-        // First, so that it is gone when it no longer counts.
+        // First, so that the future is dropped before the count goes down.
         #[pin]
         future: F,
         token: TaskTrackerToken,

@@ -1,6 +1,6 @@
-//! For runtime authors: those who wait for an event that concerns all of them.
+//! For runtime authors: waiters for an event that wakes all of them.
 //!
-//! Unlike `event-listener`'s it wakes outside its lock, so a waker may run whatever it likes, such as a
+//! Unlike `event-listener` it wakes outside its lock, so a waker may run arbitrary code, such as a
 //! destructor that stops waiting for this very event.
 
 use std::future::Future;
@@ -12,10 +12,10 @@ use slab::Slab;
 
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Wakes all, also after a waker that panics: those of strangers may do anything.
+/// Wakes all, even if a waker panics: wakers may be foreign code.
 pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
     for waker in wakers {
-        // The panic was reported by the hook; nobody here can do more about it.
+        // The panic hook has reported the panic; nothing more can be done here.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
             // Its destructor may panic as well.
             std::mem::forget(payload);
@@ -23,7 +23,7 @@ pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
     }
 }
 
-/// Those who wait for one event, which may happen again and again.
+/// Waiters for an event that may happen repeatedly.
 #[derive(Debug, Default)]
 pub struct Waiters {
     state: Mutex<State>,
@@ -31,21 +31,21 @@ pub struct Waiters {
 
 #[derive(Debug, Default)]
 struct State {
-    /// How often the event has happened.
+    /// How many times the event has happened.
     round: u64,
     wakers: Slab<Waker>,
 }
 
-/// One who waits. Hand it to [`Waiters::leave`] before it is dropped; [`Wait`] does.
+/// One waiter. Pass it to [`Waiters::leave`] before it is dropped; [`Wait`] does.
 #[derive(Debug)]
 pub struct Waiter {
     round: u64,
-    // Means something in `round` only.
+    // Valid in `round` only.
     key: Option<usize>,
 }
 
 impl Waiter {
-    /// Waits for the first event there ever was.
+    /// Waits for the first event.
     pub const FIRST: Self = Self {
         round: 0,
         key: None,
@@ -53,7 +53,7 @@ impl Waiter {
 }
 
 impl Waiters {
-    /// Waits for the next event; one that happens between this call and the first poll counts.
+    /// Waits for the next event. An event between this call and the first poll counts.
     pub fn wait(&self) -> Wait<'_> {
         Wait {
             waiters: self,
@@ -64,7 +64,7 @@ impl Waiters {
         }
     }
 
-    /// Waits for the first event there ever was.
+    /// Waits for the first event.
     pub fn wait_first(&self) -> Wait<'_> {
         Wait {
             waiters: self,
@@ -72,7 +72,8 @@ impl Waiters {
         }
     }
 
-    /// Whether the event has happened since `waiter` began to wait; if not, the task is woken when it does.
+    /// Polls for an event since `waiter` began to wait. If there was none, the task is woken when
+    /// it happens.
     pub fn poll(&self, waiter: &mut Waiter, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.round != waiter.round {
@@ -87,12 +88,12 @@ impl Waiters {
             }
         };
         drop(state);
-        // Outside the lock: a waker's destructor is not ours.
+        // Outside the lock: the destructor of a waker is foreign code.
         drop(old);
         Poll::Pending
     }
 
-    /// Stops waiting: the waker is dropped now, not with the event.
+    /// Stops waiting. Drops the waker now rather than with the event.
     pub fn leave(&self, waiter: &mut Waiter) {
         let Some(key) = waiter.key.take() else { return };
         let mut state = self.lock();
@@ -105,7 +106,7 @@ impl Waiters {
         drop(waker);
     }
 
-    /// The event happens: everybody who waits is woken.
+    /// Signals the event and wakes all waiters.
     pub fn notify_all(&self) {
         let wakers = {
             let mut state = self.lock();

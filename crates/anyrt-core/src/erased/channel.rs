@@ -10,7 +10,7 @@ use super::{BoxFuture, ErasedRuntime};
 use crate::channel::{Channel, Receiver, Sender, UnboundedSender};
 use crate::error::{SendError, TryRecvError, TrySendError};
 
-/// A value on its way; one without a size costs nothing.
+/// A value in transit. A zero-sized one is not allocated.
 type Value = Box<dyn Any + Send>;
 
 pub(super) trait DynChannel: Send + Sync {
@@ -123,7 +123,7 @@ pub struct ErasedSender<T> {
     value: PhantomData<fn(T)>,
 }
 
-/// The sending end of a channel of an [`ErasedRuntime`] without a limit.
+/// The sending end of an unbounded channel of an [`ErasedRuntime`].
 pub struct ErasedUnboundedSender<T> {
     inner: Arc<dyn DynUnboundedSender>,
     value: PhantomData<fn(T)>,
@@ -192,8 +192,8 @@ impl<T: Send + 'static> Receiver<T> for ErasedReceiver<T> {
     }
 }
 
-// By hand, since the values need not be `Clone` or `Debug`. The clones of a sender are one sender of the runtime, so
-// that a clone allocates nothing; the last of them closes the channel all the same.
+// Not derived, because the values need not be `Clone` or `Debug`. All clones share one sender of
+// the runtime, so that cloning does not allocate; dropping the last clone still closes the channel.
 impl<T> Clone for ErasedSender<T> {
     fn clone(&self) -> Self {
         Self {

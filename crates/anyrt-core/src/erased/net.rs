@@ -64,7 +64,7 @@ impl Net for ErasedRuntime {
     }
 }
 
-/// The part of a runtime that takes over sockets of the operating system, which not every runtime has.
+/// The conversions from sockets of the operating system, which not every runtime has.
 pub(super) trait DynFromStd: Send + Sync {
     fn dyn_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<ErasedTcpListener>;
     fn dyn_tcp_stream(&self, stream: std::net::TcpStream) -> io::Result<ErasedTcpStream>;
@@ -86,7 +86,8 @@ impl<R: FromStd> DynFromStd for R {
     }
 }
 
-/// Fails with [`io::ErrorKind::Unsupported`] unless the runtime was made by [`ErasedRuntime::with_from_std`].
+/// Fails with [`io::ErrorKind::Unsupported`] unless the runtime was created by
+/// [`ErasedRuntime::with_from_std`].
 impl FromStd for ErasedRuntime {
     fn tcp_listener_from_std(
         &self,
@@ -291,16 +292,16 @@ impl AsyncWrite for ErasedTcpStream {
     }
 }
 
-/// The reading half of an [`ErasedTcpStream`].
+/// The read half of an [`ErasedTcpStream`].
 #[derive(Debug)]
 pub struct ErasedOwnedReadHalf {
     inner: Box<dyn DynReadHalf>,
 }
 
-/// The writing half of an [`ErasedTcpStream`]. Dropping it sends FIN.
+/// The write half of an [`ErasedTcpStream`]. Dropping it sends FIN.
 pub struct ErasedOwnedWriteHalf {
     inner: Box<dyn DynWriteHalf>,
-    /// Knows what stream the half is of.
+    /// Identifies the stream of the half.
     reunite: fn(ErasedOwnedReadHalf, ErasedOwnedWriteHalf) -> Reunited,
 }
 
@@ -313,7 +314,8 @@ trait DynWriteHalf: AsyncWrite + Unpin + Send + Sync + fmt::Debug + Any {}
 impl<H: AsyncWrite + Unpin + Send + Sync + fmt::Debug + Any> DynWriteHalf for H {}
 
 fn reunite<S: TcpStream>(read: ErasedOwnedReadHalf, write: ErasedOwnedWriteHalf) -> Reunited {
-    // Looked at before they are taken: a downcast that fails would not give the boxes back as halves.
+    // Checked before they are consumed, because a failed downcast would not return the boxes as
+    // halves.
     if !(&*read.inner as &dyn Any).is::<S::OwnedReadHalf>() {
         return Err(ReuniteError(read, write));
     }

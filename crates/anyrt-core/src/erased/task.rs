@@ -1,7 +1,7 @@
 //! Tasks and blocking jobs of an erased runtime.
 //!
-//! The task itself ends with a boxed value, which its handle opens again. So a result is kept, cancelled and
-//! dropped by the runtime, as any other, and a value without a size costs nothing.
+//! The task itself returns a boxed value, which its handle unboxes. So the runtime keeps, cancels
+//! and drops the result like any other, and a zero-sized value costs nothing.
 
 use std::any::Any;
 use std::fmt;
@@ -86,7 +86,7 @@ impl<V, H: JoinHandle<V>> DynJoinHandle<V> for H {
 }
 
 pin_project! {
-    /// The future of a task, which ends with a boxed value.
+    /// The future of a task, which returns a boxed value.
     struct Erasing<F: Future, V> {
         #[pin]
         future: coop::Budgeted<F>,
@@ -146,13 +146,13 @@ impl Blocking for ErasedRuntime {
     }
 }
 
-/// Joins a task of an [`ErasedRuntime`]. Dropping it detaches the task.
+/// A handle to a task of an [`ErasedRuntime`]. Dropping it detaches the task.
 pub struct ErasedJoinHandle<T> {
     inner: Handle,
     value: PhantomData<fn() -> T>,
 }
 
-/// Joins a local task of an [`ErasedRuntime`]. Dropping it detaches the task.
+/// A handle to a local task of an [`ErasedRuntime`]. Dropping it detaches the task.
 pub struct ErasedLocalJoinHandle<T> {
     inner: LocalHandle,
     value: PhantomData<fn() -> T>,
@@ -271,7 +271,7 @@ impl<T> fmt::Debug for ErasedLocalJoinHandle<T> {
     }
 }
 
-/// Aborts a task of an [`ErasedRuntime`] from elsewhere.
+/// A handle that can abort a task of an [`ErasedRuntime`].
 #[derive(Clone)]
 pub struct ErasedAbortHandle {
     inner: Arc<dyn DynAbortHandle>,

@@ -41,7 +41,7 @@ impl Timer for ErasedRuntime {
         }
     }
 
-    // One call through the table instead of two, and a runtime's own way to sleep is kept.
+    // One virtual call instead of two, and the runtime's own `sleep` is used.
     fn sleep(&self, duration: Duration) -> ErasedSleep {
         ErasedSleep {
             inner: self.inner.dyn_sleep(duration),
@@ -49,7 +49,7 @@ impl Timer for ErasedRuntime {
     }
 }
 
-/// A timer of an [`ErasedRuntime`] that fires once.
+/// A timer of an [`ErasedRuntime`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct ErasedSleep {

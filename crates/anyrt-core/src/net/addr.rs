@@ -1,4 +1,4 @@
-//! What can be used as an address, and how names are resolved.
+//! Types that can be used as an address, and name resolution.
 
 use std::io;
 use std::net::{
@@ -10,19 +10,20 @@ use super::Net;
 /// An address or a name to resolve, with a port.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// One address. Unlike a list it takes no memory of its own, so that sending a datagram takes none.
+    /// One address. Unlike a list it does not allocate, so neither does sending a datagram.
     Address(SocketAddr),
     /// Addresses that need no resolution.
     Addresses(Vec<SocketAddr>),
     /// A name and a port.
     Host(String, u16),
-    /// Text that is no `name:port`; resolving it reports what is wrong with it.
+    /// Text that is not `name:port`. Resolving it reports the error.
     Malformed(String),
 }
 
-/// What can be used as an address: what std takes, without its blocking.
+/// A type that can be used as an address: the types that std accepts, resolved without blocking.
 ///
-/// Strings are `"127.0.0.1:80"`, `"[::1]:80"` or `"example.com:80"`; tuples are `("example.com", 80)`.
+/// Strings are `"127.0.0.1:80"`, `"[::1]:80"` or `"example.com:80"`; tuples are `("example.com",
+/// 80)`.
 ///
 /// # Examples
 /// ```
@@ -34,10 +35,10 @@ pub enum Target {
 /// }
 /// ```
 pub trait ToSocketAddrs {
-    /// The addresses, or the name to resolve.
+    /// Returns the addresses, or the name to resolve.
     fn target(&self) -> Target;
 
-    /// The address, where `self` is nothing else: it need not be copied then.
+    /// Returns the address if `self` is a single one, which then need not be copied.
     #[inline]
     fn as_address(&self) -> Option<&SocketAddr> {
         None
@@ -157,7 +158,7 @@ impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
     }
 }
 
-/// Addresses to try; a single one, which is what most calls give, takes no allocation.
+/// The addresses to try. The common case of a single one does not allocate.
 pub(super) enum Resolved {
     One(std::option::IntoIter<SocketAddr>),
     Many(std::vec::IntoIter<SocketAddr>),
@@ -196,12 +197,12 @@ pub(super) async fn resolve<R: Net>(rt: &R, target: Target) -> io::Result<Resolv
             let addresses = rt.resolve(host, port).await?;
             Ok(Resolved::Many(addresses.into_iter()))
         }
-        // No name is looked up: std only says what is wrong.
+        // No lookup happens: std only reports the error.
         Target::Malformed(text) => text.to_socket_addrs().map(Resolved::Many),
     }
 }
 
-/// The first success of `attempt`, or the error of the last one.
+/// Returns the first success of `attempt`, or the last error.
 pub(super) fn first_that_works<T>(
     addresses: impl Iterator<Item = SocketAddr>,
     attempt: impl Fn(SocketAddr) -> io::Result<T>,

@@ -1,4 +1,4 @@
-//! Sockets of the operating system: what they do without waiting is the same for all runtimes.
+//! Sockets of the operating system, whose operations without waiting are the same for all runtimes.
 
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::SocketAddr;
@@ -12,19 +12,20 @@ use crate::readiness::Readiness;
 
 #[cfg(not(any(target_vendor = "apple", windows)))]
 const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
-// There it is an option of the socket.
+// On these systems it is an option of the socket.
 #[cfg(any(target_vendor = "apple", windows))]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
 
-/// Takes over sockets of the operating system.
+/// Converts sockets of the operating system.
 ///
-/// It is not part of [`Runtime`](crate::Runtime): a runtime may have sockets that the system knows nothing of.
+/// Not part of [`Runtime`](crate::Runtime), because the sockets of a runtime need not be those of
+/// the operating system.
 ///
 /// # For implementors
-/// The sockets are non-blocking already. They must be registered with the reactor of `self`, also when they are given
-/// on a thread of another runtime, or of none.
+/// The sockets are already in non-blocking mode. They must be registered with the reactor of
+/// `self`, even if the method is called on a thread of another runtime or of none.
 pub trait FromStd: Net {
-    /// Takes over a listening, non-blocking socket.
+    /// Converts a listening socket in non-blocking mode.
     ///
     /// # Errors
     /// Fails if the socket cannot be registered with the reactor.
@@ -33,23 +34,23 @@ pub trait FromStd: Net {
         listener: std::net::TcpListener,
     ) -> io::Result<Self::TcpListener>;
 
-    /// Takes over a connected, non-blocking socket.
+    /// Converts a connected socket in non-blocking mode.
     ///
     /// # Errors
     /// Fails if the socket cannot be registered with the reactor.
     fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<Self::TcpStream>;
 
-    /// Takes over a bound, non-blocking socket.
+    /// Converts a bound socket in non-blocking mode.
     ///
     /// # Errors
     /// Fails if the socket cannot be registered with the reactor.
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<Self::UdpSocket>;
 }
 
-/// A socket of the operating system. With it and [`Readiness`], a stream has [`StreamNow`], a datagram socket
-/// [`DatagramNow`], and each has [`SocketOptions`].
+/// A socket of the operating system. A type that implements this and [`Readiness`] gets
+/// [`StreamNow`] or [`DatagramNow`], and [`SocketOptions`].
 pub trait Descriptor {
-    /// Returns the socket, for options and operations that are not offered here.
+    /// Returns the socket, for options and operations that are missing here.
     fn socket(&self) -> SockRef<'_>;
 }
 

@@ -1,4 +1,4 @@
-//! The owned halves of a stream whose I/O works through a shared reference.
+//! Owned halves of a stream whose I/O works through a shared reference.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -12,12 +12,12 @@ use futures_io::{AsyncRead, AsyncWrite};
 use crate::error::ReuniteError;
 use crate::net::TcpStream;
 
-/// The reading half of a stream `S`. Dropping it alone does nothing to the connection.
+/// The read half of a stream `S`. Dropping it alone does not affect the connection.
 pub struct OwnedReadHalf<S> {
     stream: Arc<S>,
 }
 
-/// The writing half of a stream `S`. Dropping it tells the peer that nothing more will come (FIN).
+/// The write half of a stream `S`. Dropping it sends FIN.
 pub struct OwnedWriteHalf<S: TcpStream> {
     // `None` once the stream was reunited.
     stream: Option<Arc<S>>,
@@ -32,10 +32,10 @@ pub fn into_split<S: TcpStream>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<
     (OwnedReadHalf { stream }, write)
 }
 
-/// For runtime authors: the stream again.
+/// For runtime authors: puts the halves together into the stream that they came from.
 ///
 /// # Errors
-/// The halves, when they are not of one stream.
+/// Returns both halves if they are not from the same stream.
 pub fn reunite<S: TcpStream>(
     read: OwnedReadHalf<S>,
     mut write: OwnedWriteHalf<S>,
@@ -55,30 +55,30 @@ pub fn reunite<S: TcpStream>(
 }
 
 impl<S: TcpStream> OwnedReadHalf<S> {
-    /// The stream behind it.
+    /// Returns the underlying stream.
     pub fn stream(&self) -> &S {
         &self.stream
     }
 
-    /// The address of the other side.
+    /// Returns the address of the peer.
     ///
     /// # Errors
-    /// As the system's `getpeername`.
+    /// Fails if the system's `getpeername` does.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.stream.peer_addr()
     }
 
-    /// The address of this side.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.stream.local_addr()
     }
 }
 
 impl<S: TcpStream> OwnedWriteHalf<S> {
-    /// The stream behind it; `None` is never seen from outside.
+    /// Returns the underlying stream. `None` is never visible from outside.
     pub fn stream(&self) -> Option<&S> {
         self.stream.as_deref()
     }
@@ -88,23 +88,23 @@ impl<S: TcpStream> OwnedWriteHalf<S> {
             .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// The address of the other side.
+    /// Returns the address of the peer.
     ///
     /// # Errors
-    /// As the system's `getpeername`.
+    /// Fails if the system's `getpeername` does.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.get()?.peer_addr()
     }
 
-    /// The address of this side.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.get()?.local_addr()
     }
 
-    /// Drops the half without telling the peer; the connection ends with the reading half.
+    /// Drops the half without sending FIN. The connection closes with the read half.
     pub fn forget(mut self) {
         self.stream = None;
     }
@@ -113,7 +113,7 @@ impl<S: TcpStream> OwnedWriteHalf<S> {
 impl<S: TcpStream> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
         if let Some(stream) = &self.stream {
-            // Nobody is left to hear of an error; the peer that has gone needs no FIN.
+            // The error cannot be reported; a peer that has gone needs no FIN.
             let _ = stream.shutdown(std::net::Shutdown::Write);
         }
     }

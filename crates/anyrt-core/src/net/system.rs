@@ -1,5 +1,5 @@
-//! For runtime authors: how sockets of the operating system are bound, and how it resolves names. The same options
-//! whatever the runtime.
+//! For runtime authors: binding sockets of the operating system, and its name resolution. The
+//! options are the same for all runtimes.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -8,16 +8,17 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::blocking::Blocking;
 
-/// How many connections wait to be accepted; Tokio's number.
+/// The maximum number of connections that wait to be accepted, the same as Tokio's.
 pub const LISTEN_BACKLOG: i32 = 1024;
 
-/// Returns a listening, non-blocking socket, as [`Net::bind_tcp_addr`](super::Net::bind_tcp_addr) promises it.
+/// Creates a listening socket in non-blocking mode, as required by
+/// [`Net::bind_tcp_addr`](super::Net::bind_tcp_addr).
 ///
 /// # Errors
-/// As the system's `bind` and `listen`.
+/// Fails if the system's `bind` or `listen` does.
 pub fn tcp_listener(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = socket(address, Type::STREAM, Protocol::TCP)?;
-    // On Windows the option means another thing: that a live port may be taken over.
+    // On Windows the option means that a port in use may be taken over.
     if !cfg!(windows) {
         socket.set_reuse_address(true)?;
     }
@@ -26,20 +27,23 @@ pub fn tcp_listener(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(socket.into())
 }
 
-/// Returns a bound, non-blocking datagram socket.
+/// Creates a bound UDP socket in non-blocking mode.
 ///
 /// # Errors
-/// As the system's `bind`.
+/// Fails if the system's `bind` does.
 pub fn udp_socket(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
 }
 
-/// Resolves a name by the system's resolver, on a blocking thread of `rt`.
+/// Resolves a name with the system's resolver, on the blocking thread pool of `rt`.
 ///
 /// # Errors
-/// As the system's resolver.
+/// Fails if the name cannot be resolved.
+///
+/// # Cancel safety
+/// Cancel-safe: if the future is dropped, the result of the lookup is discarded.
 pub async fn resolve<R: Blocking>(rt: &R, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     rt.spawn_blocking(move || (host, port).to_socket_addrs())
         .await?

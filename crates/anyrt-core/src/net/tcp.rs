@@ -1,4 +1,4 @@
-//! TCP: what a listener and a stream promise.
+//! The contract of TCP listeners and streams.
 
 use std::fmt;
 use std::future::Future;
@@ -10,27 +10,28 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::error::ReuniteError;
 
-/// Accepts connections.
+/// A TCP listener, which accepts connections.
 pub trait TcpListener: Sized + Send + Sync + fmt::Debug + 'static {
     /// An accepted connection.
     type Stream: TcpStream;
 
-    /// Waits for a connection. Several tasks may wait at once.
+    /// Accepts a connection. Any number of tasks may wait at once.
     ///
     /// # Errors
-    /// As the system's `accept`, such as too many open files; the listener can be used on.
+    /// Fails if the system's `accept` does, for example if too many files are open. The listener
+    /// stays usable.
     ///
     /// # Cancel safety
-    /// A connection that a dropped future would have had goes to the next one.
+    /// Cancel-safe: if the future is dropped, no connection is lost.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 
-    /// The address that it listens on, with the port that the system chose for port 0.
+    /// Returns the local address, including the port that the system chose for port 0.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     fn local_addr(&self) -> io::Result<SocketAddr>;
 
-    /// The connections as a stream that never ends.
+    /// Returns a stream of connections, which never ends.
     fn incoming(&self) -> impl Stream<Item = io::Result<Self::Stream>> + Send + '_ {
         futures_lite::stream::unfold(self, |listener| async move {
             let accepted = listener.accept().await;
@@ -39,13 +40,15 @@ pub trait TcpListener: Sized + Send + Sync + fmt::Debug + 'static {
     }
 }
 
-/// A connection.
+/// A TCP connection.
 ///
-/// Reads and writes are those of [`futures_io`]: each is one system call, and vectored writes are one, too.
-/// `close` sends what TCP calls FIN: the peer reads to the end, and this side can still read.
+/// It is read and written through the traits of [`futures_io`]. Each read and each write, including
+/// vectored ones, is one system call. `close` sends FIN: the peer reads to the end of the stream,
+/// and this side can still read.
 ///
 /// # For implementors
-/// - Reading and writing are cancel-safe: bytes are taken or sent only by a poll that returns their number.
+/// - Reading and writing are cancel-safe: bytes are consumed or sent only by a poll that returns
+///   their number.
 /// - The stream may be polled on a thread of another runtime, and dropped on any thread.
 ///
 /// # Examples
@@ -66,45 +69,46 @@ pub trait TcpListener: Sized + Send + Sync + fmt::Debug + 'static {
 pub trait TcpStream:
     AsyncRead + AsyncWrite + Unpin + Sized + Send + Sync + fmt::Debug + 'static
 {
-    /// The reading half of [`into_split`](Self::into_split).
+    /// The read half of [`into_split`](Self::into_split).
     type OwnedReadHalf: AsyncRead + Unpin + Send + Sync + fmt::Debug + 'static;
-    /// The writing half of [`into_split`](Self::into_split); dropping it sends FIN.
+    /// The write half of [`into_split`](Self::into_split). Dropping it sends FIN.
     type OwnedWriteHalf: AsyncWrite + Unpin + Send + Sync + fmt::Debug + 'static;
 
-    /// The address of the other side.
+    /// Returns the address of the peer.
     ///
     /// # Errors
-    /// As the system's `getpeername`.
+    /// Fails if the system's `getpeername` does.
     fn peer_addr(&self) -> io::Result<SocketAddr>;
 
-    /// The address of this side.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     fn local_addr(&self) -> io::Result<SocketAddr>;
 
-    /// Whether small writes leave at once (`TCP_NODELAY`); they do not unless set.
+    /// Returns `true` if small writes are sent at once (`TCP_NODELAY`); `false` by default.
     ///
     /// # Errors
-    /// As the system's `getsockopt`.
+    /// Fails if the system's `getsockopt` does.
     fn nodelay(&self) -> io::Result<bool>;
 
-    /// Makes small writes leave at once.
+    /// Sets whether small writes are sent at once.
     ///
     /// # Errors
-    /// As the system's `setsockopt`.
+    /// Fails if the system's `setsockopt` does.
     fn set_nodelay(&self, nodelay: bool) -> io::Result<()>;
 
-    /// Ends one or both directions, at once.
+    /// Shuts down one or both directions, at once.
     ///
     /// # Errors
-    /// As the system's `shutdown`.
+    /// Fails if the system's `shutdown` does.
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
 
-    /// For runtime authors: what `poll_close` does. Sends FIN, and is content if the peer has gone already.
+    /// For runtime authors: implements `poll_close`. Sends FIN, and succeeds if the peer has
+    /// already gone.
     ///
     /// # Errors
-    /// As the system's `shutdown`, but for [`io::ErrorKind::NotConnected`].
+    /// Fails if the system's `shutdown` does, except with [`io::ErrorKind::NotConnected`].
     fn close_write(&self) -> io::Result<()> {
         match self.shutdown(Shutdown::Write) {
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
@@ -112,32 +116,34 @@ pub trait TcpStream:
         }
     }
 
-    /// Waits for data and copies it without taking it; gives the number of bytes, 0 at the end.
+    /// Waits for data and copies it without consuming it. Returns the number of bytes, 0 at the end
+    /// of the stream.
     ///
     /// # Errors
-    /// As the system's `recv`.
+    /// Fails if the system's `recv` does.
     ///
     /// # Cancel safety
-    /// Takes nothing, whenever it is dropped.
+    /// Cancel-safe: no data is consumed.
     fn peek(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send;
 
-    /// Two halves that can live in two tasks.
+    /// Splits the stream into two owned halves, which can move to different tasks.
     fn into_split(self) -> (Self::OwnedReadHalf, Self::OwnedWriteHalf);
 
-    /// The stream that the halves came from.
+    /// Puts the halves together into the stream that they came from.
     ///
     /// # Errors
-    /// The halves, when they are not of one stream.
+    /// Returns both halves if they are not from the same stream.
     fn reunite(
         read: Self::OwnedReadHalf,
         write: Self::OwnedWriteHalf,
     ) -> Result<Self, ReuniteError<Self::OwnedReadHalf, Self::OwnedWriteHalf>>;
 }
 
-/// For runtime authors: whether connecting has come to its end, and to which one; readiness alone may be a false alarm.
+/// For runtime authors: returns the result of connecting once there is one. Readiness alone may be
+/// spurious.
 ///
 /// # Errors
-/// Those of connecting; [`io::ErrorKind::WouldBlock`] while it is under way.
+/// Returns the error of connecting, or [`io::ErrorKind::WouldBlock`] while it is in progress.
 pub fn connected(stream: &std::net::TcpStream) -> io::Result<()> {
     if let Some(error) = stream.take_error()? {
         return Err(error);

@@ -1,11 +1,11 @@
-//! UDP: what a datagram socket promises.
+//! The contract of UDP sockets.
 
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
-/// Sends and receives datagrams. Several tasks may use it at once.
+/// A UDP socket. Several tasks may use it at once.
 ///
 /// # Examples
 /// ```
@@ -20,65 +20,70 @@ use std::net::SocketAddr;
 /// }
 /// ```
 pub trait UdpSocket: Sized + Send + Sync + fmt::Debug + 'static {
-    /// Sends one datagram to `target`; gives the number of bytes, which is always all of them.
+    /// Sends a datagram to `target`. Returns the number of bytes, which is always `buf.len()`.
     ///
     /// # Errors
-    /// As the system's `sendto`.
+    /// Fails if the system's `sendto` does.
     ///
     /// # Cancel safety
-    /// A dropped future has sent nothing.
+    /// Cancel-safe: if the future is dropped, nothing was sent.
     fn send_to(
         &self,
         buf: &[u8],
         target: SocketAddr,
     ) -> impl Future<Output = io::Result<usize>> + Send;
 
-    /// Receives one datagram and its sender; what does not fit into `buf` is cut off.
+    /// Receives a datagram. Returns its size and its sender; bytes that do not fit into `buf` are
+    /// discarded.
     ///
     /// # Errors
-    /// As the system's `recvfrom`.
+    /// Fails if the system's `recvfrom` does.
     ///
     /// # Cancel safety
-    /// A datagram that a dropped future would have had goes to the next one.
+    /// Cancel-safe: if the future is dropped, no datagram is lost.
     fn recv_from(
         &self,
         buf: &mut [u8],
     ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send;
 
-    /// Fixes the peer: [`send`](Self::send) goes there, and only what comes from there is received.
+    /// Sets the peer: [`send`](Self::send) sends to it, and only its datagrams are received.
     ///
     /// # Errors
-    /// As the system's `connect`.
+    /// Fails if the system's `connect` does.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the peer may or may not be set.
     fn connect(&self, peer: SocketAddr) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Sends one datagram to the peer.
+    /// Sends a datagram to the peer.
     ///
     /// # Errors
-    /// As the system's `send`; [`io::ErrorKind::NotConnected`] without a peer (Linux:
-    /// `EDESTADDRREQ`).
+    /// Fails if the system's `send` does, or with [`io::ErrorKind::NotConnected`] if the socket has
+    /// no peer (on Linux `EDESTADDRREQ`).
     ///
     /// # Cancel safety
-    /// A dropped future has sent nothing.
+    /// Cancel-safe: if the future is dropped, nothing was sent.
     fn send(&self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> + Send;
 
-    /// Receives one datagram from the peer; what does not fit into `buf` is cut off.
+    /// Receives a datagram from the peer. Bytes that do not fit into `buf` are discarded.
     ///
     /// # Errors
-    /// As the system's `recv`, such as [`io::ErrorKind::ConnectionRefused`] when the peer's port is closed.
+    /// Fails if the system's `recv` does, for example with [`io::ErrorKind::ConnectionRefused`] if
+    /// the peer's port is closed.
     ///
     /// # Cancel safety
-    /// A datagram that a dropped future would have had goes to the next one.
+    /// Cancel-safe: if the future is dropped, no datagram is lost.
     fn recv(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send;
 
-    /// The address that it is bound to.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     fn local_addr(&self) -> io::Result<SocketAddr>;
 
-    /// The peer that [`connect`](Self::connect) fixed.
+    /// Returns the peer that [`connect`](Self::connect) set.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotConnected`] without a peer.
+    /// Fails with [`io::ErrorKind::NotConnected`] if the socket has no peer.
     fn peer_addr(&self) -> io::Result<SocketAddr>;
 }

@@ -1,20 +1,21 @@
-//! What one waits for.
+//! Kinds of readiness to wait for.
 
 use std::fmt;
 use std::ops;
 
 use super::Ready;
 
-/// What one waits for; never nothing.
+/// One or more kinds of readiness to wait for.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Interest(u8);
 
 impl Interest {
-    /// Data, a connection, the end of what is read.
+    /// Data, a connection, or the end of the stream.
     pub const READABLE: Self = Self(0b0001);
-    /// Room to write, the end of connecting, that nobody reads any more.
+    /// Room to write, the end of connecting, or a closed reader.
     pub const WRITABLE: Self = Self(0b0010);
-    /// An exceptional condition, such as out-of-band data. Linux and Android tell of it, other systems need not.
+    /// An exceptional condition, such as out-of-band data. Reported by Linux and Android, and not
+    /// by all other systems.
     pub const PRIORITY: Self = Self(0b0100);
     /// An error, such as an entry in a socket's error queue.
     pub const ERROR: Self = Self(0b1000);
@@ -26,33 +27,33 @@ impl Interest {
         (Self::ERROR, "ERROR"),
     ];
 
-    /// Whether it includes being readable.
+    /// Returns `true` if it includes [`READABLE`](Self::READABLE).
     pub const fn is_readable(self) -> bool {
         self.0 & Self::READABLE.0 != 0
     }
 
-    /// Whether it includes being writable.
+    /// Returns `true` if it includes [`WRITABLE`](Self::WRITABLE).
     pub const fn is_writable(self) -> bool {
         self.0 & Self::WRITABLE.0 != 0
     }
 
-    /// Whether it includes exceptional conditions.
+    /// Returns `true` if it includes [`PRIORITY`](Self::PRIORITY).
     pub const fn is_priority(self) -> bool {
         self.0 & Self::PRIORITY.0 != 0
     }
 
-    /// Whether it includes errors.
+    /// Returns `true` if it includes [`ERROR`](Self::ERROR).
     pub const fn is_error(self) -> bool {
         self.0 & Self::ERROR.0 != 0
     }
 
-    /// Both.
+    /// Returns the union of both.
     #[must_use = "this returns the result of the operation, without modifying the original"]
     pub const fn add(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// What is in `self` and not in `other`; `None` when nothing is left.
+    /// Returns `self` without `other`, or `None` if nothing is left.
     #[must_use = "this returns the result of the operation, without modifying the original"]
     pub fn remove(self, other: Self) -> Option<Self> {
         match self.0 & !other.0 {
@@ -61,7 +62,7 @@ impl Interest {
         }
     }
 
-    /// For runtime authors: the flags with which Linux' epoll watches for it, edge-triggered.
+    /// For runtime authors: returns the flags of Linux' epoll for it, edge-triggered.
     pub const fn epoll_flags(self) -> u32 {
         const IN: u32 = 0x1;
         const PRI: u32 = 0x2;
@@ -78,11 +79,11 @@ impl Interest {
         if self.is_priority() {
             flags |= PRI;
         }
-        // Errors are reported always.
+        // Errors are always reported.
         flags
     }
 
-    /// All readiness that satisfies it.
+    /// Returns all kinds of readiness that satisfy it.
     pub const fn mask(self) -> Ready {
         let mut ready = Ready::EMPTY;
         if self.is_readable() {

@@ -8,69 +8,70 @@ use std::ops;
 pub struct Ready(u8);
 
 impl Ready {
-    /// Nothing.
+    /// No readiness.
     pub const EMPTY: Self = Self(0);
     /// It can be read.
     pub const READABLE: Self = Self(0b00_0001);
     /// It can be written.
     pub const WRITABLE: Self = Self(0b00_0010);
-    /// The other side will send no more.
+    /// The peer will send no more.
     pub const READ_CLOSED: Self = Self(0b00_0100);
-    /// The other side takes no more.
+    /// The peer accepts no more.
     pub const WRITE_CLOSED: Self = Self(0b00_1000);
     /// There is an exceptional condition, such as out-of-band data.
     pub const PRIORITY: Self = Self(0b01_0000);
     /// There is an error.
     pub const ERROR: Self = Self(0b10_0000);
-    /// All of it.
+    /// All kinds.
     pub const ALL: Self = Self(0b11_1111);
 
-    /// Whether it is nothing.
+    /// Returns `true` if it is empty.
     pub fn is_empty(self) -> bool {
         self == Self::EMPTY
     }
 
-    /// Whether a read would not wait; true at the end of the stream, too.
+    /// Returns `true` if a read would not wait, which includes the end of the stream.
     pub fn is_readable(self) -> bool {
         self.contains(Self::READABLE) || self.is_read_closed()
     }
 
-    /// Whether a write would not wait; true when nobody reads any more, too.
+    /// Returns `true` if a write would not wait, which includes a closed reader.
     pub fn is_writable(self) -> bool {
         self.contains(Self::WRITABLE) || self.is_write_closed()
     }
 
-    /// Whether the other side will send no more.
+    /// Returns `true` if the peer will send no more.
     pub fn is_read_closed(self) -> bool {
         self.contains(Self::READ_CLOSED)
     }
 
-    /// Whether the other side takes no more.
+    /// Returns `true` if the peer accepts no more.
     pub fn is_write_closed(self) -> bool {
         self.contains(Self::WRITE_CLOSED)
     }
 
-    /// Whether there is an exceptional condition.
+    /// Returns `true` if there is an exceptional condition.
     pub fn is_priority(self) -> bool {
         self.contains(Self::PRIORITY)
     }
 
-    /// Whether there is an error.
+    /// Returns `true` if there is an error.
     pub fn is_error(self) -> bool {
         self.contains(Self::ERROR)
     }
 
-    /// For runtime authors: the bits, of which [`ALL`](Self::ALL) are in use.
+    /// For runtime authors: returns the bits, of which [`ALL`](Self::ALL) are in use.
     pub const fn bits(self) -> u8 {
         self.0
     }
 
-    /// For runtime authors: what these bits stand for.
+    /// For runtime authors: converts from bits.
     pub const fn from_bits(bits: u8) -> Self {
         Self(bits & Self::ALL.0)
     }
 
-    /// For runtime authors: what Linux' epoll and poll report. Errors and hang-ups are told apart as Tokio does.
+    /// For runtime authors: converts from the flags of Linux' epoll and poll. Errors and hang-ups
+    /// are distinguished as in Tokio.
     pub const fn from_epoll(events: u32) -> Self {
         const IN: u32 = 0x1;
         const PRI: u32 = 0x2;
