@@ -1,4 +1,5 @@
-//! The channels of [`Handle`]: those of its backend. (Applications use [`sync`](crate::sync).)
+//! The channels of [`Handle`], which are those of its backend. Applications use
+//! [`sync`](crate::sync).
 
 use std::fmt;
 use std::task::{Context, Poll};
@@ -15,10 +16,10 @@ pub struct Sender<T>(one_of!(T; channel::Sender<T>));
 /// The receiving end of a bounded channel.
 pub struct Receiver<T>(one_of!(T; channel::Receiver<T>));
 
-/// The sending end of a channel without a limit.
+/// The sending end of an unbounded channel.
 pub struct UnboundedSender<T>(one_of!(T; channel::UnboundedSender<T>));
 
-/// The receiving end of a channel without a limit.
+/// The receiving end of an unbounded channel.
 pub struct UnboundedReceiver<T>(one_of!(T; channel::UnboundedReceiver<T>));
 
 impl Channel for Handle {
@@ -81,7 +82,7 @@ macro_rules! receiver {
 }
 receiver!(Receiver UnboundedReceiver);
 
-// By hand, since the values need not be `Clone` or `Debug`.
+// Not derived, because the values need not be `Clone` or `Debug`.
 macro_rules! sender_clone {
     ($($sender:ident)*) => {$(
         impl<T> Clone for $sender<T> {

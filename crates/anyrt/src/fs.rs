@@ -1,10 +1,12 @@
 //! Files and directories.
 //!
-//! The names are Tokio's and so is the behaviour. Names and metadata are asked for on a blocking thread. The data of
-//! a [`File`] takes the way of the backend: Tokio's own file; the blocking pool with Smol and async-std; with Glommio
-//! io_uring, for regular files of local file systems that are opened for reading alone, else the pool.
+//! Names and behaviour are Tokio's. Operations on paths and metadata run on the blocking thread
+//! pool. How a [`File`] reads and writes depends on the backend: Tokio uses its own file type, Smol
+//! and async-std use the blocking pool, and Glommio uses io_uring for regular files on local file
+//! systems that are opened read-only, and the pool for all others.
 //!
-//! [`read`], [`write()`] and [`copy`] of whole files are one job on a blocking thread, on Glommio, too.
+//! [`read`], [`write()`] and [`copy`] of a whole file are a single blocking job, on Glommio as
+//! well.
 //!
 //! ```
 //! # anyrt::__private::run_example(async || {
@@ -23,17 +25,18 @@
 //! ```
 //!
 //! # What it costs
-//! The figures of each backend are in [docs/performance.md]. Glommio's ring reads fastest in a task of the shard that
-//! opened the file, where nothing waits for another thread. Elsewhere (on another shard, in a blocking job, under
-//! `block_on` beside the shards) each operation goes to that shard and back, and calls of a few KiB are slower than
-//! through the pool. `crates/anyrt/tests/fs/throughput.rs` measures it.
+//! [docs/performance.md] has figures for each backend. Glommio's ring reads fastest in a task on
+//! the shard that opened the file, because no other thread is involved. Anywhere else (on another
+//! shard, in a blocking job, in `block_on` outside the shards) each operation makes a round trip to
+//! that shard, and reads of a few KiB are slower than through the pool.
+//! `crates/anyrt/tests/fs/throughput.rs` measures this.
 //!
 //! [docs/performance.md]: https://github.com/anyrt/anyrt/blob/main/docs/performance.md
 //!
 //! # What a write promises
-//! A write to a [`File`] is acknowledged when its bytes were copied. What was acknowledged is written, even if the
-//! future, the file or the runtime is dropped right after; whether it worked, [`flush`] says. [`write()`] is
-//! acknowledged when it is done.
+//! A write to a [`File`] completes when its bytes have been copied into the buffer. These bytes are
+//! then written even if the future, the file or the runtime is dropped right after; [`flush`]
+//! reports whether that succeeded. [`write()`] completes when the data has been written.
 //!
 //! [`flush`]: crate::io::AsyncWriteExt::flush
 
@@ -56,7 +59,7 @@ pub use file_times::FileTimes;
 pub use open_options::OpenOptions;
 pub use read_dir::{DirEntry, ReadDir, read_dir};
 
-/// Runs `job` on a blocking thread.
+/// Runs `job` on the blocking thread pool.
 async fn asyncify<T: Send + 'static>(
     job: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -66,7 +69,7 @@ async fn asyncify<T: Send + 'static>(
     }
 }
 
-/// The functions of one path that `std::fs` has, too.
+/// The functions of `std::fs` that take one path.
 macro_rules! of_path {
     ($($(#[$doc:meta])* $name:ident -> $result:ty;)*) => {$(
         $(#[$doc])*
@@ -75,10 +78,10 @@ macro_rules! of_path {
         #[doc = concat!("As [`std::fs::", stringify!($name), "`].")]
         ///
         /// # Panics
-        /// When no runtime is current; see [`runtime`](crate::runtime).
+        /// Panics if no runtime is current; see [`runtime`](crate::runtime).
         ///
         /// # Cancel safety
-        /// Dropped midway, it may or may not be done.
+        /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
         pub async fn $name(path: impl AsRef<Path>) -> io::Result<$result> {
             let path = path.as_ref().to_owned();
             asyncify(move || std::fs::$name(path)).await
@@ -87,31 +90,32 @@ macro_rules! of_path {
 }
 
 of_path! {
-    /// The absolute path, without links and without `.` and `..`.
+    /// Returns the canonical, absolute form of a path, with all symbolic links, `.` and `..`
+    /// resolved.
     canonicalize -> PathBuf;
-    /// Makes a directory; its parent must be there.
+    /// Creates a directory. Its parent must exist.
     create_dir -> ();
-    /// Makes a directory and those above it that are missing.
+    /// Creates a directory and all of its parents that are missing.
     create_dir_all -> ();
-    /// What the system knows of a file; links are followed.
+    /// Returns the metadata of a file, following symbolic links.
     metadata -> Metadata;
-    /// Reads a whole file.
+    /// Reads the entire contents of a file.
     read -> Vec<u8>;
-    /// Where a symbolic link leads to.
+    /// Returns the target of a symbolic link.
     read_link -> PathBuf;
-    /// Reads a whole file, which must be UTF-8.
+    /// Reads the entire contents of a file, which must be UTF-8.
     read_to_string -> String;
     /// Removes an empty directory.
     remove_dir -> ();
-    /// Removes a directory and all that is in it; links in it are removed, not followed.
+    /// Removes a directory and everything in it. Symbolic links are removed, not followed.
     remove_dir_all -> ();
-    /// Removes a file. Whoever has it open can still use it.
+    /// Removes a file. It stays usable where it is already open.
     remove_file -> ();
-    /// What the system knows of a file or of a symbolic link.
+    /// Returns the metadata of a file without following symbolic links.
     symlink_metadata -> Metadata;
 }
 
-/// The functions of two paths that `std` has, too.
+/// The functions of `std` that take two paths.
 macro_rules! of_two_paths {
     ($($(#[$doc:meta])* $name:ident($from:ident, $to:ident) -> $result:ty = $std:path;)*) => {$(
         $(#[$doc])*
@@ -120,10 +124,10 @@ macro_rules! of_two_paths {
         #[doc = concat!("As [`", stringify!($std), "`].")]
         ///
         /// # Panics
-        /// When no runtime is current; see [`runtime`](crate::runtime).
+        /// Panics if no runtime is current; see [`runtime`](crate::runtime).
         ///
         /// # Cancel safety
-        /// Dropped midway, it may or may not be done.
+        /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
         pub async fn $name($from: impl AsRef<Path>, $to: impl AsRef<Path>) -> io::Result<$result> {
             let [from, to] = [$from.as_ref(), $to.as_ref()].map(Path::to_owned);
             asyncify(move || $std(from, to)).await
@@ -132,47 +136,54 @@ macro_rules! of_two_paths {
 }
 
 of_two_paths! {
-    /// Copies the bytes and the permissions of a file, in the kernel where it can; gives the number of bytes.
+    /// Copies the contents and the permissions of a file, in the kernel where possible. Returns the
+    /// number of bytes copied.
     copy(from, to) -> u64 = std::fs::copy;
-    /// Gives a file another name, on the same file system.
+    /// Creates a hard link, on the same file system.
     hard_link(original, link) -> () = std::fs::hard_link;
-    /// Moves a file or a directory within a file system; what had the new name before is replaced.
+    /// Renames a file or directory within a file system, replacing the target if it exists.
     rename(from, to) -> () = std::fs::rename;
 }
 
 #[cfg(unix)]
 of_two_paths! {
-    /// Makes a symbolic link, which need not lead anywhere.
+    /// Creates a symbolic link. Its target need not exist.
     symlink(original, link) -> () = std::os::unix::fs::symlink;
 }
 
 #[cfg(windows)]
 of_two_paths! {
-    /// Makes a symbolic link to a directory, which need not lead anywhere.
+    /// Creates a symbolic link to a directory. Its target need not exist.
     symlink_dir(original, link) -> () = std::os::windows::fs::symlink_dir;
-    /// Makes a symbolic link to a file, which need not lead anywhere.
+    /// Creates a symbolic link to a file. Its target need not exist.
     symlink_file(original, link) -> () = std::os::windows::fs::symlink_file;
 }
 
-/// Sets who may do what with a file.
+/// Changes the permissions of a file.
 ///
 /// # Errors
-/// As [`std::fs::set_permissions`].
+/// See [`std::fs::set_permissions`].
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Cancel safety
+/// Not cancel-safe: if the future is dropped, the operation may or may not take place.
 pub async fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> io::Result<()> {
     let path = path.as_ref().to_owned();
     asyncify(move || std::fs::set_permissions(path, permissions)).await
 }
 
-/// Whether the path leads to something; a broken link does not.
+/// Returns `true` if the path points at an existing entity. A broken symbolic link does not.
 ///
 /// # Errors
-/// When it cannot be told, for instance for lack of permission.
+/// Fails if existence cannot be determined, for example for lack of permission.
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Cancel safety
+/// Cancel-safe: dropping the future has no effect.
 ///
 /// # Examples
 /// ```
@@ -186,16 +197,17 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
     asyncify(move || path.try_exists()).await
 }
 
-/// Makes a file of `contents`, or replaces those that it has.
+/// Writes `contents` to a file, which is created if missing and replaced if it exists.
 ///
 /// # Errors
-/// As [`std::fs::write`].
+/// See [`std::fs::write`].
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Cancel safety
-/// Dropped midway, it may or may not be done; once begun, it is finished.
+/// Not cancel-safe: if the future is dropped, the file may or may not be written. A write that has
+/// begun is completed.
 ///
 /// # Examples
 /// ```

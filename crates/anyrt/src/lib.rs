@@ -19,29 +19,31 @@
 //! # } { fn main() {} }}
 //! ```
 //!
-//! The names are Tokio's and so is the behaviour, on every backend: dropping a [`task::JoinHandle`] detaches the
-//! task, a panic stays in its task, a nested `block_on` panics, a busy task starves nobody.
+//! Names and behaviour are Tokio's, on every backend: dropping a [`task::JoinHandle`] detaches the
+//! task, a panic ends only its task, a nested `block_on` panics, and a busy task does not starve
+//! others.
 //!
 //! # Features
-//! `tokio`, `smol`, `async-std` and `glommio` each enable a backend. Any set of them works in one program; which
-//! one a runtime is built on then is told in [`runtime`]. With one, there is no choice to make and nothing to
-//! pay; with none, libraries compile and the application's choice decides.
+//! `tokio`, `smol`, `async-std` and `glommio` each enable a backend. They can be combined;
+//! [`runtime`] describes which one a runtime is then built on. With a single backend, dispatch
+//! costs nothing. With none, libraries compile, and the application that uses them decides.
 //!
-//! `fs`, `process`, `signal` and `test-util` bring the modules and functions that Tokio has under these features;
-//! `full` is what it is there, and `parking_lot` is passed on to Tokio's locks. The other names of Tokio's features
-//! are accepted: what they stand for is always there. Only `tracing` stands for nothing: tasks are not instrumented.
+//! `fs`, `process`, `signal` and `test-util` enable the modules and functions that Tokio has under
+//! these features. `full` means the same as in Tokio, and `parking_lot` is passed on to Tokio's
+//! locks. Tokio's other features are accepted and have no effect, because their items are always
+//! present; `tracing` has no effect because tasks are not instrumented.
 //!
 //! # Systems
-//! All of it is developed and tested on Linux. With `tokio`, `smol` and `async-std` it compiles for macOS, the BSDs and
-//! Windows, too; there it has not been run. Where there is no epoll, Smol and async-std learn from their own reactor what
-//! is ready; that path is tested, on Linux. On Windows there are no Unix sockets, pipes, `AsyncFd`, processes and signals.
-//! `glommio` is for Linux alone, and a compile error elsewhere.
+//! anyrt is developed and tested on Linux. With `tokio`, `smol` and `async-std` it also compiles
+//! for macOS, the BSDs and Windows, but has not been run there. On Windows there are no Unix
+//! sockets, pipes, `AsyncFd`, processes and signals. `glommio` needs Linux and is a compile error
+//! elsewhere.
 //!
 //! # For libraries
-//! A library may use this crate without any backend feature, or be generic over the traits of [`anyrt_core`]:
-//! [`runtime::Handle`] implements all of them.
+//! A library may use this crate without any backend feature, or be generic over the traits of
+//! [`anyrt_core`]: [`runtime::Handle`] implements all of them.
 #![deny(unsafe_code)]
-// Without a backend no function gets as far as to use its arguments.
+// Without a backend, no function reaches the code that uses its arguments.
 #![cfg_attr(
     not(any(
         feature = "tokio",
@@ -92,7 +94,7 @@ pub use task::spawn;
 #[doc(no_inline)]
 pub use tokio::{join, pin, select, task_local, try_join};
 
-/// What Tokio's macros expand to; hidden there, too.
+/// Tokio's macros expand to paths in it; hidden in Tokio as well.
 #[doc(hidden)]
 pub use tokio::macros;
 

@@ -1,6 +1,7 @@
-//! TCP, UDP and names on the current runtime.
+//! TCP, UDP and name resolution on the current runtime.
 //!
-//! A socket belongs to the runtime that made it, and can be used from every other one as well.
+//! A socket belongs to the runtime that was current when it was created. It can be used from any
+//! other runtime, and stops working when its own has ended.
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,11 +35,15 @@ pub use unix::{
 
 pub mod tcp {
     //! The halves of a TCP stream.
+    //!
+    //! [`TcpStream::split`](super::TcpStream::split) borrows the stream and returns [`ReadHalf`] and
+    //! [`WriteHalf`]; [`into_split`](super::TcpStream::into_split) consumes it and returns
+    //! [`OwnedReadHalf`] and [`OwnedWriteHalf`], which can move to different tasks.
 
     pub use super::tcp_split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
-/// What a panic interrupts is a system call at most, which has happened or has not.
+/// At most, a panic interrupts a system call, which has either happened or not.
 macro_rules! unwind_safe {
     ($($socket:ty)*) => {$(
         impl std::panic::UnwindSafe for $socket {}
@@ -50,15 +55,18 @@ use unwind_safe;
 
 unwind_safe!(TcpListener TcpStream UdpSocket tcp::OwnedReadHalf tcp::OwnedWriteHalf);
 
-/// The addresses of `host`, which carries a port: `"example.com:80"` or `("example.com", 80)`.
+/// Resolves `host`, which includes a port: `"example.com:80"` or `("example.com", 80)`.
 ///
-/// Names are resolved by the system on a blocking thread, never on one that runs tasks.
+/// The system's resolver runs on a blocking thread, never on a thread that runs tasks.
 ///
 /// # Errors
-/// As the system's resolver.
+/// Fails if the name cannot be resolved.
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Cancel safety
+/// Cancel-safe: if the future is dropped, the result of the lookup is discarded.
 ///
 /// # Examples
 /// ```
@@ -121,7 +129,7 @@ impl FromStd for Handle {
     }
 }
 
-/// The addresses of `target`; only a name needs a runtime.
+/// Returns the addresses of `target`. Only a name needs a runtime.
 async fn several(target: Target) -> io::Result<std::vec::IntoIter<SocketAddr>> {
     match target {
         Target::Address(address) => Ok(vec![address].into_iter()),
@@ -130,7 +138,7 @@ async fn several(target: Target) -> io::Result<std::vec::IntoIter<SocketAddr>> {
     }
 }
 
-/// The first address of `target`.
+/// Returns the first address of `target`.
 async fn first_of(target: Target) -> io::Result<SocketAddr> {
     match target {
         Target::Address(address) => Ok(address),

@@ -10,9 +10,10 @@
 //! ```
 //!
 //! # What dropping does
-//! A process goes on when its [`Child`] is dropped, unless [`Command::kill_on_drop`] says otherwise. Either way it
-//! leaves no zombie behind: whatever is dropped before it was waited for is reaped when it ends, whether or not a
-//! runtime is left by then. For that the process listens to `SIGCHLD` from the first such drop on.
+//! A process keeps running when its [`Child`] is dropped, unless [`Command::kill_on_drop`] is set.
+//! Either way no zombie is left: a child that was dropped before it was waited for is reaped when
+//! it exits, even if the runtime has ended by then. To do this, the program handles `SIGCHLD` from
+//! the first such drop on.
 
 mod child;
 mod command;

@@ -1,28 +1,29 @@
 //! Runtimes: which one, how it is built, and which one is current.
 //!
 //! # Which backend
-//! Features add up: when a dependency enables a backend, that backend is there beside the application's own. What a
-//! runtime is built on is decided by the first of these that says something:
+//! Features are additive: a dependency may enable a backend besides the application's own. The
+//! backend of a runtime is decided by the first of these that is present:
 //!
-//! 1. [`Builder::backend`], or `backend = "smol"` in [`#[anyrt::main]`](macro@crate::main), which pins it in one word;
-//! 2. the environment variable `ANYRT_BACKEND`, when the program starts;
+//! 1. [`Builder::backend`], or `backend = "smol"` in [`#[anyrt::main]`](macro@crate::main), which
+//!    pins the backend;
+//! 2. the environment variable `ANYRT_BACKEND` when the program starts;
 //! 3. `--cfg anyrt_backend="smol"` among the compiler's flags (`RUSTFLAGS`, or `build.rustflags` in
 //!    `.cargo/config.toml`), for the whole program;
-//! 4. the order Tokio, Smol, async-std, Glommio: the first that is enabled.
+//! 4. the first enabled backend in the order Tokio, Smol, async-std, Glommio.
 //!
-//! A name that is not enabled is an error: of the compiler for the attribute and the flag, of
-//! [`build`](Builder::build) for the others.
+//! Naming a backend that is not enabled is an error: at compile time for the attribute and the
+//! flag, from [`build`](Builder::build) for the others.
 //!
 //! # Which runtime is current
-//! What [`spawn`](crate::spawn), [`sleep`](crate::time::sleep) and the sockets use is decided where they are
-//! called:
+//! [`spawn`](crate::spawn), [`sleep`](crate::time::sleep) and the sockets use the runtime that is
+//! current where they are called:
 //!
-//! 1. the runtime that anyrt entered last on this thread: inside `block_on`, in tasks and blocking jobs, and
-//!    under [`Handle::enter`];
-//! 2. a Tokio runtime, or the task of async-std, that the application started by itself;
-//! 3. the runtime that the application named by [`Handle::make_default`];
-//! 4. none: [`Handle::try_current`] gives an error that names the options, and `spawn` panics with it. No hidden
-//!    runtime is ever started.
+//! 1. the runtime that anyrt entered last on this thread: inside `block_on`, in tasks and blocking
+//!    jobs, and within [`Handle::enter`];
+//! 2. a Tokio runtime or an async-std task that the application started by itself;
+//! 3. the runtime that the application passed to [`Handle::make_default`];
+//! 4. none: [`Handle::try_current`] returns an error that names the options, and `spawn` panics
+//!    with it. No hidden runtime is ever started.
 
 use std::fmt;
 use std::future::Future;
@@ -53,13 +54,15 @@ pub use metrics::{RuntimeFlavor, RuntimeMetrics};
 pub(crate) use native::default_kind;
 pub use native::{DefaultIsSet, Wrapped};
 
-/// Runs `future` on a new multi-threaded runtime, on the backend that [the module](self) describes.
+/// Runs `future` on a new multi-threaded runtime. [The module](self) describes which backend it
+/// uses.
 ///
-/// For options, and to keep the runtime, use [`Builder`].
+/// Use [`Builder`] to set options or to keep the runtime.
 ///
 /// # Panics
-/// When the runtime cannot be built: no backend is enabled, `ANYRT_BACKEND` names none that is, or the system
-/// refuses what it needs. When the thread is driving a runtime already. When `future` panics.
+/// Panics if the runtime cannot be built: no backend is enabled, `ANYRT_BACKEND` does not name an
+/// enabled one, or the system lacks resources. Panics if the thread is already driving a runtime,
+/// or if `future` panics.
 ///
 /// # Examples
 /// ```
@@ -78,7 +81,10 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Configures and builds a [`Runtime`].
 ///
-/// No option is ever silently ignored: [`build`](Self::build) fails and names the option and the backend.
+/// No option is silently ignored: [`build`](Self::build) fails and names the option and the backend
+/// that cannot honour it. Only the tuning hints [`event_interval`](Self::event_interval),
+/// [`global_queue_interval`](Self::global_queue_interval) and `max_io_events_*`, which never change
+/// what a program does, have no effect on some backends.
 ///
 /// # Examples
 /// ```
@@ -106,7 +112,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A runtime with worker threads, one per core unless set.
+    /// Creates a builder for a runtime with worker threads, one per core by default.
     pub fn new_multi_thread() -> Self {
         Self {
             options: anyrt_core::runtime::Builder::new_multi_thread(),
@@ -114,7 +120,7 @@ impl Builder {
         }
     }
 
-    /// A runtime that runs on the thread that calls `block_on`.
+    /// Creates a builder for a runtime that runs on the thread that calls `block_on`.
     pub fn new_current_thread() -> Self {
         let mut options = anyrt_core::runtime::Builder::new_current_thread();
         options.pausable(cfg!(feature = "test-util"));
@@ -124,7 +130,8 @@ impl Builder {
         }
     }
 
-    /// Sets the backend, whatever `ANYRT_BACKEND` says.
+    /// Sets the backend. By default [the module](self) describes which one is used; this takes
+    /// precedence over all of it.
     ///
     /// # Examples
     /// ```
@@ -141,7 +148,8 @@ impl Builder {
         self
     }
 
-    /// Binds worker thread `i` to core `i`, modulo the number of cores.
+    /// Sets whether worker thread `i` is bound to core `i`, modulo the number of cores; `false` by
+    /// default.
     ///
     /// Blocking threads and child processes may run on all cores of the process. A thread that runs the tasks of a
     /// worker inside [`block_in_place`](crate::task::block_in_place) shares the core of that worker.
@@ -150,7 +158,8 @@ impl Builder {
         self
     }
 
-    /// Starts with the clock paused: time passes only when the runtime has nothing else to do, and then at once.
+    /// Sets whether the clock is paused at the start; `false` by default. A paused clock advances
+    /// to the next deadline whenever the runtime is idle.
     ///
     /// Needs a current-thread runtime.
     #[cfg(feature = "test-util")]
@@ -159,17 +168,18 @@ impl Builder {
         self
     }
 
-    /// Does nothing: sockets and timers are always enabled. It is here for code that was written for Tokio.
+    /// Does nothing: sockets and timers are always enabled. It exists for code that was written for
+    /// Tokio.
     pub fn enable_all(&mut self) -> &mut Self {
         self
     }
 
-    /// Does nothing: sockets are always enabled. It is here for code that was written for Tokio.
+    /// Does nothing: sockets are always enabled. It exists for code that was written for Tokio.
     pub fn enable_io(&mut self) -> &mut Self {
         self
     }
 
-    /// Does nothing: timers are always enabled. It is here for code that was written for Tokio.
+    /// Does nothing: timers are always enabled. It exists for code that was written for Tokio.
     pub fn enable_time(&mut self) -> &mut Self {
         self
     }
@@ -177,8 +187,9 @@ impl Builder {
     /// Starts the runtime.
     ///
     /// # Errors
-    /// A [`BuildError`] inside an [`io::Error`]: an option that the backend cannot honour, a senseless value, a
-    /// backend that is unknown or not available here, or what the system refused.
+    /// Returns a [`BuildError`] inside an [`io::Error`] if the backend cannot honour an option, if
+    /// a value is invalid, if the backend is unknown or not available on this system, or if a
+    /// system call fails.
     pub fn build(&mut self) -> io::Result<Runtime> {
         let backend = match self.backend {
             Some(backend) => backend,
@@ -187,13 +198,13 @@ impl Builder {
         Ok(Runtime::build_on(backend, self.options.config())?)
     }
 
-    /// Starts a runtime whose tasks need not be `Send`.
+    /// Starts a current-thread runtime whose tasks need not be `Send`.
     ///
     /// # Errors
-    /// As [`build`](Self::build) does.
+    /// See [`build`](Self::build).
     ///
     /// # Panics
-    /// When it is a multi-threaded one.
+    /// Panics if the builder is for a multi-threaded runtime.
     #[track_caller]
     pub fn build_local(&mut self, _options: LocalOptions) -> io::Result<LocalRuntime> {
         if self.options.config().flavor == Flavor::MultiThread {
@@ -203,7 +214,7 @@ impl Builder {
     }
 }
 
-/// Adds the option, or says which feature it needs; the attributes ask through it.
+/// Sets the option, or fails to compile and names the missing feature. The attributes expand to it.
 #[cfg(feature = "test-util")]
 #[doc(hidden)]
 #[macro_export]
@@ -221,11 +232,12 @@ macro_rules! __start_paused {
     };
 }
 
-/// Owns a runtime: its threads, its tasks, its reactor.
+/// An owned runtime: its threads, its tasks and its reactor.
 ///
 /// # Dropping it
-/// Drops the future of every task before `drop` returns, and waits for blocking jobs, queued ones included. Inside a
-/// task, where waiting is not allowed, it panics; use [`shutdown_background`](Self::shutdown_background) there.
+/// Drops the future of every task before `drop` returns, and waits for all blocking jobs, including
+/// queued ones. Panics inside a task, where waiting is not allowed; use
+/// [`shutdown_background`](Self::shutdown_background) there.
 ///
 /// # Examples
 /// ```
@@ -244,7 +256,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// A multi-threaded runtime; see [`Builder`] for options.
+    /// Starts a multi-threaded runtime with default options; see [`Builder`] for others.
     ///
     /// # Errors
     /// See [`Builder::build`].
@@ -252,10 +264,11 @@ impl Runtime {
         Builder::new_multi_thread().build()
     }
 
-    /// A runtime with these options on this backend; what [`Builder::build`] does in the end.
+    /// Starts a runtime on `backend` with the given options. [`Builder::build`] calls it.
     ///
     /// # Errors
-    /// As [`Owner::build`] of the backend; [`BuildError::UnknownBackend`] when it is not enabled.
+    /// Fails if [`Owner::build`] of the backend does, or with [`BuildError::UnknownBackend`] if the
+    /// backend is not enabled.
     pub fn build_on(backend: Backend, config: &Config) -> Result<Self, BuildError> {
         let inner = map_each!(backend.require()?, backend, () => backend::Runtime::build(config)?);
         let handle = Handle {
@@ -264,12 +277,12 @@ impl Runtime {
         Ok(Self { inner, handle })
     }
 
-    /// The handle to the runtime.
+    /// Returns a handle to the runtime.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Starts `future` as a task and returns at once. Dropping the handle detaches the task.
+    /// Spawns `future` as a task and returns at once. Dropping the handle detaches the task.
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -278,7 +291,7 @@ impl Runtime {
         self.handle.spawn(future)
     }
 
-    /// Starts `job` on a thread where blocking harms nobody.
+    /// Runs `job` on the blocking thread pool.
     pub fn spawn_blocking<F, T>(&self, job: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -287,12 +300,12 @@ impl Runtime {
         self.handle.spawn_blocking(job)
     }
 
-    /// Runs `future` on the current thread until it is ready; the runtime is current meanwhile.
+    /// Runs `future` on this thread until it completes, with this runtime as the current one.
     ///
-    /// On a current-thread runtime it is this call that runs the spawned tasks, too.
+    /// On a current-thread runtime, spawned tasks run only within this call.
     ///
     /// # Panics
-    /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
+    /// Panics if the thread is already driving a runtime, of whatever kind, or if `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         boxed_for_match!(future: F = Box::pin(future) => {
@@ -300,7 +313,7 @@ impl Runtime {
         })
     }
 
-    /// Makes the runtime current on this thread until the guard is dropped.
+    /// Makes the runtime the current one on this thread until the guard is dropped.
     ///
     /// # Examples
     /// ```
@@ -318,16 +331,16 @@ impl Runtime {
         self.handle.enter()
     }
 
-    /// What the runtime tells about itself.
+    /// Returns metrics of the runtime.
     pub fn metrics(&self) -> RuntimeMetrics {
         self.handle.metrics()
     }
 
-    /// Ends the runtime, but waits for blocking jobs, and for tasks that are inside a poll, no longer
-    /// than `timeout`.
+    /// Shuts down the runtime. Waits at most `timeout` for blocking jobs and for tasks that are
+    /// being polled.
     ///
     /// # Panics
-    /// Inside a task, where waiting is not allowed.
+    /// Panics inside a task, where waiting is not allowed.
     ///
     /// # Examples
     /// ```
@@ -347,17 +360,18 @@ impl Runtime {
         each!(self.inner, runtime => runtime.shutdown_timeout(timeout));
     }
 
-    /// Ends the runtime without waiting; may be called anywhere. Futures may be dropped after it has returned.
+    /// Shuts down the runtime without waiting. May be called anywhere. Futures may be dropped after
+    /// it has returned.
     pub fn shutdown_background(self) {
         each!(self.inner, runtime => runtime.shutdown_background());
     }
 }
 
-// As Tokio's: whoever catches a panic may go on with the runtime.
+// Like Tokio's: the runtime stays usable after a caught panic.
 impl UnwindSafe for Runtime {}
 impl RefUnwindSafe for Runtime {}
 
-/// What [`Owner`] asks of a single kind; a facade is no runtime of its own and never current as such.
+/// Required by [`Owner`], which expects one kind of runtime. The facade is never current as such.
 static KIND: Kind = Kind::new("anyrt");
 
 impl Owner for Runtime {
@@ -392,9 +406,10 @@ impl Owner for Runtime {
     }
 }
 
-/// A handle to a runtime, cheap to clone. It does not keep the runtime alive.
+/// A handle to a runtime. It is cheap to clone and does not keep the runtime alive.
 ///
-/// It implements every trait of [`anyrt_core`], so code that is generic over the runtime takes it as well.
+/// It implements all traits of [`anyrt_core`], so it can be passed to code that is generic over the
+/// runtime.
 ///
 /// # Examples
 /// ```
@@ -416,19 +431,19 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// The current runtime; see [the module](self) for the rules.
+    /// Returns the current runtime; see [the module](self) for the rules.
     ///
     /// # Panics
-    /// When no runtime is current. The message says what to do.
+    /// Panics if no runtime is current. The message names the options.
     #[track_caller]
     pub fn current() -> Self {
         backend::entered(Self::find_current())
     }
 
-    /// The current runtime; see [the module](self) for the rules.
+    /// Returns the current runtime; see [the module](self) for the rules.
     ///
     /// # Errors
-    /// When no runtime is current. The message says what to do.
+    /// Fails if no runtime is current. The message names the options.
     ///
     /// # Examples
     /// ```
@@ -452,33 +467,33 @@ impl Handle {
         map_each!(&self.inner, _ => ())
     }
 
-    /// The name that [`Builder::name`] gave to the runtime.
+    /// Returns the name that was set by [`Builder::name`].
     pub fn name(&self) -> Option<&str> {
         each!(&self.inner, rt => rt.name())
     }
 
-    /// Which runtime it is, among all that live.
+    /// Returns the id of the runtime, unique among all live runtimes.
     pub fn id(&self) -> Id {
         each!(&self.inner, rt => rt.id())
     }
 
-    /// Where the tasks run.
+    /// Returns the flavor of the runtime.
     pub fn runtime_flavor(&self) -> RuntimeFlavor {
         let flavor: Flavor = each!(&self.inner, rt => rt.flavor());
         flavor.into()
     }
 
-    /// What the runtime tells about itself.
+    /// Returns metrics of the runtime.
     pub fn metrics(&self) -> RuntimeMetrics {
         RuntimeMetrics::of(self.clone())
     }
 
-    /// What the runtime is built on.
+    /// Returns the backend of the runtime.
     pub fn backend(&self) -> Backend {
         self.kind().backend()
     }
 
-    /// Starts `future` as a task and returns at once. Dropping the handle detaches the task.
+    /// Spawns `future` as a task and returns at once. Dropping the handle detaches the task.
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -492,7 +507,7 @@ impl Handle {
         }
     }
 
-    /// Starts `job` on a thread where blocking harms nobody.
+    /// Runs `job` on the blocking thread pool.
     #[track_caller]
     pub fn spawn_blocking<F, T>(&self, job: F) -> JoinHandle<T>
     where
@@ -506,13 +521,13 @@ impl Handle {
         }
     }
 
-    /// Runs `future` on this thread until it is ready; the runtime is current meanwhile.
+    /// Runs `future` on this thread until it completes, with this runtime as the current one.
     ///
-    /// On a current-thread runtime prefer [`Runtime::block_on`]: not on every backend does this call run the
-    /// spawned tasks, the timers and the sockets.
+    /// On a current-thread runtime prefer [`Runtime::block_on`]: on some backends this call does
+    /// not run spawned tasks, timers and sockets.
     ///
     /// # Panics
-    /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
+    /// Panics if the thread is already driving a runtime, of whatever kind, or if `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         boxed_for_match!(future: F = Box::pin(future) => {
@@ -520,7 +535,7 @@ impl Handle {
         })
     }
 
-    /// Makes the runtime current on this thread until the guard is dropped.
+    /// Makes the runtime the current one on this thread until the guard is dropped.
     pub fn enter(&self) -> EnterGuard<'_> {
         EnterGuard {
             _inner: map_each!(&self.inner, rt => rt.enter()),
@@ -578,11 +593,12 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// Restores the former current runtime when it is dropped. Guards end in the reverse order of their start.
+/// Restores the previous current runtime on drop. Guards must be dropped in reverse order of their
+/// creation.
 #[must_use = "the runtime is current only while the guard lives"]
 pub struct EnterGuard<'a> {
     _inner: one_of!(&'a (); EnterGuard<'a>),
-    // Not every backend's borrows.
+    // The guards of some backends do not borrow.
     _borrowed: PhantomData<&'a ()>,
 }
 

@@ -1,4 +1,8 @@
-//! Graceful shutdown: asks all tasks to stop, and waits for them.
+//! Graceful shutdown: asks tasks to stop and waits for them.
+//!
+//! Dropping a runtime drops its tasks wherever they are. A [`GracefulShutdown`] lets them finish first:
+//! tasks that watch its token end at a point of their choice, and the program waits for them up to a
+//! deadline.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,9 +15,10 @@ use crate::task::{self, JoinHandle};
 
 pub use anyrt_core::error::ShutdownTimeout;
 
-/// Ties a [`CancellationToken`] to the tasks that hear it: who is asked to stop is who is waited for.
+/// A group of tasks with the [`CancellationToken`] that asks them to stop: the shutdown waits for
+/// the same tasks that it notifies.
 ///
-/// Cheap to clone; clones are the same group of tasks. Dropping it stops nothing.
+/// Cheap to clone; clones refer to the same group. Dropping it stops no task.
 ///
 /// # Examples
 /// ```
@@ -40,20 +45,21 @@ pub struct GracefulShutdown {
 }
 
 impl GracefulShutdown {
-    /// No tasks, and nobody asked to stop.
+    /// Creates an empty group.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The token by which tasks hear that they should stop. Cancelling it begins the shutdown without waiting.
+    /// Returns the token that is cancelled when the tasks should stop. Cancelling it begins the
+    /// shutdown without waiting.
     pub fn token(&self) -> &CancellationToken {
         self.inner.token()
     }
 
-    /// Spawns `future` on the current runtime as a task that is waited for.
+    /// Spawns `future` on the current runtime as a task of the group.
     ///
     /// # Panics
-    /// When no runtime is current.
+    /// Panics if no runtime is current.
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -63,23 +69,26 @@ impl GracefulShutdown {
         task::spawn(self.inner.track(future))
     }
 
-    /// Makes `future` one that is waited for until it is dropped.
+    /// Adds `future` to the group until it completes or is dropped.
+    ///
+    /// # Cancel safety
+    /// As cancel-safe as `future`, which is dropped with the returned one.
     pub fn track<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         self.inner.track(future)
     }
 
-    /// Asks all tasks to stop and waits until they have, for `timeout` at most, counted from the first poll.
+    /// Asks all tasks to stop and waits until they have, for at most `timeout` from the first poll.
     ///
-    /// What is still running then goes on; ending the runtime ends it.
+    /// Tasks that are still running at the deadline continue until the runtime ends.
     ///
     /// # Errors
-    /// [`ShutdownTimeout`], with the number of tasks that are still running.
+    /// Returns [`ShutdownTimeout`] with the number of tasks that are still running.
     ///
     /// # Panics
-    /// When no runtime is current.
+    /// Panics if no runtime is current.
     ///
     /// # Cancel safety
-    /// The tasks were asked to stop by the first poll; dropping it only stops waiting.
+    /// The first poll asks the tasks to stop. Dropping the future only stops waiting for them.
     pub async fn shutdown(&self, timeout: Duration) -> Result<(), ShutdownTimeout> {
         let handle = Handle::current();
         self.inner.shutdown(&handle, timeout).await

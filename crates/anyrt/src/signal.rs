@@ -1,23 +1,27 @@
 //! Signals of the operating system.
 //!
 //! # What listening changes
-//! The first listener of a kind of signal replaces what the system does by default when it comes, **for the rest
-//! of the process**: after a [`ctrl_c`], Ctrl-C no longer ends the program by itself, even when nobody listens any
-//! more.
+//! The first listener for a signal replaces the system's default action **for the rest of the
+//! process**: after a call of [`ctrl_c`], Ctrl-C no longer ends the program by itself, even if no
+//! listener is left.
 
 use std::io;
 
 pub mod unix;
 
-/// Waits for Ctrl-C: `SIGINT` on Unix.
+/// Waits for Ctrl-C (`SIGINT`).
 ///
-/// It listens from the first poll on, and hears what comes after that.
+/// Listens from the first poll on; earlier signals are not seen.
 ///
 /// # Errors
-/// As [`unix::signal`].
+/// See [`unix::signal`].
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Cancel safety
+/// If the future is dropped, a signal that arrives before the next call is not seen. Use a
+/// [`unix::Signal`] to receive every signal in a loop.
 ///
 /// # Examples
 /// ```

@@ -1,7 +1,7 @@
-//! Passes the system's signals on to those who listen, for every runtime that has nothing of its own for it.
+//! Distributes signals of the system to listeners, for runtimes without their own signal handling.
 //!
-//! Signals belong to the process, runtimes come and go: so one thread of the process waits for all of them. It is
-//! started by the first who listens, and sleeps until a signal comes.
+//! Signals belong to the process and outlive runtimes, so one thread of the process waits for all
+//! of them. The first listener starts it; it sleeps until a signal arrives.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,9 +20,9 @@ use signal_hook::iterator::{Handle, Signals};
 
 use crate::backend::unbound;
 
-/// Who hears one kind of signal.
+/// The listeners for one kind of signal.
 struct Kind {
-    /// Each signal that comes is a new version.
+    /// Each signal that arrives is a new version.
     listeners: watch::Sender<()>,
     hook: Option<fn()>,
 }
@@ -34,10 +34,10 @@ struct Hub {
     kinds: HashMap<c_int, Kind>,
 }
 
-/// The first number that signal-hook has no slot for.
+/// The first number without a slot in signal-hook.
 const TOO_LARGE: c_int = 128;
 
-/// Listens to a signal from now on. The process handles it from then on, for good.
+/// Starts to listen for a signal. The process handles it from then on, permanently.
 pub(crate) fn listen(signal: c_int) -> io::Result<Listener> {
     with_kind(signal, |kind| Listener {
         received: kind.listeners.subscribe(),
@@ -45,7 +45,7 @@ pub(crate) fn listen(signal: c_int) -> io::Result<Listener> {
     })
 }
 
-/// Calls `hook` on the hub's thread whenever the signal comes; one hook for each kind of signal.
+/// Calls `hook` on the hub's thread each time the signal arrives. One hook per kind of signal.
 #[cfg(feature = "process")]
 pub(crate) fn call(signal: c_int, hook: fn()) -> io::Result<()> {
     with_kind(signal, |kind| kind.hook = Some(hook))
@@ -95,7 +95,7 @@ fn announce(signal: c_int) {
         let kind = hub.kinds.get(&signal)?;
         Some((kind.listeners.clone(), kind.hook))
     });
-    // Outside the lock: a waker may do anything, and a hook as well.
+    // Outside the lock, because wakers and hooks run arbitrary code.
     if let Some((listeners, hook)) = kind {
         listeners.send_replace(());
         if let Some(hook) = hook {
@@ -108,7 +108,7 @@ fn lock() -> MutexGuard<'static, Option<Hub>> {
     HUB.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Hears one kind of signal. What comes while nobody asks is heard once.
+/// A listener for one kind of signal. Signals that arrive between two calls are merged.
 pub(crate) struct Listener {
     received: watch::Receiver<()>,
     waiting: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,

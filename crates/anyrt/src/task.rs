@@ -67,8 +67,8 @@ mod join_set_builder;
 mod local_set;
 mod tracker;
 
-// On Tokio it puts the waker off until the worker has looked at its timers and sockets; elsewhere it wakes at once,
-// and the runtimes see to that by themselves.
+// On Tokio it defers the wake until the worker has checked its timers and sockets; elsewhere it
+// wakes at once, and the runtimes check them by themselves.
 #[doc(no_inline)]
 pub use ::tokio::task::{LocalKey, yield_now};
 pub use anyrt_core::error::JoinError;
@@ -80,18 +80,18 @@ pub use join_set::JoinSet;
 pub use local_set::{LocalEnterGuard, LocalSet};
 pub use tracker::TaskTracker;
 
-/// Futures that some functions of this module give.
+/// Futures returned by functions of this module.
 pub mod futures {
     #[doc(no_inline)]
     pub use ::tokio::task::futures::TaskLocalFuture;
 }
 
-/// Starts `future` as a task of the current runtime and returns at once.
+/// Spawns `future` as a task of the current runtime and returns at once.
 ///
-/// The task runs whether or not the handle is kept: dropping it detaches the task.
+/// The task runs whether or not the handle is kept: dropping the handle detaches the task.
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Examples
 /// ```
@@ -114,16 +114,17 @@ where
     }
 }
 
-/// Starts `future` as a task that stays on this thread, for futures that are not `Send`.
+/// Spawns `future`, which need not be `Send`, as a task that stays on this thread.
 ///
-/// It is a task of the [`LocalSet`] or [`LocalRuntime`](crate::runtime::LocalRuntime) that this thread is inside of.
+/// The task belongs to the [`LocalSet`] or [`LocalRuntime`](crate::runtime::LocalRuntime) that this
+/// thread is inside.
 ///
-/// On Glommio, whose tasks stay on their shard, it also works inside a task, which Tokio refuses. For local tasks of a
-/// `block_on` without a set, on every backend, call the trait:
+/// On Glommio, whose tasks stay on their shard, it also works inside any task, where Tokio panics.
+/// For local tasks of a `block_on` without a set, on every backend, use the trait method
 /// [`LocalSpawner::spawn_local`](anyrt_core::LocalSpawner::spawn_local) of the runtime's handle.
 ///
 /// # Panics
-/// Outside of both, as Tokio's does.
+/// Panics outside of both, as in Tokio.
 ///
 /// # Examples
 /// ```
@@ -163,7 +164,7 @@ where
     }
 }
 
-/// Outside of a set, local tasks are for tasks that never move.
+/// Outside of a set, only tasks that never move may spawn local tasks.
 #[track_caller]
 fn check_tasks_stay() {
     const OUTSIDE: &str =
@@ -175,15 +176,15 @@ fn check_tasks_stay() {
     }
 }
 
-/// Starts `job` on a thread where blocking harms nobody.
+/// Runs `job` on the blocking thread pool.
 ///
 /// The job runs even if the handle is dropped.
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
 ///
-/// If the system refuses a thread and the runtime has no other for blocking jobs, Tokio panics, and every other backend runs
-/// `job` on this thread.
+/// If the system cannot create a thread and the blocking pool has none, Tokio panics; every other
+/// backend runs `job` on this thread.
 ///
 /// # Examples
 /// ```
@@ -208,13 +209,15 @@ where
     }
 }
 
-/// Runs `job`, which may block, on this thread, while another thread takes over the tasks of this one.
+/// Runs `job`, which may block, on this thread. Another thread takes over the tasks of this one
+/// meanwhile.
 ///
-/// On Glommio, whose tasks cannot move, nobody takes over: the tasks of this shard wait, and a `block_on` inside `job` is
-/// refused with a panic. [`spawn_blocking`] has neither limit. Outside a runtime the job just runs.
+/// On Glommio, local tasks of the shard and Glommio's own futures cannot move and wait until `job`
+/// is done; with [`spawn_blocking`] nothing waits. Outside a runtime, `job` simply runs.
 ///
 /// # Panics
-/// On the thread of a current-thread runtime, and in a [`LocalSet`]: nobody can take over there.
+/// Panics on the thread of a current-thread runtime and in a [`LocalSet`], where no other thread
+/// can take over.
 ///
 /// # Examples
 /// ```
@@ -239,10 +242,11 @@ where
     }
 }
 
-/// The id of the task that this is called in: while it is polled, while it is dropped, and in blocking jobs.
+/// Returns the id of the calling task, while it is polled or dropped, or of the calling blocking
+/// job.
 ///
 /// # Panics
-/// Outside a task, such as in the future given to `block_on`.
+/// Panics outside a task, for example in the future passed to `block_on`.
 #[track_caller]
 pub fn id() -> Id {
     match try_id() {
@@ -251,7 +255,7 @@ pub fn id() -> Id {
     }
 }
 
-/// The id of the task that this is called in; `None` outside a task.
+/// Returns the id of the calling task, or `None` outside a task.
 ///
 /// # Examples
 /// ```
@@ -268,10 +272,11 @@ pub fn try_id() -> Option<Id> {
     find_backend!(backend => backend::task::try_id())
 }
 
-/// Joins a task: a future of its result. Dropping it detaches the task, it does not cancel it.
+/// A handle to a task, and a future of its result. Dropping it detaches the task and does not
+/// cancel it.
 ///
 /// # Cancel safety
-/// Awaiting `&mut handle` is cancel-safe: the result stays in the task until it is taken.
+/// Awaiting `&mut handle` is cancel-safe: the result is kept until it is taken.
 ///
 /// # Examples
 /// ```
@@ -290,25 +295,25 @@ pub struct JoinHandle<T> {
 }
 
 impl<T> JoinHandle<T> {
-    /// Asks the task to end; it does so at its next `.await`. Idempotent, from any thread.
+    /// Asks the task to end at its next `.await`. Idempotent; may be called from any thread.
     ///
-    /// The handle then gives [`JoinError::is_cancelled`], after the future was dropped. A task that has finished
-    /// by then keeps its result.
+    /// Joining then returns an error for which [`JoinError::is_cancelled`] is `true`, after the
+    /// future was dropped. A task that has already finished keeps its result.
     pub fn abort(&self) {
         each!(&self.inner, handle => handle.abort())
     }
 
-    /// Whether the task has really ended; not yet when it is only asked to.
+    /// Returns `true` if the task has ended. A task that was aborted may still be running.
     pub fn is_finished(&self) -> bool {
         each!(&self.inner, handle => handle.is_finished())
     }
 
-    /// The id of the task, unique among all tasks of the process.
+    /// Returns the id of the task, unique among all tasks of the process.
     pub fn id(&self) -> Id {
         each!(&self.inner, handle => handle.id())
     }
 
-    /// A handle that can abort the task, and no more.
+    /// Returns a handle that can only abort the task.
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle {
             inner: map_each!(&self.inner, handle => handle.abort_handle()),
@@ -318,7 +323,7 @@ impl<T> JoinHandle<T> {
     /// Aborts the task and waits until it has ended.
     ///
     /// # Errors
-    /// As awaiting the handle does; `Ok` when the task was faster.
+    /// Returns the error of joining the task, or `Ok` if it finished first.
     ///
     /// # Examples
     /// ```
@@ -378,7 +383,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// Permission to abort a task from elsewhere. Dropping it does nothing.
+/// A handle that can abort a task. Dropping it has no effect.
 ///
 /// # Examples
 /// ```

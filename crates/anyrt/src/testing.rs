@@ -37,9 +37,9 @@ pub enum Flavor {
     Local,
 }
 
-/// What a test may give.
+/// The return types of tests.
 pub trait Outcome {
-    /// What to tell when it is a failure.
+    /// Returns a description if it is a failure.
     fn failure(self) -> Option<String>;
 }
 
@@ -89,15 +89,18 @@ where
     }
 }
 
-/// A test body: told as a failure, and of one type, so that a runtime's `block_on` is compiled once for all tests.
+/// A test body that returns its failure. All have one type, so that a runtime's `block_on` is
+/// compiled once.
 type Body = Pin<Box<dyn Future<Output = Option<String>>>>;
 
-/// Runs the test `make()` as the options say, on a runtime that `configure` has the last word about.
+/// Runs the test `make()` with the given options, on a runtime that `configure` can adjust.
 ///
-/// It has a thread of its own, so that also a test that blocks it, or a runtime that does not end, is reported.
+/// It runs on a thread of its own, so that a test that blocks or a runtime that does not end is
+/// reported as well.
 ///
 /// # Panics
-/// When the test panics, gives an error or takes too long, and when its runtime cannot be built.
+/// Panics if the test panics, returns an error or takes too long, or if its runtime cannot be
+/// built.
 #[track_caller]
 pub fn run_test<F>(
     options: Options,

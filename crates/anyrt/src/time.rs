@@ -1,13 +1,16 @@
-//! The clock of the current runtime, and what waits on it.
+//! The clock and the timers of the current runtime.
 //!
 //! # Precision
-//! Timers are never early. [`sleep`], [`timeout`] and [`interval`] end at full milliseconds on every backend, as on
-//! Tokio, whose programs count on it: a loop over `sleep(Duration::from_nanos(1))` waits about a millisecond each time.
-//! The trait [`Timer`](anyrt_core::Timer), which [`Handle`](crate::runtime::Handle) implements, keeps the precision of the
-//! runtime: a tenth of a millisecond, but a millisecond on Tokio and on a runtime whose clock can be paused.
+//! Timers never fire early. [`sleep`], [`timeout`] and [`interval`] are rounded up to full
+//! milliseconds on every backend, as in Tokio, because programs rely on it: a loop over
+//! `sleep(Duration::from_nanos(1))` waits about a millisecond per iteration. The trait
+//! [`Timer`](anyrt_core::Timer), which [`Handle`](crate::runtime::Handle) implements, keeps the
+//! precision of the runtime: a tenth of a millisecond, or a millisecond on Tokio and on a runtime
+//! whose clock can be paused.
 //!
 //! # The paused clock
-//! With the feature `test-util` the clock of a current-thread runtime may be paused, so that tests need not wait.
+//! With the feature `test-util`, the clock of a current-thread runtime can be paused, so that tests
+//! need not wait.
 
 #[cfg(feature = "test-util")]
 mod clock;

@@ -1,11 +1,11 @@
-//! Making directories with options.
+//! Creates directories with options.
 
 use std::io;
 use std::path::Path;
 
 use super::asyncify;
 
-/// Makes directories.
+/// A builder for directories.
 ///
 /// # Examples
 /// ```
@@ -23,31 +23,35 @@ pub struct DirBuilder {
 }
 
 impl DirBuilder {
-    /// One directory at a time, with the permissions that the system gives.
+    /// Creates a builder that is not recursive and uses the default permissions.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether missing parents are made as well; then one that is there already is no error.
+    /// Sets whether missing parents are created as well; `false` by default. If set, an existing
+    /// directory is not an error.
     pub fn recursive(&mut self, recursive: bool) -> &mut Self {
         self.recursive = recursive;
         self
     }
 
-    /// The permissions, of which the process's umask takes away; 0o777 unless set.
+    /// Sets the permissions, from which the process's umask is subtracted; 0o777 by default.
     #[cfg(unix)]
     pub fn mode(&mut self, mode: u32) -> &mut Self {
         self.mode = Some(mode);
         self
     }
 
-    /// Makes the directory.
+    /// Creates the directory.
     ///
     /// # Errors
-    /// As [`std::fs::DirBuilder::create`].
+    /// See [`std::fs::DirBuilder::create`].
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: if the future is dropped, the directory may or may not be created.
     pub async fn create(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref().to_owned();
         let mut builder = std::fs::DirBuilder::new();

@@ -11,11 +11,11 @@ use super::{FileTimes, OpenOptions};
 use crate::backend::Backend;
 use crate::runtime::Handle;
 
-/// An open file; it implements the I/O traits of Tokio ([`io`](crate::io)) and of `futures_io`.
+/// An open file. It implements the I/O traits of Tokio ([`io`](crate::io)) and of `futures_io`.
 ///
-/// Its operations run one after the other, on the runtime that is current then if it is of the same backend, else on
-/// the one that was current when the file was made. Dropping the file closes it after the operation that is under way;
-/// flush it first to know that it is done.
+/// Operations run one at a time, on the current runtime if it has the same backend, and otherwise
+/// on the runtime that was current when the file was opened. Dropping the file closes it after the
+/// operation in progress; flush it first to be sure that everything was written.
 ///
 /// # Examples
 /// ```
@@ -39,24 +39,30 @@ pub struct File {
 }
 
 impl File {
-    /// Opens a file to read it.
+    /// Opens a file in read-only mode.
     ///
     /// # Errors
-    /// As [`std::fs::File::open`].
+    /// See [`std::fs::File::open`].
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future closes the file.
     pub async fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::options().read(true).open(path).await
     }
 
-    /// Opens a file to write it; it is made if it is not there, and emptied if it is.
+    /// Opens a file in write-only mode. It is created if missing and truncated if it exists.
     ///
     /// # Errors
-    /// As [`std::fs::File::create`].
+    /// See [`std::fs::File::create`].
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: if the future is dropped, the file may have been created or truncated.
     pub async fn create(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::options()
             .write(true)
@@ -66,13 +72,16 @@ impl File {
             .await
     }
 
-    /// Makes a file, to read and write it; one that is there already is an error.
+    /// Creates a file in read-write mode. Fails if it exists.
     ///
     /// # Errors
-    /// As [`std::fs::File::create_new`].
+    /// See [`std::fs::File::create_new`].
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: if the future is dropped, the file may have been created.
     pub async fn create_new<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         Self::options()
             .read(true)
@@ -82,25 +91,27 @@ impl File {
             .await
     }
 
-    /// As [`OpenOptions::new`].
+    /// Returns a new [`OpenOptions`].
     #[must_use]
     pub fn options() -> OpenOptions {
         OpenOptions::new()
     }
 
-    /// Takes over a file.
+    /// Converts a file of std.
     ///
-    /// Outside a runtime the file is made for the backend that a runtime is built on when nobody says; it can then be
-    /// used inside any runtime of that backend.
+    /// Outside a runtime the file belongs to the default backend (see [`runtime`](crate::runtime)),
+    /// and can be used inside any runtime of that backend.
     ///
     /// # Panics
-    /// Outside a runtime, when no backend is enabled or `ANYRT_BACKEND` names none that is.
+    /// Panics outside a runtime if no backend is enabled or `ANYRT_BACKEND` does not name an
+    /// enabled one.
     #[track_caller]
     pub fn from_std(std: std::fs::File) -> Self {
         Self::on_current(std, false)
     }
 
-    /// As [`from_std`](Self::from_std), of a file that was just opened, so that nobody else has its cursor.
+    /// Like [`from_std`](Self::from_std), for a file that was just opened: its cursor is not
+    /// shared.
     #[track_caller]
     pub(super) fn opened(std: std::fs::File) -> Self {
         Self::on_current(std, true)
@@ -108,7 +119,7 @@ impl File {
 
     #[track_caller]
     fn on_current(std: std::fs::File, is_just_opened: bool) -> Self {
-        /// The function of the backend for it.
+        /// Selects the backend's function for this.
         macro_rules! make {
             ($backend:ident) => {
                 if is_just_opened {
@@ -128,18 +139,22 @@ impl File {
         Self { inner }
     }
 
-    /// The file itself, after the operation that is under way. What was read ahead is lost.
+    /// Converts into a file of std, after the operation in progress. Data that was read ahead is
+    /// lost.
     ///
     /// # Panics
-    /// When an operation through `&self` was dropped midway and is still running.
+    /// Panics if an operation through `&self` was dropped and is still running.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the file is closed after the operation in progress.
     pub async fn into_std(self) -> std::fs::File {
         each!(self.inner, file => file.into_std().await)
     }
 
-    /// The file itself, unless an operation is under way.
+    /// Converts into a file of std, unless an operation is in progress.
     ///
     /// # Errors
-    /// This file, when one is.
+    /// Returns the file itself if an operation is in progress.
     #[allow(
         clippy::result_large_err,
         reason = "Tokio's signature; how large it is depends on the backends"
@@ -152,82 +167,110 @@ impl File {
         Err(Self { inner })
     }
 
-    /// Waits until data and metadata are on the device.
+    /// Flushes data and metadata to the device.
     ///
     /// # Errors
-    /// As the system's `fsync`. The error of an acknowledged write is not among them: a flush gives it.
+    /// Fails if the system's `fsync` does. The error of an earlier write is reported by a flush,
+    /// not here.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: if the future is dropped, the operation may still complete, and can be
+    /// repeated.
     pub async fn sync_all(&self) -> io::Result<()> {
         each!(&self.inner, file => file.sync_all().await)
     }
 
-    /// Waits until the data is on the device, and of the metadata what is needed to find it.
+    /// Flushes the data to the device, with the metadata that is needed to read it back.
     ///
     /// # Errors
-    /// As the system's `fdatasync`. The error of an acknowledged write is not among them: a flush gives it.
+    /// Fails if the system's `fdatasync` does. The error of an earlier write is reported by a
+    /// flush, not here.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: if the future is dropped, the operation may still complete, and can be
+    /// repeated.
     pub async fn sync_data(&self) -> io::Result<()> {
         each!(&self.inner, file => file.sync_data().await)
     }
 
-    /// Cuts the file off at `size` bytes, or fills it up with zeros. The cursor stays.
+    /// Truncates the file to `size` bytes, or extends it with zeros. The cursor does not move.
     ///
     /// # Errors
-    /// As the system's `ftruncate`.
+    /// Fails if the system's `ftruncate` does.
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
     pub async fn set_len(&self, size: u64) -> io::Result<()> {
         each!(&self.inner, file => file.set_len(size).await)
     }
 
-    /// What the system knows of the file.
+    /// Returns the metadata of the file.
     ///
     /// # Errors
-    /// As the system's `fstat`.
+    /// Fails if the system's `fstat` does.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn metadata(&self) -> io::Result<Metadata> {
         each!(&self.inner, file => file.metadata().await)
     }
 
-    /// Another handle, which shares the cursor and has a buffer of its own: what one has read ahead, the other does
-    /// not see.
+    /// Creates another handle, which shares the cursor but has its own buffer: data that one handle
+    /// has read ahead is not seen by the other.
     ///
     /// # Errors
-    /// As the system's `dup`.
+    /// Fails if the system's `dup` does.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn try_clone(&self) -> io::Result<Self> {
         let inner = map_each!(&self.inner, file => file.try_clone().await?);
         Ok(Self { inner })
     }
 
-    /// Sets who may do what with the file.
+    /// Changes the permissions of the file.
     ///
     /// # Errors
-    /// As the system's `fchmod`.
+    /// Fails if the system's `fchmod` does.
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
     pub async fn set_permissions(&self, perm: Permissions) -> io::Result<()> {
         each!(&self.inner, file => file.set_permissions(perm).await)
     }
 
-    /// Sets when the file was accessed and modified.
+    /// Sets the access and modification times of the file.
     ///
     /// # Errors
-    /// As the system's `futimens`.
+    /// Fails if the system's `futimens` does.
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
     pub async fn set_times(&self, times: FileTimes) -> io::Result<()> {
         let FileTimes { accessed, modified } = times;
         each!(&self.inner, file => file.set_times(accessed, modified).await)
     }
 
-    /// Sets when the file was modified.
+    /// Sets the modification time.
     ///
     /// # Errors
-    /// As the system's `futimens`.
+    /// Fails if the system's `futimens` does.
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
     pub async fn set_modified(&self, time: SystemTime) -> io::Result<()> {
         self.set_times(FileTimes::new().set_modified(time)).await
     }
 
-    /// How many bytes one operation moves at most; 2 MiB unless set.
+    /// Returns the maximum number of bytes of one operation; 2 MiB by default.
     pub fn max_buf_size(&self) -> usize {
         each!(&self.inner, file => file.max_buf_size())
     }
 
-    /// Sets how many bytes one operation moves at most. A buffer that is larger already stays.
+    /// Sets the maximum number of bytes of one operation. A buffer that is already larger is kept.
     ///
     /// # Panics
-    /// When it is zero.
+    /// Panics if it is zero.
     #[track_caller]
     pub fn set_max_buf_size(&mut self, max_buf_size: usize) {
         each!(&mut self.inner, file => file.set_max_buf_size(max_buf_size));

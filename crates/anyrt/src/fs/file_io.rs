@@ -1,4 +1,4 @@
-//! The I/O traits of files, Tokio's and those of `futures_io`.
+//! The I/O traits of Tokio and of `futures_io` for files.
 
 use std::io::{self, IoSlice, SeekFrom};
 use std::pin::Pin;

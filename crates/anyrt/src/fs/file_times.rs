@@ -1,8 +1,9 @@
-//! When a file was accessed and modified.
+//! Access and modification times of a file.
 
 use std::time::SystemTime;
 
-/// What [`File::set_times`](super::File::set_times) sets; what is not set here stays.
+/// The times that [`File::set_times`](super::File::set_times) sets. Times that are not given are
+/// kept.
 #[derive(Debug, Clone, Default)]
 #[must_use = "must be applied to a file via `File::set_times` to have any effect"]
 pub struct FileTimes {
@@ -11,18 +12,18 @@ pub struct FileTimes {
 }
 
 impl FileTimes {
-    /// Sets nothing.
+    /// Creates a value that sets no times.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets when the file was accessed.
+    /// Sets the access time.
     pub fn set_accessed(mut self, time: SystemTime) -> Self {
         self.accessed = Some(time);
         self
     }
 
-    /// Sets when the file was modified.
+    /// Sets the modification time.
     pub fn set_modified(mut self, time: SystemTime) -> Self {
         self.modified = Some(time);
         self

@@ -1,11 +1,11 @@
-//! How a file is opened.
+//! Options for opening files.
 
 use std::io;
 use std::path::Path;
 
 use super::{File, asyncify};
 
-/// How a file is opened: for what, and what happens if it is there or is not.
+/// Options for opening a file: the access mode, and what to do if the file exists or is missing.
 ///
 /// # Examples
 /// ```
@@ -26,55 +26,58 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// Everything is off.
+    /// Creates options that are all `false`.
     pub fn new() -> Self {
         Self::from(std::fs::OpenOptions::new())
     }
 
-    /// Whether it can be read.
+    /// Sets whether the file can be read.
     pub fn read(&mut self, read: bool) -> &mut Self {
         self.std.read(read);
         self
     }
 
-    /// Whether it can be written, from the start and over what is there.
+    /// Sets whether the file can be written. Existing contents are overwritten from the start.
     pub fn write(&mut self, write: bool) -> &mut Self {
         self.std.write(write);
         self
     }
 
-    /// Whether each write goes to the end, wherever the cursor is.
+    /// Sets whether every write appends to the end of the file.
     pub fn append(&mut self, append: bool) -> &mut Self {
         self.std.append(append);
         self
     }
 
-    /// Whether it is emptied first; needs [`write`](Self::write).
+    /// Sets whether the file is truncated first; needs [`write`](Self::write).
     pub fn truncate(&mut self, truncate: bool) -> &mut Self {
         self.std.truncate(truncate);
         self
     }
 
-    /// Whether it is made if it is not there; needs [`write`](Self::write) or [`append`](Self::append).
+    /// Sets whether the file is created if missing; needs [`write`](Self::write) or
+    /// [`append`](Self::append).
     pub fn create(&mut self, create: bool) -> &mut Self {
         self.std.create(create);
         self
     }
 
-    /// Whether it is an error if it is there; needs [`write`](Self::write) or [`append`](Self::append).
+    /// Sets whether the file must be new, and opening fails if it exists; needs
+    /// [`write`](Self::write) or [`append`](Self::append).
     pub fn create_new(&mut self, create_new: bool) -> &mut Self {
         self.std.create_new(create_new);
         self
     }
 
-    /// The permissions of a file that is made, of which the process's umask takes away; 0o666 unless set.
+    /// Sets the permissions of a new file, from which the process's umask is subtracted; 0o666 by
+    /// default.
     #[cfg(unix)]
     pub fn mode(&mut self, mode: u32) -> &mut Self {
         std::os::unix::fs::OpenOptionsExt::mode(&mut self.std, mode);
         self
     }
 
-    /// More flags of open(2).
+    /// Sets further flags of open(2); none by default.
     #[cfg(unix)]
     pub fn custom_flags(&mut self, flags: i32) -> &mut Self {
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut self.std, flags);
@@ -84,13 +87,13 @@ impl OpenOptions {
     /// Opens the file.
     ///
     /// # Errors
-    /// As [`std::fs::OpenOptions::open`].
+    /// See [`std::fs::OpenOptions::open`].
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     ///
     /// # Cancel safety
-    /// Dropped midway, the file may have been made or emptied.
+    /// Not cancel-safe: if the future is dropped, the file may have been created or truncated.
     pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
         let path = path.as_ref().to_owned();
         let options = self.std.clone();

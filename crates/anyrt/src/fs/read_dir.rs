@@ -1,4 +1,4 @@
-//! What is in a directory.
+//! Reading directories.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -13,16 +13,19 @@ use std::task::{Context, Poll, ready};
 use super::asyncify;
 use crate::task::{JoinHandle, spawn_blocking};
 
-/// Entries that are read at once.
+/// The number of entries read by one blocking job.
 const CHUNK: usize = 32;
 
-/// The entries of a directory, in no particular order, without `.` and `..`.
+/// Returns the entries of a directory in unspecified order, without `.` and `..`.
 ///
 /// # Errors
-/// As [`std::fs::read_dir`].
+/// See [`std::fs::read_dir`].
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
+///
+/// # Cancel safety
+/// Cancel-safe: dropping the future has no effect.
 ///
 /// # Examples
 /// ```
@@ -55,7 +58,7 @@ pub struct ReadDir {
 
 #[derive(Debug)]
 enum State {
-    /// `None` after a failure, since the listing is lost with the job that had it.
+    /// `None` after a failure, because the listing is lost with its job.
     Idle(Option<Listing>),
     Reading(JoinHandle<Listing>),
 }
@@ -68,27 +71,27 @@ struct Listing {
 }
 
 impl ReadDir {
-    /// The next entry; `None` at the end.
+    /// Returns the next entry, or `None` at the end.
     ///
     /// # Errors
-    /// As the system's `getdents`.
+    /// Fails if the system's `getdents` does.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     ///
     /// # Cancel safety
-    /// An entry that a dropped future would have had goes to the next one.
+    /// Cancel-safe: if the future is dropped, no entry is lost.
     pub async fn next_entry(&mut self) -> io::Result<Option<DirEntry>> {
         poll_fn(|cx| self.poll_next_entry(cx)).await
     }
 
-    /// As [`next_entry`](Self::next_entry), for who polls by hand.
+    /// Polls for the next entry; see [`next_entry`](Self::next_entry).
     ///
     /// # Errors
-    /// As the system's `getdents`.
+    /// Fails if the system's `getdents` does.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     pub fn poll_next_entry(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<DirEntry>>> {
         loop {
             match &mut self.state {
@@ -139,10 +142,10 @@ impl Listing {
     }
 }
 
-/// An entry of a directory.
+/// A directory entry.
 #[derive(Debug)]
 pub struct DirEntry {
-    /// Most file systems tell it with the name.
+    /// Most file systems report it together with the name.
     file_type: Option<FileType>,
     std: Arc<std::fs::DirEntry>,
 }
@@ -155,35 +158,42 @@ impl DirEntry {
         }
     }
 
-    /// The path: that of the directory, as it was given, and the name.
+    /// Returns the path: the directory as given to [`read_dir`], joined with the name.
     pub fn path(&self) -> PathBuf {
         self.std.path()
     }
 
-    /// The name.
+    /// Returns the file name.
     pub fn file_name(&self) -> OsString {
         self.std.file_name()
     }
 
-    /// What the system knows of it; of a link, not of what it leads to.
+    /// Returns the metadata of the entry, without following a symbolic link.
     ///
     /// # Errors
-    /// As [`std::fs::DirEntry::metadata`].
+    /// See [`std::fs::DirEntry::metadata`].
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn metadata(&self) -> io::Result<Metadata> {
         let std = Arc::clone(&self.std);
         asyncify(move || std.metadata()).await
     }
 
-    /// Whether it is a file, a directory, a link or something else.
+    /// Returns whether the entry is a file, a directory, a symbolic link or something else.
     ///
     /// # Errors
-    /// As [`std::fs::DirEntry::file_type`].
+    /// See [`std::fs::DirEntry::file_type`].
     ///
     /// # Panics
-    /// When the directory did not tell and no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if the type was not read with the directory and no runtime is current; see
+    /// [`runtime`](crate::runtime).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn file_type(&self) -> io::Result<FileType> {
         if let Some(file_type) = self.file_type {
             return Ok(file_type);
@@ -192,7 +202,7 @@ impl DirEntry {
         asyncify(move || std.file_type()).await
     }
 
-    /// The number of the inode.
+    /// Returns the inode number.
     #[cfg(unix)]
     pub fn ino(&self) -> u64 {
         std::os::unix::fs::DirEntryExt::ino(&*self.std)

@@ -1,4 +1,4 @@
-//! Readers and writers that block, as asynchronous ones: each call is a job of the blocking pool.
+//! Blocking readers and writers as asynchronous ones: every call is a job on the blocking pool.
 
 use std::fmt;
 use std::future::Future;
@@ -10,22 +10,22 @@ use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::task::{JoinHandle, spawn_blocking};
 
-/// The most that one job reads or writes.
+/// The maximum number of bytes that one job reads or writes.
 const LARGEST: usize = 2 * 1024 * 1024;
 
-/// What a job gives back: how it went, and what was lent to it.
+/// The result of a job, with the resource that was lent to it.
 type Done<T> = (io::Result<()>, Resource<T>);
 
 pub(super) struct Blocking<T> {
     state: State<T>,
-    /// Something was written since the last flush.
+    /// Data was written since the last flush.
     dirty: bool,
 }
 
 enum State<T> {
     Idle(Resource<T>),
     Busy(JoinHandle<Done<T>>),
-    /// The runtime ended with the job, and the job had the resource.
+    /// The runtime ended and dropped the job, and the resource with it.
     Gone,
 }
 
@@ -43,7 +43,7 @@ impl<T: Send + 'static> Blocking<T> {
         }
     }
 
-    /// Has `job` done, if the resource is idle.
+    /// Starts `job` if the resource is idle.
     fn start<F>(&mut self, job: impl FnOnce(Resource<T>) -> F)
     where
         F: FnOnce() -> Done<T> + Send + 'static,
@@ -54,7 +54,8 @@ impl<T: Send + 'static> Blocking<T> {
         }
     }
 
-    /// Has `work` done even if the runtime ends before a thread comes to it: the caller was told that it is done.
+    /// Runs `work` even if the runtime ends before a thread takes the job, because the write was
+    /// already reported as successful.
     fn start_owed(&mut self, work: Work<T>) {
         self.start(|resource| {
             let owed = Owed {
@@ -65,7 +66,7 @@ impl<T: Send + 'static> Blocking<T> {
         });
     }
 
-    /// Waits for the job that runs, if one does. Its error is told once.
+    /// Waits for the running job, if any. Its error is reported once.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&mut Resource<T>>> {
         if let State::Busy(job) = &mut self.state {
             match ready!(Pin::new(job).poll(cx)) {
@@ -92,7 +93,7 @@ impl<T: Read + Unpin + Send + 'static> AsyncRead for Blocking<T> {
         let mut has_read = matches!(self.state, State::Busy(_));
         loop {
             let resource = ready!(self.poll_idle(cx))?;
-            // Nothing read is the end.
+            // A read of zero bytes is the end of the stream.
             if !resource.buf.is_empty() || has_read {
                 resource.buf.copy_to(dst);
                 return Poll::Ready(Ok(()));
@@ -152,7 +153,7 @@ impl<T> fmt::Debug for Blocking<T> {
 
 type Work<T> = fn(&mut Resource<T>) -> io::Result<()>;
 
-/// Does its work where it is dropped, if nobody had it done.
+/// Runs its work on drop unless it has already run.
 struct Owed<T> {
     resource: Option<Resource<T>>,
     work: Work<T>,
@@ -170,13 +171,13 @@ impl<T> Owed<T> {
 impl<T> Drop for Owed<T> {
     fn drop(&mut self) {
         if let Some(mut resource) = self.resource.take() {
-            // Nobody is left to be told of an error.
+            // An error can no longer be reported.
             let _ = (self.work)(&mut resource);
         }
     }
 }
 
-/// Bytes on their way; what is before `start` or from `end` on means nothing.
+/// Bytes in transit: only `start..end` is valid.
 #[derive(Default)]
 struct Buf {
     bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! The I/O traits of `futures_io` for types that have Tokio's.
+//! The I/O traits of `futures_io` for types that implement Tokio's.
 
 macro_rules! futures_read {
     ($($reader:ty)*) => {$(

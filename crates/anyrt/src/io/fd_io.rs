@@ -1,4 +1,4 @@
-//! Reading and writing of descriptors, polled.
+//! Polled reads and writes on descriptors.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
@@ -11,7 +11,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use super::scratch::poll_into;
 use super::unix::AsyncFd;
 
-/// Reads into the room of `buf`.
+/// Reads into the unfilled part of `buf`.
 pub(crate) fn poll_read<T: AsRawFd>(
     fd: &AsyncFd<T>,
     cx: &mut Context<'_>,
@@ -26,7 +26,7 @@ where
     })
 }
 
-/// Writes what there is room for.
+/// Writes as many bytes as fit.
 pub(crate) fn poll_write<T: AsRawFd>(
     fd: &AsyncFd<T>,
     cx: &mut Context<'_>,
@@ -40,7 +40,7 @@ where
     })
 }
 
-/// As [`poll_write`], of several buffers in one system call.
+/// Like [`poll_write`], from several buffers in one system call.
 pub(crate) fn poll_write_vectored<T: AsRawFd>(
     fd: &AsyncFd<T>,
     cx: &mut Context<'_>,
@@ -49,11 +49,13 @@ pub(crate) fn poll_write_vectored<T: AsRawFd>(
 where
     for<'a> &'a T: Write,
 {
-    // Not `poll_bytes`: the system takes so many slices at once, so fewer bytes than there are may not fill it.
+    // Not `poll_bytes`: the system limits the number of slices per call, so a short write does not
+    // imply a full buffer.
     fd.poll_io(cx, Direction::Write, |mut inner| inner.write_vectored(bufs))
 }
 
-/// In debug builds a blocking descriptor is refused: it would block the whole thread.
+/// With debug assertions, rejects a descriptor in blocking mode, which would block the whole
+/// thread.
 #[track_caller]
 pub(crate) fn check_nonblocking(fd: impl AsFd) -> io::Result<()> {
     if cfg!(debug_assertions) {

@@ -8,15 +8,17 @@ use std::task::{Context, Poll, Waker};
 use ::tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use bytes::BufMut;
 
-/// Has `read` fill the room of `buf` that lies in one piece, and tells `buf` how much of it is filled.
+/// Lets `read` fill the contiguous spare capacity of `buf`, and advances `buf` by the number of
+/// bytes read.
 ///
-/// Tokio's own `read_buf` knows how to do that soundly; it is given a reader that never waits.
+/// Tokio's `read_buf` does this soundly; it gets a reader that is always ready.
 pub(crate) fn read_buf<B: BufMut>(
     buf: &mut B,
     mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
 ) -> io::Result<usize> {
     if !buf.has_remaining_mut() {
-        // Tokio's own would not even ask; but a datagram is taken, and waited for, also by who has no room for it.
+        // Tokio's `read_buf` would not call the reader at all; but a datagram must be received even
+        // if there is no room for it.
         return read(&mut []);
     }
     let mut reader = Reader(read);

@@ -1,7 +1,7 @@
 //! Reads into memory that is not initialized, without unsafe code.
 //!
-//! To clear a server's buffer of many kilobytes before each small request costs more than to copy what has come: a read
-//! goes into memory that the thread has cleared once, and from there into the buffer.
+//! Zeroing a buffer of many kilobytes before each small request costs more than copying the data:
+//! so a read goes into memory that the thread zeroes once, and is copied from there.
 
 use std::cell::Cell;
 use std::io;
@@ -9,17 +9,18 @@ use std::task::{Poll, ready};
 
 use ::tokio::io::ReadBuf;
 
-/// So many bytes are cleared faster than copied.
+/// Up to this size, zeroing is faster than copying.
 const CLEARED: usize = 512;
 
-/// Most bytes that are read at once into memory that is not initialized.
+/// The maximum size of one read into uninitialized memory.
 const MOST: usize = 64 * 1024;
 
 thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Reads into the room of `buf`; `read` gives how many bytes it has put at the beginning of what it is given.
+/// Reads into the spare capacity of `buf`. `read` returns the number of bytes that it put at the
+/// start of its slice.
 pub(crate) fn poll_into(
     buf: &mut ReadBuf<'_>,
     read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
@@ -37,7 +38,8 @@ fn poll_through_scratch(
     buf: &mut ReadBuf<'_>,
     read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
 ) -> Poll<io::Result<()>> {
-    // Taken out, since `read` may do anything; a thread that is ending has none.
+    // Taken out of the slot, because `read` may call back into here; a thread that is exiting has
+    // none.
     let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
     let room = buf.remaining().min(MOST);
     if scratch.len() < room {

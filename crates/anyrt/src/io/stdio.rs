@@ -27,14 +27,15 @@ pub struct Stderr {
     inner: Blocking<io::Stderr>,
 }
 
-/// A handle to the standard input.
+/// Returns a handle to the standard input of the process.
 ///
-/// It is read on a blocking thread, and such a read cannot be cancelled: when its future is dropped, what comes
-/// next goes to the next read of the same handle. A runtime that ends waits for it, until a line comes or the input
-/// ends. A program that talks to a person reads on a thread of its own instead, or ends its runtime with
-/// [`shutdown_background`](crate::runtime::Runtime::shutdown_background).
+/// Reads run on a blocking thread and cannot be cancelled: if the future is dropped, the data goes
+/// to the next read of the same handle. A runtime that shuts down waits for the read until a line
+/// arrives or the input ends. An interactive program should read on a thread of its own, or end its
+/// runtime with [`shutdown_background`](crate::runtime::Runtime::shutdown_background).
 ///
-/// All handles share one buffer of the process, but each keeps what it has read: do not read through two of them.
+/// All handles share one buffer of the process, but each keeps the data that it has read: read
+/// through a single handle only.
 ///
 /// # Examples
 /// ```no_run
@@ -53,12 +54,13 @@ pub fn stdin() -> Stdin {
     }
 }
 
-/// A handle to the standard output.
+/// Returns a handle to the standard output of the process.
 ///
-/// It writes on a blocking thread and gathers what comes meanwhile, so an error may be told by a later call. What
-/// was written when the runtime ends is still printed; [`flush`](super::AsyncWriteExt::flush) waits for it.
+/// Writes run on a blocking thread while further data is buffered, so an error may be reported by a
+/// later call. Buffered data is still printed when the runtime ends;
+/// [`flush`](super::AsyncWriteExt::flush) waits until it was printed.
 ///
-/// Writes through several handles may be mixed, though never within one write.
+/// Writes through several handles may interleave, but never within one write.
 ///
 /// # Examples
 /// ```
@@ -76,7 +78,7 @@ pub fn stdout() -> Stdout {
     }
 }
 
-/// A handle to the standard error, which is written as [`stdout`] is.
+/// Returns a handle to the standard error of the process. It behaves like [`stdout`].
 pub fn stderr() -> Stderr {
     Stderr {
         inner: Blocking::new(io::stderr()),

@@ -1,4 +1,4 @@
-//! The I/O traits of streams, Tokio's and those of `futures_io`.
+//! The I/O traits of Tokio and of `futures_io` for streams.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What the sockets of all backends have in common.
+//! What the sockets of all backends share.
 
 use std::io;
 
@@ -7,15 +7,15 @@ use anyrt_core::readiness::{Interest, Readiness};
 #[cfg(unix)]
 pub(super) use crate::io::fd_io::check_nonblocking;
 
-/// The system does not tell.
+/// The system does not report it.
 #[cfg(not(unix))]
 pub(super) fn check_nonblocking<S>(_: &S) -> io::Result<()> {
     Ok(())
 }
 
-/// Has `operation` done if it need not wait.
+/// Runs `operation` if it does not have to wait.
 ///
-/// With `untold` it is tried even if nobody has said that the socket is ready.
+/// With `untold`, it is attempted even without a readiness event.
 pub(super) fn try_now<R>(
     untold: bool,
     socket: &impl Readiness,
@@ -30,7 +30,7 @@ pub(super) fn try_now<R>(
     if tried { result } else { operation() }
 }
 
-/// Gives a socket its descriptor, or what Windows has instead.
+/// Implements access to the descriptor of a socket, or to the handle on Windows.
 macro_rules! descriptor {
     ($($socket:ident)*) => {$(
         #[cfg(unix)]
@@ -64,7 +64,7 @@ macro_rules! descriptor {
         impl TryFrom<std::net::$socket> for $socket {
             type Error = std::io::Error;
 
-            /// As [`from_std`](Self::from_std).
+            /// See [`from_std`](Self::from_std).
             fn try_from(socket: std::net::$socket) -> Result<Self, Self::Error> {
                 Self::from_std(socket)
             }
@@ -73,13 +73,13 @@ macro_rules! descriptor {
 }
 pub(super) use descriptor;
 
-/// Methods that every kind of socket has for an option, also one that the system knows nothing of.
+/// Methods for an option that every kind of socket has, even one that the system does not know.
 macro_rules! own_options {
     ($($(#[$attribute:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {$(
         $(#[$attribute])*
         ///
         /// # Errors
-        /// As the system's `getsockopt` or `setsockopt`.
+        /// Fails if the system's `getsockopt` or `setsockopt` does.
         pub fn $name(&self, $($argument: $type),*) -> io::Result<$result> {
             each!(&self.inner, socket => SocketOptions::$name(socket, $($argument),*))
         }
@@ -87,13 +87,13 @@ macro_rules! own_options {
 }
 pub(super) use own_options;
 
-/// Methods that read or write an option of the system's socket, the same for all backends.
+/// Methods that read or write a socket option, the same for all backends.
 macro_rules! options {
     ($($(#[$attribute:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $option:ident;)*) => {$(
         $(#[$attribute])*
         ///
         /// # Errors
-        /// As the system's `getsockopt` or `setsockopt`.
+        /// Fails if the system's `getsockopt` or `setsockopt` does.
         pub fn $name(&self, $($argument: $type),*) -> io::Result<$result> {
             self.socket().$option($($argument),*)
         }

@@ -12,7 +12,7 @@ use anyrt_core::net::{FromStd, SocketOptions, ToSocketAddrs};
 use super::{TcpStream, sys};
 use crate::runtime::Handle;
 
-/// Accepts connections.
+/// A TCP listener, which accepts connections.
 ///
 /// # Examples
 /// ```
@@ -38,50 +38,54 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
-    /// Listens on the first of `address`'s addresses that can be bound.
+    /// Binds to the first of the given addresses that can be bound, and listens.
     ///
-    /// With `SO_REUSEADDR`, so that a restarted server gets its port back at once, and without `SO_REUSEPORT`:
-    /// a port that somebody listens on is [`io::ErrorKind::AddrInUse`].
+    /// Sets `SO_REUSEADDR`, so that a restarted server gets its port back at once, and not
+    /// `SO_REUSEPORT`: binding a port that is in use fails with [`io::ErrorKind::AddrInUse`].
     ///
     /// # Errors
-    /// The error of the last address, or of the resolution; [`io::ErrorKind::InvalidInput`] when there is no
-    /// address at all.
+    /// Returns the error of the last address, or of the name resolution;
+    /// [`io::ErrorKind::InvalidInput`] if there is no address.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future closes the socket.
     pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         Handle::current().bind_tcp(address).await
     }
 
-    /// Takes over a listening socket, which must be non-blocking.
+    /// Converts a listener of std, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// As the reactor refuses it.
+    /// Fails if the socket cannot be registered with the reactor.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime). With debug assertions, when the socket is
-    /// blocking.
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
+    /// panics if the socket is in blocking mode.
     #[track_caller]
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
         sys::check_nonblocking(&listener)?;
         Handle::current().tcp_listener_from_std(listener)
     }
 
-    /// Stops being asynchronous. The socket stays non-blocking.
+    /// Converts into the type of std. The socket stays in non-blocking mode.
     ///
     /// # Errors
-    /// As the reactor refuses to let go of it.
+    /// Fails if the socket cannot be deregistered from the reactor.
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
         each!(self.inner, listener => listener.into_std())
     }
 
-    /// Waits for a connection. Several tasks may wait at once.
+    /// Accepts a connection. Any number of tasks may wait at once.
     ///
     /// # Errors
-    /// As the system's `accept`, such as too many open files; the listener can be used on.
+    /// Fails if the system's `accept` does, for example if too many files are open. The listener
+    /// stays usable.
     ///
     /// # Cancel safety
-    /// A connection that a dropped future would have had goes to the next one.
+    /// Cancel-safe: if the future is dropped, no connection is lost.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let peer;
         let inner = map_each!(&self.inner, listener => {
@@ -92,10 +96,10 @@ impl TcpListener {
         Ok((TcpStream { inner }, peer))
     }
 
-    /// Waits for a connection; of several tasks that poll, the last one is woken.
+    /// Polls for a connection. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`accept`](Self::accept).
+    /// See [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let peer;
         let inner = map_each!(&self.inner, listener => {
@@ -107,16 +111,16 @@ impl TcpListener {
     }
 
     sys::own_options! {
-        /// How many hops a packet may take (`IP_TTL`).
+        /// Returns the number of hops that a packet may take (`IP_TTL`).
         ttl() -> u32;
-        /// Sets how many hops a packet may take.
+        /// Sets the number of hops that a packet may take.
         set_ttl(ttl: u32) -> ();
     }
 
-    /// The address that it listens on, with the port that the system chose for port 0.
+    /// Returns the local address, including the port that the system chose for port 0.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         each!(&self.inner, listener => listener.local_addr())
     }

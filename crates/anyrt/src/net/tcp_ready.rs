@@ -1,4 +1,4 @@
-//! The readiness of TCP streams, and what uses it without waiting.
+//! The readiness of TCP streams, and the operations that do not wait.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::task::{Context, Poll, ready};
@@ -12,62 +12,65 @@ use super::{TcpStream, sys};
 use crate::io::{Interest, Ready};
 
 impl TcpStream {
-    /// Waits until it is ready for something of `interest`. Any number of tasks may wait.
+    /// Waits until the descriptor is ready for any part of `interest`. Any number of tasks may
+    /// wait.
     ///
-    /// It may end although the stream is not ready; then the next operation says so, and the next wait waits.
+    /// It may complete although the stream is not ready; the next operation then returns
+    /// [`io::ErrorKind::WouldBlock`], which clears the readiness.
     ///
     /// # Errors
-    /// When the runtime of the stream has ended.
+    /// Fails if the runtime of the stream has ended.
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         each!(&self.inner, stream => stream.ready(interest).await)
     }
 
-    /// Waits until it is readable, or at its end. Any number of tasks may wait.
+    /// Waits until the stream is readable or has ended. Any number of tasks may wait.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn readable(&self) -> io::Result<()> {
         self.ready(Interest::READABLE).await.map(drop)
     }
 
-    /// Waits until it is writable. Any number of tasks may wait.
+    /// Waits until the descriptor is writable. Any number of tasks may wait.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn writable(&self) -> io::Result<()> {
         self.ready(Interest::WRITABLE).await.map(drop)
     }
 
-    /// As [`readable`](Self::readable); of several tasks that poll, the last one is woken.
+    /// Polls for readability. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(&self.inner, stream => stream.poll_ready(cx, Direction::Read))
     }
 
-    /// As [`writable`](Self::writable); of several tasks that poll, the last one is woken.
+    /// Polls for writability. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(&self.inner, stream => stream.poll_ready(cx, Direction::Write))
     }
 
-    /// Runs `f` if the stream is known to be ready for something of `interest`. If `f` gives
-    /// [`io::ErrorKind::WouldBlock`], it is known not to be ready any more.
+    /// Calls `f` if the stream is marked as ready for any part of `interest`. If `f` returns
+    /// [`io::ErrorKind::WouldBlock`], the mark is cleared.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when it is not ready; those of `f`.
+    /// Returns [`io::ErrorKind::WouldBlock`] if the descriptor is not ready, or else the error of
+    /// `f`.
     pub fn try_io<R>(
         &self,
         interest: Interest,
@@ -76,14 +79,14 @@ impl TcpStream {
         each!(&self.inner, stream => stream.try_io(interest, f))
     }
 
-    /// Runs `f` whenever the stream is ready for something of `interest`, until `f` gives something else than
-    /// [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
+    /// Calls `f` each time the stream is ready for any part of `interest`, until `f` returns
+    /// anything but [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready); those of `f`.
+    /// Fails if the runtime of the socket has ended, or with the error of `f`.
     ///
     /// # Cancel safety
-    /// A dropped future has done nothing, if an `f` that fails does nothing.
+    /// Cancel-safe if a call of `f` that fails has no effect.
     pub async fn async_io<R>(
         &self,
         interest: Interest,
@@ -92,7 +95,7 @@ impl TcpStream {
         each!(&self.inner, stream => stream.async_io(interest, &mut f).await)
     }
 
-    /// As [`try_io`](Self::try_io), for what cannot wait anyway.
+    /// Like [`try_io`](Self::try_io), for operations that never wait.
     fn try_now<R>(
         &self,
         interest: Interest,
@@ -103,10 +106,11 @@ impl TcpStream {
         })
     }
 
-    /// Reads what is there; 0 at the end.
+    /// Reads the available data without waiting. Returns 0 at the end of the stream.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when nothing is; as the system's `recv`.
+    /// Returns [`io::ErrorKind::WouldBlock`] if no data is available, and fails if the system's
+    /// `recv` does.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.try_now(
             Interest::READABLE,
@@ -114,10 +118,11 @@ impl TcpStream {
         )
     }
 
-    /// Reads what is there into several buffers, by one system call; 0 at the end.
+    /// Reads the available data into several buffers with one system call. Returns 0 at the end of
+    /// the stream.
     ///
     /// # Errors
-    /// As [`try_read`](Self::try_read).
+    /// See [`try_read`](Self::try_read).
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.try_now(
             Interest::READABLE,
@@ -125,19 +130,20 @@ impl TcpStream {
         )
     }
 
-    /// Reads what is there and advances `buf`; 0 at the end.
+    /// Reads the available data and advances `buf`. Returns 0 at the end of the stream.
     ///
     /// # Errors
-    /// As [`try_read`](Self::try_read).
+    /// See [`try_read`](Self::try_read).
     pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         let read = |space: &mut [u8]| self.try_read(space);
         each!(&self.inner, backend, stream => backend::net::try_read_buf(stream, buf, read))
     }
 
-    /// Writes as much as there is room for.
+    /// Writes as many bytes as fit into the socket's buffer, without waiting.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when there is none; as the system's `send`.
+    /// Returns [`io::ErrorKind::WouldBlock`] if the buffer is full, and fails if the system's
+    /// `send` does.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.try_now(
             Interest::WRITABLE,
@@ -145,10 +151,10 @@ impl TcpStream {
         )
     }
 
-    /// Writes as much of several buffers as there is room for, by one system call.
+    /// Writes as many bytes of several buffers as fit, with one system call.
     ///
     /// # Errors
-    /// As [`try_write`](Self::try_write).
+    /// See [`try_write`](Self::try_write).
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.try_now(
             Interest::WRITABLE,
@@ -156,11 +162,11 @@ impl TcpStream {
         )
     }
 
-    /// Waits for data and copies it without taking it; gives the number of bytes, 0 at the end. Of several tasks that
-    /// poll, the last one is woken.
+    /// Polls for data and copies it without consuming it. Returns the number of bytes, 0 at the end
+    /// of the stream. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As the system's `recv`.
+    /// Fails if the system's `recv` does.
     pub fn poll_peek(
         &self,
         cx: &mut Context<'_>,

@@ -12,9 +12,9 @@ use super::{TcpListener, TcpStream, sys};
 use crate::io::Interest;
 use crate::runtime::Handle;
 
-/// A TCP socket that is neither listening nor connected yet, to set options before it is.
+/// A TCP socket that is neither listening nor connected yet, so that options can be set before.
 ///
-/// Unlike [`TcpListener::bind`] it sets none by itself.
+/// Unlike [`TcpListener::bind`] it sets no option by itself.
 ///
 /// # Examples
 /// ```
@@ -34,18 +34,18 @@ pub struct TcpSocket {
 }
 
 impl TcpSocket {
-    /// A socket for IPv4 addresses.
+    /// Creates a socket for IPv4.
     ///
     /// # Errors
-    /// As the system's `socket`.
+    /// Fails if the system's `socket` does.
     pub fn new_v4() -> io::Result<Self> {
         Self::new(Domain::IPV4)
     }
 
-    /// A socket for IPv6 addresses.
+    /// Creates a socket for IPv6.
     ///
     /// # Errors
-    /// As the system's `socket`.
+    /// Fails if the system's `socket` does.
     pub fn new_v6() -> io::Result<Self> {
         Self::new(Domain::IPV6)
     }
@@ -56,9 +56,9 @@ impl TcpSocket {
         Ok(Self { inner })
     }
 
-    /// Takes over a socket of std's, which must be neither listening nor connected if it is to be so here.
+    /// Converts a socket of std, which must be neither connected nor listening yet.
     ///
-    /// It must be non-blocking.
+    /// The socket must be in non-blocking mode.
     pub fn from_std_stream(std_stream: std::net::TcpStream) -> Self {
         Self {
             inner: std_stream.into(),
@@ -70,15 +70,16 @@ impl TcpSocket {
     }
 
     sys::options! {
-        /// Whether the system asks silent peers if they are still there (`SO_KEEPALIVE`).
+        /// Returns `true` if the system probes idle connections (`SO_KEEPALIVE`).
         keepalive() -> bool = keepalive;
-        /// Makes the system ask silent peers if they are still there.
+        /// Sets whether the system probes idle connections.
         set_keepalive(keepalive: bool) -> () = set_keepalive;
-        /// Whether an address may be bound that connections of the past still hold (`SO_REUSEADDR`).
+        /// Returns `true` if an address can be bound that closed connections still occupy
+        /// (`SO_REUSEADDR`).
         reuseaddr() -> bool = reuse_address;
-        /// Allows to bind an address that connections of the past still hold.
+        /// Sets whether an address can be bound that closed connections still occupy.
         set_reuseaddr(reuseaddr: bool) -> () = set_reuse_address;
-        /// Whether several sockets may share the address (`SO_REUSEPORT`).
+        /// Returns `true` if several sockets can share the address (`SO_REUSEPORT`).
         #[cfg(all(
             unix,
             not(any(
@@ -89,7 +90,7 @@ impl TcpSocket {
             ))
         ))]
         reuseport() -> bool = reuse_port;
-        /// Allows several sockets, all with this option, to share the address.
+        /// Sets whether several sockets, all with this option, can share the address.
         #[cfg(all(
             unix,
             not(any(
@@ -100,16 +101,16 @@ impl TcpSocket {
             ))
         ))]
         set_reuseport(reuseport: bool) -> () = set_reuse_port;
-        /// How long closing waits for data that is not sent yet (`SO_LINGER`); `None` does not wait.
+        /// Returns how long closing waits for unsent data (`SO_LINGER`); `None` does not wait.
         linger() -> Option<Duration> = linger;
-        /// Sets how long closing waits for data that is not sent yet.
+        /// Sets how long closing waits for unsent data.
         #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
         set_linger(linger: Option<Duration>) -> () = set_linger;
-        /// Whether small writes leave at once (`TCP_NODELAY`).
+        /// Returns `true` if small writes are sent at once (`TCP_NODELAY`).
         nodelay() -> bool = tcp_nodelay;
-        /// Makes small writes leave at once.
+        /// Sets whether small writes are sent at once.
         set_nodelay(nodelay: bool) -> () = set_tcp_nodelay;
-        /// The traffic class of IPv6 packets (`IPV6_TCLASS`).
+        /// Returns the traffic class of IPv6 packets (`IPV6_TCLASS`).
         #[cfg(any(
             target_os = "android",
             target_os = "dragonfly",
@@ -135,7 +136,7 @@ impl TcpSocket {
             target_os = "cygwin"
         ))]
         set_tclass_v6(tclass: u32) -> () = set_tclass_v6;
-        /// The type of service of IPv4 packets (`IP_TOS`).
+        /// Returns the type of service of IPv4 packets (`IP_TOS`).
         #[cfg(not(any(
             target_os = "fuchsia",
             target_os = "redox",
@@ -153,7 +154,7 @@ impl TcpSocket {
             target_os = "haiku"
         )))]
         set_tos_v4(tos: u32) -> () = set_tos_v4;
-        /// The type of service of IPv4 packets.
+        /// Returns the type of service of IPv4 packets.
         #[cfg(not(any(
             target_os = "fuchsia",
             target_os = "redox",
@@ -175,60 +176,63 @@ impl TcpSocket {
         #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
         #[doc(hidden)]
         set_tos(tos: u32) -> () = set_tos_v4;
-        /// The network device that it is bound to (`SO_BINDTODEVICE`).
+        /// Returns the network device that the socket is bound to (`SO_BINDTODEVICE`).
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
         device() -> Option<Vec<u8>> = device;
-        /// Binds it to a network device, or to none.
+        /// Binds the socket to a network device, or to none.
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
         bind_device(interface: Option<&[u8]>) -> () = bind_device;
-        /// Whether an error is pending, and takes it (`SO_ERROR`).
+        /// Returns and clears the pending error of the socket, if any (`SO_ERROR`).
         take_error() -> Option<io::Error> = take_error;
     }
 
-    /// Makes closing throw away what is not sent yet and send RST.
+    /// Makes closing discard unsent data and send RST.
     ///
     /// # Errors
-    /// As the system's `setsockopt`.
+    /// Fails if the system's `setsockopt` does.
     pub fn set_zero_linger(&self) -> io::Result<()> {
         self.inner.set_linger(Some(Duration::ZERO))
     }
 
-    /// How much is kept that is not sent yet (`SO_SNDBUF`), which on Linux is twice what was set.
+    /// Returns the size of the send buffer (`SO_SNDBUF`) in bytes. Linux reports twice the value
+    /// that was set.
     ///
     /// # Errors
-    /// As the system's `getsockopt`.
+    /// Fails if the system's `getsockopt` does.
     pub fn send_buffer_size(&self) -> io::Result<u32> {
         self.inner.send_buffer_size().map(saturated)
     }
 
-    /// Sets how much is kept that is not sent yet.
+    /// Sets the size of the send buffer, in bytes.
     ///
     /// # Errors
-    /// As the system's `setsockopt`.
+    /// Fails if the system's `setsockopt` does.
     pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
         self.inner.set_send_buffer_size(size as usize)
     }
 
-    /// How much is kept that is not read yet (`SO_RCVBUF`), which on Linux is twice what was set.
+    /// Returns the size of the receive buffer (`SO_RCVBUF`) in bytes. Linux reports twice the value
+    /// that was set.
     ///
     /// # Errors
-    /// As the system's `getsockopt`.
+    /// Fails if the system's `getsockopt` does.
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
         self.inner.recv_buffer_size().map(saturated)
     }
 
-    /// Sets how much is kept that is not read yet.
+    /// Sets the size of the receive buffer, in bytes.
     ///
     /// # Errors
-    /// As the system's `setsockopt`.
+    /// Fails if the system's `setsockopt` does.
     pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
         self.inner.set_recv_buffer_size(size as usize)
     }
 
-    /// The address that it is bound to.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`; [`io::ErrorKind::InvalidInput`] when it is no IP address.
+    /// Fails if the system's `getsockname` does, or with [`io::ErrorKind::InvalidInput`] if the
+    /// address is not an IP address.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.local_addr()?.as_socket().ok_or_else(|| {
             io::Error::new(
@@ -238,24 +242,24 @@ impl TcpSocket {
         })
     }
 
-    /// Binds it to an address.
+    /// Binds the socket to an address.
     ///
     /// # Errors
-    /// As the system's `bind`.
+    /// Fails if the system's `bind` does.
     pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
         self.inner.bind(&addr.into())
     }
 
-    /// Connects.
+    /// Connects the socket to an address.
     ///
     /// # Errors
-    /// As the system's `connect`.
+    /// Fails if the system's `connect` does.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     ///
     /// # Cancel safety
-    /// Dropping it closes the half-open connection.
+    /// Dropping the future closes the half-open connection.
     pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
         match self.inner.connect(&addr.into()) {
             Err(error) if !is_in_progress(&error) => return Err(error),
@@ -268,13 +272,14 @@ impl TcpSocket {
         Ok(stream)
     }
 
-    /// Listens. `backlog` connections wait to be accepted; the system may allow fewer.
+    /// Starts to listen. Up to `backlog` connections queue until accepted; the system may allow
+    /// fewer.
     ///
     /// # Errors
-    /// As the system's `listen`.
+    /// Fails if the system's `listen` does.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         self.inner
@@ -292,7 +297,7 @@ fn is_in_progress(error: &io::Error) -> bool {
     error.raw_os_error() == Some(in_progress) || error.kind() == io::ErrorKind::WouldBlock
 }
 
-/// Whether connecting has come to its end, and to which one. Readiness alone may be a false alarm.
+/// Returns the result of connecting once there is one. Readiness alone may be spurious.
 fn connected(socket: &SockRef<'_>) -> io::Result<()> {
     if let Some(error) = socket.take_error()? {
         return Err(error);
@@ -368,7 +373,7 @@ mod windows {
         }
     }
 
-    /// Where Tokio has `FromRawSocket`, which nobody can check.
+    /// In place of Tokio's `FromRawSocket`, whose promise cannot be checked.
     impl From<OwnedSocket> for TcpSocket {
         fn from(socket: OwnedSocket) -> Self {
             Self {

@@ -1,4 +1,4 @@
-//! The halves of a TCP stream, borrowed and owned. Either works through a shared reference to the stream.
+//! The halves of a TCP stream, borrowed and owned. Both hold a shared reference to the stream.
 
 use std::error::Error;
 use std::fmt;
@@ -15,28 +15,28 @@ use super::TcpStream;
 use crate::io::bridge::{futures_read, futures_write};
 use crate::io::{Interest, Ready};
 
-/// The reading half that [`TcpStream::split`] lends.
+/// The read half that [`TcpStream::split`] returns.
 #[derive(Debug)]
 pub struct ReadHalf<'a>(&'a TcpStream);
 
-/// The writing half that [`TcpStream::split`] lends. Dropping it does nothing to the connection.
+/// The write half that [`TcpStream::split`] returns. Dropping it does not affect the connection.
 #[derive(Debug)]
 pub struct WriteHalf<'a>(&'a TcpStream);
 
-/// The reading half of a [`TcpStream`]. Dropping it alone does nothing to the connection.
+/// The owned read half of a [`TcpStream`]. Dropping it alone does not affect the connection.
 #[derive(Debug)]
 pub struct OwnedReadHalf {
     stream: Arc<TcpStream>,
 }
 
-/// The writing half of a [`TcpStream`]. Dropping it sends FIN.
+/// The owned write half of a [`TcpStream`]. Dropping it sends FIN.
 #[derive(Debug)]
 pub struct OwnedWriteHalf {
     stream: Arc<TcpStream>,
     shutdown_on_drop: bool,
 }
 
-/// The halves belong to different streams. They come back.
+/// The halves belong to different streams. Contains both.
 #[derive(Debug)]
 pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 
@@ -76,25 +76,25 @@ fn reunite(read: OwnedReadHalf, write: OwnedWriteHalf) -> Result<TcpStream, Reun
 }
 
 impl OwnedReadHalf {
-    /// The stream that the halves came from.
+    /// Puts the halves together into the stream that they came from.
     ///
     /// # Errors
-    /// The halves, when they are not of one stream.
+    /// Returns both halves if they are not from the same stream.
     pub fn reunite(self, other: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
         reunite(self, other)
     }
 }
 
 impl OwnedWriteHalf {
-    /// The stream that the halves came from.
+    /// Puts the halves together into the stream that they came from.
     ///
     /// # Errors
-    /// The halves, when they are not of one stream.
+    /// Returns both halves if they are not from the same stream.
     pub fn reunite(self, other: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
         reunite(other, self)
     }
 
-    /// Drops the half without telling the peer; the connection ends with the reading half.
+    /// Drops the half without sending FIN. The connection closes with the read half.
     pub fn forget(mut self) {
         self.shutdown_on_drop = false;
     }
@@ -103,7 +103,7 @@ impl OwnedWriteHalf {
 impl Drop for OwnedWriteHalf {
     fn drop(&mut self) {
         if self.shutdown_on_drop {
-            // Nobody is left to hear of an error; a peer that has gone needs no FIN.
+            // The error cannot be reported; a peer that has gone needs no FIN.
             let _ = anyrt_core::TcpStream::shutdown(&*self.stream, Shutdown::Write);
         }
     }
@@ -136,29 +136,29 @@ impl AsRef<TcpStream> for OwnedWriteHalf {
 macro_rules! half {
     ($($half:ty),*) => {$(
         impl $half {
-            /// As [`TcpStream::ready`].
+            /// See [`TcpStream::ready`].
             ///
             /// # Errors
-            /// As there.
+            /// The same as there.
             ///
             /// # Cancel safety
-            /// Changes nothing.
+            /// Cancel-safe: dropping the future has no effect.
             pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
                 self.as_ref().ready(interest).await
             }
 
-            /// The address of the other side.
+            /// Returns the address of the peer.
             ///
             /// # Errors
-            /// As the system's `getpeername`.
+            /// Fails if the system's `getpeername` does.
             pub fn peer_addr(&self) -> io::Result<SocketAddr> {
                 self.as_ref().peer_addr()
             }
 
-            /// The address of this side.
+            /// Returns the local address.
             ///
             /// # Errors
-            /// As the system's `getsockname`.
+            /// Fails if the system's `getsockname` does.
             pub fn local_addr(&self) -> io::Result<SocketAddr> {
                 self.as_ref().local_addr()
             }
@@ -170,10 +170,10 @@ half!(ReadHalf<'_>, WriteHalf<'_>, OwnedReadHalf, OwnedWriteHalf);
 macro_rules! read_half {
     ($($half:ty),*) => {$(
         impl $half {
-            /// As [`TcpStream::poll_peek`].
+            /// See [`TcpStream::poll_peek`].
             ///
             /// # Errors
-            /// As there.
+            /// The same as there.
             pub fn poll_peek(
                 &mut self,
                 cx: &mut Context<'_>,
@@ -182,48 +182,48 @@ macro_rules! read_half {
                 self.as_ref().poll_peek(cx, buf)
             }
 
-            /// As [`TcpStream::peek`].
+            /// See [`TcpStream::peek`].
             ///
             /// # Errors
-            /// As there.
+            /// The same as there.
             ///
             /// # Cancel safety
-            /// Takes nothing, whenever it is dropped.
+            /// Cancel-safe: no data is consumed.
             pub async fn peek(&mut self, buf: &mut [u8]) -> io::Result<usize> {
                 self.as_ref().peek(buf).await
             }
 
-            /// As [`TcpStream::readable`].
+            /// See [`TcpStream::readable`].
             ///
             /// # Errors
-            /// As there.
+            /// The same as there.
             ///
             /// # Cancel safety
-            /// Changes nothing.
+            /// Cancel-safe: dropping the future has no effect.
             pub async fn readable(&self) -> io::Result<()> {
                 self.as_ref().readable().await
             }
 
-            /// As [`TcpStream::try_read`].
+            /// See [`TcpStream::try_read`].
             ///
             /// # Errors
-            /// As there.
+            /// The same as there.
             pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
                 self.as_ref().try_read(buf)
             }
 
-            /// As [`TcpStream::try_read_vectored`].
+            /// See [`TcpStream::try_read_vectored`].
             ///
             /// # Errors
-            /// As there.
+            /// The same as there.
             pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
                 self.as_ref().try_read_vectored(bufs)
             }
 
-            /// As [`TcpStream::try_read_buf`].
+            /// See [`TcpStream::try_read_buf`].
             ///
             /// # Errors
-            /// As there.
+            /// The same as there.
             pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
                 self.as_ref().try_read_buf(buf)
             }
@@ -247,35 +247,35 @@ futures_read!(ReadHalf<'_> OwnedReadHalf);
 macro_rules! write_half {
     ($($half:ty),*) => {$(
         impl $half {
-            /// As [`TcpStream::writable`].
+            /// See [`TcpStream::writable`].
             ///
             /// # Errors
-            /// As there.
+            /// The same as there.
             ///
             /// # Cancel safety
-            /// Changes nothing.
+            /// Cancel-safe: dropping the future has no effect.
             pub async fn writable(&self) -> io::Result<()> {
                 self.as_ref().writable().await
             }
 
-            /// As [`TcpStream::try_write`].
+            /// See [`TcpStream::try_write`].
             ///
             /// # Errors
-            /// As there.
+            /// The same as there.
             pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
                 self.as_ref().try_write(buf)
             }
 
-            /// As [`TcpStream::try_write_vectored`].
+            /// See [`TcpStream::try_write_vectored`].
             ///
             /// # Errors
-            /// As there.
+            /// The same as there.
             pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
                 self.as_ref().try_write_vectored(bufs)
             }
 
             fn shut_down(&mut self) -> Poll<io::Result<()>> {
-                // A peer that has gone already is no error.
+                // A peer that has already gone is not an error.
                 let done = anyrt_core::TcpStream::close_write(self.as_ref());
                 if done.is_ok() {
                     self.is_shut_down();
@@ -309,7 +309,7 @@ macro_rules! write_half {
             }
 
             fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                // A write is a system call; nothing is held back.
+                // Every write is a system call; nothing is buffered.
                 Poll::Ready(Ok(()))
             }
 
@@ -330,7 +330,7 @@ impl WriteHalf<'_> {
 }
 
 impl OwnedWriteHalf {
-    /// It is done, so dropping the half does not do it again.
+    /// Done here, so dropping the half must not do it again.
     fn is_shut_down(&mut self) {
         self.shutdown_on_drop = false;
     }

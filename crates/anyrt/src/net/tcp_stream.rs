@@ -16,10 +16,10 @@ use super::sys;
 use super::tcp_split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::runtime::Handle;
 
-/// A connection.
+/// A TCP connection.
 ///
-/// It implements the I/O traits of Tokio ([`io`](crate::io)) and of `futures_io`. Shutting it down sends FIN: the
-/// peer reads to the end, and this side can still read.
+/// It implements the I/O traits of Tokio ([`io`](crate::io)) and of `futures_io`. Shutting it down
+/// sends FIN: the peer reads to the end of the stream, and this side can still read.
 ///
 /// # Examples
 /// ```
@@ -50,20 +50,20 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Connects to the first of `address`'s addresses that answers.
+    /// Connects to the first of the given addresses that accepts.
     ///
     /// # Errors
-    /// The error of the last address, or of the resolution; [`io::ErrorKind::InvalidInput`] when there is no
-    /// address at all.
+    /// Returns the error of the last address, or of the name resolution;
+    /// [`io::ErrorKind::InvalidInput`] if there is no address.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     ///
     /// # Cancel safety
-    /// Dropping it closes the half-open connection.
+    /// Dropping the future closes the half-open connection.
     pub async fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         let Some(&address) = address.as_address() else {
-            // Boxed: a single address, which is what most calls give, takes none of its room.
+            // Boxed, so that the common case of a single address does not pay for its size.
             return Box::pin(Handle::current().connect_tcp(address)).await;
         };
         Ok(Self {
@@ -71,99 +71,100 @@ impl TcpStream {
         })
     }
 
-    /// Takes over a connected socket, which must be non-blocking.
+    /// Converts a stream of std, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// As the reactor refuses it.
+    /// Fails if the socket cannot be registered with the reactor.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime). With debug assertions, when the socket is
-    /// blocking.
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
+    /// panics if the socket is in blocking mode.
     #[track_caller]
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
         sys::check_nonblocking(&stream)?;
         Handle::current().tcp_stream_from_std(stream)
     }
 
-    /// Stops being asynchronous. The socket stays non-blocking.
+    /// Converts into the type of std. The socket stays in non-blocking mode.
     ///
     /// # Errors
-    /// As the reactor refuses to let go of it.
+    /// Fails if the socket cannot be deregistered from the reactor.
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
         each!(self.inner, stream => stream.into_std())
     }
 
-    /// The socket, for its options.
+    /// Returns the socket, for its options.
     #[inline]
     pub(super) fn socket(&self) -> SockRef<'_> {
         each!(&self.inner, stream => stream.socket())
     }
 
-    /// The address of the other side.
+    /// Returns the address of the peer.
     ///
     /// # Errors
-    /// As the system's `getpeername`.
+    /// Fails if the system's `getpeername` does.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         each!(&self.inner, stream => stream.peer_addr())
     }
 
-    /// The address of this side.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         each!(&self.inner, stream => stream.local_addr())
     }
 
-    /// Whether small writes leave at once (`TCP_NODELAY`); they do not unless set.
+    /// Returns `true` if small writes are sent at once (`TCP_NODELAY`); `false` by default.
     ///
     /// # Errors
-    /// As the system's `getsockopt`.
+    /// Fails if the system's `getsockopt` does.
     pub fn nodelay(&self) -> io::Result<bool> {
         each!(&self.inner, stream => stream.nodelay())
     }
 
-    /// Makes small writes leave at once.
+    /// Sets whether small writes are sent at once.
     ///
     /// # Errors
-    /// As the system's `setsockopt`.
+    /// Fails if the system's `setsockopt` does.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         each!(&self.inner, stream => stream.set_nodelay(nodelay))
     }
 
-    /// Waits for data and copies it without taking it; gives the number of bytes, 0 at the end.
+    /// Waits for data and copies it without consuming it. Returns the number of bytes, 0 at the end
+    /// of the stream.
     ///
     /// # Errors
-    /// As the system's `recv`.
+    /// Fails if the system's `recv` does.
     ///
     /// # Cancel safety
-    /// Takes nothing, whenever it is dropped.
+    /// Cancel-safe: no data is consumed.
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         each!(&self.inner, stream => stream.peek(buf).await)
     }
 
-    /// Whether an error is pending, and takes it.
+    /// Returns and clears the pending error of the socket, if any.
     ///
     /// # Errors
-    /// As the system's `getsockopt`.
+    /// Fails if the system's `getsockopt` does.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         each!(&self.inner, stream => stream.take_error())
     }
 
     sys::own_options! {
-        /// How long closing waits for data that is not sent yet (`SO_LINGER`); `None` does not wait.
+        /// Returns how long closing waits for unsent data (`SO_LINGER`); `None` does not wait.
         linger() -> Option<Duration>;
-        /// Sets how long closing waits for data that is not sent yet.
+        /// Sets how long closing waits for unsent data.
         #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
         set_linger(linger: Option<Duration>) -> ();
-        /// How many hops a packet may take (`IP_TTL`).
+        /// Returns the number of hops that a packet may take (`IP_TTL`).
         ttl() -> u32;
-        /// Sets how many hops a packet may take.
+        /// Sets the number of hops that a packet may take.
         set_ttl(ttl: u32) -> ();
     }
 
     sys::options! {
-        /// Whether acknowledgements leave at once (`TCP_QUICKACK`).
+        /// Returns `true` if acknowledgements are sent at once (`TCP_QUICKACK`).
         #[cfg(any(
             target_os = "linux",
             target_os = "android",
@@ -171,7 +172,7 @@ impl TcpStream {
             target_os = "cygwin"
         ))]
         quickack() -> bool = tcp_quickack;
-        /// Makes acknowledgements leave at once. The system may take it back at any time.
+        /// Sets whether acknowledgements are sent at once. The system may reset it at any time.
         #[cfg(any(
             target_os = "linux",
             target_os = "android",
@@ -181,20 +182,21 @@ impl TcpStream {
         set_quickack(quickack: bool) -> () = set_tcp_quickack;
     }
 
-    /// Makes closing throw away what is not sent yet and send RST.
+    /// Makes closing discard unsent data and send RST.
     ///
     /// # Errors
-    /// As the system's `setsockopt`.
+    /// Fails if the system's `setsockopt` does.
     pub fn set_zero_linger(&self) -> io::Result<()> {
         each!(&self.inner, stream => SocketOptions::set_linger(stream, Some(Duration::ZERO)))
     }
 
-    /// Two halves that can be used at the same time, in one task.
+    /// Borrows the stream as two halves, which can be used at the same time within one task.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         tcp_split::split(self)
     }
 
-    /// Two halves that can live in two tasks. Dropping the writing half sends FIN.
+    /// Splits the stream into two owned halves, which can move to different tasks. Dropping the
+    /// write half sends FIN.
     ///
     /// # Examples
     /// ```

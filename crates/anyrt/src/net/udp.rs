@@ -12,7 +12,7 @@ use socket2::SockRef;
 use super::{first_of, no_address, several, sys};
 use crate::runtime::Handle;
 
-/// Sends and receives datagrams. Several tasks may use it at once.
+/// A UDP socket. Several tasks may use it at once.
 ///
 /// # Examples
 /// ```
@@ -35,52 +35,56 @@ pub struct UdpSocket {
 }
 
 impl UdpSocket {
-    /// A datagram socket on the first of `address`'s addresses that can be bound.
+    /// Binds a socket to the first of the given addresses that can be bound.
     ///
     /// # Errors
-    /// The error of the last address, or of the resolution; [`io::ErrorKind::InvalidInput`] when there is no
-    /// address at all.
+    /// Returns the error of the last address, or of the name resolution;
+    /// [`io::ErrorKind::InvalidInput`] if there is no address.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future closes the socket.
     pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         Handle::current().bind_udp(address).await
     }
 
-    /// Takes over a bound socket, which must be non-blocking.
+    /// Converts a socket of std, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// As the reactor refuses it.
+    /// Fails if the socket cannot be registered with the reactor.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime). With debug assertions, when the socket is
-    /// blocking.
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
+    /// panics if the socket is in blocking mode.
     #[track_caller]
     pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
         sys::check_nonblocking(&socket)?;
         Handle::current().udp_socket_from_std(socket)
     }
 
-    /// Stops being asynchronous. The socket stays non-blocking.
+    /// Converts into the type of std. The socket stays in non-blocking mode.
     ///
     /// # Errors
-    /// As the reactor refuses to let go of it.
+    /// Fails if the socket cannot be deregistered from the reactor.
     pub fn into_std(self) -> io::Result<std::net::UdpSocket> {
         each!(self.inner, socket => socket.into_std())
     }
 
-    /// The socket, for its options.
+    /// Returns the socket, for its options.
     pub(super) fn socket(&self) -> SockRef<'_> {
         each!(&self.inner, socket => socket.socket())
     }
 
-    /// Sends one datagram to the first of `target`'s addresses; gives the number of bytes, which is always all.
+    /// Sends a datagram to the first address of `target`. Returns the number of bytes, which is
+    /// always `buf.len()`.
     ///
     /// # Errors
-    /// As the system's `sendto`.
+    /// Fails if the system's `sendto` does.
     ///
     /// # Cancel safety
-    /// A dropped future has sent nothing.
+    /// Cancel-safe: if the future is dropped, nothing was sent.
     pub async fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], target: A) -> io::Result<usize> {
         let first;
         let target = match target.as_address() {
@@ -93,22 +97,27 @@ impl UdpSocket {
         each!(&self.inner, socket => socket.send_to(buf, *target).await)
     }
 
-    /// Receives one datagram and its sender; what does not fit into `buf` is cut off.
+    /// Receives a datagram. Returns its size and its sender; bytes that do not fit into `buf` are
+    /// discarded.
     ///
     /// # Errors
-    /// As the system's `recvfrom`.
+    /// Fails if the system's `recvfrom` does.
     ///
     /// # Cancel safety
-    /// A datagram that a dropped future would have had goes to the next one.
+    /// Cancel-safe: if the future is dropped, no datagram is lost.
     pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         each!(&self.inner, socket => socket.recv_from(buf).await)
     }
 
-    /// Fixes the peer to the first of `peer`'s addresses that can be reached: [`send`](Self::send) goes there, and
-    /// only what comes from there is received.
+    /// Sets the peer, the first of the given addresses that works: [`send`](Self::send) sends to
+    /// it, and only its datagrams are received.
     ///
     /// # Errors
-    /// As the system's `connect`, for the last address; [`io::ErrorKind::InvalidInput`] when there is no address.
+    /// Fails if the system's `connect` does for every address, or with
+    /// [`io::ErrorKind::InvalidInput`] if there is no address.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the peer may or may not be set.
     pub async fn connect<A: ToSocketAddrs>(&self, peer: A) -> io::Result<()> {
         let mut last = None;
         for peer in several(peer.target()).await? {
@@ -120,40 +129,41 @@ impl UdpSocket {
         Err(last.unwrap_or_else(|| no_address("could not resolve to any address")))
     }
 
-    /// Sends one datagram to the peer.
+    /// Sends a datagram to the peer.
     ///
     /// # Errors
-    /// As the system's `send`; without a peer an error, too.
+    /// Fails if the system's `send` does, or if the socket has no peer.
     ///
     /// # Cancel safety
-    /// A dropped future has sent nothing.
+    /// Cancel-safe: if the future is dropped, nothing was sent.
     pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
         each!(&self.inner, socket => socket.send(buf).await)
     }
 
-    /// Receives one datagram from the peer; what does not fit into `buf` is cut off.
+    /// Receives a datagram from the peer. Bytes that do not fit into `buf` are discarded.
     ///
     /// # Errors
-    /// As the system's `recv`, such as [`io::ErrorKind::ConnectionRefused`] when the peer's port is closed.
+    /// Fails if the system's `recv` does, for example with [`io::ErrorKind::ConnectionRefused`] if
+    /// the peer's port is closed.
     ///
     /// # Cancel safety
-    /// A datagram that a dropped future would have had goes to the next one.
+    /// Cancel-safe: if the future is dropped, no datagram is lost.
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         each!(&self.inner, socket => socket.recv(buf).await)
     }
 
-    /// The address that it is bound to.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         each!(&self.inner, socket => socket.local_addr())
     }
 
-    /// The peer that [`connect`](Self::connect) fixed.
+    /// Returns the peer that [`connect`](Self::connect) set.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotConnected`] without a peer.
+    /// Fails with [`io::ErrorKind::NotConnected`] if the socket has no peer.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         each!(&self.inner, socket => socket.peer_addr())
     }

@@ -1,4 +1,4 @@
-//! The readiness of datagram sockets, and what uses it: without waiting, by polling, and by looking only.
+//! The readiness of UDP sockets, and the operations that poll, peek or do not wait.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,30 +12,32 @@ use bytes::BufMut;
 use super::{UdpSocket, sys};
 use crate::io::{Interest, Ready};
 
-/// An error, too, is something to receive.
+/// A pending error counts as readable.
 const RECEIVE: Interest = Interest::READABLE.add(Interest::ERROR);
 
 impl UdpSocket {
-    /// Waits until it is ready for something of `interest`. Any number of tasks may wait.
+    /// Waits until the descriptor is ready for any part of `interest`. Any number of tasks may
+    /// wait.
     ///
-    /// It may end although the socket is not ready; then the next operation says so, and the next wait waits.
+    /// It may complete although the socket is not ready; the next operation then returns
+    /// [`io::ErrorKind::WouldBlock`], which clears the readiness.
     ///
     /// # Errors
-    /// When the runtime of the socket has ended.
+    /// Fails if the runtime of the socket has ended.
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         each!(&self.inner, socket => socket.ready(interest).await)
     }
 
-    /// Waits until there is a datagram. Any number of tasks may wait.
+    /// Waits until a datagram is available. Any number of tasks may wait.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn readable(&self) -> io::Result<()> {
         self.ready(Interest::READABLE).await.map(drop)
     }
@@ -43,35 +45,36 @@ impl UdpSocket {
     /// Waits until there is room for a datagram. Any number of tasks may wait.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn writable(&self) -> io::Result<()> {
         self.ready(Interest::WRITABLE).await.map(drop)
     }
 
-    /// As [`readable`](Self::readable); of several tasks that poll, the last one is woken.
+    /// Polls for readability. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(&self.inner, socket => socket.poll_ready(cx, Direction::Read))
     }
 
-    /// As [`writable`](Self::writable); of several tasks that poll, the last one is woken.
+    /// Polls for writability. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(&self.inner, socket => socket.poll_ready(cx, Direction::Write))
     }
 
-    /// Runs `f` if the socket is known to be ready for something of `interest`. If `f` gives
-    /// [`io::ErrorKind::WouldBlock`], it is known not to be ready any more.
+    /// Calls `f` if the socket is marked as ready for any part of `interest`. If `f` returns
+    /// [`io::ErrorKind::WouldBlock`], the mark is cleared.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when it is not ready; those of `f`.
+    /// Returns [`io::ErrorKind::WouldBlock`] if the descriptor is not ready, or else the error of
+    /// `f`.
     pub fn try_io<R>(
         &self,
         interest: Interest,
@@ -80,14 +83,14 @@ impl UdpSocket {
         each!(&self.inner, socket => socket.try_io(interest, f))
     }
 
-    /// Runs `f` whenever the socket is ready for something of `interest`, until `f` gives something else than
-    /// [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
+    /// Calls `f` each time the socket is ready for any part of `interest`, until `f` returns
+    /// anything but [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready); those of `f`.
+    /// Fails if the runtime of the socket has ended, or with the error of `f`.
     ///
     /// # Cancel safety
-    /// A dropped future has done nothing, if an `f` that fails does nothing.
+    /// Cancel-safe if a call of `f` that fails has no effect.
     pub async fn async_io<R>(
         &self,
         interest: Interest,
@@ -96,7 +99,7 @@ impl UdpSocket {
         each!(&self.inner, socket => socket.async_io(interest, &mut f).await)
     }
 
-    /// As [`try_io`](Self::try_io), for what cannot wait anyway.
+    /// Like [`try_io`](Self::try_io), for operations that never wait.
     fn try_now<R>(
         &self,
         interest: Interest,
@@ -116,10 +119,10 @@ impl UdpSocket {
         each!(&self.inner, socket => socket.poll_io(cx, direction, f))
     }
 
-    /// As [`send`](Self::send); of several tasks that poll for sending, the last one is woken.
+    /// Polls to send a datagram to the peer. Only the task that polled last for sending is woken.
     ///
     /// # Errors
-    /// As [`send`](Self::send).
+    /// See [`send`](Self::send).
     pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_io(
             cx,
@@ -128,10 +131,10 @@ impl UdpSocket {
         )
     }
 
-    /// Sends one datagram to the peer, if there is room.
+    /// Sends a datagram to the peer without waiting.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when there is none; as [`send`](Self::send).
+    /// Returns [`io::ErrorKind::WouldBlock`] if there is no room. See also [`send`](Self::send).
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
         self.try_now(
             Interest::WRITABLE,
@@ -139,10 +142,10 @@ impl UdpSocket {
         )
     }
 
-    /// As [`send_to`](Self::send_to); of several tasks that poll for sending, the last one is woken.
+    /// Polls to send a datagram to `target`. Only the task that polled last for sending is woken.
     ///
     /// # Errors
-    /// As [`send_to`](Self::send_to).
+    /// See [`send_to`](Self::send_to).
     pub fn poll_send_to(
         &self,
         cx: &mut Context<'_>,
@@ -156,10 +159,11 @@ impl UdpSocket {
         )
     }
 
-    /// Sends one datagram to `target`, if there is room.
+    /// Sends a datagram to `target` without waiting.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when there is none; as [`send_to`](Self::send_to).
+    /// Returns [`io::ErrorKind::WouldBlock`] if there is no room. See also
+    /// [`send_to`](Self::send_to).
     pub fn try_send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
         self.try_now(
             Interest::WRITABLE,
@@ -167,47 +171,47 @@ impl UdpSocket {
         )
     }
 
-    /// As [`recv`](Self::recv); of several tasks that poll for receiving, the last one is woken.
+    /// Polls for a datagram from the peer. Only the task that polled last for receiving is woken.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// See [`recv`](Self::recv).
     pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.poll_receive(cx, buf, Self::recv_now)
     }
 
-    /// Receives one datagram from the peer, if there is one.
+    /// Receives a datagram from the peer without waiting.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when there is none; as [`recv`](Self::recv).
+    /// Returns [`io::ErrorKind::WouldBlock`] if none is available. See also [`recv`](Self::recv).
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.try_now(Interest::READABLE, || self.recv_now(buf))
     }
 
-    /// Receives one datagram from the peer, if there is one, and advances `buf`.
+    /// Receives a datagram from the peer without waiting, and advances `buf`.
     ///
     /// # Errors
-    /// As [`try_recv`](Self::try_recv).
+    /// See [`try_recv`](Self::try_recv).
     pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         let receive = |space: &mut [u8]| self.try_recv(space);
         each!(&self.inner, backend, socket => backend::net::try_recv_buf(socket, buf, receive))
     }
 
-    /// Receives one datagram from the peer and advances `buf`.
+    /// Receives a datagram from the peer and advances `buf`.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// See [`recv`](Self::recv).
     ///
     /// # Cancel safety
-    /// As [`recv`](Self::recv).
+    /// See [`recv`](Self::recv).
     pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         let receive = |space: &mut [u8]| self.recv_now(space);
         each!(&self.inner, backend, socket => backend::net::recv_buf(socket, buf, receive).await)
     }
 
-    /// As [`recv_from`](Self::recv_from); of several tasks that poll for receiving, the last one is woken.
+    /// Polls for a datagram and its sender. Only the task that polled last for receiving is woken.
     ///
     /// # Errors
-    /// As [`recv_from`](Self::recv_from).
+    /// See [`recv_from`](Self::recv_from).
     pub fn poll_recv_from(
         &self,
         cx: &mut Context<'_>,
@@ -216,18 +220,19 @@ impl UdpSocket {
         self.poll_receive_from(cx, buf, Self::recv_from_now)
     }
 
-    /// Receives one datagram and its sender, if there is one.
+    /// Receives a datagram and its sender without waiting.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when there is none; as [`recv_from`](Self::recv_from).
+    /// Returns [`io::ErrorKind::WouldBlock`] if none is available. See also
+    /// [`recv_from`](Self::recv_from).
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.try_now(Interest::READABLE, || self.recv_from_now(buf))
     }
 
-    /// Receives one datagram and its sender, if there is one, and advances `buf`.
+    /// Receives a datagram and its sender without waiting, and advances `buf`.
     ///
     /// # Errors
-    /// As [`try_recv_from`](Self::try_recv_from).
+    /// See [`try_recv_from`](Self::try_recv_from).
     pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
         let receive = |space: &mut [u8]| self.try_recv_from(space);
         each!(&self.inner, backend, socket => {
@@ -235,13 +240,13 @@ impl UdpSocket {
         })
     }
 
-    /// Receives one datagram and its sender, and advances `buf`.
+    /// Receives a datagram and its sender, and advances `buf`.
     ///
     /// # Errors
-    /// As [`recv_from`](Self::recv_from).
+    /// See [`recv_from`](Self::recv_from).
     ///
     /// # Cancel safety
-    /// As [`recv_from`](Self::recv_from).
+    /// See [`recv_from`](Self::recv_from).
     pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
         let receive = |space: &mut [u8]| self.recv_from_now(space);
         each!(&self.inner, backend, socket => {
@@ -249,48 +254,50 @@ impl UdpSocket {
         })
     }
 
-    /// As [`recv`](Self::recv), but leaves the datagram there.
+    /// Like [`recv`](Self::recv), without consuming the datagram.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// See [`recv`](Self::recv).
     ///
     /// # Cancel safety
-    /// Takes nothing, whenever it is dropped.
+    /// Cancel-safe: no data is consumed.
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.async_io(RECEIVE, || self.peek_now(buf)).await
     }
 
-    /// As [`peek`](Self::peek); of several tasks that poll for receiving, the last one is woken.
+    /// Polls for a datagram from the peer without consuming it. Only the task that polled last for
+    /// receiving is woken.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// See [`recv`](Self::recv).
     pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.poll_receive(cx, buf, Self::peek_now)
     }
 
-    /// As [`try_recv`](Self::try_recv), but leaves the datagram there.
+    /// Like [`try_recv`](Self::try_recv), without consuming the datagram.
     ///
     /// # Errors
-    /// As [`try_recv`](Self::try_recv).
+    /// See [`try_recv`](Self::try_recv).
     pub fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.try_now(Interest::READABLE, || self.peek_now(buf))
     }
 
-    /// As [`recv_from`](Self::recv_from), but leaves the datagram there.
+    /// Like [`recv_from`](Self::recv_from), without consuming the datagram.
     ///
     /// # Errors
-    /// As [`recv_from`](Self::recv_from).
+    /// See [`recv_from`](Self::recv_from).
     ///
     /// # Cancel safety
-    /// Takes nothing, whenever it is dropped.
+    /// Cancel-safe: no data is consumed.
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.async_io(RECEIVE, || self.peek_from_now(buf)).await
     }
 
-    /// As [`peek_from`](Self::peek_from); of several tasks that poll for receiving, the last one is woken.
+    /// Polls for a datagram and its sender without consuming it. Only the task that polled last for
+    /// receiving is woken.
     ///
     /// # Errors
-    /// As [`recv_from`](Self::recv_from).
+    /// See [`recv_from`](Self::recv_from).
     pub fn poll_peek_from(
         &self,
         cx: &mut Context<'_>,
@@ -299,40 +306,41 @@ impl UdpSocket {
         self.poll_receive_from(cx, buf, Self::peek_from_now)
     }
 
-    /// As [`try_recv_from`](Self::try_recv_from), but leaves the datagram there.
+    /// Like [`try_recv_from`](Self::try_recv_from), without consuming the datagram.
     ///
     /// # Errors
-    /// As [`try_recv_from`](Self::try_recv_from).
+    /// See [`try_recv_from`](Self::try_recv_from).
     pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.try_now(Interest::READABLE, || self.peek_from_now(buf))
     }
 
-    /// Waits for a datagram and gives its sender; the datagram stays there.
+    /// Waits for a datagram and returns its sender without consuming it.
     ///
     /// # Errors
-    /// As [`recv_from`](Self::recv_from).
+    /// See [`recv_from`](Self::recv_from).
     ///
     /// # Cancel safety
-    /// Takes nothing, whenever it is dropped.
+    /// Cancel-safe: no data is consumed.
     pub async fn peek_sender(&self) -> io::Result<SocketAddr> {
         let sender = || self.peek_from_now(&mut []);
         Ok(self.async_io(RECEIVE, sender).await?.1)
     }
 
-    /// As [`peek_sender`](Self::peek_sender); of several tasks that poll for receiving, the last one is woken.
+    /// Polls for the sender of the next datagram. Only the task that polled last for receiving is
+    /// woken.
     ///
     /// # Errors
-    /// As [`recv_from`](Self::recv_from).
+    /// See [`recv_from`](Self::recv_from).
     pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
         let sender = || self.peek_from_now(&mut []);
         self.poll_io(cx, Direction::Read, sender)
             .map_ok(|(_, sender)| sender)
     }
 
-    /// The sender of the datagram that is there; the datagram stays.
+    /// Returns the sender of the next datagram without waiting and without consuming it.
     ///
     /// # Errors
-    /// As [`try_recv_from`](Self::try_recv_from).
+    /// See [`try_recv_from`](Self::try_recv_from).
     pub fn try_peek_sender(&self) -> io::Result<SocketAddr> {
         Ok(self.try_peek_from(&mut [])?.1)
     }

@@ -1,4 +1,8 @@
-//! What belongs to Unix sockets: their addresses, the halves of a stream, credentials of the peer, and pipes.
+//! What belongs to Unix sockets: addresses, the halves of a stream, credentials of the peer; and
+//! pipes.
+//!
+//! The sockets themselves are in [`net`](super): [`UnixStream`], [`UnixListener`], [`UnixDatagram`] and
+//! [`UnixSocket`](super::UnixSocket).
 
 mod addr;
 pub(super) mod datagram;

@@ -10,10 +10,11 @@ use crate::backend::unbound;
 use crate::io::{AsyncRead, AsyncReadExt};
 use crate::try_join;
 
-/// A process that was started.
+/// A child process.
 ///
-/// Dropping it neither stops nor waits for the process, unless [`Command::kill_on_drop`](super::Command::kill_on_drop)
-/// was set; in no case is a zombie left.
+/// Dropping it neither kills nor waits for the process, unless
+/// [`Command::kill_on_drop`](super::Command::kill_on_drop) is set. No zombie is left in either
+/// case.
 ///
 /// # Examples
 /// ```
@@ -31,11 +32,12 @@ use crate::try_join;
 #[derive(Debug)]
 pub struct Child {
     state: State,
-    /// What the child reads, if that is piped. While it is open, most programs that read do not end.
+    /// The standard input of the child, if piped. Most programs that read do not exit while it is
+    /// open.
     pub stdin: Option<ChildStdin>,
-    /// What the child writes, if that is piped.
+    /// The standard output of the child, if piped.
     pub stdout: Option<ChildStdout>,
-    /// What the child writes of errors, if that is piped.
+    /// The standard error of the child, if piped.
     pub stderr: Option<ChildStderr>,
 }
 
@@ -48,12 +50,12 @@ enum State {
 impl Child {
     #[track_caller]
     pub(super) fn start(command: &mut StdCommand, kill_on_drop: bool) -> io::Result<Self> {
-        // Before there is a process that an error or a panic would leave alone.
+        // Checked first, before there is a process that an error or a panic would leak.
         crate::runtime::Handle::current();
         let mut child = unbound(|| command.spawn())?;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        // From here on it is reaped whatever fails.
+        // From here on the child is reaped, whatever fails.
         let exit = Exit::new(child, kill_on_drop)?;
         Ok(Self {
             state: State::Running(exit),
@@ -63,7 +65,8 @@ impl Child {
         })
     }
 
-    /// The number of the process; `None` once it was waited for, since another one may have it by then.
+    /// Returns the process id, or `None` once the process was waited for, because the id may have
+    /// been reused.
     pub fn id(&self) -> Option<u32> {
         match &self.state {
             State::Running(exit) => Some(exit.id()),
@@ -71,10 +74,10 @@ impl Child {
         }
     }
 
-    /// Kills the process with `SIGKILL` and does not wait for its end.
+    /// Kills the process with `SIGKILL`, without waiting for it to exit.
     ///
     /// # Errors
-    /// As the system's `kill`. A process that has ended is no error.
+    /// Fails if the system's `kill` does. A process that has exited is not an error.
     pub fn start_kill(&mut self) -> io::Result<()> {
         match &mut self.state {
             State::Running(exit) => exit.kill(),
@@ -82,28 +85,31 @@ impl Child {
         }
     }
 
-    /// Kills the process with `SIGKILL` and waits for its end.
+    /// Kills the process with `SIGKILL` and waits for it to exit.
     ///
     /// # Errors
-    /// As [`start_kill`](Self::start_kill) and [`wait`](Self::wait).
+    /// See [`start_kill`](Self::start_kill) and [`wait`](Self::wait).
     ///
     /// # Cancel safety
-    /// The process is killed by the first poll; [`wait`](Self::wait) goes on from there.
+    /// The first poll kills the process. If the future is dropped, continue with
+    /// [`wait`](Self::wait).
     pub async fn kill(&mut self) -> io::Result<()> {
         self.start_kill()?;
         self.wait().await.map(drop)
     }
 
-    /// Waits for the end of the process. What it would still read is closed before, so that it is not waited for.
+    /// Waits for the process to exit. Closes its standard input first, so that it does not wait for
+    /// more.
     ///
-    /// Once it has ended, it gives the same again and again.
+    /// Returns the same status when called again.
     ///
     /// # Errors
-    /// As the system's `waitpid`, which fails when somebody else has waited for the process. When the runtime ends in
-    /// which it waits, as in a blocking job; another runtime can go on with it.
+    /// Fails if the system's `waitpid` does, for example if other code has waited for the process.
+    /// Also fails if its runtime ends meanwhile, as in a blocking job; the child can then be waited
+    /// for in another runtime.
     ///
     /// # Cancel safety
-    /// The end of the process is not lost; the pipe to it is closed by the first poll.
+    /// Cancel-safe: the exit status is not lost. The first poll closes standard input.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         match &mut self.state {
@@ -116,10 +122,11 @@ impl Child {
         }
     }
 
-    /// Gives the end of the process, if it has ended. Unlike [`wait`](Self::wait) it closes nothing.
+    /// Returns the exit status if the process has exited. Unlike [`wait`](Self::wait), does not
+    /// close standard input.
     ///
     /// # Errors
-    /// As [`wait`](Self::wait).
+    /// See [`wait`](Self::wait).
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         match &mut self.state {
             State::Running(exit) => {
@@ -133,16 +140,16 @@ impl Child {
         }
     }
 
-    /// Waits for the end of the process, and reads all that it writes to pipes meanwhile.
+    /// Waits for the process to exit while collecting its piped output.
     ///
     /// # Errors
-    /// As [`wait`](Self::wait) and as reading the pipes.
+    /// Fails if [`wait`](Self::wait) does, or if a pipe cannot be read.
     ///
     /// # Cancel safety
-    /// What was read is lost; the process is treated as by dropping the [`Child`].
+    /// Not cancel-safe: the output collected so far is lost, and the [`Child`] is dropped.
     pub async fn wait_with_output(mut self) -> io::Result<Output> {
         let (mut out, mut err) = (self.stdout.take(), self.stderr.take());
-        // The pipes outlive the process: else its last words would meet a broken pipe.
+        // The pipes must outlive the process, or its last write would fail with a broken pipe.
         let (status, stdout, stderr) =
             try_join!(self.wait(), read_all(&mut out), read_all(&mut err))?;
         Ok(Output {

@@ -1,4 +1,4 @@
-//! How to start a process.
+//! Starting processes.
 
 use std::ffi::OsStr;
 use std::future::Future;
@@ -9,9 +9,9 @@ use std::process::{Command as StdCommand, ExitStatus, Output, Stdio};
 
 use super::Child;
 
-/// A process to be started: [`std::process::Command`], with asynchronous ways to start it.
+/// A builder for processes: [`std::process::Command`] with asynchronous operations.
 ///
-/// By default the child shares the standard streams of this process, except with [`output`](Self::output), and is
+/// By default the child inherits the standard streams, except with [`output`](Self::output), and is
 /// not killed when its [`Child`] is dropped.
 ///
 /// # Examples
@@ -39,27 +39,27 @@ pub struct Command {
 }
 
 impl Command {
-    /// Starts `program`, which is looked for in `PATH` unless it is a path.
+    /// Creates a command for `program`, which is searched in `PATH` unless it is a path.
     pub fn new<S: AsRef<OsStr>>(program: S) -> Self {
         StdCommand::new(program).into()
     }
 
-    /// The command of the standard library.
+    /// Returns the command of the standard library.
     pub fn as_std(&self) -> &StdCommand {
         &self.std
     }
 
-    /// The command of the standard library, for what is missing here.
+    /// Returns the command of the standard library, for options that are missing here.
     pub fn as_std_mut(&mut self) -> &mut StdCommand {
         &mut self.std
     }
 
-    /// The command of the standard library.
+    /// Returns the command of the standard library.
     pub fn into_std(self) -> StdCommand {
         self.std
     }
 
-    /// Adds an argument. No shell looks at it.
+    /// Adds an argument. It is not interpreted by a shell.
     pub fn arg<S: AsRef<OsStr>>(&mut self, arg: S) -> &mut Self {
         self.std.arg(arg);
         self
@@ -75,7 +75,7 @@ impl Command {
         self
     }
 
-    /// Sets a variable of the environment.
+    /// Sets an environment variable.
     pub fn env<K, V>(&mut self, key: K, val: V) -> &mut Self
     where
         K: AsRef<OsStr>,
@@ -85,7 +85,7 @@ impl Command {
         self
     }
 
-    /// Sets variables of the environment.
+    /// Sets environment variables.
     pub fn envs<I, K, V>(&mut self, vars: I) -> &mut Self
     where
         I: IntoIterator<Item = (K, V)>,
@@ -96,103 +96,104 @@ impl Command {
         self
     }
 
-    /// Takes a variable out of the environment.
+    /// Removes an environment variable.
     pub fn env_remove<K: AsRef<OsStr>>(&mut self, key: K) -> &mut Self {
         self.std.env_remove(key);
         self
     }
 
-    /// Starts with an empty environment.
+    /// Clears the environment of the child; it is inherited by default.
     pub fn env_clear(&mut self) -> &mut Self {
         self.std.env_clear();
         self
     }
 
-    /// Starts in that directory.
+    /// Sets the working directory of the child; it is inherited by default.
     pub fn current_dir<P: AsRef<Path>>(&mut self, dir: P) -> &mut Self {
         self.std.current_dir(dir);
         self
     }
 
-    /// What the child reads.
+    /// Sets the standard input of the child; inherited by default.
     pub fn stdin<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Self {
         self.std.stdin(cfg);
         self
     }
 
-    /// Where the child writes.
+    /// Sets the standard output of the child; inherited by default.
     pub fn stdout<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Self {
         self.std.stdout(cfg);
         self
     }
 
-    /// Where the child writes its errors.
+    /// Sets the standard error of the child; inherited by default.
     pub fn stderr<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Self {
         self.std.stderr(cfg);
         self
     }
 
-    /// Whether the child is killed when its [`Child`] is dropped before it was waited for; by default it is not.
+    /// Sets whether the child is killed when its [`Child`] is dropped before it was waited for;
+    /// `false` by default.
     ///
-    /// That goes for the futures of [`status`](Self::status) and [`output`](Self::output) as well.
+    /// This also applies to the futures of [`status`](Self::status) and [`output`](Self::output).
     pub fn kill_on_drop(&mut self, kill_on_drop: bool) -> &mut Self {
         self.kill_on_drop = kill_on_drop;
         self
     }
 
-    /// What [`kill_on_drop`](Self::kill_on_drop) said last.
+    /// Returns the value of [`kill_on_drop`](Self::kill_on_drop).
     pub fn get_kill_on_drop(&self) -> bool {
         self.kill_on_drop
     }
 
-    /// The user that the child runs as.
+    /// Sets the user id of the child; inherited by default.
     pub fn uid(&mut self, id: u32) -> &mut Self {
         self.std.uid(id);
         self
     }
 
-    /// The group that the child runs as.
+    /// Sets the group id of the child; inherited by default.
     pub fn gid(&mut self, id: u32) -> &mut Self {
         self.std.gid(id);
         self
     }
 
-    /// The name by which the child is told that it was called.
+    /// Sets argument 0, the name that the child sees for itself; the program by default.
     pub fn arg0<S: AsRef<OsStr>>(&mut self, arg: S) -> &mut Self {
         self.std.arg0(arg);
         self
     }
 
-    /// The process group of the child; zero starts one of its own.
+    /// Sets the process group of the child; inherited by default. 0 starts a new group.
     pub fn process_group(&mut self, pgroup: i32) -> &mut Self {
         self.std.process_group(pgroup);
         self
     }
 
-    /// Starts the process.
+    /// Starts the process and returns its [`Child`].
     ///
     /// # Errors
-    /// As the system cannot start it, such as [`io::ErrorKind::NotFound`].
+    /// Fails if the process cannot be started, for example with [`io::ErrorKind::NotFound`].
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn spawn(&mut self) -> io::Result<Child> {
         Child::start(&mut self.std, self.kill_on_drop)
     }
 
-    /// Starts the process at once, and gives a future of its end.
+    /// Starts the process at once. The returned future completes with its exit status.
     ///
-    /// Streams that are piped are closed, as nobody could read them.
+    /// Piped streams are closed, because they could not be used.
     ///
     /// # Errors
-    /// As [`spawn`](Self::spawn) and [`Child::wait`].
+    /// See [`spawn`](Self::spawn) and [`Child::wait`].
     ///
     /// # Panics
-    /// As [`spawn`](Self::spawn).
+    /// See [`spawn`](Self::spawn).
     ///
     /// # Cancel safety
-    /// As dropping a [`Child`].
+    /// Dropping the future drops the [`Child`].
     ///
     /// # Examples
     /// ```
@@ -211,16 +212,16 @@ impl Command {
         }
     }
 
-    /// Starts the process at once, and gives a future of all that it writes, with its end.
+    /// Starts the process at once. The returned future completes with its output and exit status.
     ///
     /// # Errors
-    /// As [`spawn`](Self::spawn) and [`Child::wait_with_output`].
+    /// See [`spawn`](Self::spawn) and [`Child::wait_with_output`].
     ///
     /// # Panics
-    /// As [`spawn`](Self::spawn).
+    /// See [`spawn`](Self::spawn).
     ///
     /// # Cancel safety
-    /// As dropping a [`Child`].
+    /// Dropping the future drops the [`Child`].
     ///
     /// # Examples
     /// ```

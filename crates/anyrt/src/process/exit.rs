@@ -1,7 +1,7 @@
-//! Waiting for the end of a process.
+//! Waiting for a process to exit.
 //!
-//! On Linux a process has a descriptor that becomes readable when it ends. Elsewhere, and on a Linux that is too old
-//! for that, the process listens to `SIGCHLD`, looks after each one, and waits on.
+//! On Linux a process has a descriptor that becomes readable when it exits. On other systems, and
+//! on a Linux without it, the program handles `SIGCHLD` and checks the child after each one.
 
 use std::fmt;
 use std::future::{Future, pending};
@@ -22,7 +22,7 @@ use crate::signal_hub::{self, Listener};
 use crate::task::JoinHandle;
 use crate::time::{Sleep, sleep};
 
-/// A process that nobody has waited for to the end. Dropping it leaves the waiting to others.
+/// A process that was not reaped yet. Dropping it leaves that to the orphan list.
 pub(super) struct Exit {
     id: u32,
     /// `None` once it was waited for.
@@ -33,9 +33,10 @@ pub(super) struct Exit {
 
 enum Watch {
     Descriptor(AsyncFd<OwnedFd>),
-    /// Signals belong to the process: they do not tell that the runtime has ended, so a task of it does.
+    /// Signals belong to the process and do not report the end of the runtime, so one of its tasks
+    /// does.
     Signals(Listener, Alive),
-    /// There was no descriptor left to watch it with: it is looked after now and then, and watched when there is one.
+    /// No descriptor was free to watch it: check now and then, and watch it once there is one.
     Again(Pin<Box<Sleep>>),
     Nothing,
 }
@@ -43,7 +44,7 @@ enum Watch {
 const AGAIN: Duration = Duration::from_millis(10);
 
 impl Watch {
-    /// It does not fail: the process runs, so it must be given out.
+    /// Cannot fail: the process runs, so it must be returned.
     #[track_caller]
     fn new(id: u32) -> Self {
         if let Some(descriptor) = descriptor_of(id)
@@ -57,10 +58,10 @@ impl Watch {
         }
     }
 
-    /// The runtime that watched it has ended, the process may not have: the current one watches it from now on.
+    /// Watches the process in the current runtime, after the runtime that watched it has ended.
     ///
     /// # Errors
-    /// `ended` when there is no other runtime. Whoever waits must learn of that, or nobody ends the wait.
+    /// Returns `ended` if there is no other runtime; otherwise the wait would never end.
     fn renewed(id: u32, ended: io::Error) -> io::Result<Self> {
         if Handle::try_current().is_err() {
             return Err(ended);
@@ -74,7 +75,7 @@ impl Watch {
     }
 }
 
-/// Tells the end of the current runtime, where nothing else does.
+/// Reports the end of the current runtime where nothing else does.
 struct Alive(JoinHandle<()>);
 
 impl Alive {
@@ -96,7 +97,7 @@ impl Drop for Alive {
     }
 }
 
-/// `None` on a system that has no such descriptors, or no more descriptors at all.
+/// Returns `None` on a system without such descriptors, or if no descriptor is free.
 #[cfg(target_os = "linux")]
 fn descriptor_of(id: u32) -> Option<OwnedFd> {
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -115,7 +116,7 @@ impl Exit {
     pub(super) fn new(child: Child, kill_on_drop: bool) -> io::Result<Self> {
         let mut exit = Self {
             id: child.id(),
-            // From here on it is reaped, also when it cannot be watched.
+            // From here on the child is reaped, even if it cannot be watched.
             child: Some(child),
             watch: Watch::Nothing,
             kill_on_drop,
@@ -150,7 +151,7 @@ impl Exit {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
         let mut renewed = false;
         loop {
-            // Who asks first and listens afterwards may miss the end.
+            // Listen first, then check: the other order could miss the exit.
             let listening = match &mut self.watch {
                 Watch::Descriptor(descriptor) => match descriptor.poll_read_ready(cx) {
                     Poll::Ready(Ok(mut ready)) => {
@@ -199,7 +200,7 @@ impl Drop for Exit {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
             if self.kill_on_drop {
-                // It fails for a process that has ended.
+                // Fails for a process that has exited.
                 let _ = child.kill();
             }
             orphans::adopt(child);
@@ -231,7 +232,7 @@ mod tests {
         })
     }
 
-    /// The way of systems that have no descriptors of processes.
+    /// The path of systems without process descriptors.
     fn by_signals(script: &str) -> Exit {
         let watch = Watch::Signals(signal_hub::listen(SIGCHLD).unwrap(), Alive::new());
         let child = Command::new("sh").arg("-c").arg(script).spawn().unwrap();

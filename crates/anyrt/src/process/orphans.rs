@@ -1,4 +1,4 @@
-//! Reaps the processes whose handles were dropped before their end.
+//! Reaps processes whose handles were dropped before they exited.
 
 use std::process::Child;
 use std::sync::{Mutex, PoisonError};
@@ -9,15 +9,15 @@ use crate::signal_hub;
 
 static ORPHANS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
-/// Waits for the process in its handle's stead.
+/// Waits for the process in place of its handle.
 pub(super) fn adopt(mut child: Child) {
     if has_ended(&mut child) {
         return;
     }
     with_orphans(|orphans| orphans.push(child));
-    // Should the signal not be heard, then the next orphan's coming looks after this one as well.
+    // If the signal cannot be handled, the next orphan checks this one as well.
     let _ = signal_hub::call(SIGCHLD, reap);
-    // What ended before the signal was listened to.
+    // Those that exited before the signal was handled.
     reap();
 }
 
@@ -25,7 +25,7 @@ fn reap() {
     with_orphans(|orphans| orphans.retain_mut(|child| !has_ended(child)));
 }
 
-/// Also when somebody else has waited for it.
+/// Also if other code has waited for it.
 fn has_ended(child: &mut Child) -> bool {
     !matches!(child.try_wait(), Ok(None))
 }

@@ -12,19 +12,19 @@ use crate::io::bridge::{futures_read, futures_write};
 use crate::io::fd_io::set_nonblocking;
 use crate::net::unix::pipe::{Receiver, Sender};
 
-/// What a child reads. Dropping it is the end of that; shutting it down is not.
+/// The standard input of a child. Dropping it closes the pipe; shutting it down does not.
 #[derive(Debug)]
 pub struct ChildStdin {
     inner: Sender,
 }
 
-/// What a child writes.
+/// The standard output of a child.
 #[derive(Debug)]
 pub struct ChildStdout {
     inner: Receiver,
 }
 
-/// What a child writes of errors.
+/// The standard error of a child.
 #[derive(Debug)]
 pub struct ChildStderr {
     inner: Receiver,
@@ -33,13 +33,13 @@ pub struct ChildStderr {
 macro_rules! stream {
     ($($stream:ident: $end:ident;)*) => {$(
         impl $stream {
-            /// Takes over a stream of a child of the standard library, and makes it non-blocking.
+            /// Converts the stream of a std child and sets it to non-blocking mode.
             ///
             /// # Errors
-            /// As the reactor refuses it.
+            /// Fails if the socket cannot be registered with the reactor.
             ///
             /// # Panics
-            /// When no runtime is current; see [`runtime`](crate::runtime).
+            /// Panics if no runtime is current; see [`runtime`](crate::runtime).
             #[track_caller]
             pub fn from_std(inner: process::$stream) -> io::Result<Self> {
                 set_nonblocking(&inner, true)?;
@@ -48,10 +48,10 @@ macro_rules! stream {
                 })
             }
 
-            /// The descriptor, made blocking, as other programs expect theirs.
+            /// Returns the descriptor in blocking mode, as other programs expect it.
             ///
             /// # Errors
-            /// As the system's `fcntl`.
+            /// Fails if the system's `fcntl` does.
             pub fn into_owned_fd(self) -> io::Result<OwnedFd> {
                 self.inner.into_blocking_fd()
             }
@@ -60,7 +60,7 @@ macro_rules! stream {
         impl TryFrom<$stream> for Stdio {
             type Error = io::Error;
 
-            /// Gives it to another child.
+            /// Converts into a [`Stdio`], to pass it to another child.
             fn try_from(stream: $stream) -> io::Result<Self> {
                 Ok(stream.into_owned_fd()?.into())
             }

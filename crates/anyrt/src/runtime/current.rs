@@ -1,4 +1,4 @@
-//! What this thread is to the current runtime.
+//! The relation of this thread to the current runtime.
 
 use std::error::Error;
 use std::{fmt, io};
@@ -10,7 +10,7 @@ use anyrt_core::runtime::Metrics;
 use super::Handle;
 use crate::backend::no_runtime;
 
-/// No runtime is current on this thread; the message says what to do.
+/// No runtime is current on this thread. The message names the options.
 pub struct TryCurrentError {
     error: NoRuntime,
     destroyed: bool,
@@ -19,7 +19,8 @@ pub struct TryCurrentError {
 impl TryCurrentError {
     #[cold]
     pub(super) fn new() -> Self {
-        // Tokio remembers its context like the backends theirs, and tells when its thread has forgotten.
+        // Tokio keeps its context in a thread local, as the backends do, and can tell whether it
+        // was destroyed.
         let destroyed = tokio::runtime::Handle::try_current()
             .is_err_and(|error| error.is_thread_local_destroyed());
         Self {
@@ -28,12 +29,12 @@ impl TryCurrentError {
         }
     }
 
-    /// Whether the thread is simply in no runtime.
+    /// Returns `true` if the thread is not inside a runtime.
     pub fn is_missing_context(&self) -> bool {
         !self.destroyed
     }
 
-    /// Whether the thread is ending and knows nothing of its runtime any more.
+    /// Returns `true` if the thread is exiting and its thread locals have been destroyed.
     pub fn is_thread_local_destroyed(&self) -> bool {
         self.destroyed
     }
@@ -58,14 +59,15 @@ impl fmt::Display for TryCurrentError {
 
 impl Error for TryCurrentError {}
 
-/// Whether an operation failed because the runtime that it waits in has ended.
+/// Returns `true` if an operation failed because its runtime has ended.
 pub fn is_rt_shutdown_err(error: &io::Error) -> bool {
     let inner = error.get_ref();
     tokio::runtime::is_rt_shutdown_err(error)
         || inner.is_some_and(|inner| inner.is::<RuntimeEnded>())
 }
 
-/// The number of the worker of the current runtime that this thread is, if it is one.
+/// Returns the index of this thread among the workers of the current runtime, or `None` if it is
+/// not one of them.
 pub fn worker_index() -> Option<usize> {
     let handle = Handle::try_current().ok()?;
     each!(&handle.inner, rt => rt.worker_index())

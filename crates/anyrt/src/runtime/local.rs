@@ -9,17 +9,17 @@ use std::time::Duration;
 use super::{Builder, EnterGuard, Handle, Runtime, RuntimeMetrics};
 use crate::task::{JoinHandle, LocalSet};
 
-/// Options of a [`LocalRuntime`]; there are none yet.
+/// Options of a [`LocalRuntime`]. There are none yet.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct LocalOptions {
-    // Some options of tomorrow may belong to one thread: `!Send`.
+    // Future options may be tied to a thread: `!Send`.
     thread: PhantomData<*const ()>,
 }
 
-/// Owns a current-thread runtime that stays on its thread, so that its tasks need not be `Send`.
+/// An owned current-thread runtime that stays on its thread, so that its tasks need not be `Send`.
 ///
-/// It is made by [`Builder::build_local`].
+/// Created by [`Builder::build_local`] or [`new`](Self::new).
 ///
 /// # Examples
 /// ```
@@ -38,13 +38,13 @@ pub struct LocalOptions {
 /// ```
 #[derive(Debug)]
 pub struct LocalRuntime {
-    // Taken only as it ends; the tasks end first.
+    // Taken only on shutdown; the tasks end first.
     tasks: Option<LocalSet>,
     runtime: Option<Runtime>,
 }
 
 impl LocalRuntime {
-    /// A runtime of this thread; see [`Builder`] for options.
+    /// Starts a runtime on this thread with default options; see [`Builder`] for others.
     ///
     /// # Errors
     /// See [`Builder::build`].
@@ -68,12 +68,12 @@ impl LocalRuntime {
         }
     }
 
-    /// The handle to the runtime.
+    /// Returns a handle to the runtime.
     pub fn handle(&self) -> &Handle {
         self.parts().1.handle()
     }
 
-    /// Starts `future` as a task of this thread. It runs inside [`block_on`](Self::block_on), not before.
+    /// Spawns `future` as a task on this thread. It runs within [`block_on`](Self::block_on) only.
     #[track_caller]
     pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -83,7 +83,7 @@ impl LocalRuntime {
         self.parts().0.spawn_local(future)
     }
 
-    /// Starts `job` on a thread where blocking harms nobody.
+    /// Runs `job` on the blocking thread pool.
     #[track_caller]
     pub fn spawn_blocking<F, T>(&self, job: F) -> JoinHandle<T>
     where
@@ -93,30 +93,30 @@ impl LocalRuntime {
         self.parts().1.spawn_blocking(job)
     }
 
-    /// Runs `future`, and the tasks beside it, until it is ready.
+    /// Runs `future` and the spawned tasks until `future` completes.
     ///
     /// # Panics
-    /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
+    /// Panics if the thread is already driving a runtime, of whatever kind, or if `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let (tasks, runtime) = self.parts();
         tasks.block_on(runtime, future)
     }
 
-    /// What the runtime tells about itself. Its local tasks are not counted.
+    /// Returns metrics of the runtime. Local tasks are not counted.
     pub fn metrics(&self) -> RuntimeMetrics {
         self.handle().metrics()
     }
 
-    /// Makes the runtime current on this thread until the guard is dropped.
+    /// Makes the runtime the current one on this thread until the guard is dropped.
     pub fn enter(&self) -> EnterGuard<'_> {
         self.parts().1.enter()
     }
 
-    /// Ends the runtime, but waits for blocking jobs no longer than `timeout`.
+    /// Shuts down the runtime. Waits at most `timeout` for blocking jobs.
     ///
     /// # Panics
-    /// Inside a task, where waiting is not allowed.
+    /// Panics inside a task, where waiting is not allowed.
     #[track_caller]
     pub fn shutdown_timeout(mut self, timeout: Duration) {
         self.end_tasks();
@@ -125,7 +125,7 @@ impl LocalRuntime {
         }
     }
 
-    /// Ends the runtime without waiting; may be called anywhere.
+    /// Shuts down the runtime without waiting. May be called anywhere.
     pub fn shutdown_background(mut self) {
         self.end_tasks();
         if let Some(runtime) = self.runtime.take() {
@@ -133,7 +133,7 @@ impl LocalRuntime {
         }
     }
 
-    /// Drops the tasks where they see their runtime as the current one.
+    /// Drops the tasks with their runtime as the current one.
     fn end_tasks(&mut self) {
         let tasks = self.tasks.take();
         let _current = self.runtime.as_ref().map(Runtime::enter);

@@ -1,4 +1,4 @@
-//! What a runtime tells about itself.
+//! Metrics of a runtime.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl From<Flavor> for RuntimeFlavor {
     }
 }
 
-/// What a runtime tells about itself: the numbers of a moment, which is over when they are read.
+/// Metrics of a runtime. All values are snapshots and may be stale when read.
 ///
 /// # Examples
 /// ```
@@ -48,47 +48,47 @@ impl RuntimeMetrics {
         Self { handle }
     }
 
-    /// The number of workers; one on a current-thread runtime.
+    /// Returns the number of workers, which is 1 on a current-thread runtime.
     pub fn num_workers(&self) -> usize {
         each!(&self.handle.inner, rt => rt.num_workers())
     }
 
-    /// The number of spawned tasks that have not ended.
+    /// Returns the number of spawned tasks that have not ended.
     pub fn num_alive_tasks(&self) -> usize {
         each!(&self.handle.inner, rt => rt.num_alive_tasks())
     }
 
-    /// The number of tasks that other threads have queued and that no worker has taken yet.
+    /// Returns the number of tasks in the queue for tasks from outside the workers.
     pub fn global_queue_depth(&self) -> usize {
         each!(&self.handle.inner, rt => rt.global_queue_depth())
     }
 
-    /// How long a worker has worked, as of the last time that it began to wait.
+    /// Returns how long a worker has been busy, as of the last time it parked.
     ///
     /// # Panics
-    /// When there is no worker of that number.
+    /// Panics if there is no worker with that index.
     pub fn worker_total_busy_duration(&self, worker: usize) -> Duration {
         self.worker(worker).busy_duration
     }
 
-    /// How often a worker began to wait because there was nothing to do.
+    /// Returns how many times a worker has parked because it had nothing to do.
     ///
     /// # Panics
-    /// When there is no worker of that number.
+    /// Panics if there is no worker with that index.
     pub fn worker_park_count(&self, worker: usize) -> u64 {
         self.worker(worker).park_count
     }
 
-    /// How often a worker began or ended to wait; odd while it waits.
+    /// Returns how many times a worker has parked or unparked. The value is odd while it is parked.
     ///
     /// # Panics
-    /// When there is no worker of that number.
+    /// Panics if there is no worker with that index.
     pub fn worker_park_unpark_count(&self, worker: usize) -> u64 {
         self.worker(worker).park_unpark_count
     }
 
-    /// What the threads for blocking jobs do; `None` on Tokio, which tells it under
-    /// `--cfg tokio_unstable` alone.
+    /// Returns statistics of the blocking thread pool, or `None` on Tokio, which reports them only
+    /// with `--cfg tokio_unstable`.
     pub fn blocking(&self) -> Option<BlockingStats> {
         each!(&self.handle.inner, rt => rt.blocking())
     }
@@ -98,21 +98,21 @@ impl RuntimeMetrics {
     }
 }
 
-/// What Tokio has under `--cfg tokio_unstable`, as far as every backend knows it. The others of its unstable metrics are
-/// absent, so that a program that asks for them does not compile.
+/// The metrics that Tokio has under `--cfg tokio_unstable` and every backend can report. Tokio's
+/// other unstable metrics are absent, so that a program that uses them does not compile.
 #[cfg(tokio_unstable)]
 impl RuntimeMetrics {
-    /// Returns the number of threads for blocking jobs.
+    /// Returns the number of threads in the blocking pool.
     pub fn num_blocking_threads(&self) -> usize {
         self.blocking().map_or(0, |stats| stats.threads)
     }
 
-    /// Returns the number of idle threads for blocking jobs.
+    /// Returns the number of idle threads in the blocking pool.
     pub fn num_idle_blocking_threads(&self) -> usize {
         self.blocking().map_or(0, |stats| stats.idle_threads)
     }
 
-    /// Returns the number of blocking jobs that no thread has taken yet.
+    /// Returns the number of queued blocking jobs.
     pub fn blocking_queue_depth(&self) -> usize {
         self.blocking().map_or(0, |stats| stats.queue_depth)
     }
@@ -123,7 +123,7 @@ impl RuntimeMetrics {
         self.num_alive_tasks()
     }
 
-    /// Returns the number of tasks that other threads have queued and that no worker has taken yet.
+    /// Returns the number of tasks in the queue for tasks from outside the workers.
     #[deprecated = "renamed to `global_queue_depth`"]
     pub fn injection_queue_depth(&self) -> usize {
         self.global_queue_depth()

@@ -15,13 +15,14 @@ use crate::backend::Current;
 static DEFAULT: OnceLock<Handle> = OnceLock::new();
 
 impl Handle {
-    /// Makes this the current runtime of all threads on which no other one is, for as long as the process lives.
+    /// Makes this the current runtime on all threads that have no other one, for the rest of the
+    /// process.
     ///
-    /// For an application that started a runtime by itself and uses libraries on anyrt. What anyrt has entered, a Tokio
-    /// runtime and a task of async-std take precedence.
+    /// Intended for an application that starts a runtime by itself and uses libraries on anyrt. A
+    /// runtime that anyrt has entered, a Tokio runtime and an async-std task take precedence.
     ///
     /// # Errors
-    /// [`DefaultIsSet`], which tells what it is, at the second call.
+    /// Returns [`DefaultIsSet`], which names the existing default, on any further call.
     ///
     /// # Examples
     /// ```
@@ -56,16 +57,16 @@ impl Handle {
         if !is_first {
             return Err(is_set());
         }
-        // The application may have made another one the default by the backend's own crate.
+        // The application may have set another default through the backend's own crate.
         match each!(&default.inner, backend, rt => backend::make_default(rt)) {
             true => Ok(()),
             false => Err(is_set()),
         }
     }
 
-    /// Makes the runtime current in every poll of `future`, whoever polls it.
+    /// Makes the runtime the current one during every poll of `future`, on any executor.
     ///
-    /// For futures that a native executor runs: `smol::block_on(handle.wrap(future))`.
+    /// Intended for futures that a native executor runs: `smol::block_on(handle.wrap(future))`.
     ///
     /// # Examples
     /// ```
@@ -92,7 +93,7 @@ impl Handle {
     }
 }
 
-/// The kind of the default runtime, which is ready to be used on this thread then.
+/// Returns the kind of the default runtime, after preparing it for use on this thread.
 #[cold]
 pub(crate) fn default_kind() -> Option<Current> {
     let default = DEFAULT.get()?;
@@ -128,7 +129,7 @@ impl<F> fmt::Debug for Wrapped<F> {
     }
 }
 
-/// The process has a default runtime already; see [`Handle::make_default`].
+/// The process already has a default runtime; see [`Handle::make_default`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DefaultIsSet {
     backend: Backend,
@@ -136,7 +137,7 @@ pub struct DefaultIsSet {
 }
 
 impl DefaultIsSet {
-    /// What the default runtime is built on.
+    /// Returns the backend of the default runtime.
     pub fn backend(&self) -> Backend {
         self.backend
     }

@@ -7,11 +7,11 @@ use anyrt_core::runtime::Flavor;
 use super::Builder;
 
 impl Builder {
-    /// Names the runtime: what [`Handle::name`](super::Handle::name) tells. The threads are named by
-    /// [`thread_name`](Self::thread_name).
+    /// Sets the name of the runtime, which [`Handle::name`](super::Handle::name) returns; none by
+    /// default. The names of its threads are set by [`thread_name`](Self::thread_name).
     ///
     /// # Panics
-    /// When the name is empty.
+    /// Panics if the name is empty.
     #[track_caller]
     pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
         let name = name.into();
@@ -20,12 +20,13 @@ impl Builder {
         self
     }
 
-    /// Sets the number of worker threads; on Glommio, of shards.
+    /// Sets the number of worker threads (on Glommio, of shards); the number of available cores by
+    /// default.
     ///
-    /// Without effect on a current-thread runtime, as Tokio's.
+    /// Has no effect on a current-thread runtime, as in Tokio.
     ///
     /// # Panics
-    /// When it is 0.
+    /// Panics if it is 0.
     #[track_caller]
     pub fn worker_threads(&mut self, threads: usize) -> &mut Self {
         assert!(threads > 0, "Worker threads cannot be set to 0");
@@ -35,10 +36,10 @@ impl Builder {
         self
     }
 
-    /// Sets how many threads there may be for blocking jobs.
+    /// Sets the maximum number of threads in the blocking pool; 512 by default. Further jobs queue.
     ///
     /// # Panics
-    /// When it is 0.
+    /// Panics if it is 0.
     #[track_caller]
     pub fn max_blocking_threads(&mut self, threads: usize) -> &mut Self {
         assert!(threads > 0, "Max blocking threads cannot be set to 0");
@@ -46,19 +47,21 @@ impl Builder {
         self
     }
 
-    /// Sets how long an idle thread for blocking jobs is kept.
+    /// Sets how long an idle thread of the blocking pool is kept; 10 seconds by default.
     pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
         self.options.thread_keep_alive(duration);
         self
     }
 
-    /// Sets the name of the runtime's threads. A NUL byte in it is an error of `build`.
+    /// Sets the name of the runtime's threads; `anyrt-` and the name of the backend by default.
+    /// [`build`](Self::build) fails if it contains a NUL byte.
     pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
         self.options.thread_name(name);
         self
     }
 
-    /// Sets the function that names each of the runtime's threads. It goes before [`thread_name`](Self::thread_name).
+    /// Sets a function that returns the name of each thread; none by default. Takes precedence over
+    /// [`thread_name`](Self::thread_name).
     pub fn thread_name_fn<F>(&mut self, name: F) -> &mut Self
     where
         F: Fn() -> String + Send + Sync + 'static,
@@ -67,44 +70,46 @@ impl Builder {
         self
     }
 
-    /// Sets the stack size of the runtime's threads, in bytes.
+    /// Sets the stack size of the runtime's threads, in bytes; 2 MiB, as std's, by default.
     pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
         self.options.thread_stack_size(bytes);
         self
     }
 
-    /// Calls `hook` on each of the runtime's threads when it has started: workers, and threads for blocking jobs. The
-    /// runtime is the current one.
+    /// Sets a hook that each thread of the runtime, worker or blocking, calls when it has started;
+    /// none by default. The runtime is the current one.
     pub fn on_thread_start<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.options.on_thread_start(hook);
         self
     }
 
-    /// Calls `hook` on each of the runtime's threads before it ends.
+    /// Sets a hook that each thread of the runtime calls before it exits; none by default.
     pub fn on_thread_stop<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.options.on_thread_stop(hook);
         self
     }
 
-    /// Calls `hook` on a worker before it waits because there is nothing to do. What it spawns or wakes is run first.
+    /// Sets a hook that a worker calls before it parks because it has nothing to do; none by
+    /// default. Tasks that the hook spawns or wakes run first.
     ///
-    /// On a current-thread runtime that is the thread inside `block_on`; on Glommio always a shard.
+    /// On a current-thread runtime the worker is the thread inside `block_on`; on Glommio it is
+    /// always a shard.
     pub fn on_thread_park<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.options.on_thread_park(hook);
         self
     }
 
-    /// Calls `hook` on a worker after it has waited.
+    /// Sets a hook that a worker calls after it was parked; none by default.
     pub fn on_thread_unpark<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
         self.options.on_thread_unpark(hook);
         self
     }
 
-    /// Sets after how many tasks in a row a worker looks at its timers and sockets: a hint, without effect on Smol and
-    /// async-std, where it is 200.
+    /// Sets the number of tasks after which a worker checks its timers and sockets; the default is
+    /// the backend's. A hint, without effect on Smol and async-std, where it is 200.
     ///
     /// # Panics
-    /// When it is 0.
+    /// Panics if it is 0.
     #[track_caller]
     pub fn event_interval(&mut self, tasks: u32) -> &mut Self {
         assert!(tasks > 0, "event_interval must be greater than 0");
@@ -112,12 +117,13 @@ impl Builder {
         self
     }
 
-    /// Sets after how many tasks in a row a worker looks at what other threads have queued: a hint, without effect on Smol
-    /// and async-std, where it is 64. On Glommio a shard does so whenever it looks at its sockets, so it lowers the
-    /// [`event_interval`](Self::event_interval) there.
+    /// Sets the number of tasks after which a worker checks the global queue; the default is the
+    /// backend's. A hint, without effect on Smol and async-std, where it is 64. A Glommio shard
+    /// checks its queue together with its sockets, so there it lowers the
+    /// [`event_interval`](Self::event_interval).
     ///
     /// # Panics
-    /// When it is 0.
+    /// Panics if it is 0.
     #[track_caller]
     pub fn global_queue_interval(&mut self, tasks: u32) -> &mut Self {
         assert!(tasks > 0, "global_queue_interval must be greater than 0");
@@ -125,10 +131,11 @@ impl Builder {
         self
     }
 
-    /// Sets how many events of the system are handled at once: a hint, without effect on Smol and async-std.
+    /// Sets the maximum number of I/O events that are handled at once; the default is the
+    /// backend's. A hint, without effect on Smol and async-std.
     ///
     /// # Panics
-    /// When it is 0.
+    /// Panics if it is 0.
     #[track_caller]
     pub fn max_io_events_per_tick(&mut self, events: usize) -> &mut Self {
         assert!(events > 0, "max_io_events_per_tick must be non-zero");
@@ -136,11 +143,12 @@ impl Builder {
         self
     }
 
-    /// Sets how many events of the system are handled at once while there are tasks to run: a hint, without effect on Smol
-    /// and async-std.
+    /// Sets the maximum number of I/O events that are handled at once while there are tasks to run;
+    /// the value of [`max_io_events_per_tick`](Self::max_io_events_per_tick) by default. A hint,
+    /// without effect on Smol and async-std.
     ///
     /// # Panics
-    /// When it is 0.
+    /// Panics if it is 0.
     #[track_caller]
     pub fn max_io_events_per_busy_tick(&mut self, events: usize) -> &mut Self {
         assert!(events > 0, "max_io_events_per_busy_tick must be non-zero");

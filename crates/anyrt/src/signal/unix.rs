@@ -25,32 +25,33 @@ use signal_hook::consts;
 pub struct SignalKind(c_int);
 
 impl SignalKind {
-    /// The signal of that number, for those that have no name here, such as real-time ones.
+    /// Creates the signal with that number, for signals without a name here, such as real-time
+    /// signals.
     pub const fn from_raw(signum: c_int) -> Self {
         Self(signum)
     }
 
-    /// The number.
+    /// Returns the number of the signal.
     pub const fn as_raw_value(&self) -> c_int {
         self.0
     }
 
-    /// `SIGALRM`: a timer of the system has run out. By default it ends the process.
+    /// `SIGALRM`: a system timer has expired. Ends the process by default.
     pub const fn alarm() -> Self {
         Self(consts::SIGALRM)
     }
 
-    /// `SIGCHLD`: a child process has changed its state. By default it is ignored.
+    /// `SIGCHLD`: a child process has changed its state. Ignored by default.
     pub const fn child() -> Self {
         Self(consts::SIGCHLD)
     }
 
-    /// `SIGHUP`: the terminal is gone. By default it ends the process.
+    /// `SIGHUP`: the terminal was closed. Ends the process by default.
     pub const fn hangup() -> Self {
         Self(consts::SIGHUP)
     }
 
-    /// `SIGINFO`: somebody asks how things are. By default it is ignored.
+    /// `SIGINFO`: a status request from the terminal. Ignored by default.
     #[cfg(any(
         target_os = "dragonfly",
         target_os = "freebsd",
@@ -60,46 +61,48 @@ impl SignalKind {
         target_os = "illumos"
     ))]
     pub const fn info() -> Self {
-        // Signal-hook has no name for it.
+        // signal-hook has no constant for it.
         Self(if cfg!(target_os = "illumos") { 41 } else { 29 })
     }
 
-    /// `SIGINT`: Ctrl-C. By default it ends the process.
+    /// `SIGINT`: Ctrl-C. Ends the process by default.
     pub const fn interrupt() -> Self {
         Self(consts::SIGINT)
     }
 
-    /// `SIGIO`: a descriptor can be read or written. By default it is ignored, or ends the process.
+    /// `SIGIO`: a descriptor is ready. By default it is ignored or ends the process, depending on
+    /// the system.
     pub const fn io() -> Self {
         Self(consts::SIGIO)
     }
 
-    /// `SIGPIPE`: nobody reads what is written to a pipe. By default it ends the process; programs in Rust ignore it.
+    /// `SIGPIPE`: a write to a pipe without readers. Ends the process by default; Rust programs
+    /// ignore it.
     pub const fn pipe() -> Self {
         Self(consts::SIGPIPE)
     }
 
-    /// `SIGQUIT`: Ctrl-\. By default it ends the process with a core dump.
+    /// `SIGQUIT`: Ctrl-\. Ends the process with a core dump by default.
     pub const fn quit() -> Self {
         Self(consts::SIGQUIT)
     }
 
-    /// `SIGTERM`: somebody asks the process to end. By default it does.
+    /// `SIGTERM`: a request to terminate. Ends the process by default.
     pub const fn terminate() -> Self {
         Self(consts::SIGTERM)
     }
 
-    /// `SIGUSR1`: what it means is the program's choice. By default it ends the process.
+    /// `SIGUSR1`: its meaning is up to the program. Ends the process by default.
     pub const fn user_defined1() -> Self {
         Self(consts::SIGUSR1)
     }
 
-    /// `SIGUSR2`: what it means is the program's choice. By default it ends the process.
+    /// `SIGUSR2`: its meaning is up to the program. Ends the process by default.
     pub const fn user_defined2() -> Self {
         Self(consts::SIGUSR2)
     }
 
-    /// `SIGWINCH`: the terminal has another size. By default it is ignored.
+    /// `SIGWINCH`: the size of the terminal has changed. Ignored by default.
     pub const fn window_change() -> Self {
         Self(consts::SIGWINCH)
     }
@@ -117,26 +120,26 @@ impl From<SignalKind> for c_int {
     }
 }
 
-/// Listens to one kind of signal; see [`signal`].
+/// A listener for one kind of signal; see [`signal`].
 ///
-/// Every listener of a kind hears each signal. What comes while nobody asks is heard as one, as the system itself
-/// does not count signals.
+/// Every listener receives every signal. Signals that arrive between two calls are merged into one,
+/// because the system does not count signals either.
 #[must_use = "a listener does nothing unless it is asked"]
 #[derive(Debug)]
 pub struct Signal {
     inner: one_of!(signal::Signal),
 }
 
-/// Listens to signals of that kind from now on.
+/// Creates a listener for signals of that kind.
 ///
-/// The system's default action never happens again in this process; see [the module](super).
+/// This replaces the system's default action for the rest of the process; see [the module](super).
 ///
 /// # Errors
-/// When the system does not let that signal be handled: `SIGKILL`, `SIGSTOP`, faults such as `SIGSEGV`, and
-/// numbers that are none.
+/// Fails if the signal cannot be handled: `SIGKILL`, `SIGSTOP`, faults such as `SIGSEGV`, and
+/// invalid numbers.
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
     let inner = on_current!(backend => backend::signal::listen(kind.0)?);
@@ -144,15 +147,15 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 }
 
 impl Signal {
-    /// Waits for the next signal, which may have come before the call. It is never `None`.
+    /// Waits for the next signal, which may have arrived before the call. Never returns `None`.
     ///
     /// # Cancel safety
-    /// A dropped future has not taken a signal.
+    /// Cancel-safe: if the future is dropped, no signal is lost.
     pub async fn recv(&mut self) -> Option<()> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// Polls for the next signal; the waker of the last call is woken.
+    /// Polls for the next signal. Only the waker of the last call is woken.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         each!(&mut self.inner, signal => signal.poll_recv(cx))
     }

@@ -1,4 +1,4 @@
-//! Tasks with names, which Tokio has under `--cfg tokio_unstable`.
+//! Named tasks, which Tokio has under `--cfg tokio_unstable`.
 
 use std::future::Future;
 use std::io;
@@ -6,10 +6,10 @@ use std::io;
 use super::{JoinHandle, LocalSet, spawn, spawn_blocking, spawn_local};
 use crate::runtime::Handle;
 
-/// Spawns a task that has a name.
+/// Spawns a named task.
 ///
-/// Present with `RUSTFLAGS="--cfg tokio_unstable"` and the feature `tracing`, as in Tokio. Tokio shows the name to
-/// subscribers of `tracing`; anyrt takes it, and has no spans to show it in.
+/// Present with `RUSTFLAGS="--cfg tokio_unstable"` and the feature `tracing`, as in Tokio. Tokio
+/// passes the name to `tracing` subscribers; anyrt accepts it and does not use it.
 ///
 /// # Examples
 /// ```no_run
@@ -26,12 +26,12 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// Returns a builder for a task without a name.
+    /// Creates a builder for a task without a name.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Names the task.
+    /// Sets the name of the task; none by default.
     pub fn name(&self, name: &'a str) -> Self {
         Self { name: Some(name) }
     }
@@ -71,7 +71,7 @@ impl<'a> Builder<'a> {
     /// Never fails; the signature is Tokio's.
     ///
     /// # Panics
-    /// Panics if this thread takes no local tasks.
+    /// Panics if this thread accepts no local tasks.
     #[track_caller]
     pub fn spawn_local<F>(self, future: F) -> io::Result<JoinHandle<F::Output>>
     where

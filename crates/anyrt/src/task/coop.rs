@@ -1,15 +1,16 @@
-//! The cooperative budget: a task that is always ready lets others run.
+//! The cooperative budget, by which a task that is always ready lets others run.
 //!
-//! Each poll of a task starts with 128 units. Every operation that is ready takes one; when none is left, the next
-//! one wakes its task and gives `Pending`, so that the task goes to the back of the queue and the timers and sockets
-//! have their turn. It holds for the sockets and timers of this crate as well as for the channels and locks of
-//! [`sync`](crate::sync), on every backend.
+//! Each poll of a task starts with 128 units. Every operation that completes takes one. When none
+//! is left, the next operation wakes its task and returns `Pending`, so that the task goes to the
+//! back of the queue and timers and sockets are served. This applies to the sockets and timers of
+//! this crate and to the channels and locks of [`sync`](crate::sync), on every backend.
 //!
 //! # Two accounts
-//! The types of [`sync`](crate::sync) are Tokio's own and charge Tokio's account, which Tokio fills on its own
-//! runtime alone. Elsewhere each poll of a task fills it, too, with 127 units, and restores it afterwards; the
-//! backends' operations charge the account of [`anyrt_core::coop`]. A task that does both yields when either is
-//! empty. What is offered here charges and lifts both.
+//! The types of [`sync`](crate::sync) are Tokio's and charge Tokio's account, which Tokio fills on
+//! its own runtime only. On other runtimes, each poll of a task fills it with 127 units and
+//! restores it afterwards, and the operations of the backend charge the account of
+//! [`anyrt_core::coop`]. A task that uses both yields when either is empty. The functions of this
+//! module charge and lift both.
 
 use std::cell::Cell;
 use std::fmt;
@@ -23,21 +24,22 @@ use pin_project_lite::pin_project;
 use tokio::task::LocalSet;
 use tokio::task::coop as tokio_coop;
 
-/// Whether the next operation of this task may go on.
+/// Returns `true` if the next operation of this task may proceed.
 #[inline]
 pub fn has_budget_remaining() -> bool {
     core::has_budget_remaining() && tokio_may_proceed()
 }
 
-/// Whether Tokio's account lets the next operation go on. It has a unit less than ours, which ours makes up for.
+/// Returns `true` if Tokio's account lets the next operation proceed. It has one unit less than
+/// ours, which ours compensates for.
 #[inline]
 fn tokio_may_proceed() -> bool {
     tokio_coop::has_budget_remaining() || core::left() == Some(1)
 }
 
-/// Takes one unit and goes on, or wakes the task and gives `Pending` when none is left.
+/// Takes one unit, or wakes the task and returns `Pending` if none is left.
 ///
-/// Call it first in a leaf operation. The unit is given back when what it gives is dropped, unless
+/// Call it first in a leaf operation. Dropping the returned value restores the unit, unless
 /// [`RestoreOnPending::made_progress`] was called.
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
@@ -54,7 +56,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     })
 }
 
-/// Gives the unit of [`poll_proceed`] back when it is dropped, for an operation that was not ready.
+/// Restores the unit of [`poll_proceed`] on drop, for an operation that was not ready.
 #[must_use = "dropping it gives the unit back"]
 pub struct RestoreOnPending {
     core: Cell<Option<core::Charge>>,
@@ -62,7 +64,7 @@ pub struct RestoreOnPending {
 }
 
 impl RestoreOnPending {
-    /// The operation was ready: the unit is spent.
+    /// Records that the operation was ready, so that the unit stays spent.
     #[inline]
     pub fn made_progress(&self) {
         if let Some(charge) = self.core.take() {
@@ -80,10 +82,11 @@ impl fmt::Debug for RestoreOnPending {
     }
 }
 
-/// Takes one unit of the budget, and yields when none is left: for a loop that does not await anything else.
+/// Takes one unit of the budget and yields if none is left. Intended for loops that await nothing
+/// else.
 ///
 /// # Cancel safety
-/// Holds nothing; dropping it loses nothing.
+/// Cancel-safe: dropping the future has no effect.
 ///
 /// # Examples
 /// ```
@@ -106,7 +109,7 @@ pub async fn consume_budget() {
     .await;
 }
 
-/// Charges the budget for a future whose own operations do not: one unit when it is ready.
+/// Charges one unit for a future whose own operations do not, once it is ready.
 ///
 /// # Examples
 /// ```
@@ -144,7 +147,7 @@ impl<F: Future> Future for Coop<F> {
     }
 }
 
-/// Frees `future` from the budget: it is never made to yield.
+/// Exempts `future` from the budget, so that it is never forced to yield.
 ///
 /// # Examples
 /// ```
@@ -196,7 +199,7 @@ impl<F> fmt::Debug for Unconstrained<F> {
     }
 }
 
-/// Runs `f` free from both accounts.
+/// Runs `f` exempt from both accounts.
 pub(crate) fn lifted<T>(f: impl FnOnce() -> T) -> T {
     let mut f = Some(f);
     let free = pin!(unconstrained(std::future::poll_fn(|_| {
@@ -208,7 +211,7 @@ pub(crate) fn lifted<T>(f: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Fills Tokio's account in each poll of `future`, for a task of a runtime that is not Tokio's.
+/// Fills Tokio's account in each poll of `future`, for tasks on other runtimes.
 #[inline]
 pub(crate) fn budgeted<F: Future>(future: F) -> Budgeted<F> {
     Budgeted { future }
@@ -228,7 +231,8 @@ impl<F: Future> Future for Budgeted<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let future = self.project().future;
-        // What it is at first is restored afterwards: who polls on this thread next may have no budget at all.
+        // The previous value is restored afterwards: the next future on this thread may have no
+        // budget at all.
         pin!(tokio_coop::unconstrained(Filled { future })).poll(cx)
     }
 }
@@ -248,14 +252,14 @@ impl<F: Future> Future for Filled<'_, F> {
 }
 
 thread_local! {
-    /// Remembers a full account. Tokio lets nobody set its account, but a unit that is given back restores the
-    /// account to what it was when the unit was taken: this one was taken from a full one.
+    /// Remembers a full account. Tokio's account cannot be set, but restoring a unit resets it to
+    /// the value that it had when the unit was taken: this unit was taken from a full account.
     static FULL: Cell<Option<tokio_coop::RestoreOnPending>> = const { Cell::new(None) };
 }
 
 #[inline]
 fn fill(cx: &mut Context<'_>) {
-    // Nothing to be done on a thread that ends.
+    // Nothing can be done on a thread that is exiting.
     let _ = FULL.try_with(|full| {
         drop(full.take().or_else(first_of_thread));
         // The account is full now: remember it for the next time.
@@ -265,7 +269,8 @@ fn fill(cx: &mut Context<'_>) {
     });
 }
 
-/// A unit out of a full account, from the one place outside a runtime where Tokio fills it: a task of a `LocalSet`.
+/// Takes a unit from a full account, in the one place outside a runtime where Tokio fills it: a
+/// task of a `LocalSet`.
 #[cold]
 fn first_of_thread() -> Option<tokio_coop::RestoreOnPending> {
     let ending =

@@ -16,11 +16,11 @@ use crate::runtime::Handle;
 #[cfg(all(tokio_unstable, feature = "tracing"))]
 pub use super::join_set_builder::Builder;
 
-/// Tasks that are joined as they end, whichever ends first.
+/// A set of tasks that are joined in the order in which they end.
 ///
 /// # Dropping it
-/// Aborts all tasks in the set, without waiting for them. [`shutdown`](Self::shutdown) waits,
-/// [`detach_all`](Self::detach_all) lets them go on.
+/// Aborts all tasks in the set without waiting for them. [`shutdown`](Self::shutdown) waits;
+/// [`detach_all`](Self::detach_all) lets them continue.
 ///
 /// # Examples
 /// ```
@@ -38,17 +38,18 @@ pub use super::join_set_builder::Builder;
 /// ```
 #[must_use = "dropping the set aborts its tasks"]
 pub struct JoinSet<T> {
-    /// The tasks of the first task's kind of runtime. Tokio's own set costs its tasks least, but takes no others; so
-    /// nothing is put here any more once there is the other.
+    /// Tasks on the same kind of runtime as the first task. Tokio's set is the cheapest for Tokio's
+    /// tasks but accepts no others, so nothing is added here once the other set exists.
     own: Option<OwnSet<T>>,
-    // Boxed, since hardly any set has tasks of two kinds.
+    // Boxed, because few sets have tasks of two kinds.
     any: Option<Box<AnySet<T>>>,
 }
 
 type OwnSet<T> = one_of!(T; join_set::JoinSet<T>);
 type AnySet<T> = anyrt_core::JoinSet<T, JoinHandle<T>>;
 
-/// Has the set of that kind of runtime start a task; or else starts it in another way and takes it as any other.
+/// Lets the set of that kind of runtime start a task, or starts it otherwise and inserts it into
+/// the general set.
 macro_rules! start {
     (
         $this:ident, $of:expr, $kind:expr, $work:ident = $boxed:expr,
@@ -67,7 +68,7 @@ macro_rules! start {
 }
 
 impl<T> JoinSet<T> {
-    /// An empty set.
+    /// Creates an empty set.
     pub const fn new() -> Self {
         Self {
             own: None,
@@ -75,19 +76,20 @@ impl<T> JoinSet<T> {
         }
     }
 
-    /// The number of tasks in the set: those that run, and those that ended but were not joined.
+    /// Returns the number of tasks in the set: running ones, and ended ones that were not joined
+    /// yet.
     pub fn len(&self) -> usize {
         let own = self.own.as_ref();
         let own = own.map_or(0, |own| each!(own, set => set.len()));
         own + self.any.as_ref().map_or(0, |set| set.len())
     }
 
-    /// Whether no task is in the set.
+    /// Returns `true` if the set is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// For a task of that kind of runtime, unless tasks of others are in the set.
+    /// Returns the set for tasks of that kind of runtime, unless the set contains others.
     #[inline]
     fn own(&mut self, kind: Current) -> Option<&mut OwnSet<T>> {
         if self.any.is_some() {
@@ -100,17 +102,17 @@ impl<T> JoinSet<T> {
         is_of_kind.then_some(own)
     }
 
-    /// For a task of any runtime.
+    /// Returns the set for tasks of any runtime.
     fn any(&mut self) -> &mut AnySet<T> {
         self.any.get_or_insert_default()
     }
 }
 
 impl<T: 'static> JoinSet<T> {
-    /// Starts `future` as a task of the current runtime.
+    /// Spawns `future` as a task of the current runtime.
     ///
     /// # Panics
-    /// When no runtime is current.
+    /// Panics if no runtime is current.
     #[track_caller]
     pub fn spawn<F>(&mut self, future: F) -> AbortHandle
     where
@@ -121,12 +123,12 @@ impl<T: 'static> JoinSet<T> {
         start!(
             self, kind, kind, future = Box::pin(future),
             backend, ((), set) => backend::join_set::spawn(set, future),
-            // Boxed: where it is spawned in two places, the compiler takes it in at neither.
+            // Boxed, because the compiler inlines it at neither of two call sites.
             else spawn(Box::pin(future))
         )
     }
 
-    /// Starts `future` as a task of that runtime.
+    /// Spawns `future` as a task on the runtime of `handle`.
     #[track_caller]
     pub fn spawn_on<F>(&mut self, future: F, handle: &Handle) -> AbortHandle
     where
@@ -140,10 +142,10 @@ impl<T: 'static> JoinSet<T> {
         )
     }
 
-    /// Starts `future` as a task that stays on this thread.
+    /// Spawns `future` as a task that stays on this thread.
     ///
     /// # Panics
-    /// On a thread that accepts no local tasks; see [`spawn_local`].
+    /// Panics on a thread that accepts no local tasks; see [`spawn_local`].
     #[track_caller]
     pub fn spawn_local<F>(&mut self, future: F) -> AbortHandle
     where
@@ -165,7 +167,7 @@ impl<T: 'static> JoinSet<T> {
         }
     }
 
-    /// Starts `future` as a task of that set of local tasks. It runs when `local_set` is polled.
+    /// Spawns `future` as a task of `local_set`. It runs when `local_set` is polled.
     #[track_caller]
     pub fn spawn_local_on<F>(&mut self, future: F, local_set: &LocalSet) -> AbortHandle
     where
@@ -175,10 +177,10 @@ impl<T: 'static> JoinSet<T> {
         self.any().insert(task)
     }
 
-    /// Starts `job` on a thread where blocking harms nobody. Aborting it has no effect once it runs.
+    /// Runs `job` on the blocking thread pool. Aborting it has no effect once it runs.
     ///
     /// # Panics
-    /// When no runtime is current.
+    /// Panics if no runtime is current.
     #[track_caller]
     pub fn spawn_blocking<F>(&mut self, job: F) -> AbortHandle
     where
@@ -193,7 +195,7 @@ impl<T: 'static> JoinSet<T> {
         )
     }
 
-    /// Starts `job` on a thread of that runtime where blocking harms nobody.
+    /// Runs `job` on the blocking thread pool of the runtime of `handle`.
     #[track_caller]
     pub fn spawn_blocking_on<F>(&mut self, job: F, handle: &Handle) -> AbortHandle
     where
@@ -207,29 +209,29 @@ impl<T: 'static> JoinSet<T> {
         )
     }
 
-    /// Waits for the next task to end; `None` when the set is empty.
+    /// Waits for the next task to end. Returns `None` if the set is empty.
     ///
     /// # Cancel safety
-    /// A dropped future has taken no task out of the set.
+    /// Cancel-safe: if the future is dropped, no task was removed from the set.
     pub async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
         poll_fn(|cx| self.poll_join_next(cx)).await
     }
 
-    /// As [`join_next`](Self::join_next), with the id of the task.
+    /// Like [`join_next`](Self::join_next), with the id of the task.
     ///
     /// # Cancel safety
-    /// A dropped future has taken no task out of the set.
+    /// Cancel-safe: if the future is dropped, no task was removed from the set.
     pub async fn join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
         poll_fn(|cx| self.poll_join_next_with_id(cx)).await
     }
 
-    /// A task that has ended already, if there is one.
+    /// Returns the result of a task that has already ended, if there is one.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
         let joined = self.try_join_next_with_id()?;
         Some(joined.map(|(_, value)| value))
     }
 
-    /// As [`try_join_next`](Self::try_join_next), with the id of the task.
+    /// Like [`try_join_next`](Self::try_join_next), with the id of the task.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
         if let Some(own) = &mut self.own
             && let Some(joined) = each!(own, set => lifted(|| set.try_join_next_with_id()))
@@ -243,7 +245,7 @@ impl<T: 'static> JoinSet<T> {
     /// Polls for the next task to end.
     #[inline]
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
-        // Called in one place, so that the compiler takes it in here.
+        // Called in one place, so that the compiler inlines it.
         let joined = match &mut self.own {
             Some(own) => each!(own, set => set.poll_join_next(cx)),
             None => Poll::Ready(None),
@@ -254,7 +256,7 @@ impl<T: 'static> JoinSet<T> {
         }
     }
 
-    /// As [`poll_join_next`](Self::poll_join_next), with the id of the task.
+    /// Like [`poll_join_next`](Self::poll_join_next), with the id of the task.
     pub fn poll_join_next_with_id(
         &mut self,
         cx: &mut Context<'_>,
@@ -269,7 +271,7 @@ impl<T: 'static> JoinSet<T> {
         }
     }
 
-    /// Asks all tasks to end. They stay in the set until they are joined.
+    /// Aborts all tasks. They stay in the set until they are joined.
     ///
     /// # Examples
     /// ```
@@ -290,7 +292,7 @@ impl<T: 'static> JoinSet<T> {
         }
     }
 
-    /// Takes all tasks out of the set; they go on by themselves.
+    /// Removes all tasks from the set without aborting them.
     pub fn detach_all(&mut self) {
         if let Some(own) = &mut self.own {
             each!(own, set => set.detach_all());
@@ -301,15 +303,22 @@ impl<T: 'static> JoinSet<T> {
     }
 
     /// Aborts all tasks and waits until they have ended.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, all tasks have been aborted, and those that were not joined yet
+    /// stay in the set.
     pub async fn shutdown(&mut self) {
         self.abort_all();
         while self.join_next().await.is_some() {}
     }
 
-    /// Waits for all tasks and gives their results, in the order in which they ended.
+    /// Waits for all tasks and returns their results in the order in which they ended.
     ///
     /// # Panics
-    /// When a task panicked or was cancelled; the others are aborted then.
+    /// Panics if a task panicked or was cancelled. The others are then aborted.
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: dropping the future aborts all tasks and discards their results.
     ///
     /// # Examples
     /// ```
@@ -332,7 +341,8 @@ impl<T: 'static> JoinSet<T> {
     }
 }
 
-/// What the set of one kind gave, which goes first since it takes no more, or else what the other gives.
+/// Returns the result of the set of one kind, which goes first because it grows no more, or that of
+/// the other.
 fn or_of<T, R>(
     any: &mut AnySet<T>,
     own: Poll<Option<R>>,
@@ -348,7 +358,7 @@ fn or_of<T, R>(
     }
 }
 
-// With whichever backends are enabled.
+// Independent of which backends are enabled.
 impl<T> UnwindSafe for JoinSet<T> {}
 impl<T> RefUnwindSafe for JoinSet<T> {}
 

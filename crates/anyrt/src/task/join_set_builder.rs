@@ -1,4 +1,4 @@
-//! Tasks of a set with names, which Tokio has under `--cfg tokio_unstable`.
+//! Named tasks of a set, which Tokio has under `--cfg tokio_unstable`.
 
 use std::fmt;
 use std::future::Future;
@@ -7,7 +7,8 @@ use std::io;
 use super::{AbortHandle, JoinSet, LocalSet};
 use crate::runtime::Handle;
 
-/// Spawns a task that has a name into a [`JoinSet`]; see [`JoinSet::build_task`] and [`task::Builder`](super::Builder).
+/// Spawns a named task into a [`JoinSet`]; see [`JoinSet::build_task`] and
+/// [`task::Builder`](super::Builder).
 #[must_use = "it does nothing until it spawns"]
 pub struct Builder<'a, T> {
     set: &'a mut JoinSet<T>,
@@ -27,7 +28,7 @@ impl<T> JoinSet<T> {
 }
 
 impl<'a, T: 'static> Builder<'a, T> {
-    /// Names the task.
+    /// Sets the name of the task; none by default.
     pub fn name(self, name: &'a str) -> Self {
         let builder = self.builder.name(name);
         Self { builder, ..self }
@@ -68,7 +69,7 @@ impl<'a, T: 'static> Builder<'a, T> {
     /// Never fails; the signature is Tokio's.
     ///
     /// # Panics
-    /// Panics if this thread takes no local tasks.
+    /// Panics if this thread accepts no local tasks.
     #[track_caller]
     pub fn spawn_local<F>(self, future: F) -> io::Result<AbortHandle>
     where
@@ -105,7 +106,8 @@ impl<'a, T: 'static> Builder<'a, T> {
         Ok(self.set.spawn_blocking(job))
     }
 
-    /// Runs `job` on the blocking thread pool of the runtime of `handle`; see [`JoinSet::spawn_blocking_on`].
+    /// Runs `job` on the blocking thread pool of the runtime of `handle`; see
+    /// [`JoinSet::spawn_blocking_on`].
     ///
     /// # Errors
     /// Never fails; the signature is Tokio's.

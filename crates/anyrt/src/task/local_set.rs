@@ -1,4 +1,4 @@
-//! Tasks that need not be `Send`, as a value.
+//! Sets of tasks that need not be `Send`.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -10,15 +10,14 @@ use super::JoinHandle;
 use super::coop::budgeted;
 use crate::runtime::{Id, Runtime};
 
-/// Tasks that stay on the thread of the set, for futures that are not `Send`. They run while the set is polled: in
-/// [`run_until`](Self::run_until), in [`block_on`](Self::block_on), or while the set itself is awaited, which ends when
-/// all of its tasks have ended.
+/// A set of tasks that stay on its thread, for futures that are not `Send`. The tasks run while the
+/// set is polled: in [`run_until`](Self::run_until), in [`block_on`](Self::block_on), or when the
+/// set itself is awaited, which completes when all of its tasks have ended.
 ///
-/// It needs no runtime of its own and works on all of them. Inside it [`spawn_local`](super::spawn_local) spawns into
-/// the set.
+/// It works on every runtime. Inside it, [`spawn_local`](super::spawn_local) spawns into the set.
 ///
 /// # Dropping it
-/// Drops the futures of its tasks before it returns.
+/// Drops the futures of its tasks before `drop` returns.
 ///
 /// # Examples
 /// ```
@@ -40,10 +39,10 @@ pub struct LocalSet {
 }
 
 impl LocalSet {
-    /// A set without tasks.
+    /// Creates an empty set.
     ///
     /// # Panics
-    /// When no backend is enabled.
+    /// Panics if no backend is enabled.
     #[track_caller]
     pub fn new() -> Self {
         in_first!(
@@ -52,7 +51,7 @@ impl LocalSet {
         )
     }
 
-    /// Names the set among all sets and runtimes of the process.
+    /// Returns the id of the set, unique among all sets and runtimes of the process.
     pub fn id(&self) -> Id {
         with_first!(&self.inner, set => set.id())
     }
@@ -64,7 +63,7 @@ impl LocalSet {
         }
     }
 
-    /// Starts `future` as a task of the set. It runs when the set is polled, not before.
+    /// Spawns `future` as a task of the set. It runs when the set is polled.
     #[track_caller]
     pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -75,21 +74,21 @@ impl LocalSet {
             with_first!(&self.inner, set => of_first!(JoinHandle, set.spawn_local(task(future)))))
     }
 
-    /// Runs `future` on the runtime, and the tasks of the set beside it, until `future` is ready.
+    /// Runs `future` and the tasks of the set on `runtime` until `future` completes.
     ///
     /// # Panics
-    /// As [`Runtime::block_on`].
+    /// See [`Runtime::block_on`].
     #[track_caller]
     pub fn block_on<F: Future>(&self, runtime: &Runtime, future: F) -> F::Output {
         boxed_for_match!(future: F = Box::pin(future) => runtime.block_on(self.run_until(future)))
     }
 
-    /// Runs `future`, and the tasks of the set beside it, until `future` is ready.
+    /// Runs `future` and the tasks of the set until `future` completes.
     ///
     /// # Cancel safety
-    /// The tasks stay in the set.
+    /// If the future is dropped, `future` is dropped and the tasks stay in the set.
     pub async fn run_until<F: Future>(&self, future: F) -> F::Output {
-        // The layers below hold a reference, or each would be larger by what it was given.
+        // The layers below hold a reference, or each would grow by the size of `future`.
         let future = pin!(future);
         with_first!(&self.inner, set => set.run_until(future).await)
     }
@@ -110,13 +109,14 @@ impl Future for LocalSet {
     }
 }
 
-/// Gives [`spawn_local`](super::spawn_local) back its former place when it is dropped; see [`LocalSet::enter`].
+/// Restores the previous target of [`spawn_local`](super::spawn_local) on drop; see
+/// [`LocalSet::enter`].
 #[derive(Debug)]
 pub struct LocalEnterGuard {
     _inner: first_type!(local_set::LocalEnterGuard),
 }
 
-/// Starts `future` in the set that this thread is inside of, or gives it back.
+/// Spawns `future` into the set that this thread is inside, or returns it.
 #[track_caller]
 pub(super) fn try_spawn<F>(future: F) -> Result<JoinHandle<F::Output>, F>
 where
@@ -132,12 +132,12 @@ where
     )
 }
 
-/// Whether this thread is inside a set.
+/// Returns `true` if this thread is inside a set.
 pub(super) fn is_entered() -> bool {
     in_first!(backend => backend::local_set::is_entered(), else false)
 }
 
-/// Both accounts, since whichever set it is fills one of them only.
+/// Fills both accounts, because each kind of set fills only one of them.
 pub(super) fn task<F: Future>(future: F) -> impl Future<Output = F::Output> {
     core_coop::budgeted(budgeted(future))
 }

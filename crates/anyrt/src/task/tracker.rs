@@ -1,4 +1,4 @@
-//! Tasks that are waited for together.
+//! Waiting for a group of tasks.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -6,10 +6,10 @@ use std::ops::Deref;
 use super::{JoinHandle, spawn, spawn_blocking, spawn_local};
 use crate::runtime::Handle;
 
-/// Counts tasks, and waits until all have ended. Unlike a [`JoinSet`](super::JoinSet) it keeps no results, and can
-/// be shared: clones are the same tracker.
+/// Counts tasks and waits until all have ended. Unlike a [`JoinSet`](super::JoinSet) it keeps no
+/// results and can be shared: clones are the same tracker.
 ///
-/// [`wait`](anyrt_core::TaskTracker::wait) ends once the tracker was
+/// [`wait`](anyrt_core::TaskTracker::wait) completes once the tracker was
 /// [closed](anyrt_core::TaskTracker::close) and no task is left.
 ///
 /// # Examples
@@ -32,15 +32,15 @@ pub struct TaskTracker {
 }
 
 impl TaskTracker {
-    /// No tasks yet.
+    /// Creates a tracker without tasks.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Spawns `future` on the current runtime as a task that counts until it was dropped.
+    /// Spawns `future` on the current runtime and counts it until it is dropped.
     ///
     /// # Panics
-    /// When no runtime is current.
+    /// Panics if no runtime is current.
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -50,7 +50,7 @@ impl TaskTracker {
         spawn(self.inner.track_future(future))
     }
 
-    /// Spawns `future` on that runtime as a task that counts until it was dropped.
+    /// Spawns `future` on the runtime of `handle` and counts it until it is dropped.
     #[track_caller]
     pub fn spawn_on<F>(&self, future: F, handle: &Handle) -> JoinHandle<F::Output>
     where
@@ -60,10 +60,10 @@ impl TaskTracker {
         handle.spawn(self.inner.track_future(future))
     }
 
-    /// Spawns `future` as a task of this thread that counts until it was dropped.
+    /// Spawns `future` as a task on this thread and counts it until it is dropped.
     ///
     /// # Panics
-    /// On a thread that accepts no local tasks; see [`spawn_local`].
+    /// Panics on a thread that accepts no local tasks; see [`spawn_local`].
     #[track_caller]
     pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -73,10 +73,10 @@ impl TaskTracker {
         spawn_local(self.inner.track_future(future))
     }
 
-    /// Starts `job` where blocking harms nobody; it counts until it has ended.
+    /// Runs `job` on the blocking thread pool and counts it until it has ended.
     ///
     /// # Panics
-    /// When no runtime is current.
+    /// Panics if no runtime is current.
     #[track_caller]
     pub fn spawn_blocking<F, T>(&self, job: F) -> JoinHandle<T>
     where
@@ -92,7 +92,7 @@ impl TaskTracker {
     }
 }
 
-/// What needs no runtime is the core's.
+/// The methods that need no runtime are those of the core.
 impl Deref for TaskTracker {
     type Target = anyrt_core::TaskTracker;
 

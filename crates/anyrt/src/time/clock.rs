@@ -3,17 +3,19 @@
 use super::Duration;
 use crate::backend::{Current, entered};
 
-/// Stops the clock of the current runtime.
+/// Pauses the clock of the current runtime.
 ///
-/// [`Instant::now`](super::Instant::now) stands still from now on, and whenever the runtime has nothing to run, the
-/// clock moves on to the next deadline at once: timers fire in their order and nobody waits. It does not move while
-/// tasks can run or blocking jobs are at work, and sockets are looked at first.
+/// [`Instant::now`](super::Instant::now) then stands still. Whenever the runtime is idle, the clock
+/// jumps to the next deadline: timers fire in order, without real waiting. It does not advance
+/// while tasks can run or blocking jobs are running, and sockets are checked first.
 ///
-/// Only the clock of a current-thread runtime can be paused, as that of `#[anyrt::test]` is by default.
-/// `start_paused = true` and [`Builder::start_paused`](crate::runtime::Builder::start_paused) do it from the start.
+/// Only the clock of a current-thread runtime can be paused; `#[anyrt::test]` has one by default.
+/// `start_paused = true` and [`Builder::start_paused`](crate::runtime::Builder::start_paused) pause
+/// it from the start.
 ///
 /// # Panics
-/// When the clock is paused already. When the runtime is multi-threaded. When no runtime is current.
+/// Panics if the clock is already paused, if the runtime is multi-threaded, or if no runtime is
+/// current.
 ///
 /// # Examples
 /// ```
@@ -36,23 +38,26 @@ pub fn pause() {
     each!(entered(Current::find()), backend, () => backend::time::pause());
 }
 
-/// Lets the clock of the current runtime run on from where it stands.
+/// Resumes the clock of the current runtime.
 ///
 /// # Panics
-/// When the clock is not paused. When no runtime is current.
+/// Panics if the clock is not paused, or if no runtime is current.
 #[track_caller]
 pub fn resume() {
     each!(entered(Current::find()), backend, () => backend::time::resume());
 }
 
-/// Moves the paused clock of the current runtime on by `duration`.
+/// Advances the paused clock of the current runtime by `duration`.
 ///
-/// What is due then has been woken when it returns, but need not have run to its end. It jumps: a timer that is armed
-/// anew by what was woken starts to count from the new time. To let time pass step by step, [`sleep`](super::sleep)
-/// on the paused clock.
+/// When it returns, the tasks of expired timers have been woken, but may not have run yet. The
+/// clock jumps: a timer that such a task arms counts from the new time. To let time pass step by
+/// step, [`sleep`](super::sleep) on the paused clock.
 ///
 /// # Panics
-/// When the clock is not paused. When no runtime is current.
+/// Panics if the clock is not paused, or if no runtime is current.
+///
+/// # Cancel safety
+/// If the future is dropped, the clock may already have advanced.
 ///
 /// # Examples
 /// ```

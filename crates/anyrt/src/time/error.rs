@@ -1,12 +1,14 @@
-//! Errors of time.
+//! Errors of this module.
+//!
+//! [`Elapsed`] is the error of [`timeout`](super::timeout()). [`Error`] exists for compatibility only.
 
 use std::fmt;
 
 pub use anyrt_core::error::Elapsed;
 
-/// What may be wrong with a timer.
+/// An error of a timer.
 ///
-/// Nothing in this crate returns it; it is here for code that names it.
+/// Nothing in this crate returns it; it exists for code that names it.
 #[derive(Debug, Clone, Copy)]
 pub struct Error(Kind);
 
@@ -18,32 +20,32 @@ enum Kind {
 }
 
 impl Error {
-    /// The timers have been shut down.
+    /// Creates the error that the timers have been shut down.
     pub fn shutdown() -> Self {
         Self(Kind::Shutdown)
     }
 
-    /// Whether the timers have been shut down.
+    /// Returns `true` if the timers have been shut down.
     pub fn is_shutdown(&self) -> bool {
         self.0 == Kind::Shutdown
     }
 
-    /// There is no room for another timer.
+    /// Creates the error that there is no room for another timer.
     pub fn at_capacity() -> Self {
         Self(Kind::AtCapacity)
     }
 
-    /// Whether there was no room for another timer.
+    /// Returns `true` if there was no room for another timer.
     pub fn is_at_capacity(&self) -> bool {
         self.0 == Kind::AtCapacity
     }
 
-    /// The timer's configuration makes no sense.
+    /// Creates the error that the timer's configuration is invalid.
     pub fn invalid() -> Self {
         Self(Kind::Invalid)
     }
 
-    /// Whether the timer's configuration made no sense.
+    /// Returns `true` if the timer's configuration was invalid.
     pub fn is_invalid(&self) -> bool {
         self.0 == Kind::Invalid
     }

@@ -1,4 +1,4 @@
-//! A point in time by the clock of the current runtime.
+//! Points in time of the current runtime's clock.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use crate::backend;
 
-/// A point in time by the clock that the timers follow.
+/// A point in time of the clock that the timers follow.
 ///
-/// It is [`std::time::Instant`], but for [`now`](Self::now): where the clock of the current runtime is paused,
-/// this one stands still with it. No operation panics because one instant is earlier than the other.
+/// It is [`std::time::Instant`] except for [`now`](Self::now), which stands still while the clock
+/// of the current runtime is paused. No operation panics because one instant is earlier than the
+/// other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant {
     std: std::time::Instant,
 }
 
 impl Instant {
-    /// The present.
+    /// Returns the current time.
     ///
     /// # Examples
     /// ```
@@ -30,46 +31,46 @@ impl Instant {
         Self::from_std(backend::now())
     }
 
-    /// The same point in time, from std.
+    /// Converts from std's instant.
     #[inline]
     pub fn from_std(std: std::time::Instant) -> Self {
         Self { std }
     }
 
-    /// The same point in time, for std.
+    /// Converts into std's instant.
     ///
-    /// While the clock is paused it tells nothing about [`std::time::Instant::now`].
+    /// While the clock is paused, it is unrelated to [`std::time::Instant::now`].
     #[inline]
     pub fn into_std(self) -> std::time::Instant {
         self.std
     }
 
-    /// The time since `earlier`, or zero if that is later.
+    /// Returns the time elapsed since `earlier`, or zero if that is later.
     pub fn duration_since(&self, earlier: Self) -> Duration {
         self.std.saturating_duration_since(earlier.std)
     }
 
-    /// The time since `earlier`, or `None` if that is later.
+    /// Returns the time elapsed since `earlier`, or `None` if that is later.
     pub fn checked_duration_since(&self, earlier: Self) -> Option<Duration> {
         self.std.checked_duration_since(earlier.std)
     }
 
-    /// The time since `earlier`, or zero if that is later.
+    /// Returns the time elapsed since `earlier`, or zero if that is later.
     pub fn saturating_duration_since(&self, earlier: Self) -> Duration {
         self.std.saturating_duration_since(earlier.std)
     }
 
-    /// The time since then, or zero if that is later than now.
+    /// Returns the time elapsed since this instant, or zero if it is in the future.
     pub fn elapsed(&self) -> Duration {
         Self::now().saturating_duration_since(*self)
     }
 
-    /// The point in time `duration` later, or `None` where the system has no such time.
+    /// Returns the instant `duration` later, or `None` if it cannot be represented.
     pub fn checked_add(&self, duration: Duration) -> Option<Self> {
         self.std.checked_add(duration).map(Self::from_std)
     }
 
-    /// The point in time `duration` earlier, or `None` where the system has no such time.
+    /// Returns the instant `duration` earlier, or `None` if it cannot be represented.
     pub fn checked_sub(&self, duration: Duration) -> Option<Self> {
         self.std.checked_sub(duration).map(Self::from_std)
     }

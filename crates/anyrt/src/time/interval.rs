@@ -1,4 +1,4 @@
-//! Ticks.
+//! Intervals.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -8,10 +8,10 @@ use super::{Duration, Instant};
 
 pub use anyrt_core::time::MissedTickBehavior;
 
-/// Ticks every `period`, at once for the first time.
+/// Creates an interval that ticks every `period`. The first tick completes at once.
 ///
 /// # Panics
-/// When `period` is zero. When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if `period` is zero, or if no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Examples
 /// ```
@@ -29,10 +29,10 @@ pub fn interval(period: Duration) -> Interval {
     starting(Instant::now(), period)
 }
 
-/// Ticks every `period`, at `start` for the first time.
+/// Creates an interval that ticks every `period`. The first tick completes at `start`.
 ///
 /// # Panics
-/// When `period` is zero. When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if `period` is zero, or if no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Examples
 /// ```
@@ -58,16 +58,16 @@ fn starting(start: Instant, period: Duration) -> Interval {
     }
 }
 
-/// Ticks at a steady pace; see [`interval`].
+/// A stream of ticks at a steady pace; see [`interval`].
 pub struct Interval {
     inner: one_of!(time::Interval),
 }
 
 impl Interval {
-    /// Waits for the next tick and gives the time at which it was due.
+    /// Waits for the next tick. Returns the time at which it was due.
     ///
     /// # Cancel safety
-    /// A dropped future has consumed no tick.
+    /// Cancel-safe: if the future is dropped, no tick is consumed.
     pub async fn tick(&mut self) -> Instant {
         poll_fn(|cx| self.poll_tick(cx)).await
     }
@@ -80,32 +80,32 @@ impl Interval {
         each!(&mut self.inner, inner => inner.poll_tick(cx).map(Instant::from_std))
     }
 
-    /// Starts over: the next tick comes one period from now.
+    /// Resets the interval: the next tick completes one period from now.
     pub fn reset(&mut self) {
         each!(&mut self.inner, inner => inner.reset());
     }
 
-    /// The next tick comes at once.
+    /// Resets the interval: the next tick completes at once.
     pub fn reset_immediately(&mut self) {
         each!(&mut self.inner, inner => inner.reset_immediately());
     }
 
-    /// The next tick comes after `after`.
+    /// Resets the interval: the next tick completes after `after`.
     pub fn reset_after(&mut self, after: Duration) {
         each!(&mut self.inner, inner => inner.reset_after(after));
     }
 
-    /// The next tick comes at `deadline`.
+    /// Resets the interval: the next tick completes at `deadline`.
     pub fn reset_at(&mut self, deadline: Instant) {
         each!(&mut self.inner, inner => inner.reset_at(deadline.into_std()));
     }
 
-    /// What happens to missed ticks.
+    /// Returns how missed ticks are handled.
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
         each!(&self.inner, inner => inner.missed_tick_behavior())
     }
 
-    /// Sets what happens to missed ticks; [`MissedTickBehavior::Burst`] unless set.
+    /// Sets how missed ticks are handled; [`MissedTickBehavior::Burst`] by default.
     ///
     /// # Examples
     /// ```
@@ -121,7 +121,7 @@ impl Interval {
         each!(&mut self.inner, inner => inner.set_missed_tick_behavior(behavior));
     }
 
-    /// The time between two ticks.
+    /// Returns the period.
     pub fn period(&self) -> Duration {
         each!(&self.inner, inner => inner.period())
     }

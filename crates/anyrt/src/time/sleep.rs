@@ -14,15 +14,15 @@ use super::{Duration, Instant};
 use crate::backend::{Current, entered};
 use crate::runtime::Handle;
 
-/// Waits until `duration` after this call. [`Duration::MAX`] never ends.
+/// Waits until `duration` has elapsed, counted from this call. [`Duration::MAX`] waits forever.
 ///
-/// It ends at a full millisecond, whatever the runtime; see [the module](super).
+/// Rounded up to a full millisecond on every backend; see [the module](super).
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Cancel safety
-/// Dropping it ends the timer.
+/// Dropping the future cancels the timer.
 ///
 /// # Examples
 /// ```
@@ -40,13 +40,13 @@ pub fn sleep(duration: Duration) -> Sleep {
     Sleep::new(pin_each!(entered(Current::find()), backend, () => backend::time::sleep(duration)))
 }
 
-/// Waits until `deadline`, up to the next full millisecond; see [the module](super).
+/// Waits until `deadline`, rounded up to a full millisecond; see [the module](super).
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Cancel safety
-/// Dropping it ends the timer.
+/// Dropping the future cancels the timer.
 ///
 /// # Examples
 /// ```
@@ -68,12 +68,13 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 pin_project! {
-    /// A timer that fires once. It is ready from then on, however often it is polled.
+    /// A timer that fires once. It stays ready after that.
     #[must_use = "futures do nothing unless awaited"]
     pub struct Sleep {
         #[pin]
         inner: Inner,
-        // As Tokio's, whatever the backend, so that code that works with one works with all.
+        // `!Unpin` like Tokio's on every backend, so that code which compiles with one compiles
+        // with all.
         #[pin]
         pinned: PhantomPinned,
     }
@@ -90,17 +91,18 @@ impl Sleep {
         }
     }
 
-    /// When it fires.
+    /// Returns the deadline.
     pub fn deadline(&self) -> Instant {
         each_pinned!(EachPinned, &self.inner, backend, sleep => sleep.deadline().into())
     }
 
-    /// Whether it has fired. Before the first poll it has not, even if the deadline has passed.
+    /// Returns `true` if the timer has fired. It does not fire before the first poll, even if the
+    /// deadline has passed.
     pub fn is_elapsed(&self) -> bool {
         each_pinned!(EachPinned, &self.inner, backend, sleep => sleep.is_elapsed())
     }
 
-    /// Moves the deadline, whether the timer is armed, has fired or was never polled.
+    /// Sets a new deadline, whether the timer is armed, has fired or was never polled.
     ///
     /// # Examples
     /// ```
@@ -153,8 +155,8 @@ impl anyrt_core::time::Sleep for Sleep {
     }
 }
 
-/// With the precision of the runtime, which off Tokio is finer than the millisecond of the functions in
-/// [`time`](crate::time).
+/// Has the precision of the runtime, which is finer than the millisecond of the functions in
+/// [`time`](crate::time) except on Tokio.
 impl Timer for Handle {
     type Sleep = Sleep;
 

@@ -1,4 +1,4 @@
-//! A limit to how long a future may take.
+//! Time limits for futures.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -10,19 +10,19 @@ use pin_project_lite::pin_project;
 use super::error::Elapsed;
 use super::{Duration, Instant, Sleep, sleep_until};
 
-/// Runs `future` for at most `duration`, counted from this call. [`Duration::MAX`] is no limit.
+/// Runs `future` for at most `duration`, counted from this call. [`Duration::MAX`] means no limit.
 ///
-/// `future` is polled first, at the deadline too, so a result that is ready by then is not lost. A `future` that
-/// used up the budget of its task does not keep the deadline from being noticed.
+/// `future` is polled first, also at the deadline, so a result that is ready by then is not lost.
+/// The deadline is noticed even if `future` has used up the budget of its task.
 ///
 /// # Errors
-/// [`Elapsed`] when the deadline passes first; `future` is dropped with the timeout.
+/// Returns [`Elapsed`] if the deadline passes first. `future` is dropped with the timeout.
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Cancel safety
-/// As safe as `future`: dropping the timeout drops it.
+/// As cancel-safe as `future`, which is dropped with the timeout.
 ///
 /// # Examples
 /// ```
@@ -51,10 +51,10 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 /// Runs `future` until `deadline` at most; see [`timeout`].
 ///
 /// # Errors
-/// [`Elapsed`] when the deadline passes first.
+/// Returns [`Elapsed`] if the deadline passes first.
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Examples
 /// ```
@@ -84,24 +84,24 @@ pin_project! {
     pub struct Timeout<T> {
         #[pin]
         value: T,
-        // None where the deadline is beyond what the clock can count.
+        // `None` if the deadline cannot be represented.
         #[pin]
         delay: Option<Sleep>,
     }
 }
 
 impl<T> Timeout<T> {
-    /// The future inside.
+    /// Returns the inner future.
     pub fn get_ref(&self) -> &T {
         &self.value
     }
 
-    /// The future inside, mutable.
+    /// Returns the inner future, mutable.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.value
     }
 
-    /// Gives the future back and ends the timer.
+    /// Returns the inner future and cancels the timer.
     pub fn into_inner(self) -> T {
         self.value
     }

@@ -1,4 +1,4 @@
-//! A descriptor with its readiness.
+//! A file descriptor with its readiness.
 
 use std::error::Error;
 use std::fmt;
@@ -16,13 +16,15 @@ use crate::runtime::Handle;
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-/// A descriptor of any kind that the system can poll, with its readiness: sockets, pipes, timers, devices.
+/// Any descriptor that the system can poll, with its readiness: sockets, pipes, timers, devices.
 ///
-/// It must be non-blocking. Readiness is remembered: it stays until someone who found the descriptor not ready says
-/// so, by [`AsyncFdReadyGuard::clear_ready`] or by an operation that gives [`io::ErrorKind::WouldBlock`].
+/// The descriptor must be in non-blocking mode. Readiness is cached: it stays set until it is
+/// cleared by [`AsyncFdReadyGuard::clear_ready`] or by an operation that returns
+/// [`io::ErrorKind::WouldBlock`].
 ///
-/// The descriptor of `T` must stay open, and the same, until it is dropped; of one that was closed before, the system may
-/// tell the readiness of another. Every type that is [`AsFd`] keeps it open.
+/// The descriptor of `T` must stay open and must not change until `T` is dropped; after an early
+/// close, the system may report the readiness of an unrelated descriptor. Every type that
+/// implements [`AsFd`] keeps its descriptor open.
 ///
 /// # Examples
 /// ```
@@ -49,49 +51,50 @@ pub struct AsyncFd<T: AsRawFd> {
 type Watched<T> = one_of!(T; readiness::AsyncFd<T>);
 
 impl<T: AsRawFd> AsyncFd<T> {
-    /// Watches `inner` for being readable and writable.
+    /// Registers `inner` for readability and writability.
     ///
     /// # Errors
-    /// When the system cannot watch it, such as `EPERM` for a regular file.
+    /// Fails if the system cannot poll the descriptor, with `EPERM` for a regular file, for
+    /// example.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn new(inner: T) -> io::Result<Self> {
         Ok(Self::try_with_interest(inner, BOTH)?)
     }
 
-    /// Watches `inner` for what `interest` says; waiting for anything else may never end.
+    /// Registers `inner` for `interest`. Waiting for anything else may never complete.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// See [`new`](Self::new).
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn with_interest(inner: T, interest: Interest) -> io::Result<Self> {
         Ok(Self::try_with_interest(inner, interest)?)
     }
 
-    /// As [`new`](Self::new), but gives the descriptor back if it fails.
+    /// Like [`new`](Self::new), but returns the descriptor on failure.
     ///
     /// # Errors
-    /// The descriptor and the error of [`new`](Self::new).
+    /// Returns the descriptor together with the error of [`new`](Self::new).
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn try_new(inner: T) -> Result<Self, AsyncFdRegisterError<T>> {
         Self::try_with_interest(inner, BOTH)
     }
 
-    /// As [`with_interest`](Self::with_interest), but gives the descriptor back if it fails.
+    /// Like [`with_interest`](Self::with_interest), but returns the descriptor on failure.
     ///
     /// # Errors
-    /// The descriptor and the error of [`new`](Self::new).
+    /// Returns the descriptor together with the error of [`new`](Self::new).
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn try_with_interest(
         inner: T,
@@ -107,27 +110,27 @@ impl<T: AsRawFd> AsyncFd<T> {
         })
     }
 
-    /// What was wrapped.
+    /// Returns the wrapped value.
     #[inline]
     pub fn get_ref(&self) -> &T {
         each!(&self.inner, fd => &fd.get_ref().0)
     }
 
-    /// What was wrapped, mutable. It must stay the same descriptor.
+    /// Returns the wrapped value. Its descriptor must not change.
     #[inline]
     pub fn get_mut(&mut self) -> &mut T {
         each!(&mut self.inner, fd => &mut fd.get_mut().0)
     }
 
-    /// Stops watching.
+    /// Deregisters the descriptor and returns the wrapped value.
     pub fn into_inner(self) -> T {
         each!(self.inner, fd => fd.into_inner().0)
     }
 
-    /// Waits until it is readable. Of several tasks that poll for reading, the last one is woken.
+    /// Polls for readability. Only the task that polled last for reading is woken.
     ///
     /// # Errors
-    /// When the runtime has ended.
+    /// Fails if the runtime has ended.
     pub fn poll_read_ready<'a>(
         &'a self,
         cx: &mut Context<'_>,
@@ -135,10 +138,10 @@ impl<T: AsRawFd> AsyncFd<T> {
         self.poll_ready(cx, Direction::Read)
     }
 
-    /// As [`poll_read_ready`](Self::poll_read_ready), with a guard that gives `&mut T`.
+    /// Like [`poll_read_ready`](Self::poll_read_ready), with a guard that gives access to `&mut T`.
     ///
     /// # Errors
-    /// When the runtime has ended.
+    /// Fails if the runtime has ended.
     pub fn poll_read_ready_mut<'a>(
         &'a mut self,
         cx: &mut Context<'_>,
@@ -147,10 +150,10 @@ impl<T: AsRawFd> AsyncFd<T> {
         Poll::Ready(Ok(AsyncFdReadyMutGuard::new(self, ready)))
     }
 
-    /// Waits until it is writable. Of several tasks that poll for writing, the last one is woken.
+    /// Polls for writability. Only the task that polled last for writing is woken.
     ///
     /// # Errors
-    /// When the runtime has ended.
+    /// Fails if the runtime has ended.
     pub fn poll_write_ready<'a>(
         &'a self,
         cx: &mut Context<'_>,
@@ -158,10 +161,11 @@ impl<T: AsRawFd> AsyncFd<T> {
         self.poll_ready(cx, Direction::Write)
     }
 
-    /// As [`poll_write_ready`](Self::poll_write_ready), with a guard that gives `&mut T`.
+    /// Like [`poll_write_ready`](Self::poll_write_ready), with a guard that gives access to `&mut
+    /// T`.
     ///
     /// # Errors
-    /// When the runtime has ended.
+    /// Fails if the runtime has ended.
     pub fn poll_write_ready_mut<'a>(
         &'a mut self,
         cx: &mut Context<'_>,
@@ -179,25 +183,26 @@ impl<T: AsRawFd> AsyncFd<T> {
         Poll::Ready(Ok(AsyncFdReadyGuard::new(self, event)))
     }
 
-    /// Waits until it is ready for something of `interest`. Any number of tasks may wait.
+    /// Waits until the descriptor is ready for any part of `interest`. Any number of tasks may
+    /// wait.
     ///
     /// # Errors
-    /// When the runtime has ended.
+    /// Fails if the runtime has ended.
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn ready(&self, interest: Interest) -> io::Result<AsyncFdReadyGuard<'_, T>> {
         let event = map_each!(&self.inner, fd => fd.ready(interest).await?);
         Ok(AsyncFdReadyGuard::new(self, event))
     }
 
-    /// As [`ready`](Self::ready), with a guard that gives `&mut T`.
+    /// Like [`ready`](Self::ready), with a guard that gives access to `&mut T`.
     ///
     /// # Errors
-    /// When the runtime has ended.
+    /// Fails if the runtime has ended.
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn ready_mut(
         &mut self,
         interest: Interest,
@@ -206,58 +211,58 @@ impl<T: AsRawFd> AsyncFd<T> {
         Ok(AsyncFdReadyMutGuard::new(self, ready))
     }
 
-    /// Waits until it is readable. Any number of tasks may wait.
+    /// Waits until the descriptor is readable. Any number of tasks may wait.
     ///
     /// # Errors
-    /// When the runtime has ended.
+    /// Fails if the runtime has ended.
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn readable(&self) -> io::Result<AsyncFdReadyGuard<'_, T>> {
         self.ready(Interest::READABLE).await
     }
 
-    /// As [`readable`](Self::readable), with a guard that gives `&mut T`.
+    /// Like [`readable`](Self::readable), with a guard that gives access to `&mut T`.
     ///
     /// # Errors
-    /// When the runtime has ended.
+    /// Fails if the runtime has ended.
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn readable_mut(&mut self) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
         self.ready_mut(Interest::READABLE).await
     }
 
-    /// Waits until it is writable. Any number of tasks may wait.
+    /// Waits until the descriptor is writable. Any number of tasks may wait.
     ///
     /// # Errors
-    /// When the runtime has ended.
+    /// Fails if the runtime has ended.
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn writable(&self) -> io::Result<AsyncFdReadyGuard<'_, T>> {
         self.ready(Interest::WRITABLE).await
     }
 
-    /// As [`writable`](Self::writable), with a guard that gives `&mut T`.
+    /// Like [`writable`](Self::writable), with a guard that gives access to `&mut T`.
     ///
     /// # Errors
-    /// When the runtime has ended.
+    /// Fails if the runtime has ended.
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn writable_mut(&mut self) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
         self.ready_mut(Interest::WRITABLE).await
     }
 
-    /// Runs `f` whenever it is ready for something of `interest`, until `f` gives something else than
-    /// [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
+    /// Calls `f` each time the descriptor is ready for any part of `interest`, until `f` returns
+    /// anything but [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
     ///
     /// # Errors
-    /// Those of `f`; another when the runtime has ended.
+    /// Returns the error of `f`, or fails if the runtime has ended.
     ///
     /// # Cancel safety
-    /// A dropped future has done nothing, if an `f` that fails does nothing.
+    /// Cancel-safe if a call of `f` that fails has no effect.
     pub async fn async_io<R>(
         &self,
         interest: Interest,
@@ -266,13 +271,13 @@ impl<T: AsRawFd> AsyncFd<T> {
         each!(&self.inner, fd => fd.run(interest, |fd| f(&fd.0)).await)
     }
 
-    /// As [`async_io`](Self::async_io), with `&mut T`.
+    /// Like [`async_io`](Self::async_io), with `&mut T`.
     ///
     /// # Errors
-    /// As [`async_io`](Self::async_io).
+    /// See [`async_io`](Self::async_io).
     ///
     /// # Cancel safety
-    /// As [`async_io`](Self::async_io).
+    /// See [`async_io`](Self::async_io).
     pub async fn async_io_mut<R>(
         &mut self,
         interest: Interest,
@@ -286,11 +291,12 @@ impl<T: AsRawFd> AsyncFd<T> {
         }
     }
 
-    /// Runs `f` if it is known to be ready for something of `interest`. If `f` gives
-    /// [`io::ErrorKind::WouldBlock`], it is known not to be ready any more.
+    /// Calls `f` if the descriptor is marked as ready for any part of `interest`. If `f` returns
+    /// [`io::ErrorKind::WouldBlock`], the mark is cleared.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when it is not ready; those of `f`.
+    /// Returns [`io::ErrorKind::WouldBlock`] if the descriptor is not ready, or else the error of
+    /// `f`.
     pub fn try_io<R>(
         &self,
         interest: Interest,
@@ -299,10 +305,10 @@ impl<T: AsRawFd> AsyncFd<T> {
         each!(&self.inner, fd => fd.try_io(interest, |fd| f(&fd.0)))
     }
 
-    /// As [`try_io`](Self::try_io), with `&mut T`.
+    /// Like [`try_io`](Self::try_io), with `&mut T`.
     ///
     /// # Errors
-    /// As [`try_io`](Self::try_io).
+    /// See [`try_io`](Self::try_io).
     pub fn try_io_mut<R>(
         &mut self,
         interest: Interest,
@@ -316,8 +322,9 @@ impl<T: AsRawFd> AsyncFd<T> {
         }
     }
 
-    /// As [`try_io`](Self::try_io), for types that do not let their readiness be cleared: where another thread is the
-    /// reactor, it may be late, so the system is asked before it is believed that nothing is ready.
+    /// Like [`try_io`](Self::try_io), for types whose readiness cannot be cleared from outside: a
+    /// reactor on another thread may lag behind, so the system is asked before the descriptor
+    /// counts as not ready.
     pub(crate) fn try_now<R>(
         &self,
         interest: Interest,
@@ -336,13 +343,14 @@ impl<T: AsRawFd> AsyncFd<T> {
         self.try_io(interest, f)
     }
 
-    /// Takes it to be ready for `ready`, although nobody has said so yet, until someone finds that it is not.
+    /// Marks the descriptor as ready for `ready` without an event, until an operation finds that it
+    /// is not.
     pub(crate) fn assume(&self, ready: Ready) {
         each!(&self.inner, fd => fd.assume(ready));
     }
 
-    /// Runs `operation` when it is ready, until it gives something else than [`io::ErrorKind::WouldBlock`]. Of
-    /// several tasks that poll in `direction`, the last one is woken.
+    /// Calls `operation` each time the descriptor is ready, until it returns anything but
+    /// [`io::ErrorKind::WouldBlock`]. Only the task that polled last in `direction` is woken.
     #[inline]
     pub(crate) fn poll_io<R>(
         &self,
@@ -353,8 +361,8 @@ impl<T: AsRawFd> AsyncFd<T> {
         self.poll_with(cx, direction, operation, |_| false)
     }
 
-    /// As [`poll_io`](Self::poll_io), for a byte stream: `operation` moved all that there was, or all that there was
-    /// room for, if it moved less than `len`; so the next one need not try in vain.
+    /// Like [`poll_io`](Self::poll_io), for a byte stream: if `operation` moved fewer than `len`
+    /// bytes, nothing is left to move, so the readiness is cleared to save a futile attempt.
     #[inline]
     pub(crate) fn poll_bytes(
         &self,
@@ -390,7 +398,7 @@ impl<T: AsRawFd> AsyncFd<T> {
     }
 }
 
-/// What `fd` is ready for at this moment.
+/// Returns what `fd` is ready for right now.
 fn look(fd: &impl AsFd, interest: Interest) -> Ready {
     const NOW: Timespec = Timespec {
         tv_sec: 0,
@@ -403,7 +411,7 @@ fn look(fd: &impl AsFd, interest: Interest) -> Ready {
     let mut fds = [PollFd::new(fd, flags)];
     match poll(&mut fds, Some(&NOW)) {
         Ok(1..) => {
-            // The numbers are the same on all Unix systems, the type is not.
+            // The values are the same on all Unix systems, their type is not.
             let bits = i32::from(fds[0].revents().bits());
             Ready::from_epoll(bits.cast_unsigned()) & interest.mask()
         }
@@ -431,14 +439,14 @@ impl<T: AsRawFd + fmt::Debug> fmt::Debug for AsyncFd<T> {
     }
 }
 
-/// The system cannot watch the descriptor, which comes back.
+/// The system cannot poll the descriptor, which is returned.
 pub struct AsyncFdRegisterError<T> {
     inner: T,
     cause: io::Error,
 }
 
 impl<T> AsyncFdRegisterError<T> {
-    /// The descriptor, and why it cannot be watched.
+    /// Returns the descriptor and the cause.
     pub fn into_parts(self) -> (T, io::Error) {
         (self.inner, self.cause)
     }

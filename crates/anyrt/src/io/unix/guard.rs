@@ -1,4 +1,4 @@
-//! That a descriptor was ready, and what follows from finding that it is not.
+//! Guards of readiness, which clear it if an operation finds the descriptor not ready.
 
 use std::fmt;
 use std::io;
@@ -13,7 +13,8 @@ use crate::raw::Raw;
 
 type Event<'a, T> = one_of!((&'a (), T); readiness::Event<'a, Raw<T>>);
 
-/// That a descriptor was ready. Whoever then finds that it is not must say so, or the next wait ends at once.
+/// Proof that a descriptor was ready. If an operation then finds that it is not, the readiness must
+/// be cleared, or the next wait completes at once.
 #[must_use = "You must explicitly choose whether to clear the readiness state by calling a method on ReadyGuard"]
 pub struct AsyncFdReadyGuard<'a, T: AsRawFd> {
     async_fd: &'a AsyncFd<T>,
@@ -25,28 +26,29 @@ impl<'a, T: AsRawFd> AsyncFdReadyGuard<'a, T> {
         Self { async_fd, event }
     }
 
-    /// Says that the descriptor is not ready. Readiness that came after this guard stays.
+    /// Clears the readiness. An event that arrived after this guard was created is kept.
     pub fn clear_ready(&mut self) {
         self.clear_ready_matching(Ready::ALL);
     }
 
-    /// Says that the descriptor is not ready for `ready`. Readiness that came after this guard stays.
+    /// Clears the readiness for `ready`. An event that arrived after this guard was created is
+    /// kept.
     pub fn clear_ready_matching(&mut self, ready: Ready) {
         each!(&mut self.event, event => event.clear(ready));
     }
 
-    /// Leaves the descriptor ready. Does nothing; it says that this is on purpose.
+    /// Keeps the readiness. Does nothing; it states the intent.
     pub fn retain_ready(&mut self) {}
 
-    /// What it was ready for, of what was asked, and is not cleared.
+    /// Returns the part of the requested readiness that is not cleared.
     pub fn ready(&self) -> Ready {
         each!(&self.event, event => event.ready())
     }
 
-    /// Runs `f`; when that gives [`io::ErrorKind::WouldBlock`], clears the readiness.
+    /// Calls `f`, and clears the readiness if it returns [`io::ErrorKind::WouldBlock`].
     ///
     /// # Errors
-    /// [`TryIoError`] when the descriptor was not ready.
+    /// Returns [`TryIoError`] if the descriptor was not ready.
     pub fn try_io<R>(
         &mut self,
         f: impl FnOnce(&'a AsyncFd<T>) -> io::Result<R>,
@@ -60,21 +62,22 @@ impl<'a, T: AsRawFd> AsyncFdReadyGuard<'a, T> {
         }
     }
 
-    /// The descriptor with its readiness.
+    /// Returns the descriptor with its readiness.
     pub fn get_ref(&self) -> &'a AsyncFd<T> {
         self.async_fd
     }
 
-    /// What was wrapped.
+    /// Returns the wrapped value.
     pub fn get_inner(&self) -> &'a T {
         self.async_fd.get_ref()
     }
 }
 
-/// As [`AsyncFdReadyGuard`], with `&mut T`.
+/// Like [`AsyncFdReadyGuard`], with access to `&mut T`.
 ///
-/// It holds the descriptor itself, so it cannot hold an event of it. It does not believe that the descriptor is not
-/// ready, but looks: so nothing that came meanwhile is lost, at the price of a system call.
+/// It borrows the descriptor mutably, so it cannot hold an event of it. Before it clears the
+/// readiness it polls the descriptor, so that no later event is lost, at the price of a system
+/// call.
 #[must_use = "You must explicitly choose whether to clear the readiness state by calling a method on ReadyGuard"]
 pub struct AsyncFdReadyMutGuard<'a, T: AsRawFd> {
     async_fd: &'a mut AsyncFd<T>,
@@ -86,12 +89,12 @@ impl<'a, T: AsRawFd> AsyncFdReadyMutGuard<'a, T> {
         Self { async_fd, ready }
     }
 
-    /// Says that the descriptor is not ready. If it is, it stays so.
+    /// Clears the readiness, unless the descriptor is ready.
     pub fn clear_ready(&mut self) {
         self.clear_ready_matching(Ready::ALL);
     }
 
-    /// Says that the descriptor is not ready for `ready`. If it is, it stays so.
+    /// Clears the readiness for `ready`, unless the descriptor is ready for it.
     pub fn clear_ready_matching(&mut self, ready: Ready) {
         let ready = self.ready & ready;
         self.ready = self.ready - ready;
@@ -99,12 +102,12 @@ impl<'a, T: AsRawFd> AsyncFdReadyMutGuard<'a, T> {
             (Interest::READABLE, PollFlags::IN),
             (Interest::WRITABLE, PollFlags::OUT),
             (Interest::PRIORITY, PollFlags::PRI),
-            // Errors are reported always.
+            // Errors are always reported.
             (Interest::ERROR, PollFlags::empty()),
         ];
         for (interest, flags) in parts {
             if !(ready & interest.mask()).is_empty() {
-                // What comes after the look is another event than the one that is cleared.
+                // An event that arrives after the poll is a new one and is not cleared.
                 let _ = self
                     .async_fd
                     .try_io(interest, |fd| still(&Raw(fd.as_raw_fd()), flags));
@@ -112,18 +115,18 @@ impl<'a, T: AsRawFd> AsyncFdReadyMutGuard<'a, T> {
         }
     }
 
-    /// Leaves the descriptor ready. Does nothing; it says that this is on purpose.
+    /// Keeps the readiness. Does nothing; it states the intent.
     pub fn retain_ready(&mut self) {}
 
-    /// What it was ready for, of what was asked, and is not cleared.
+    /// Returns the part of the requested readiness that is not cleared.
     pub fn ready(&self) -> Ready {
         self.ready
     }
 
-    /// Runs `f`; when that gives [`io::ErrorKind::WouldBlock`], clears the readiness.
+    /// Calls `f`, and clears the readiness if it returns [`io::ErrorKind::WouldBlock`].
     ///
     /// # Errors
-    /// [`TryIoError`] when the descriptor was not ready.
+    /// Returns [`TryIoError`] if the descriptor was not ready.
     pub fn try_io<R>(
         &mut self,
         f: impl FnOnce(&mut AsyncFd<T>) -> io::Result<R>,
@@ -137,28 +140,28 @@ impl<'a, T: AsRawFd> AsyncFdReadyMutGuard<'a, T> {
         }
     }
 
-    /// The descriptor with its readiness.
+    /// Returns the descriptor with its readiness.
     pub fn get_ref(&self) -> &AsyncFd<T> {
         self.async_fd
     }
 
-    /// The descriptor with its readiness.
+    /// Returns the descriptor with its readiness.
     pub fn get_mut(&mut self) -> &mut AsyncFd<T> {
         self.async_fd
     }
 
-    /// What was wrapped.
+    /// Returns the wrapped value.
     pub fn get_inner(&self) -> &T {
         self.async_fd.get_ref()
     }
 
-    /// What was wrapped.
+    /// Returns the wrapped value.
     pub fn get_inner_mut(&mut self) -> &mut T {
         self.async_fd.get_mut()
     }
 }
 
-/// Whether `fd` is ready at this moment.
+/// Succeeds if `fd` is ready right now.
 fn still(fd: &impl AsFd, flags: PollFlags) -> io::Result<()> {
     const NOW: Timespec = Timespec {
         tv_sec: 0,
@@ -186,6 +189,6 @@ impl<T: AsRawFd + fmt::Debug> fmt::Debug for AsyncFdReadyMutGuard<'_, T> {
     }
 }
 
-/// The descriptor was not ready, and is known not to be.
+/// The descriptor was not ready, and its readiness was cleared.
 #[derive(Debug)]
 pub struct TryIoError(());

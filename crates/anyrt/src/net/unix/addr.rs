@@ -14,23 +14,24 @@ use std::path::Path;
 pub struct SocketAddr(pub(super) net::SocketAddr);
 
 impl SocketAddr {
-    /// Whether it has no name, as the address of a socket that was not bound.
+    /// Returns `true` if the address is unnamed, like that of a socket that was not bound.
     pub fn is_unnamed(&self) -> bool {
         self.0.is_unnamed()
     }
 
-    /// The path, if it is one.
+    /// Returns the path, if the address is a path.
     pub fn as_pathname(&self) -> Option<&Path> {
         self.0.as_pathname()
     }
 
-    /// The name without its leading zero byte, if it is in the abstract namespace.
+    /// Returns the name without its leading zero byte, if the address is in the abstract namespace.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn as_abstract_name(&self) -> Option<&[u8]> {
         self.0.as_abstract_name()
     }
 
-    /// The address of that path; on Linux one that starts with a zero byte is an abstract name.
+    /// Creates the address of a path. On Linux, a path that starts with a zero byte is an abstract
+    /// name.
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         {
@@ -43,7 +44,7 @@ impl SocketAddr {
         net::SocketAddr::from_pathname(path).map(Self)
     }
 
-    /// As the system calls of socket2 take it.
+    /// Converts into the address type of socket2.
     pub(super) fn to_socket2(&self) -> io::Result<socket2::SockAddr> {
         if let Some(path) = self.as_pathname() {
             return socket2::SockAddr::unix(path);

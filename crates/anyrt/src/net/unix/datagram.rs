@@ -17,9 +17,9 @@ use crate::io::unix::AsyncFd;
 use crate::io::{Interest, Ready, fd_io};
 use anyrt_core::readiness::Direction;
 
-/// Sends and receives datagrams between processes of one machine. They arrive whole and in order.
+/// A Unix datagram socket, between processes on one machine. Datagrams arrive whole and in order.
 ///
-/// A datagram that is larger than the buffer is cut to it, and the rest is lost.
+/// Bytes of a datagram that do not fit into the buffer are discarded.
 ///
 /// # Examples
 /// ```
@@ -37,13 +37,14 @@ pub struct UnixDatagram {
 }
 
 impl UnixDatagram {
-    /// A socket with the path `path`; on Linux one that starts with a zero byte is a name in the abstract namespace.
+    /// Binds a socket to `path`. On Linux, a path that starts with a zero byte is a name in the
+    /// abstract namespace.
     ///
     /// # Errors
-    /// As the system's `bind`.
+    /// Fails if the system's `bind` does.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         Self::nonblocking(net::UnixDatagram::bind_addr(
@@ -51,42 +52,43 @@ impl UnixDatagram {
         )?)
     }
 
-    /// Two sockets that are connected to each other.
+    /// Creates two sockets that are connected to each other.
     ///
     /// # Errors
-    /// As the system's `socketpair`.
+    /// Fails if the system's `socketpair` does.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (a, b) = net::UnixDatagram::pair()?;
         let (a, b) = (Self::nonblocking(a)?, Self::nonblocking(b)?);
-        // Both are empty: there is room, and nothing to receive yet.
+        // Both are empty: writable, and not readable yet.
         a.io.assume(Ready::WRITABLE);
         b.io.assume(Ready::WRITABLE);
         Ok((a, b))
     }
 
-    /// A socket without a name: it can send, and nobody can answer.
+    /// Creates a socket without a name. It can send, but not be sent to.
     ///
     /// # Errors
-    /// As the system's `socket`.
+    /// Fails if the system's `socket` does.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn unbound() -> io::Result<Self> {
         Self::nonblocking(net::UnixDatagram::unbound()?)
     }
 
-    /// Takes over a socket, which must be non-blocking.
+    /// Converts a socket of std, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// As the reactor refuses it.
+    /// Fails if the socket cannot be registered with the reactor.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime). In debug builds, when the socket is blocking.
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
+    /// panics if the socket is in blocking mode.
     #[track_caller]
     pub fn from_std(datagram: net::UnixDatagram) -> io::Result<Self> {
         fd_io::check_nonblocking(&datagram)?;
@@ -106,43 +108,44 @@ impl UnixDatagram {
         })
     }
 
-    /// The socket, still non-blocking.
+    /// Converts into the type of std. The socket stays in non-blocking mode.
     ///
     /// # Errors
-    /// Never; the signature is Tokio's.
+    /// Never fails; the signature is Tokio's.
     pub fn into_std(self) -> io::Result<net::UnixDatagram> {
         Ok(self.io.into_inner())
     }
 
-    /// Sends to and receives from the socket at `path` alone from now on.
+    /// Sets the peer: from now on the socket sends to and receives from the socket at `path` only.
     ///
     /// # Errors
-    /// As the system's `connect`.
+    /// Fails if the system's `connect` does.
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
         let address = SocketAddr::new(path.as_ref())?;
         self.io.get_ref().connect_addr(&address.0)
     }
 
-    /// Waits until the socket is ready for something of `interest`.
+    /// Waits until the socket is ready for any part of `interest`.
     ///
-    /// What is told may be over by the next attempt, which then is [`io::ErrorKind::WouldBlock`].
+    /// The readiness may be gone by the next operation, which then returns
+    /// [`io::ErrorKind::WouldBlock`].
     ///
     /// # Errors
-    /// When the runtime of the socket has ended.
+    /// Fails if the runtime of the socket has ended.
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         Ok(self.io.ready(interest).await?.ready())
     }
 
-    /// Waits until there is something to receive.
+    /// Waits until a datagram is available.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn readable(&self) -> io::Result<()> {
         self.ready(Interest::READABLE).await.map(drop)
     }
@@ -150,68 +153,68 @@ impl UnixDatagram {
     /// Waits until there is room to send.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn writable(&self) -> io::Result<()> {
         self.ready(Interest::WRITABLE).await.map(drop)
     }
 
-    /// Polls for something to receive; of several tasks that poll, the last one is woken.
+    /// Polls for an available datagram. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_read_ready(cx).map_ok(drop)
     }
 
-    /// Polls for room to send; of several tasks that poll, the last one is woken.
+    /// Polls for room to send. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_write_ready(cx).map_ok(drop)
     }
 
-    /// Sends to the peer that [`connect`](Self::connect) named.
+    /// Sends a datagram to the peer that [`connect`](Self::connect) set.
     ///
     /// # Errors
-    /// As the system's `send`.
+    /// Fails if the system's `send` does.
     ///
     /// # Cancel safety
-    /// A dropped future has sent nothing.
+    /// Cancel-safe: if the future is dropped, nothing was sent.
     pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.io
             .async_io(Interest::WRITABLE, |socket| socket.send(buf))
             .await
     }
 
-    /// As [`send`](Self::send), without waiting.
+    /// Like [`send`](Self::send), without waiting.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when there is no room; those of the system.
+    /// Returns [`io::ErrorKind::WouldBlock`] if there is no room, or the error of the system.
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
         self.io
             .try_now(Interest::WRITABLE, |socket| socket.send(buf))
     }
 
-    /// As [`send`](Self::send), polled; of several tasks that poll, the last one is woken.
+    /// Polls to send; see [`send`](Self::send). Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As the system's `send`.
+    /// Fails if the system's `send` does.
     pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.io
             .poll_io(cx, Direction::Write, |socket| socket.send(buf))
     }
 
-    /// Sends to the socket at `target`.
+    /// Sends a datagram to the socket at `target`.
     ///
     /// # Errors
-    /// As the system's `sendto`.
+    /// Fails if the system's `sendto` does.
     ///
     /// # Cancel safety
-    /// A dropped future has sent nothing.
+    /// Cancel-safe: if the future is dropped, nothing was sent.
     pub async fn send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> io::Result<usize> {
         let target = SocketAddr::new(target.as_ref())?;
         self.io
@@ -221,10 +224,10 @@ impl UnixDatagram {
             .await
     }
 
-    /// As [`send_to`](Self::send_to), without waiting.
+    /// Like [`send_to`](Self::send_to), without waiting.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when there is no room; those of the system.
+    /// Returns [`io::ErrorKind::WouldBlock`] if there is no room, or the error of the system.
     pub fn try_send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> io::Result<usize> {
         let target = SocketAddr::new(target.as_ref())?;
         self.io.try_now(Interest::WRITABLE, |socket| {
@@ -232,10 +235,10 @@ impl UnixDatagram {
         })
     }
 
-    /// As [`send_to`](Self::send_to), polled; of several tasks that poll, the last one is woken.
+    /// Polls to send; see [`send_to`](Self::send_to). Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As the system's `sendto`.
+    /// Fails if the system's `sendto` does.
     pub fn poll_send_to<P: AsRef<Path>>(
         &self,
         cx: &mut Context<'_>,
@@ -251,29 +254,29 @@ impl UnixDatagram {
     /// Receives a datagram.
     ///
     /// # Errors
-    /// As the system's `recv`.
+    /// Fails if the system's `recv` does.
     ///
     /// # Cancel safety
-    /// A datagram that a dropped future would have had goes to the next one.
+    /// Cancel-safe: if the future is dropped, no datagram is lost.
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io
             .async_io(Interest::READABLE, |socket| socket.recv(buf))
             .await
     }
 
-    /// As [`recv`](Self::recv), without waiting.
+    /// Like [`recv`](Self::recv), without waiting.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when nothing is there; those of the system.
+    /// Returns [`io::ErrorKind::WouldBlock`] if nothing is available, or the error of the system.
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io
             .try_now(Interest::READABLE, |socket| socket.recv(buf))
     }
 
-    /// As [`recv`](Self::recv), polled; of several tasks that poll, the last one is woken.
+    /// Polls to receive; see [`recv`](Self::recv). Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As the system's `recv`.
+    /// Fails if the system's `recv` does.
     pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let room = buf.initialize_unfilled();
         let received = ready!(
@@ -284,13 +287,13 @@ impl UnixDatagram {
         Poll::Ready(Ok(()))
     }
 
-    /// Receives a datagram to the end of `buf`, of which the room that lies in one piece is used.
+    /// Receives a datagram and appends it to `buf`, using its contiguous spare capacity.
     ///
     /// # Errors
-    /// As [`recv`](Self::recv).
+    /// See [`recv`](Self::recv).
     ///
     /// # Cancel safety
-    /// As [`recv`](Self::recv).
+    /// See [`recv`](Self::recv).
     pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         self.io
             .async_io(Interest::READABLE, |socket| {
@@ -299,42 +302,43 @@ impl UnixDatagram {
             .await
     }
 
-    /// As [`recv_buf`](Self::recv_buf), without waiting.
+    /// Like [`recv_buf`](Self::recv_buf), without waiting.
     ///
     /// # Errors
-    /// As [`try_recv`](Self::try_recv).
+    /// See [`try_recv`](Self::try_recv).
     pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         self.io.try_now(Interest::READABLE, |socket| {
             read_buf(buf, |room| socket.recv(room))
         })
     }
 
-    /// Receives a datagram, and from whom.
+    /// Receives a datagram and its sender.
     ///
     /// # Errors
-    /// As the system's `recvfrom`.
+    /// Fails if the system's `recvfrom` does.
     ///
     /// # Cancel safety
-    /// A datagram that a dropped future would have had goes to the next one.
+    /// Cancel-safe: if the future is dropped, no datagram is lost.
     pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.io
             .async_io(Interest::READABLE, |socket| recv_from(socket, buf))
             .await
     }
 
-    /// As [`recv_from`](Self::recv_from), without waiting.
+    /// Like [`recv_from`](Self::recv_from), without waiting.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when nothing is there; those of the system.
+    /// Returns [`io::ErrorKind::WouldBlock`] if nothing is available, or the error of the system.
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.io
             .try_now(Interest::READABLE, |socket| recv_from(socket, buf))
     }
 
-    /// As [`recv_from`](Self::recv_from), polled; of several tasks that poll, the last one is woken.
+    /// Polls to receive; see [`recv_from`](Self::recv_from). Only the task that polled last is
+    /// woken.
     ///
     /// # Errors
-    /// As the system's `recvfrom`.
+    /// Fails if the system's `recvfrom` does.
     pub fn poll_recv_from(
         &self,
         cx: &mut Context<'_>,
@@ -347,34 +351,35 @@ impl UnixDatagram {
         Poll::Ready(Ok(sender))
     }
 
-    /// Receives a datagram to the end of `buf`, of which the room that lies in one piece is used, and from whom.
+    /// Receives a datagram and its sender, and appends the datagram to `buf`, using its contiguous
+    /// spare capacity.
     ///
     /// # Errors
-    /// As [`recv_from`](Self::recv_from).
+    /// See [`recv_from`](Self::recv_from).
     ///
     /// # Cancel safety
-    /// As [`recv_from`](Self::recv_from).
+    /// See [`recv_from`](Self::recv_from).
     pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
         self.io
             .async_io(Interest::READABLE, |socket| recv_buf_from(socket, buf))
             .await
     }
 
-    /// As [`recv_buf_from`](Self::recv_buf_from), without waiting.
+    /// Like [`recv_buf_from`](Self::recv_buf_from), without waiting.
     ///
     /// # Errors
-    /// As [`try_recv_from`](Self::try_recv_from).
+    /// See [`try_recv_from`](Self::try_recv_from).
     pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
         self.io
             .try_now(Interest::READABLE, |socket| recv_buf_from(socket, buf))
     }
 
-    /// Runs `f`, a system call on this socket, if the socket is known to be ready.
+    /// Calls `f`, which makes a system call on this socket, if the socket is marked as ready.
     ///
-    /// `f` gives [`io::ErrorKind::WouldBlock`] when the socket is not ready, and only then.
+    /// `f` must return [`io::ErrorKind::WouldBlock`] if and only if the socket is not ready.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when the socket is not ready; those of `f`.
+    /// Returns [`io::ErrorKind::WouldBlock`] if the socket is not ready, or else the error of `f`.
     pub fn try_io<R>(
         &self,
         interest: Interest,
@@ -383,14 +388,14 @@ impl UnixDatagram {
         self.io.try_now(interest, |_| f())
     }
 
-    /// Runs `f`, a system call on this socket, whenever the socket is ready, until it gives something else than
-    /// [`io::ErrorKind::WouldBlock`].
+    /// Calls `f`, which makes a system call on this socket, each time the socket is ready, until
+    /// `f` returns anything but [`io::ErrorKind::WouldBlock`].
     ///
     /// # Errors
-    /// As [`ready`](Self::ready); those of `f`.
+    /// Fails if the runtime of the socket has ended, or with the error of `f`.
     ///
     /// # Cancel safety
-    /// A dropped future has done nothing, if a failed `f` does nothing.
+    /// Cancel-safe if a call of `f` that fails has no effect.
     pub async fn async_io<R>(
         &self,
         interest: Interest,
@@ -399,34 +404,35 @@ impl UnixDatagram {
         self.io.async_io(interest, |_| f()).await
     }
 
-    /// The address of this socket.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().local_addr().map(SocketAddr)
     }
 
-    /// The address of the peer that [`connect`](Self::connect) named.
+    /// Returns the address of the peer that [`connect`](Self::connect) set.
     ///
     /// # Errors
-    /// As the system's `getpeername`.
+    /// Fails if the system's `getpeername` does.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().peer_addr().map(SocketAddr)
     }
 
-    /// The error of the socket, which is taken.
+    /// Returns and clears the pending error of the socket, if any.
     ///
     /// # Errors
-    /// As the system's `getsockopt`.
+    /// Fails if the system's `getsockopt` does.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.get_ref().take_error()
     }
 
-    /// Ends receiving, sending or both; to send is [`io::ErrorKind::BrokenPipe`] then.
+    /// Shuts down receiving, sending or both. Sending then fails with
+    /// [`io::ErrorKind::BrokenPipe`].
     ///
     /// # Errors
-    /// As the system's `shutdown`.
+    /// Fails if the system's `shutdown` does.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.io.get_ref().shutdown(how)
     }
@@ -449,7 +455,8 @@ fn recv_buf_from<B: BufMut>(
     })?;
     match sender {
         Some(sender) => Ok((received, sender)),
-        // There was no room, so nobody was asked: receive nothing, as the system does then.
+        // There was no room, so the socket was not read: receive an empty slice, as the system
+        // does.
         None => recv_from(socket, &mut []),
     }
 }
@@ -457,7 +464,7 @@ fn recv_buf_from<B: BufMut>(
 impl TryFrom<net::UnixDatagram> for UnixDatagram {
     type Error = io::Error;
 
-    /// As [`UnixDatagram::from_std`].
+    /// See [`UnixDatagram::from_std`].
     fn try_from(datagram: net::UnixDatagram) -> io::Result<Self> {
         Self::from_std(datagram)
     }

@@ -12,9 +12,9 @@ use crate::io::unix::AsyncFd;
 use crate::io::{Interest, fd_io};
 use anyrt_core::readiness::Direction;
 
-/// Accepts connections of Unix stream sockets.
+/// A listener of Unix stream sockets.
 ///
-/// Its file is not removed when the listener is dropped, and a path that exists is
+/// Dropping the listener does not remove its file, and binding a path that exists fails with
 /// [`io::ErrorKind::AddrInUse`].
 ///
 /// # Examples
@@ -43,25 +43,26 @@ pub struct UnixListener {
 }
 
 impl UnixListener {
-    /// Listens on `path`; on Linux one that starts with a zero byte is a name in the abstract namespace.
+    /// Binds to `path` and listens. On Linux, a path that starts with a zero byte is a name in the
+    /// abstract namespace.
     ///
     /// # Errors
-    /// As the system's `bind` and `listen`.
+    /// Fails if the system's `bind` or `listen` does.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         Self::bind_addr(&SocketAddr::new(path.as_ref())?)
     }
 
-    /// Listens on an address.
+    /// Binds to an address and listens.
     ///
     /// # Errors
-    /// As [`bind`](Self::bind).
+    /// See [`bind`](Self::bind).
     ///
     /// # Panics
-    /// As [`bind`](Self::bind).
+    /// See [`bind`](Self::bind).
     #[track_caller]
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<Self> {
         let listener = net::UnixListener::bind_addr(&socket_addr.0)?;
@@ -69,13 +70,14 @@ impl UnixListener {
         Self::new(listener)
     }
 
-    /// Takes over a listening socket, which must be non-blocking.
+    /// Converts a listener of std, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// As the reactor refuses it.
+    /// Fails if the socket cannot be registered with the reactor.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime). In debug builds, when the socket is blocking.
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
+    /// panics if the socket is in blocking mode.
     #[track_caller]
     pub fn from_std(listener: net::UnixListener) -> io::Result<Self> {
         fd_io::check_nonblocking(&listener)?;
@@ -89,46 +91,47 @@ impl UnixListener {
         })
     }
 
-    /// The socket, still non-blocking.
+    /// Converts into the type of std. The socket stays in non-blocking mode.
     ///
     /// # Errors
-    /// Never; the signature is Tokio's.
+    /// Never fails; the signature is Tokio's.
     pub fn into_std(self) -> io::Result<net::UnixListener> {
         Ok(self.io.into_inner())
     }
 
-    /// The address that it listens on.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().local_addr().map(SocketAddr)
     }
 
-    /// The error of the socket, which is taken.
+    /// Returns and clears the pending error of the socket, if any.
     ///
     /// # Errors
-    /// As the system's `getsockopt`.
+    /// Fails if the system's `getsockopt` does.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.get_ref().take_error()
     }
 
-    /// Waits for a connection. Several tasks may wait at once.
+    /// Accepts a connection. Any number of tasks may wait at once.
     ///
     /// # Errors
-    /// As the system's `accept`, such as too many open files; the listener can be used on.
+    /// Fails if the system's `accept` does, for example if too many files are open. The listener
+    /// stays usable.
     ///
     /// # Cancel safety
-    /// A connection that a dropped future would have had goes to the next one.
+    /// Cancel-safe: if the future is dropped, no connection is lost.
     pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let (stream, peer) = self.io.async_io(Interest::READABLE, accept).await?;
         Ok((UnixStream::accepted(stream)?, SocketAddr(peer)))
     }
 
-    /// Polls for a connection; of several tasks that poll, the last one is woken.
+    /// Polls for a connection. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`accept`](Self::accept).
+    /// See [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
         let (stream, peer) = ready!(self.io.poll_io(cx, Direction::Read, accept))?;
         Poll::Ready(Ok((UnixStream::accepted(stream)?, SocketAddr(peer))))
@@ -144,7 +147,7 @@ fn accept(listener: &net::UnixListener) -> io::Result<(net::UnixStream, net::Soc
 impl TryFrom<net::UnixListener> for UnixListener {
     type Error = io::Error;
 
-    /// As [`UnixListener::from_std`].
+    /// See [`UnixListener::from_std`].
     fn try_from(listener: net::UnixListener) -> io::Result<Self> {
         Self::from_std(listener)
     }

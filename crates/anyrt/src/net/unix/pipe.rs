@@ -1,4 +1,7 @@
-//! Pipes, those that have a name among them.
+//! Pipes, anonymous and named.
+//!
+//! [`pipe`] creates both ends of an anonymous pipe, for a child process or between threads.
+//! [`OpenOptions`] opens one end of a named pipe (FIFO).
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -18,13 +21,13 @@ use crate::io::read_buf::read_buf;
 use crate::io::unix::AsyncFd;
 use crate::io::{Interest, Ready};
 
-/// A pipe without a name: what is written to the sender is read from the receiver.
+/// Creates an anonymous pipe: bytes written to the sender are read from the receiver.
 ///
 /// # Errors
-/// As the system's `pipe`.
+/// Fails if the system's `pipe` does.
 ///
 /// # Panics
-/// When no runtime is current; see [`runtime`](crate::runtime).
+/// Panics if no runtime is current; see [`runtime`](crate::runtime).
 ///
 /// # Examples
 /// ```
@@ -50,7 +53,7 @@ pub fn pipe() -> io::Result<(Sender, Receiver)> {
     ))
 }
 
-/// How to open a pipe that has a name.
+/// Options for opening a named pipe.
 #[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -59,46 +62,49 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// The defaults: for reading or writing alone, and only a pipe.
+    /// Creates the default options: either for reading or for writing, and only if the file is a
+    /// pipe.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether to open it for reading and writing at once.
+    /// Sets whether to open the pipe for both reading and writing; `false` by default.
     ///
-    /// Then opening a sender needs no receiver, and a receiver comes to no end when the last sender goes.
+    /// If set, opening a sender needs no receiver, and a receiver does not see the end of the
+    /// stream when the last sender is closed.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn read_write(&mut self, value: bool) -> &mut Self {
         self.read_write = value;
         self
     }
 
-    /// Whether to take it for granted that the file is a pipe.
+    /// Sets whether to skip the check that the file is a pipe; `false` by default.
     pub fn unchecked(&mut self, value: bool) -> &mut Self {
         self.unchecked = value;
         self
     }
 
-    /// Opens the reading end of the pipe at `path`; it does not wait for a sender.
+    /// Opens the read end of the pipe at `path`, without waiting for a sender.
     ///
     /// # Errors
-    /// As the system's `open`; [`io::ErrorKind::InvalidInput`] when the file is no pipe.
+    /// Fails if the system's `open` does, or with [`io::ErrorKind::InvalidInput`] if the file is
+    /// not a pipe.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn open_receiver<P: AsRef<Path>>(&self, path: P) -> io::Result<Receiver> {
         Receiver::from_file_unchecked(self.open(path.as_ref(), End::Receiver)?)
     }
 
-    /// Opens the writing end of the pipe at `path`.
+    /// Opens the write end of the pipe at `path`.
     ///
     /// # Errors
-    /// As the system's `open`, which is `ENXIO` when nobody reads; [`io::ErrorKind::InvalidInput`] when the file is
-    /// no pipe.
+    /// Fails if the system's `open` does, with `ENXIO` if there is no receiver, or with
+    /// [`io::ErrorKind::InvalidInput`] if the file is not a pipe.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn open_sender<P: AsRef<Path>>(&self, path: P) -> io::Result<Sender> {
         Sender::from_file_unchecked(self.open(path.as_ref(), End::Sender)?)
@@ -128,45 +134,47 @@ enum End {
     Sender,
 }
 
-/// The writing end of a pipe.
+/// The write end of a pipe.
 ///
-/// When nobody reads any more, a write is [`io::ErrorKind::BrokenPipe`].
+/// A write fails with [`io::ErrorKind::BrokenPipe`] once all receivers are closed.
 #[derive(Debug)]
 pub struct Sender {
     io: AsyncFd<File>,
 }
 
-/// The reading end of a pipe.
+/// The read end of a pipe.
 ///
-/// It comes to the end when the last sender is gone; a pipe with a name goes on when another sender opens it.
+/// The stream ends when the last sender is closed. A named pipe continues when another sender opens
+/// it.
 #[derive(Debug)]
 pub struct Receiver {
     io: AsyncFd<File>,
 }
 
-/// What both ends can do.
+/// Methods of both ends.
 macro_rules! end {
     ($end:ident, $interest:expr, $flag:expr, $modes:literal) => {
         impl $end {
-            /// Takes over an open file, and makes it non-blocking.
+            /// Converts an open file and sets it to non-blocking mode.
             ///
             /// # Errors
-            /// [`io::ErrorKind::InvalidInput`] when it is no pipe, or opened for the other direction alone.
+            /// Fails with [`io::ErrorKind::InvalidInput`] if the file is not a pipe, or is open for
+            /// the other direction only.
             ///
             /// # Panics
-            /// When no runtime is current; see [`runtime`](crate::runtime).
+            /// Panics if no runtime is current; see [`runtime`](crate::runtime).
             #[track_caller]
             pub fn from_file(file: File) -> io::Result<Self> {
                 Self::from_owned_fd(file.into())
             }
 
-            /// As [`from_file`](Self::from_file), of a descriptor.
+            /// Like [`from_file`](Self::from_file), for a descriptor.
             ///
             /// # Errors
-            /// As [`from_file`](Self::from_file).
+            /// See [`from_file`](Self::from_file).
             ///
             /// # Panics
-            /// When no runtime is current; see [`runtime`](crate::runtime).
+            /// Panics if no runtime is current; see [`runtime`](crate::runtime).
             #[track_caller]
             pub fn from_owned_fd(owned_fd: OwnedFd) -> io::Result<Self> {
                 check_pipe(&owned_fd)?;
@@ -181,13 +189,14 @@ macro_rules! end {
                 Self::from_owned_fd_unchecked(owned_fd)
             }
 
-            /// Takes over an open file, which is taken for a non-blocking pipe.
+            /// Converts an open file, which must be a pipe in non-blocking mode; this is not
+            /// checked.
             ///
             /// # Errors
-            /// As the reactor refuses it.
+            /// Fails if the socket cannot be registered with the reactor.
             ///
             /// # Panics
-            /// When no runtime is current; see [`runtime`](crate::runtime).
+            /// Panics if no runtime is current; see [`runtime`](crate::runtime).
             #[track_caller]
             pub fn from_file_unchecked(file: File) -> io::Result<Self> {
                 Ok(Self {
@@ -195,55 +204,57 @@ macro_rules! end {
                 })
             }
 
-            /// As [`from_file_unchecked`](Self::from_file_unchecked), of a descriptor.
+            /// Like [`from_file_unchecked`](Self::from_file_unchecked), for a descriptor.
             ///
             /// # Errors
-            /// As the reactor refuses it.
+            /// Fails if the socket cannot be registered with the reactor.
             ///
             /// # Panics
-            /// When no runtime is current; see [`runtime`](crate::runtime).
+            /// Panics if no runtime is current; see [`runtime`](crate::runtime).
             #[track_caller]
             pub fn from_owned_fd_unchecked(owned_fd: OwnedFd) -> io::Result<Self> {
                 Self::from_file_unchecked(owned_fd.into())
             }
 
-            /// Waits until the pipe is ready for something of `interest`.
+            /// Waits until the pipe is ready for any part of `interest`.
             ///
-            /// What is told may be over by the next attempt, which then is [`io::ErrorKind::WouldBlock`].
+            /// The readiness may be gone by the next operation, which then returns
+            /// [`io::ErrorKind::WouldBlock`].
             ///
             /// # Errors
-            /// When the runtime of the pipe has ended.
+            /// Fails if the runtime of the pipe has ended.
             ///
             /// # Cancel safety
-            /// Changes nothing.
+            /// Cancel-safe: dropping the future has no effect.
             pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
                 Ok(self.io.ready(interest).await?.ready())
             }
 
-            /// Runs `f`, a system call on this pipe, if the pipe is known to be ready.
+            /// Calls `f`, which makes a system call on this pipe, if the pipe is marked as ready.
             ///
-            /// `f` gives [`io::ErrorKind::WouldBlock`] when the pipe is not ready, and only then.
+            /// `f` must return [`io::ErrorKind::WouldBlock`] if and only if the pipe is not ready.
             ///
             /// # Errors
-            /// [`io::ErrorKind::WouldBlock`] when the pipe is not ready; those of `f`.
+            /// Returns [`io::ErrorKind::WouldBlock`] if the pipe is not ready, or else the error of
+            /// `f`.
             pub fn try_io<R>(&self, f: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
                 self.io.try_now($interest, |_| f())
             }
 
-            /// The descriptor, made blocking, as other programs expect theirs.
+            /// Returns the descriptor in blocking mode, as other programs expect it.
             ///
             /// # Errors
-            /// As the system's `fcntl`.
+            /// Fails if the system's `fcntl` does.
             pub fn into_blocking_fd(self) -> io::Result<OwnedFd> {
                 let fd = self.into_nonblocking_fd()?;
                 fd_io::set_nonblocking(&fd, false)?;
                 Ok(fd)
             }
 
-            /// The descriptor, still non-blocking.
+            /// Returns the descriptor in non-blocking mode.
             ///
             /// # Errors
-            /// Never; the signature is Tokio's.
+            /// Never fails; the signature is Tokio's.
             pub fn into_nonblocking_fd(self) -> io::Result<OwnedFd> {
                 Ok(self.io.into_inner().into())
             }
@@ -277,38 +288,38 @@ end!(
 );
 
 impl Sender {
-    /// Waits until there is room to write, or nobody reads any more.
+    /// Waits until there is room to write, or all receivers are closed.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn writable(&self) -> io::Result<()> {
         self.ready(Interest::WRITABLE).await.map(drop)
     }
 
-    /// Polls for room to write; of several tasks that poll, the last one is woken.
+    /// Polls for room to write. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_write_ready(cx).map_ok(drop)
     }
 
-    /// Writes what there is room for; what fits into `PIPE_BUF` is written as a whole or not at all.
+    /// Writes as many bytes as fit. Up to `PIPE_BUF` bytes are written as a whole or not at all.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when there is no room; those of the system.
+    /// Returns [`io::ErrorKind::WouldBlock`] if there is no room, or the error of the system.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.io
             .try_now(Interest::WRITABLE, |mut pipe| pipe.write(buf))
     }
 
-    /// Writes what there is room for, of several buffers in one system call.
+    /// Writes as many bytes of several buffers as fit, with one system call.
     ///
     /// # Errors
-    /// As [`try_write`](Self::try_write).
+    /// See [`try_write`](Self::try_write).
     pub fn try_write_vectored(&self, buf: &[IoSlice<'_>]) -> io::Result<usize> {
         self.io
             .try_now(Interest::WRITABLE, |mut pipe| pipe.write_vectored(buf))
@@ -316,47 +327,47 @@ impl Sender {
 }
 
 impl Receiver {
-    /// Waits until there is something to read, or nobody writes any more.
+    /// Waits until data is available, or all senders are closed.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn readable(&self) -> io::Result<()> {
         self.ready(Interest::READABLE).await.map(drop)
     }
 
-    /// Polls for something to read; of several tasks that poll, the last one is woken.
+    /// Polls for available data. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_read_ready(cx).map_ok(drop)
     }
 
-    /// Reads what is there; nothing when nobody writes any more.
+    /// Reads the available data without waiting. Returns 0 once all senders are closed.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when nothing is there; those of the system.
+    /// Returns [`io::ErrorKind::WouldBlock`] if nothing is available, or the error of the system.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io
             .try_now(Interest::READABLE, |mut pipe| pipe.read(buf))
     }
 
-    /// Reads what is there into several buffers, one after the other.
+    /// Reads the available data into several buffers, one after the other.
     ///
     /// # Errors
-    /// As [`try_read`](Self::try_read).
+    /// See [`try_read`](Self::try_read).
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.io
             .try_now(Interest::READABLE, |mut pipe| pipe.read_vectored(bufs))
     }
 
-    /// Reads what is there, to the end of `buf`.
+    /// Reads the available data and appends it to `buf`.
     ///
     /// # Errors
-    /// As [`try_read`](Self::try_read).
+    /// See [`try_read`](Self::try_read).
     pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         self.io.try_now(Interest::READABLE, |mut pipe| {
             read_buf(buf, |room| pipe.read(room))
@@ -389,7 +400,7 @@ impl AsyncWrite for Sender {
         Poll::Ready(Ok(()))
     }
 
-    /// Does nothing: the end is told by dropping the sender.
+    /// Does nothing: dropping the sender ends the stream.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

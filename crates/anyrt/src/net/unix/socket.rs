@@ -8,7 +8,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 
-/// A Unix socket that is neither connected nor listening yet, for options that must be set before.
+/// A Unix socket that is neither connected nor listening yet, so that options can be set before.
 ///
 /// # Examples
 /// ```
@@ -28,7 +28,7 @@ pub struct UnixSocket {
     datagrams: bool,
 }
 
-/// The kind of the socket is asked of the system.
+/// Asks the system for the type of the socket.
 impl From<OwnedFd> for UnixSocket {
     fn from(fd: OwnedFd) -> Self {
         let inner = Socket::from(fd);
@@ -38,18 +38,18 @@ impl From<OwnedFd> for UnixSocket {
 }
 
 impl UnixSocket {
-    /// A socket of datagrams.
+    /// Creates a datagram socket.
     ///
     /// # Errors
-    /// As the system's `socket`.
+    /// Fails if the system's `socket` does.
     pub fn new_datagram() -> io::Result<Self> {
         Self::new(Type::DGRAM)
     }
 
-    /// A socket of streams.
+    /// Creates a stream socket.
     ///
     /// # Errors
-    /// As the system's `socket`.
+    /// Fails if the system's `socket` does.
     pub fn new_stream() -> io::Result<Self> {
         Self::new(Type::STREAM)
     }
@@ -63,21 +63,21 @@ impl UnixSocket {
         })
     }
 
-    /// Gives it a path.
+    /// Binds the socket to a path.
     ///
     /// # Errors
-    /// As the system's `bind`.
+    /// Fails if the system's `bind` does.
     pub fn bind(&self, path: impl AsRef<Path>) -> io::Result<()> {
         self.inner.bind(&socket2::SockAddr::unix(path)?)
     }
 
-    /// Listens, with up to `backlog` connections that wait for an accept.
+    /// Starts to listen. Up to `backlog` connections queue until accepted.
     ///
     /// # Errors
-    /// As the system's `listen`; for a socket of datagrams.
+    /// Fails if the system's `listen` does, or for a datagram socket.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn listen(self, backlog: u32) -> io::Result<UnixListener> {
         if self.datagrams {
@@ -93,13 +93,13 @@ impl UnixSocket {
     /// Connects to the listener at `path`.
     ///
     /// # Errors
-    /// As [`UnixStream::connect`]; for a socket of datagrams.
+    /// See [`UnixStream::connect`]. Also fails for a datagram socket.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     ///
     /// # Cancel safety
-    /// Dropping it closes the socket.
+    /// Dropping the future closes the socket.
     pub async fn connect(self, path: impl AsRef<Path>) -> io::Result<UnixStream> {
         if self.datagrams {
             return Err(io::Error::other(
@@ -109,13 +109,13 @@ impl UnixSocket {
         UnixStream::connect_socket(self.inner, &SocketAddr::new(path.as_ref())?).await
     }
 
-    /// Sends and receives datagrams.
+    /// Converts into a socket that sends and receives datagrams.
     ///
     /// # Errors
-    /// As the reactor refuses it; for a socket of streams.
+    /// Fails if the socket cannot be registered with the reactor, or for a stream socket.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn datagram(self) -> io::Result<UnixDatagram> {
         if !self.datagrams {

@@ -14,11 +14,12 @@ use super::{SocketAddr, UnixStream};
 use crate::io::bridge::{futures_read, futures_write};
 use crate::io::{Interest, Ready};
 
-/// The reading half of a stream, of [`UnixStream::split`].
+/// The read half that [`UnixStream::split`] returns.
 #[derive(Debug)]
 pub struct ReadHalf<'a>(&'a UnixStream);
 
-/// The writing half of a stream, of [`UnixStream::split`]. Shutting it down lets the peer read to the end.
+/// The write half that [`UnixStream::split`] returns. Shutting it down ends the stream for the
+/// peer.
 #[derive(Debug)]
 pub struct WriteHalf<'a>(&'a UnixStream);
 
@@ -26,15 +27,15 @@ pub(super) fn split(stream: &mut UnixStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
     (ReadHalf(stream), WriteHalf(stream))
 }
 
-/// The reading half of a stream, of [`UnixStream::into_split`].
+/// The read half that [`UnixStream::into_split`] returns.
 #[derive(Debug)]
 pub struct OwnedReadHalf {
     stream: Arc<UnixStream>,
 }
 
-/// The writing half of a stream, of [`UnixStream::into_split`].
+/// The write half that [`UnixStream::into_split`] returns.
 ///
-/// Shutting it down or dropping it lets the peer read to the end; [`forget`](Self::forget) does not.
+/// Shutting it down or dropping it ends the stream for the peer; [`forget`](Self::forget) does not.
 #[derive(Debug)]
 pub struct OwnedWriteHalf {
     stream: Arc<UnixStream>,
@@ -53,7 +54,7 @@ pub(super) fn into_split(stream: UnixStream) -> (OwnedReadHalf, OwnedWriteHalf) 
     (read, write)
 }
 
-/// The halves belong to different streams. They come back.
+/// The halves belong to different streams. Contains both.
 #[derive(Debug)]
 pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 
@@ -66,20 +67,20 @@ impl fmt::Display for ReuniteError {
 impl std::error::Error for ReuniteError {}
 
 impl OwnedReadHalf {
-    /// Puts the halves of a stream together again.
+    /// Puts the halves together into the stream that they came from.
     ///
     /// # Errors
-    /// When they are halves of different streams.
+    /// Fails if they are halves of different streams.
     pub fn reunite(self, other: OwnedWriteHalf) -> Result<UnixStream, ReuniteError> {
         other.reunite(self)
     }
 }
 
 impl OwnedWriteHalf {
-    /// Puts the halves of a stream together again.
+    /// Puts the halves together into the stream that they came from.
     ///
     /// # Errors
-    /// When they are halves of different streams.
+    /// Fails if they are halves of different streams.
     pub fn reunite(self, other: OwnedReadHalf) -> Result<UnixStream, ReuniteError> {
         if !Arc::ptr_eq(&self.stream, &other.stream) {
             return Err(ReuniteError(other, self));
@@ -91,7 +92,7 @@ impl OwnedWriteHalf {
         }
     }
 
-    /// Drops the half, and the peer does not see an end.
+    /// Drops the half without ending the stream for the peer.
     pub fn forget(mut self) {
         self.shutdown_on_drop = false;
     }
@@ -100,7 +101,7 @@ impl OwnedWriteHalf {
 impl Drop for OwnedWriteHalf {
     fn drop(&mut self) {
         if self.shutdown_on_drop {
-            // A peer that is gone already needs no end.
+            // A peer that has already gone is not an error.
             let _ = self.stream.shutdown(Shutdown::Write);
         }
     }
@@ -130,33 +131,33 @@ impl AsRef<UnixStream> for OwnedWriteHalf {
     }
 }
 
-/// What all halves can do.
+/// Methods of all halves.
 macro_rules! half {
     ($($half:ty)*) => {$(
         impl $half {
-            /// Waits until the stream is ready for something of `interest`.
+            /// Waits until the stream is ready for any part of `interest`.
             ///
             /// # Errors
-            /// As [`UnixStream::ready`].
+            /// See [`UnixStream::ready`].
             ///
             /// # Cancel safety
-            /// Changes nothing.
+            /// Cancel-safe: dropping the future has no effect.
             pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
                 self.as_ref().ready(interest).await
             }
 
-            /// The address of the other side.
+            /// Returns the address of the peer.
             ///
             /// # Errors
-            /// As the system's `getpeername`.
+            /// Fails if the system's `getpeername` does.
             pub fn peer_addr(&self) -> io::Result<SocketAddr> {
                 self.as_ref().peer_addr()
             }
 
-            /// The address of this side.
+            /// Returns the local address.
             ///
             /// # Errors
-            /// As the system's `getsockname`.
+            /// Fails if the system's `getsockname` does.
             pub fn local_addr(&self) -> io::Result<SocketAddr> {
                 self.as_ref().local_addr()
             }
@@ -167,37 +168,37 @@ macro_rules! half {
 macro_rules! reading_half {
     ($($half:ty)*) => {$(
         impl $half {
-            /// Waits until there is something to read.
+            /// Waits until data is available.
             ///
             /// # Errors
-            /// As [`UnixStream::ready`].
+            /// See [`UnixStream::ready`].
             ///
             /// # Cancel safety
-            /// Changes nothing.
+            /// Cancel-safe: dropping the future has no effect.
             pub async fn readable(&self) -> io::Result<()> {
                 self.as_ref().readable().await
             }
 
-            /// Reads what is there.
+            /// Reads the available data.
             ///
             /// # Errors
-            /// As [`UnixStream::try_read`].
+            /// See [`UnixStream::try_read`].
             pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
                 self.as_ref().try_read(buf)
             }
 
-            /// Reads what is there, to the end of `buf`.
+            /// Reads the available data and appends it to `buf`.
             ///
             /// # Errors
-            /// As [`UnixStream::try_read`].
+            /// See [`UnixStream::try_read`].
             pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
                 self.as_ref().try_read_buf(buf)
             }
 
-            /// Reads what is there into several buffers, one after the other.
+            /// Reads the available data into several buffers, one after the other.
             ///
             /// # Errors
-            /// As [`UnixStream::try_read`].
+            /// See [`UnixStream::try_read`].
             pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
                 self.as_ref().try_read_vectored(bufs)
             }
@@ -223,26 +224,26 @@ macro_rules! writing_half {
             /// Waits until there is room to write.
             ///
             /// # Errors
-            /// As [`UnixStream::ready`].
+            /// See [`UnixStream::ready`].
             ///
             /// # Cancel safety
-            /// Changes nothing.
+            /// Cancel-safe: dropping the future has no effect.
             pub async fn writable(&self) -> io::Result<()> {
                 self.as_ref().writable().await
             }
 
-            /// Writes what there is room for.
+            /// Writes as many bytes as fit.
             ///
             /// # Errors
-            /// As [`UnixStream::try_write`].
+            /// See [`UnixStream::try_write`].
             pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
                 self.as_ref().try_write(buf)
             }
 
-            /// Writes what there is room for, of several buffers in one system call.
+            /// Writes as many bytes of several buffers as fit, with one system call.
             ///
             /// # Errors
-            /// As [`UnixStream::try_write`].
+            /// See [`UnixStream::try_write`].
             pub fn try_write_vectored(&self, buf: &[IoSlice<'_>]) -> io::Result<usize> {
                 self.as_ref().try_write_vectored(buf)
             }

@@ -21,10 +21,10 @@ use crate::io::read_buf::read_buf;
 use crate::io::unix::AsyncFd;
 use crate::io::{Interest, Ready, fd_io};
 
-/// A connection between processes of one machine.
+/// A Unix stream, a connection between processes on one machine.
 ///
-/// It implements the I/O traits of Tokio ([`io`](crate::io)) and of `futures_io`. Shutting it down lets the peer read
-/// to the end, and this side can still read.
+/// It implements the I/O traits of Tokio ([`io`](crate::io)) and of `futures_io`. Shutting it down
+/// ends the stream for the peer; this side can still read.
 ///
 /// # Examples
 /// ```
@@ -46,18 +46,18 @@ pub struct UnixStream {
 }
 
 impl UnixStream {
-    /// Connects to the listener at `path`; on Linux one that starts with a zero byte is a name in the abstract
-    /// namespace.
+    /// Connects to the listener at `path`. On Linux, a path that starts with a zero byte is a name
+    /// in the abstract namespace.
     ///
     /// # Errors
-    /// As the system's `connect`; [`io::ErrorKind::WouldBlock`] on Linux when as many wait for the listener as it
-    /// allows.
+    /// Fails if the system's `connect` does. On Linux that is [`io::ErrorKind::WouldBlock`] if the
+    /// listener's backlog is full.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     ///
     /// # Cancel safety
-    /// Dropping it closes the socket.
+    /// Dropping the future closes the socket.
     pub async fn connect<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         Self::connect_addr(&SocketAddr::new(path.as_ref())?).await
     }
@@ -65,13 +65,13 @@ impl UnixStream {
     /// Connects to an address.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect).
+    /// See [`connect`](Self::connect).
     ///
     /// # Panics
-    /// As [`connect`](Self::connect).
+    /// See [`connect`](Self::connect).
     ///
     /// # Cancel safety
-    /// As [`connect`](Self::connect).
+    /// See [`connect`](Self::connect).
     pub async fn connect_addr(socket_addr: &SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -91,39 +91,40 @@ impl UnixStream {
         }
     }
 
-    /// Two streams that are connected to each other.
+    /// Creates two streams that are connected to each other.
     ///
     /// # Errors
-    /// As the system's `socketpair`.
+    /// Fails if the system's `socketpair` does.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime).
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (a, b) = net::UnixStream::pair()?;
         a.set_nonblocking(true)?;
         b.set_nonblocking(true)?;
         let (a, b) = (Self::new(a)?, Self::new(b)?);
-        // Both are empty: there is room, and nothing to read yet.
+        // Both are empty: writable, and not readable yet.
         a.io.assume(Ready::WRITABLE);
         b.io.assume(Ready::WRITABLE);
         Ok((a, b))
     }
 
-    /// Often the peer has sent something by the time that it is accepted.
+    /// The peer has often sent data by the time it is accepted.
     pub(super) fn accepted(stream: net::UnixStream) -> io::Result<Self> {
         let stream = Self::new(stream)?;
         stream.io.assume(Ready::READABLE | Ready::WRITABLE);
         Ok(stream)
     }
 
-    /// Takes over a connected socket, which must be non-blocking.
+    /// Converts a stream of std, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// As the reactor refuses it.
+    /// Fails if the socket cannot be registered with the reactor.
     ///
     /// # Panics
-    /// When no runtime is current; see [`runtime`](crate::runtime). In debug builds, when the socket is blocking.
+    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
+    /// panics if the socket is in blocking mode.
     #[track_caller]
     pub fn from_std(stream: net::UnixStream) -> io::Result<Self> {
         fd_io::check_nonblocking(&stream)?;
@@ -137,34 +138,35 @@ impl UnixStream {
         })
     }
 
-    /// The socket, still non-blocking.
+    /// Converts into the type of std. The socket stays in non-blocking mode.
     ///
     /// # Errors
-    /// Never; the signature is Tokio's.
+    /// Never fails; the signature is Tokio's.
     pub fn into_std(self) -> io::Result<net::UnixStream> {
         Ok(self.io.into_inner())
     }
 
-    /// Waits until the stream is ready for something of `interest`.
+    /// Waits until the stream is ready for any part of `interest`.
     ///
-    /// What is told may be over by the next attempt, which then is [`io::ErrorKind::WouldBlock`].
+    /// The readiness may be gone by the next operation, which then returns
+    /// [`io::ErrorKind::WouldBlock`].
     ///
     /// # Errors
-    /// When the runtime of the stream has ended.
+    /// Fails if the runtime of the stream has ended.
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         Ok(self.io.ready(interest).await?.ready())
     }
 
-    /// Waits until there is something to read.
+    /// Waits until data is available.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn readable(&self) -> io::Result<()> {
         self.ready(Interest::READABLE).await.map(drop)
     }
@@ -172,82 +174,82 @@ impl UnixStream {
     /// Waits until there is room to write.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     ///
     /// # Cancel safety
-    /// Changes nothing.
+    /// Cancel-safe: dropping the future has no effect.
     pub async fn writable(&self) -> io::Result<()> {
         self.ready(Interest::WRITABLE).await.map(drop)
     }
 
-    /// Polls for something to read; of several tasks that poll, the last one is woken.
+    /// Polls for available data. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_read_ready(cx).map_ok(drop)
     }
 
-    /// Polls for room to write; of several tasks that poll, the last one is woken.
+    /// Polls for room to write. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`ready`](Self::ready).
+    /// See [`ready`](Self::ready).
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_write_ready(cx).map_ok(drop)
     }
 
-    /// Reads what is there; nothing at the end of the stream.
+    /// Reads the available data without waiting. Returns 0 at the end of the stream.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when nothing is there; those of the system.
+    /// Returns [`io::ErrorKind::WouldBlock`] if nothing is available, or the error of the system.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io
             .try_now(Interest::READABLE, |mut stream| stream.read(buf))
     }
 
-    /// Reads what is there into several buffers, one after the other.
+    /// Reads the available data into several buffers, one after the other.
     ///
     /// # Errors
-    /// As [`try_read`](Self::try_read).
+    /// See [`try_read`](Self::try_read).
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.io
             .try_now(Interest::READABLE, |mut stream| stream.read_vectored(bufs))
     }
 
-    /// Reads what is there, to the end of `buf`.
+    /// Reads the available data and appends it to `buf`.
     ///
     /// # Errors
-    /// As [`try_read`](Self::try_read).
+    /// See [`try_read`](Self::try_read).
     pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         self.io.try_now(Interest::READABLE, |mut stream| {
             read_buf(buf, |room| stream.read(room))
         })
     }
 
-    /// Writes what there is room for.
+    /// Writes as many bytes as fit.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when there is no room; those of the system.
+    /// Returns [`io::ErrorKind::WouldBlock`] if there is no room, or the error of the system.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.io
             .try_now(Interest::WRITABLE, |mut stream| stream.write(buf))
     }
 
-    /// Writes what there is room for, of several buffers in one system call.
+    /// Writes as many bytes of several buffers as fit, with one system call.
     ///
     /// # Errors
-    /// As [`try_write`](Self::try_write).
+    /// See [`try_write`](Self::try_write).
     pub fn try_write_vectored(&self, buf: &[IoSlice<'_>]) -> io::Result<usize> {
         self.io
             .try_now(Interest::WRITABLE, |mut stream| stream.write_vectored(buf))
     }
 
-    /// Runs `f`, a system call on this socket, if the socket is known to be ready.
+    /// Calls `f`, which makes a system call on this socket, if the socket is marked as ready.
     ///
-    /// `f` gives [`io::ErrorKind::WouldBlock`] when the socket is not ready, and only then.
+    /// `f` must return [`io::ErrorKind::WouldBlock`] if and only if the socket is not ready.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when the socket is not ready; those of `f`.
+    /// Returns [`io::ErrorKind::WouldBlock`] if the socket is not ready, or else the error of `f`.
     pub fn try_io<R>(
         &self,
         interest: Interest,
@@ -256,14 +258,14 @@ impl UnixStream {
         self.io.try_now(interest, |_| f())
     }
 
-    /// Runs `f`, a system call on this socket, whenever the socket is ready, until it gives something else than
-    /// [`io::ErrorKind::WouldBlock`].
+    /// Calls `f`, which makes a system call on this socket, each time the socket is ready, until
+    /// `f` returns anything but [`io::ErrorKind::WouldBlock`].
     ///
     /// # Errors
-    /// As [`ready`](Self::ready); those of `f`.
+    /// Fails if the runtime of the socket has ended, or with the error of `f`.
     ///
     /// # Cancel safety
-    /// A dropped future has done nothing, if a failed `f` does nothing.
+    /// Cancel-safe if a call of `f` that fails has no effect.
     pub async fn async_io<R>(
         &self,
         interest: Interest,
@@ -272,45 +274,46 @@ impl UnixStream {
         self.io.async_io(interest, |_| f()).await
     }
 
-    /// The address of this side.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().local_addr().map(SocketAddr)
     }
 
-    /// The address of the other side.
+    /// Returns the address of the peer.
     ///
     /// # Errors
-    /// As the system's `getpeername`.
+    /// Fails if the system's `getpeername` does.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().peer_addr().map(SocketAddr)
     }
 
-    /// Who the other side is: the process that connected, or that called `listen`, or that made the pair.
+    /// Returns the credentials of the peer: the process that connected, called `listen`, or created
+    /// the pair.
     ///
     /// # Errors
-    /// As the system's `getsockopt`; [`io::ErrorKind::Unsupported`] elsewhere than on Linux, Android, Apple's systems
-    /// and the BSDs.
+    /// Fails if the system's `getsockopt` does, or with [`io::ErrorKind::Unsupported`] on systems
+    /// other than Linux, Android, Apple's and the BSDs.
     pub fn peer_cred(&self) -> io::Result<UCred> {
         ucred::of_peer(self)
     }
 
-    /// The error of the socket, which is taken.
+    /// Returns and clears the pending error of the socket, if any.
     ///
     /// # Errors
-    /// As the system's `getsockopt`.
+    /// Fails if the system's `getsockopt` does.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.get_ref().take_error()
     }
 
-    /// Halves that borrow the stream, for reading and writing at once in one task.
+    /// Borrows the stream as two halves, which can be used at the same time within one task.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         split::split(self)
     }
 
-    /// Halves that own the stream, for two tasks.
+    /// Splits the stream into two owned halves, which can move to different tasks.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         split::into_split(self)
     }
@@ -390,7 +393,7 @@ futures_write!(UnixStream);
 impl TryFrom<net::UnixStream> for UnixStream {
     type Error = io::Error;
 
-    /// As [`UnixStream::from_std`].
+    /// See [`UnixStream::from_std`].
     fn try_from(stream: net::UnixStream) -> io::Result<Self> {
         Self::from_std(stream)
     }

@@ -1,11 +1,11 @@
-//! Who is at the other end.
+//! Credentials of the peer.
 
 use std::io;
 use std::os::fd::AsFd;
 
 use super::{gid_t, pid_t, uid_t};
 
-/// The credentials of a process, as they were when it connected or listened.
+/// The credentials of a process at the time when it connected or called `listen`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UCred {
     pid: Option<pid_t>,
@@ -14,17 +14,17 @@ pub struct UCred {
 }
 
 impl UCred {
-    /// The user.
+    /// Returns the user id.
     pub fn uid(&self) -> uid_t {
         self.uid
     }
 
-    /// The group.
+    /// Returns the group id.
     pub fn gid(&self) -> gid_t {
         self.gid
     }
 
-    /// The process, where the system tells it: Linux, Android, macOS and iOS.
+    /// Returns the process id, on systems that report it: Linux, Android, macOS and iOS.
     pub fn pid(&self) -> Option<pid_t> {
         self.pid
     }
