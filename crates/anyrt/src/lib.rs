@@ -43,6 +43,8 @@
 //! A library may use this crate without any backend feature, or be generic over the traits of
 //! [`anyrt_core`]: [`runtime::Handle`] implements all of them.
 #![deny(unsafe_code)]
+// On docs.rs each item tells which features it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Without a backend, no function reaches the code that uses its arguments.
 #![cfg_attr(
     not(any(
