@@ -1,5 +1,5 @@
-//! The async-std backend of anyrt: tasks in an `async_executor::Executor`, sockets and timers in `async-io`, which are
-//! async-std's own, on threads that are inside [`async_std::task::block_on`].
+//! The async-std backend of anyrt: tasks in an `async_executor::Executor`, sockets and timers in
+//! `async-io`, which are async-std's own, on threads that are inside [`async_std::task::block_on`].
 //!
 //! ```
 //! use anyrt_async_std::runtime::{Builder, Runtime};
@@ -11,7 +11,8 @@
 //! # Ok::<(), anyrt_core::BuildError>(())
 //! ```
 //!
-//! async-std is no longer maintained (RUSTSEC-2025-0052): take this backend for code that still lives on it.
+//! async-std is no longer maintained (RUSTSEC-2025-0052): use this backend only for code that still
+//! depends on it.
 //!
 //! # What differs from native async-std
 //! | native async-std | here |
@@ -26,18 +27,19 @@
 //! | nested `block_on` may deadlock | it panics and says why |
 //! | a socket belongs to the process | a socket belongs to its runtime: what waits when that ends, or later, is an error |
 //!
-//! async-std's own functions (`async_std::task::current`, `async_std::net`, task locals, …) work in its tasks, at their
-//! native cost.
+//! async-std's own functions (`async_std::task::current`, `async_std::net`, task locals, …) work in
+//! tasks of this backend, at their native cost.
 //!
 //! # In an application that has its own async-std
-//! [`AsyncStdRuntime::global`](anyrt_async_io::runtime::Handle::global) is a handle to the executor of
-//! [`async_std::task::spawn`]; in a task that the application started it is found without a word. That executor never
-//! ends, and nobody waits for blocking jobs.
+//! [`AsyncStdRuntime::global`](anyrt_async_io::runtime::Handle::global) is a handle to the executor
+//! of [`async_std::task::spawn`]; in a task that the application started it is found automatically.
+//! That executor never ends, and blocking jobs are not waited for.
 //!
 //! # What cannot be told or set
-//! The executor has no knobs: `event_interval` and `global_queue_interval` are fixed at 200 and 64, the reactor takes all
-//! events there are, and such hints are taken without effect. A worker counts as parked when it has nothing to run; it
-//! may then be waiting in the reactor for all.
+//! The executor has no tuning options: `event_interval` and `global_queue_interval` are fixed at
+//! 200 and 64, the reactor handles all available events at once, and these hints have no effect. A
+//! worker counts as parked when it has nothing to run; it may then be waiting in the reactor on
+//! behalf of all workers.
 #![forbid(unsafe_code)]
 
 pub mod runtime;
@@ -45,7 +47,7 @@ pub mod runtime;
 pub use anyrt_async_io::{net, readiness, time};
 
 pub mod fs {
-    //! Files: through the blocking pool of the runtime.
+    //! Files, through the blocking pool of the runtime.
 
     pub use anyrt_async_io::fs::from_std;
 

@@ -1,4 +1,4 @@
-//! Whose executor runs the tasks, and how a thread waits; the rest is [`anyrt_async_io`].
+//! The executor that runs the tasks, and how a thread waits. The rest is in [`anyrt_async_io`].
 
 use std::future::Future;
 use std::io;
@@ -13,7 +13,7 @@ use anyrt_core::context::{Kind, Slot};
 use anyrt_core::runtime::Config;
 use anyrt_kit::executor::{Host, Started, Tasks};
 
-/// async-std, as features and `ANYRT_BACKEND` call it.
+/// The name of the backend in features and `ANYRT_BACKEND`.
 pub static KIND: Kind = Kind::new("async-std");
 
 /// A handle to the runtime. It does not keep the runtime alive; its [`Runtime`] does.
@@ -34,7 +34,7 @@ pub static KIND: Kind = Kind::new("async-std");
 /// ```
 pub type AsyncStdRuntime = runtime::Handle<AsyncStd>;
 
-/// Owns the runtime.
+/// An owned runtime: its threads and its tasks.
 pub type Runtime = runtime::Runtime<AsyncStd>;
 
 /// Configures and builds a [`Runtime`].
@@ -97,7 +97,7 @@ impl Global for ByAsyncStd {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        // Its handle cannot tell whether the task is finished.
+        // Its handle does not report whether the task is finished.
         let (task, started) = Started::slot(task);
         async_std::task::spawn(task);
         started
@@ -112,7 +112,7 @@ impl runtime::Host for AsyncStd {
         &DEFAULT
     }
 
-    /// In a task of async-std, which is no thread of ours.
+    /// In a task of async-std, on a thread that this crate did not start.
     fn of_application() -> Option<AsyncStdRuntime> {
         async_std::task::try_current().map(|_| AsyncStdRuntime::global())
     }

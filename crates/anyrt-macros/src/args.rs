@@ -9,7 +9,7 @@ pub(crate) const BACKENDS: [&str; 4] = ["tokio", "smol", "async-std", "glommio"]
 const KNOWN: &str =
     "`flavor`, `worker_threads`, `start_paused`, `name`, `backend`, `timeout_secs` and `crate`";
 
-/// What was said, and where.
+/// The value of an argument and its span.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) flavor: Option<(Flavor, Span)>,

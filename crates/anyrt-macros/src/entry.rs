@@ -1,4 +1,4 @@
-//! What the attributes make of a function.
+//! The expansion of the attributes.
 
 use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::{Span, TokenStream};
@@ -13,7 +13,7 @@ use crate::args::{Args, BACKENDS, Flavor};
 
 const TIMEOUT_SECS: u64 = 60;
 
-/// What both attributes ask of the function.
+/// Checks the requirements of both attributes.
 fn check(function: &ItemFn) -> Result<()> {
     if function.sig.asyncness.is_none() {
         return Err(Error::new(
@@ -81,14 +81,14 @@ pub(crate) fn main(args: Args, function: ItemFn) -> Result<TokenStream> {
         ..
     } = function;
     sig.asyncness = None;
-    // Where the compiler reports that the last expression has not the type that is returned.
+    // The span where the compiler reports that the last expression does not have the return type.
     let end = block.stmts.last().map_or(Span::call_site(), Spanned::span);
     let typed = match &sig.output {
         ReturnType::Default => Some(quote!(())),
         ReturnType::Type(_, output) if can_be_named(output) => Some(quote!(#output)),
         ReturnType::Type(..) => None,
     };
-    // Never run: it makes the compiler compare the types in the body, where the mistake is.
+    // Never run: it makes the compiler check the types in the body, where the mistake is.
     let typed = typed.map(|output| {
         quote! {
             if false {
@@ -132,7 +132,7 @@ pub(crate) fn main(args: Args, function: ItemFn) -> Result<TokenStream> {
     })
 }
 
-/// Whether a `let` may say the type: neither `!` nor anything with `impl Trait` in it.
+/// Returns `true` if a `let` may name the type: neither `!` nor a type that contains `impl Trait`.
 fn can_be_named(output: &Type) -> bool {
     struct Unnamed(bool);
 
@@ -245,7 +245,7 @@ pub(crate) fn test(args: Args, function: ItemFn) -> Result<TokenStream> {
             })
             .collect(),
     };
-    // A path that the user wrote is meant for where the function is.
+    // A path given by the user is resolved where the function is.
     let scope = args.krate.is_some().then(|| {
         quote! {
             #[allow(unused_imports, reason = "the path may be one that holds everywhere")]
@@ -269,12 +269,12 @@ pub(crate) fn test(args: Args, function: ItemFn) -> Result<TokenStream> {
     })
 }
 
-/// Whether the attribute is one for the test harness.
+/// Returns `true` if the attribute is one for the test harness.
 fn is_of_test(attr: &Attribute) -> bool {
     attr.path().is_ident("ignore") || attr.path().is_ident("should_panic")
 }
 
-/// Whether it is `#[test]`, under whatever path.
+/// Returns `true` if it is `#[test]`, under any path.
 fn is_test(attr: &Attribute) -> bool {
     attr.meta.require_path_only().is_ok_and(|path| {
         path.is_ident("test")
@@ -313,14 +313,16 @@ fn start_paused(args: &Args, flavor: Flavor) -> Result<Option<&LitBool>> {
     }
 }
 
-/// The path of the crate anyrt, whatever the user's `Cargo.toml` calls it; through `[patch]` it is called `tokio`.
+/// Returns the path of the crate anyrt under its name in the user's `Cargo.toml`. Through `[patch]`
+/// that is `tokio`.
 fn anyrt(args: &Args) -> Path {
     if let Some(path) = &args.krate {
         return path.clone();
     }
     let name = match crate_name("anyrt").or_else(|_| crate_name("tokio")) {
         Ok(FoundCrate::Name(name)) => name,
-        // Tests and examples of anyrt itself, or a crate that has it through another one and may say `crate = …`.
+        // Tests and examples of anyrt itself, or a crate with an indirect dependency, which can use
+        // `crate = …`.
         Ok(FoundCrate::Itself) | Err(_) => "anyrt".to_owned(),
     };
     let name = Ident::new(&name, Span::call_site());

@@ -1,4 +1,5 @@
-//! The attribute macros of anyrt. Use them through the crate `anyrt`, as `#[anyrt::main]` and `#[anyrt::test]`.
+//! The attribute macros of anyrt. Use them through the crate `anyrt`, as `#[anyrt::main]` and
+//! `#[anyrt::test]`.
 #![forbid(unsafe_code)]
 
 use proc_macro::TokenStream;
@@ -7,17 +8,20 @@ use quote::ToTokens;
 mod args;
 mod entry;
 
-/// Makes an `async fn main` the `main` of a program, and any other `async fn` one that starts a runtime for itself.
+/// Turns an `async fn main` into the `main` of a program, and any other `async fn` into a function
+/// that starts a runtime of its own.
 ///
-/// The function gives what it gave; unless it is `main`, it takes what it took.
+/// The return type is kept, and so are the arguments, except for `main`.
 ///
 /// # Arguments
 /// - `flavor = "multi_thread"` (the default), `"current_thread"`, or `"local"` for a `LocalRuntime`
-/// - `worker_threads = 4`: how many worker threads; one per core unless set
-/// - `start_paused = true`: the clock stands still at first; needs another flavor and the feature `test-util`
-/// - `name = "ingest"`: what `Handle::name` tells
-/// - `backend = "smol"`: the runtime, whatever else is enabled; unless set, the one that `anyrt::runtime` tells
-/// - `crate = "path::to::anyrt"`: only needed where the crate `anyrt` is not a direct dependency
+/// - `worker_threads = 4`: the number of worker threads; one per core by default
+/// - `start_paused = true`: the clock is paused at the start; needs another flavor than
+///   `multi_thread` and the feature `test-util`
+/// - `name = "ingest"`: the name of the runtime, which `Handle::name` returns
+/// - `backend = "smol"`: the backend, regardless of which others are enabled; by default the one
+///   that `anyrt::runtime` describes
+/// - `crate = "path::to::anyrt"`: needed only if `anyrt` is not a direct dependency
 ///
 /// ```ignore
 /// #[anyrt::main(flavor = "multi_thread", worker_threads = 2)]
@@ -28,31 +32,33 @@ mod entry;
 /// ```
 ///
 /// # Errors
-/// Fails to compile if no backend is enabled, or not the one that `backend` names.
+/// Fails to compile if no backend is enabled, or if `backend` names one that is not.
 ///
 /// # Panics
-/// The program panics when the runtime cannot be built.
+/// Panics if the runtime cannot be built.
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     expand(args, item, entry::main)
 }
 
-/// Makes an `async fn` a test for each backend that is enabled.
+/// Turns an `async fn` into a test for each enabled backend.
 ///
-/// A test `answers` becomes `answers::tokio`, `answers::smol`, and so on. Each has a thread and a runtime of its
-/// own, and fails when it takes too long. The function may give `()`, an `ExitCode`, or a `Result` of one.
+/// A test `answers` becomes `answers::tokio`, `answers::smol`, and so on. Each runs on its own
+/// thread and runtime, and fails if it takes too long. The function may return `()`, an `ExitCode`,
+/// or a `Result` of one.
 ///
 /// # Arguments
-/// - `backend = "smol"` or `backend = ["tokio", "smol"]`: on these only; one that is not enabled is reported as
-///   ignored
-/// - `timeout_secs = 5`: how long the test may take; 60 seconds unless set
+/// - `backend = "smol"` or `backend = ["tokio", "smol"]`: on these backends only; one that is not
+///   enabled is reported as ignored
+/// - `timeout_secs = 5`: the time limit of the test; 60 seconds by default
 /// - `flavor = "current_thread"` (the default), `"multi_thread"`, or `"local"` for a `LocalRuntime`
-/// - `worker_threads = 4`: how many worker threads; needs `flavor = "multi_thread"`
-/// - `start_paused = true`: the clock stands still at first; needs another flavor and the feature `test-util`
-/// - `name = "ingest"`: what `Handle::name` tells
-/// - `crate = "path::to::anyrt"`: only needed where the crate `anyrt` is not a direct dependency
+/// - `worker_threads = 4`: the number of worker threads; needs `flavor = "multi_thread"`
+/// - `start_paused = true`: the clock is paused at the start; needs another flavor than
+///   `multi_thread` and the feature `test-util`
+/// - `name = "ingest"`: the name of the runtime, which `Handle::name` returns
+/// - `crate = "path::to::anyrt"`: needed only if `anyrt` is not a direct dependency
 ///
-/// Other attributes, such as `#[ignore]` and `#[should_panic]`, go to every one of the tests.
+/// Other attributes, such as `#[ignore]` and `#[should_panic]`, apply to each of these tests.
 ///
 /// ```ignore
 /// #[anyrt::test(timeout_secs = 5)]
@@ -75,7 +81,8 @@ fn expand(
         syn::parse::<syn::ItemFn>(item).and_then(|function| entry(syn::parse(args)?, function));
     match expanded {
         Ok(tokens) => tokens.into(),
-        // The function stays, so that an editor still knows what is in it and there is one error, not many.
+        // The function is kept, so that an editor can still analyse it and there is one error
+        // rather than many.
         Err(error) => {
             let mut tokens = error.into_compile_error();
             proc_macro2::TokenStream::from(original).to_tokens(&mut tokens);

@@ -1,4 +1,5 @@
-//! The Smol backend of anyrt: tasks in a `smol::Executor`, sockets and timers in `async-io`, which are Smol's own.
+//! The Smol backend of anyrt: tasks in a `smol::Executor`, sockets and timers in `async-io`, which
+//! are Smol's own.
 //!
 //! ```
 //! use anyrt_core::{Spawner, runtime::Owner};
@@ -21,11 +22,12 @@
 //! | nested `block_on` may deadlock | it panics and says why |
 //! | a socket belongs to the process | a socket belongs to its runtime: what waits when that ends, or later, is an error |
 //!
-//! Smol's own functions (`smol::spawn`, `async_io::Timer`, `smol::net`, …) work in its tasks, at their native cost.
+//! Smol's own functions (`smol::spawn`, `async_io::Timer`, `smol::net`, …) work in tasks of this
+//! backend, at their native cost.
 //!
 //! # In an application that has its own Smol
-//! [`SmolRuntime::on`] is a handle to an executor that the application runs; with the feature `global`,
-//! `SmolRuntime::global` is one to that of `smol::spawn`.
+//! [`SmolRuntime::on`] returns a handle to an executor that the application runs. With the feature
+//! `global`, `SmolRuntime::global` returns a handle to the executor of `smol::spawn`.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -38,21 +40,25 @@
 //! assert_eq!(async_io::block_on(executor.run(task)).unwrap(), 7);
 //! ```
 //!
-//! Who owns the executor decides its threads and its end, so what the contract says of those does not apply: tasks are
-//! dropped with the executor's last `Arc` (the global one never ends), and nobody waits for blocking jobs.
+//! The owner of the executor controls its threads and its end, so the rules of the contract about
+//! these do not apply: tasks are dropped with the executor's last `Arc` (the global executor never
+//! ends), and blocking jobs are not waited for.
 //!
 //! # What cannot be told or set
-//! The executor has no knobs: `event_interval` and `global_queue_interval` are fixed at 200 and 64, the reactor takes all
-//! events there are, and such hints are taken without effect. A worker counts as parked when it has nothing to run; it
-//! may then be waiting in the reactor for all.
+//! The executor has no tuning options: `event_interval` and `global_queue_interval` are fixed at
+//! 200 and 64, the reactor handles all available events at once, and these hints have no effect. A
+//! worker counts as parked when it has nothing to run; it may then be waiting in the reactor on
+//! behalf of all workers.
 #![forbid(unsafe_code)]
+// On docs.rs each item tells which features it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod runtime;
 
 pub use anyrt_async_io::{net, readiness, time};
 
 pub mod fs {
-    //! Files: through the blocking pool of the runtime.
+    //! Files, through the blocking pool of the runtime.
 
     pub use anyrt_async_io::fs::from_std;
 

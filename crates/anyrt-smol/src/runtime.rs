@@ -1,4 +1,4 @@
-//! Whose executor runs the tasks, and how a thread waits; the rest is [`anyrt_async_io`].
+//! The executor that runs the tasks, and how a thread waits. The rest is in [`anyrt_async_io`].
 
 use std::future::Future;
 use std::io;
@@ -15,7 +15,7 @@ use anyrt_core::context::{Kind, Slot};
 use anyrt_core::runtime::Config;
 use anyrt_kit::executor::{Host, Tasks};
 
-/// Smol, as features and `ANYRT_BACKEND` call it.
+/// The name of the backend in features and `ANYRT_BACKEND`.
 pub static KIND: Kind = Kind::new("smol");
 
 /// A handle to the runtime. It does not keep the runtime alive; its [`Runtime`] does.
@@ -39,7 +39,7 @@ pub static KIND: Kind = Kind::new("smol");
 /// ```
 pub type SmolRuntime = runtime::Handle<Smol>;
 
-/// Owns the runtime.
+/// An owned runtime: its threads and its tasks.
 pub type Runtime = runtime::Runtime<Smol>;
 
 /// Configures and builds a [`Runtime`].

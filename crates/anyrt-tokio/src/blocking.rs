@@ -1,4 +1,4 @@
-//! Blocking jobs: Tokio's own pool.
+//! Blocking jobs, on Tokio's own pool.
 
 use anyrt_core::{Blocking, context};
 
@@ -15,10 +15,10 @@ impl Blocking for TokioRuntime {
     }
 }
 
-/// Runs `job` on a blocking thread of the current runtime.
+/// Runs `job` on the blocking thread pool of the current runtime.
 ///
 /// # Panics
-/// When no Tokio runtime is current.
+/// Panics if no Tokio runtime is current.
 #[track_caller]
 pub fn spawn_blocking<F, T>(job: F) -> JoinHandle<T>
 where
@@ -28,10 +28,12 @@ where
     JoinHandle::new(tokio::task::spawn_blocking(on_blocking_thread(job)))
 }
 
-/// Runs `job`, which may block, on this thread, while another thread takes over the tasks of this one.
+/// Runs `job`, which may block, on this thread. Another thread takes over the tasks of this one
+/// meanwhile.
 ///
 /// # Panics
-/// On the thread of a current-thread runtime, and in a `LocalSet`: nobody can take over there.
+/// Panics on the thread of a current-thread runtime and in a `LocalSet`, where no other thread can
+/// take over.
 #[track_caller]
 pub fn block_in_place<T>(job: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(on_blocking_thread(job))

@@ -1,4 +1,4 @@
-//! Channels: Tokio's `mpsc`.
+//! Channels, which are Tokio's `mpsc`.
 
 use std::fmt;
 use std::task::{Context, Poll};
@@ -31,13 +31,13 @@ impl Channel for TokioRuntime {
 /// The sending end of a bounded channel.
 pub struct Sender<T>(mpsc::Sender<T>);
 
-/// The sending end of a channel without a limit.
+/// The sending end of an unbounded channel.
 pub struct UnboundedSender<T>(mpsc::UnboundedSender<T>);
 
 /// The receiving end of a bounded channel.
 pub struct Receiver<T>(mpsc::Receiver<T>);
 
-/// The receiving end of a channel without a limit.
+/// The receiving end of an unbounded channel.
 pub struct UnboundedReceiver<T>(mpsc::UnboundedReceiver<T>);
 
 impl<T: Send + 'static> anyrt_core::channel::Sender<T> for Sender<T> {
@@ -107,7 +107,7 @@ fn try_recv_error(error: error::TryRecvError) -> TryRecvError {
     }
 }
 
-// By hand, since the values need not be `Clone` or `Debug`.
+// Not derived, because the values need not be `Clone` or `Debug`.
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())

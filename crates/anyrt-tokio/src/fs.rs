@@ -1,4 +1,4 @@
-//! Files: Tokio's own.
+//! Files, which are Tokio's own.
 
 use std::fmt;
 use std::fs::{Metadata, Permissions};
@@ -18,17 +18,19 @@ use crate::runtime::TokioRuntime;
 pub struct File {
     inner: tokio::fs::File,
     home: Option<TokioRuntime>,
-    /// The seek of `poll_seek` that is under way.
+    /// The seek of `poll_seek` in progress.
     seeking: Option<SeekFrom>,
 }
 
-/// A file whose operations run on the Tokio runtime that is current then, else on `home`.
+/// Converts a file of std, whose operations run on the current Tokio runtime, or on `home` if there
+/// is none.
 pub fn from_std(std: std::fs::File, home: Option<TokioRuntime>) -> File {
     File::new(tokio::fs::File::from_std(std), home)
 }
 
 impl File {
-    /// Takes over a file of Tokio's. Its operations run on the Tokio runtime that is current then, else on `home`.
+    /// Converts a file of Tokio. Its operations run on the current Tokio runtime, or on `home` if
+    /// there is none.
     pub fn new(inner: tokio::fs::File, home: Option<TokioRuntime>) -> Self {
         Self {
             inner,
@@ -37,12 +39,12 @@ impl File {
         }
     }
 
-    /// Tokio's own.
+    /// Returns Tokio's own type.
     pub fn as_inner(&self) -> &tokio::fs::File {
         &self.inner
     }
 
-    /// Tokio's own, alone.
+    /// Converts into Tokio's own type.
     pub fn into_inner(self) -> tokio::fs::File {
         self.inner
     }
@@ -55,7 +57,7 @@ impl File {
     /// See [`tokio::fs::File::set_max_buf_size`].
     ///
     /// # Panics
-    /// When it is zero.
+    /// Panics if it is zero.
     #[track_caller]
     pub fn set_max_buf_size(&mut self, max_buf_size: usize) {
         self.inner.set_max_buf_size(max_buf_size);
@@ -64,7 +66,7 @@ impl File {
     /// See [`tokio::fs::File::sync_all`].
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
     pub async fn sync_all(&self) -> io::Result<()> {
         self.at_home(self.inner.sync_all()).await
     }
@@ -72,7 +74,7 @@ impl File {
     /// See [`tokio::fs::File::sync_data`].
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
     pub async fn sync_data(&self) -> io::Result<()> {
         self.at_home(self.inner.sync_data()).await
     }
@@ -80,7 +82,7 @@ impl File {
     /// See [`tokio::fs::File::set_len`].
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
     pub async fn set_len(&self, len: u64) -> io::Result<()> {
         self.at_home(self.inner.set_len(len)).await
     }
@@ -88,7 +90,7 @@ impl File {
     /// See [`tokio::fs::File::metadata`].
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
     pub async fn metadata(&self) -> io::Result<Metadata> {
         self.at_home(self.inner.metadata()).await
     }
@@ -96,7 +98,7 @@ impl File {
     /// See [`tokio::fs::File::try_clone`].
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
     pub async fn try_clone(&self) -> io::Result<Self> {
         let inner = self.at_home(self.inner.try_clone()).await?;
         Ok(Self::new(inner, self.home.clone()))
@@ -105,7 +107,7 @@ impl File {
     /// See [`tokio::fs::File::into_std`].
     ///
     /// # Panics
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
     pub async fn into_std(self) -> std::fs::File {
         let Self { inner, home, .. } = self;
         within(home.as_ref(), inner.into_std()).await
@@ -114,7 +116,7 @@ impl File {
     /// See [`tokio::fs::File::try_into_std`].
     ///
     /// # Errors
-    /// This file, when an operation is under way.
+    /// Returns the file itself if an operation is in progress.
     #[expect(clippy::result_large_err, reason = "Tokio's signature")]
     pub fn try_into_std(self) -> Result<std::fs::File, Self> {
         let Self { inner, home, .. } = self;
@@ -124,15 +126,15 @@ impl File {
     /// See [`tokio::fs::File::set_permissions`].
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
     pub async fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
         self.at_home(self.inner.set_permissions(permissions)).await
     }
 
-    /// See [`tokio::fs::File::set_times`]; `None` leaves a time as it is.
+    /// See [`tokio::fs::File::set_times`]. `None` keeps a time.
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
     pub async fn set_times(
         &self,
         accessed: Option<SystemTime>,
@@ -151,7 +153,7 @@ impl File {
     /// See [`tokio::io::AsyncSeek::start_seek`].
     ///
     /// # Errors
-    /// When an operation is under way.
+    /// Fails if an operation is in progress.
     pub fn start_seek(&mut self, to: SeekFrom) -> io::Result<()> {
         self.enter(
             |file, _| tokio::io::AsyncSeek::start_seek(file, to),
@@ -162,7 +164,7 @@ impl File {
     /// See [`tokio::io::AsyncSeek::poll_complete`].
     ///
     /// # Errors
-    /// As the system's `lseek`.
+    /// Fails if the system's `lseek` does.
     pub fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         self.enter(tokio::io::AsyncSeek::poll_complete, cx)
     }
@@ -172,7 +174,7 @@ impl File {
         operation: impl FnOnce(Pin<&mut tokio::fs::File>, &mut C) -> T,
         cx: &mut C,
     ) -> T {
-        // Whatever comes next takes the result of a seek that was left alone.
+        // The next operation consumes the result of an abandoned seek.
         self.seeking = None;
         let entered = home_unless_current(self.home.as_ref()).map(|home| home.as_inner().enter());
         let result = operation(Pin::new(&mut self.inner), cx);

@@ -1,4 +1,4 @@
-//! Sets of tasks: Tokio's own, whose members are found by the task that ends.
+//! Sets of tasks, which are Tokio's own.
 
 use std::fmt;
 use std::future::Future;
@@ -12,39 +12,40 @@ use crate::local_set::{self, LocalSet};
 use crate::runtime::TokioRuntime;
 use crate::task::{self, AbortHandle};
 
-/// Tokio's set of tasks. Dropping it aborts them.
+/// Tokio's set of tasks. Dropping it aborts its tasks.
 ///
-/// It takes tasks of Tokio alone, and none that has been spawned already: for that, and in generic code, there is
-/// [`anyrt_core::JoinSet`].
+/// It accepts tasks of Tokio only, and none that has already been spawned: use
+/// [`anyrt_core::JoinSet`] for these and in generic code.
 #[must_use = "dropping the set aborts its tasks"]
 pub struct JoinSet<T> {
     inner: tokio::task::JoinSet<T>,
 }
 
 impl<T> JoinSet<T> {
-    /// An empty set.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self {
             inner: tokio::task::JoinSet::new(),
         }
     }
 
-    /// The number of tasks in the set: those that run, and those that ended but were not joined.
+    /// Returns the number of tasks in the set: running ones, and ended ones that were not joined
+    /// yet.
     pub fn len(&self) -> usize {
         self.inner.len()
     }
 
-    /// Whether no task is in the set.
+    /// Returns `true` if the set is empty.
     pub fn is_empty(&self) -> bool {
         self.inner.is_empty()
     }
 }
 
 impl<T: 'static> JoinSet<T> {
-    /// Starts `future` as a task of the current runtime.
+    /// Spawns `future` as a task of the current runtime.
     ///
     /// # Panics
-    /// When no Tokio runtime is current.
+    /// Panics if no Tokio runtime is current.
     #[inline]
     #[track_caller]
     pub fn spawn<F>(&mut self, future: F) -> AbortHandle
@@ -55,7 +56,7 @@ impl<T: 'static> JoinSet<T> {
         AbortHandle::new(self.inner.spawn(future))
     }
 
-    /// Starts `future` as a task of that runtime.
+    /// Spawns `future` as a task on the runtime of `handle`.
     #[track_caller]
     pub fn spawn_on<F>(&mut self, future: F, runtime: &TokioRuntime) -> AbortHandle
     where
@@ -65,10 +66,11 @@ impl<T: 'static> JoinSet<T> {
         AbortHandle::new(self.inner.spawn_on(future, runtime.as_inner()))
     }
 
-    /// Starts `future` as a task of the [`LocalSet`] that this thread is inside of, or else of its `block_on`.
+    /// Spawns `future` as a task of the [`LocalSet`] that this thread is inside, or else of its
+    /// `block_on`.
     ///
     /// # Panics
-    /// When the thread is inside neither.
+    /// Panics if the thread is inside neither.
     #[track_caller]
     pub fn spawn_local<F>(&mut self, future: F) -> AbortHandle
     where
@@ -82,7 +84,7 @@ impl<T: 'static> JoinSet<T> {
         })
     }
 
-    /// Starts `future` as a task of that set of local tasks.
+    /// Spawns `future` as a task of `local_set`.
     #[track_caller]
     pub fn spawn_local_on<F>(&mut self, future: F, local_set: &LocalSet) -> AbortHandle
     where
@@ -91,10 +93,10 @@ impl<T: 'static> JoinSet<T> {
         AbortHandle::new(self.inner.spawn_local_on(future, local_set.as_inner()))
     }
 
-    /// Runs `job` on a blocking thread of the current runtime.
+    /// Runs `job` on the blocking thread pool of the current runtime.
     ///
     /// # Panics
-    /// When no Tokio runtime is current.
+    /// Panics if no Tokio runtime is current.
     #[track_caller]
     pub fn spawn_blocking<F>(&mut self, job: F) -> AbortHandle
     where
@@ -104,7 +106,7 @@ impl<T: 'static> JoinSet<T> {
         AbortHandle::new(self.inner.spawn_blocking(on_blocking_thread(job)))
     }
 
-    /// Runs `job` on a blocking thread of that runtime.
+    /// Runs `job` on the blocking thread pool of that runtime.
     #[track_caller]
     pub fn spawn_blocking_on<F>(&mut self, job: F, runtime: &TokioRuntime) -> AbortHandle
     where
@@ -115,24 +117,25 @@ impl<T: 'static> JoinSet<T> {
         AbortHandle::new(self.inner.spawn_blocking_on(job, runtime.as_inner()))
     }
 
-    /// Takes the result of a task that has ended; `None` when there is none, or no task at all.
+    /// Returns the result of a task that has already ended, if there is one.
     ///
     /// # Errors
-    /// The [`JoinError`] of a task that panicked or was aborted.
+    /// Returns the [`JoinError`] of a task that panicked or was aborted.
     pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
         self.inner.try_join_next_with_id().map(with_id)
     }
 
-    /// Polls for a task that has ended; the caller who polled last is woken.
+    /// Polls for a task that has ended. Only the task that polled last is woken.
     ///
-    /// `Pending` when none has, or when Tokio's budget is used up; `None` when the set is empty.
+    /// Returns `Pending` if none has ended or Tokio's budget is used up, and `None` if the set is
+    /// empty.
     #[inline]
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
         let next = self.inner.poll_join_next(cx);
         next.map(|next| next.map(|result| result.map_err(task::join_error)))
     }
 
-    /// As [`poll_join_next`](Self::poll_join_next), with the id of the task.
+    /// Like [`poll_join_next`](Self::poll_join_next), with the id of the task.
     pub fn poll_join_next_with_id(
         &mut self,
         cx: &mut Context<'_>,
@@ -141,12 +144,12 @@ impl<T: 'static> JoinSet<T> {
         next.map(|next| next.map(with_id))
     }
 
-    /// Aborts all tasks in the set. They stay in it until they are joined.
+    /// Aborts all tasks. They stay in the set until they are joined.
     pub fn abort_all(&mut self) {
         self.inner.abort_all();
     }
 
-    /// Empties the set; its tasks go on, and nobody hears of their results.
+    /// Removes all tasks from the set without aborting them. Their results are discarded.
     pub fn detach_all(&mut self) {
         self.inner.detach_all();
     }

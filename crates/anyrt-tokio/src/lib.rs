@@ -10,11 +10,11 @@
 //! # Ok::<(), anyrt_core::BuildError>(())
 //! ```
 //!
-//! A runtime that the application started by itself works as well: [`TokioRuntime::current`] gives its handle,
-//! and `tokio::runtime::Handle` converts into one.
+//! A runtime that the application started by itself works as well: [`TokioRuntime::current`]
+//! returns its handle, and `tokio::runtime::Handle` converts into one.
 //!
-//! Tokio's semantics are the contract, so this crate adds types and no behaviour: a task is Tokio's task, a
-//! stream is Tokio's stream, and all that Tokio's ecosystem offers works beside it.
+//! Tokio's semantics are the contract, so this crate adds types and no behaviour: a task is Tokio's
+//! task, a stream is Tokio's stream, and everything in Tokio's ecosystem works with it.
 //!
 //! # What differs from native Tokio
 //! | native Tokio | here |
@@ -25,11 +25,14 @@
 //! | an open file needs the context of a runtime whenever it is polled | elsewhere it uses the runtime that made it |
 //!
 //! # What Tokio cannot do
-//! - Worker threads cannot be pinned: Tokio moves a worker to another thread when a task blocks in place, and
-//!   starts blocking threads with the same hook.
-//! - A [`Sleep`](time::Sleep) panics when it is polled after its runtime has ended.
-//! - On a current-thread runtime that Tokio's own `block_on` does not drive, timers and sockets stand still.
+//! - Worker threads cannot be pinned: Tokio moves a worker to another thread when a task blocks in
+//!   place, and starts blocking threads with the same hook.
+//! - A [`Sleep`](time::Sleep) panics if it is polled after its runtime has ended.
+//! - On a current-thread runtime, timers and sockets make no progress outside of Tokio's own
+//!   `block_on`.
 #![forbid(unsafe_code)]
+// On docs.rs each item tells which features it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blocking;
 pub mod channel;

@@ -1,6 +1,6 @@
 //! Tokio's `LocalSet`, and whether this thread is inside one.
 //!
-//! It needs no Tokio runtime: it is polled by whatever polls the future that awaits it.
+//! It needs no Tokio runtime: any executor can poll it.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -22,20 +22,20 @@ struct State {
     polling: bool,
 }
 
-/// Whether this thread is inside a set, so that [`spawn_local`] spawns there.
+/// Returns `true` if this thread is inside a set, so that [`spawn_local`] spawns there.
 pub fn is_entered() -> bool {
     STATE.get().entered
 }
 
-/// Whether this thread is polling a set: no other thread can take its tasks over.
+/// Returns `true` if this thread is polling a set. No other thread can take over its tasks.
 pub fn is_polling() -> bool {
     STATE.get().polling
 }
 
-/// Starts `future` as a task of the set that this thread is inside of.
+/// Spawns `future` as a task of the set that this thread is inside.
 ///
 /// # Panics
-/// When it is inside none.
+/// Panics if the thread is not inside a set.
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -45,7 +45,7 @@ where
     JoinHandle::new(tokio::task::spawn_local(future))
 }
 
-/// Tasks that stay on the thread of the set and run while the set is polled; Tokio's own.
+/// A set of tasks that stay on its thread and run while the set is polled. It is Tokio's own.
 #[derive(Debug)]
 pub struct LocalSet {
     // `None` only inside `drop`.
@@ -53,14 +53,14 @@ pub struct LocalSet {
 }
 
 impl LocalSet {
-    /// A set without tasks.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self {
             inner: Some(tokio::task::LocalSet::new()),
         }
     }
 
-    /// Tokio's own.
+    /// Returns Tokio's own type.
     pub fn as_inner(&self) -> &tokio::task::LocalSet {
         match &self.inner {
             Some(inner) => inner,
@@ -68,12 +68,12 @@ impl LocalSet {
         }
     }
 
-    /// Names the set among all sets and runtimes of the process.
+    /// Returns the id of the set, unique among all sets and runtimes of the process.
     pub fn id(&self) -> Id {
         Id::from_raw(number_in(&self.as_inner().id()))
     }
 
-    /// Starts `future` as a task of the set. It runs when the set is polled, not before.
+    /// Spawns `future` as a task of the set. It runs when the set is polled.
     #[track_caller]
     pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -83,7 +83,7 @@ impl LocalSet {
         JoinHandle::new(self.as_inner().spawn_local(future))
     }
 
-    /// Makes [`spawn_local`] spawn here until the guard is dropped.
+    /// Makes [`spawn_local`] spawn into this set until the guard is dropped.
     pub fn enter(&self) -> LocalEnterGuard {
         LocalEnterGuard {
             _tokio: self.as_inner().enter(),
@@ -91,7 +91,10 @@ impl LocalSet {
         }
     }
 
-    /// Runs `future`, and the tasks of the set beside it, until `future` is ready.
+    /// Runs `future` and the tasks of the set until `future` completes.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, `future` is dropped and the tasks stay in the set.
     pub async fn run_until<F: Future>(&self, future: F) -> F::Output {
         let mut run = std::pin::pin!(self.as_inner().run_until(future));
         std::future::poll_fn(|cx| {
@@ -128,7 +131,7 @@ impl Drop for LocalSet {
     }
 }
 
-/// Restores what was current before [`LocalSet::enter`] when it is dropped.
+/// Restores the state before [`LocalSet::enter`] on drop.
 #[derive(Debug)]
 pub struct LocalEnterGuard {
     _tokio: tokio::task::LocalEnterGuard,

@@ -1,6 +1,6 @@
-//! Sockets: Tokio's, with the traits of the core.
+//! Tokio's sockets, with the traits of the core.
 //!
-//! Each type is a newtype that gives Tokio's own through `as_inner`, `as_inner_mut` and `into_inner`.
+//! Each type is a newtype. `as_inner`, `as_inner_mut` and `into_inner` return Tokio's own.
 
 use std::future::Future;
 use std::io;
@@ -63,21 +63,21 @@ impl FromStd for TokioRuntime {
     }
 }
 
-/// The ways between a newtype and what is inside.
+/// Conversions between a newtype and the inner type.
 macro_rules! newtype {
     ($outer:ident, $inner:ty) => {
         impl $outer {
-            /// Tokio's own.
+            /// Returns Tokio's own type.
             pub fn as_inner(&self) -> &$inner {
                 &self.0
             }
 
-            /// Tokio's own, mutable.
+            /// Returns Tokio's own type, mutable.
             pub fn as_inner_mut(&mut self) -> &mut $inner {
                 &mut self.0
             }
 
-            /// Tokio's own, alone.
+            /// Converts into Tokio's own type.
             pub fn into_inner(self) -> $inner {
                 self.0
             }
@@ -92,14 +92,14 @@ macro_rules! newtype {
 }
 use newtype;
 
-/// What is the same for streams and datagram sockets.
+/// Methods that are the same for streams and datagram sockets.
 macro_rules! socket {
     ($socket:ident, $poll_read_ready:ident, $poll_write_ready:ident) => {
         impl $socket {
-            /// Stops being asynchronous. The socket stays non-blocking.
+            /// Converts into the type of std. The socket stays in non-blocking mode.
             ///
             /// # Errors
-            /// As the reactor refuses to let go of it.
+            /// Fails if the socket cannot be deregistered from the reactor.
             pub fn into_std(self) -> io::Result<std::net::$socket> {
                 self.0.into_std()
             }

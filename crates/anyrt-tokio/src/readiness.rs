@@ -1,4 +1,4 @@
-//! Readiness: Tokio's, in terms of the core.
+//! Tokio's readiness in terms of the core.
 
 #[cfg(unix)]
 mod async_fd;
@@ -8,7 +8,7 @@ use anyrt_core::readiness::{Interest, Ready};
 #[cfg(unix)]
 pub use async_fd::{AsyncFd, Event};
 
-/// Tokio's word for it.
+/// Converts to Tokio's type.
 pub fn to_tokio(interest: Interest) -> tokio::io::Interest {
     use tokio::io::Interest as Tokio;
     let mut sum = None;
@@ -25,7 +25,7 @@ pub fn to_tokio(interest: Interest) -> tokio::io::Interest {
     sum.unwrap_or(Tokio::READABLE)
 }
 
-/// Ours for Tokio's word.
+/// Converts from Tokio's type.
 pub fn from_tokio(ready: tokio::io::Ready) -> Ready {
     use tokio::io::Ready as Tokio;
     let parts = PARTS

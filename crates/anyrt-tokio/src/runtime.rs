@@ -1,4 +1,4 @@
-//! The runtime: the handle, what owns it, and the context of a thread.
+//! The runtime: its handle, its owner, and the context of a thread.
 
 use std::fmt;
 use std::future::Future;
@@ -15,15 +15,15 @@ use tokio::runtime::Handle;
 
 use crate::task::{self, LocalScope, RunUntil};
 
-/// Names this backend.
+/// The kind of this backend.
 ///
-/// Its blocking threads are marked like its workers, since Tokio starts both in the same way.
+/// Its blocking threads are marked like its workers, because Tokio starts both in the same way.
 pub static KIND: Kind = Kind::new("tokio").may_block_if(is_blocking_thread);
 
 /// Configures and builds a [`Runtime`].
 pub type Builder = anyrt_core::runtime::Builder<Runtime>;
 
-/// A handle to a Tokio runtime, whoever started it.
+/// A handle to a Tokio runtime, started by anyrt or by the application.
 ///
 /// It does not keep the runtime alive.
 ///
@@ -49,10 +49,11 @@ pub struct TokioRuntime {
 }
 
 impl TokioRuntime {
-    /// The runtime that is current on this thread; also one that the application started by itself.
+    /// Returns the runtime that is current on this thread, including one that the application
+    /// started by itself.
     ///
     /// # Panics
-    /// When there is none.
+    /// Panics if there is none.
     #[track_caller]
     pub fn current() -> Self {
         match Self::try_current() {
@@ -64,8 +65,8 @@ impl TokioRuntime {
         }
     }
 
-    /// The runtime that is current on this thread, if there is one; also one that the application started by
-    /// itself.
+    /// Returns the runtime that is current on this thread, if any, including one that the
+    /// application started by itself.
     ///
     /// # Examples
     /// ```
@@ -79,22 +80,22 @@ impl TokioRuntime {
         Handle::try_current().ok().map(Self::from)
     }
 
-    /// Calls `f` with the current runtime, if there is one.
+    /// Calls `f` with the current runtime. Returns `None` if there is none.
     pub fn with_current<T>(f: impl FnOnce(&Self) -> T) -> Option<T> {
         Self::try_current().map(|current| f(&current))
     }
 
-    /// Tokio's handle.
+    /// Returns Tokio's handle.
     pub fn as_inner(&self) -> &Handle {
         &self.handle
     }
 
-    /// The name that the runtime was given.
+    /// Returns the name of the runtime.
     pub fn name(&self) -> Option<&str> {
         self.handle.name()
     }
 
-    /// Makes the runtime current on this thread until the guard is dropped.
+    /// Makes the runtime the current one on this thread until the guard is dropped.
     pub fn enter(&self) -> EnterGuard<'_> {
         EnterGuard {
             _tokio: self.handle.enter(),
@@ -102,13 +103,13 @@ impl TokioRuntime {
         }
     }
 
-    /// Runs `future` on the current thread until it is ready; the runtime is current meanwhile.
+    /// Runs `future` on this thread until it completes, with this runtime as the current one.
     ///
-    /// On a current-thread runtime this does not run the spawned tasks, the timers or the sockets: the `block_on`
-    /// of the [`Runtime`] does, on its thread.
+    /// On a current-thread runtime this does not run spawned tasks, timers and sockets; only the
+    /// `block_on` of the [`Runtime`] does, on its thread.
     ///
     /// # Panics
-    /// When the thread is driving a runtime already, of whatever kind. When `future` panics.
+    /// Panics if the thread is already driving a runtime, of whatever kind, or if `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.drive(future, |future| self.handle.block_on(future))
@@ -125,17 +126,17 @@ impl TokioRuntime {
         block_on(scope.run_until(future))
     }
 
-    /// Makes the runtime current, if it is not, until what it gives is dropped.
+    /// Makes the runtime current, if it is not, until the guard is dropped.
     #[inline]
     pub(crate) fn within_context(&self) -> Option<tokio::runtime::EnterGuard<'_>> {
-        // It mostly is, and to look costs half of what entering and leaving does.
+        // It usually is, and checking costs half as much as entering and leaving.
         let is_current =
             Handle::try_current().is_ok_and(|current| current.id() == self.handle.id());
         (!is_current).then(|| self.handle.enter())
     }
 }
 
-/// Whether this is a thread of Tokio's that runs neither tasks nor a `block_on` of ours.
+/// Returns `true` if this is a thread of Tokio that runs neither tasks nor a `block_on` of anyrt.
 fn is_blocking_thread() -> bool {
     tokio::runtime::worker_index().is_none() && !task::is_local_scope_open()
 }
@@ -178,7 +179,7 @@ impl Metrics for TokioRuntime {
         }
     }
 
-    /// Returns `None` without `--cfg tokio_unstable`, under which alone Tokio tells it.
+    /// Returns `None` without `--cfg tokio_unstable`, which Tokio requires for it.
     fn blocking(&self) -> Option<BlockingStats> {
         #[cfg(tokio_unstable)]
         {
@@ -211,7 +212,7 @@ impl fmt::Debug for TokioRuntime {
     }
 }
 
-/// Restores the former current runtime when it is dropped; see [`TokioRuntime::enter`].
+/// Restores the previous current runtime on drop; see [`TokioRuntime::enter`].
 #[derive(Debug)]
 #[must_use = "the runtime is current only while the guard lives"]
 pub struct EnterGuard<'a> {
@@ -221,15 +222,15 @@ pub struct EnterGuard<'a> {
 
 /// A Tokio runtime that anyrt started.
 pub struct Runtime {
-    // `None` only while it ends.
+    // `None` only during shutdown.
     runtime: Option<tokio::runtime::Runtime>,
     handle: TokioRuntime,
 }
 
-/// Tries what Tokio panics without.
+/// Checks resources without which Tokio would panic.
 ///
 /// # Errors
-/// The system's, if it has no thread with such a stack, or no descriptors.
+/// Fails if the system cannot provide a thread with such a stack, or descriptors.
 fn find_what_panics(config: &Config) -> io::Result<()> {
     if let (Some(bytes), Flavor::MultiThread) = (config.thread_stack_size, config.flavor) {
         let trial = thread::Builder::new().stack_size(bytes).spawn(|| ())?;
@@ -237,18 +238,19 @@ fn find_what_panics(config: &Config) -> io::Result<()> {
     }
     #[cfg(unix)]
     if !HAS_STARTED.load(Ordering::Acquire) {
-        // The first runtime makes the pipe for the signals of the process, after it has taken three or four descriptors.
+        // The first runtime creates the signal pipe of the process, after it has taken three or
+        // four descriptors.
         let pair = || std::os::unix::net::UnixStream::pair();
         drop((pair()?, pair()?, pair()?));
     }
     Ok(())
 }
 
-/// Whether a runtime was built, and with it what Tokio has once in a process.
+/// Whether a runtime was built, and with it the state that Tokio keeps once per process.
 static HAS_STARTED: AtomicBool = AtomicBool::new(false);
 
 fn start(builder: &mut tokio::runtime::Builder) -> io::Result<tokio::runtime::Runtime> {
-    // Others may have taken the descriptor, or the last thread, since.
+    // Other code may have taken the descriptor or the last thread since.
     match catch_unwind(AssertUnwindSafe(|| builder.build())) {
         Ok(built) => {
             HAS_STARTED.fetch_or(built.is_ok(), Ordering::AcqRel);
@@ -286,7 +288,7 @@ impl Owner for Runtime {
             .thread_name(config.name_or("anyrt-tokio"));
         let started = config.hooks.on_start.clone();
         builder.on_thread_start(move || {
-            // For the life of the thread, hence never undone.
+            // For the lifetime of the thread, so never undone.
             std::mem::forget(context::drive(&KIND));
             if let Some(started) = &started {
                 started();
@@ -396,13 +398,13 @@ fn start_paused(_: &mut tokio::runtime::Builder) -> Result<(), BuildError> {
     })
 }
 
-/// Ends the runtime as told, or in the background where the thread must not wait, which is then a panic unless
-/// the thread is panicking already.
+/// Shuts down as requested, or in the background if the thread must not wait. The latter panics
+/// unless the thread is already panicking.
 fn end(runtime: tokio::runtime::Runtime, how: impl FnOnce(tokio::runtime::Runtime)) {
     let elsewhere = context::driving().is_some_and(|kind| !kind.is(&KIND));
     if elsewhere {
         runtime.shutdown_background();
-    // Tokio knows best whether its own threads may wait; where they may not, it panics, after it has told the
+    // Tokio decides whether its own threads may wait. If not, it panics after it has told the
     // workers to end.
     } else if catch_unwind(AssertUnwindSafe(|| how(runtime))).is_ok() {
         return;

@@ -1,3 +1,3 @@
-//! The system's signals: Tokio's own.
+//! Signals, which are Tokio's own.
 
 pub use tokio::signal::unix::{Signal, SignalKind, signal};

@@ -1,4 +1,4 @@
-//! Tasks: Tokio's own, and a `LocalSet` for each `block_on` that needs one.
+//! Tasks, which are Tokio's own, and a `LocalSet` for each `block_on` that needs one.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -45,10 +45,10 @@ impl LocalSpawner for TokioRuntime {
     }
 }
 
-/// Starts `future` as a task of the current runtime.
+/// Spawns `future` as a task of the current runtime.
 ///
 /// # Panics
-/// When no Tokio runtime is current.
+/// Panics if no Tokio runtime is current.
 #[inline]
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
@@ -59,10 +59,10 @@ where
     JoinHandle::new(tokio::spawn(future))
 }
 
-/// Starts `future` as a task on this thread.
+/// Spawns `future` as a task on this thread.
 ///
 /// # Panics
-/// When the thread is not inside `block_on`; the message says what to do.
+/// Panics if the thread is not inside `block_on`. The message says what to do.
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -72,7 +72,7 @@ where
     JoinHandle::new(local_set().as_set().spawn_local(future))
 }
 
-/// The set of this thread's `block_on`, which comes with the first local task.
+/// Returns the set of this thread's `block_on`, which the first local task creates.
 #[track_caller]
 pub(crate) fn local_set() -> Rc<dyn LocalTasks> {
     match SCOPE.get() {
@@ -93,7 +93,8 @@ pub(crate) fn local_set() -> Rc<dyn LocalTasks> {
             set
         }
         Scope::Filled => current_set(),
-        // A destructor spawns while its `block_on` ends: this set, and the task with it, ends at once, too.
+        // A destructor spawns while its `block_on` ends: this set ends at once, and the task with
+        // it.
         Scope::Closing => Rc::new(LocalSet::new()),
     }
 }
@@ -105,12 +106,12 @@ fn current_set() -> Rc<dyn LocalTasks> {
     })
 }
 
-/// The id of the task that this thread is polling or dropping.
+/// Returns the id of the task that this thread is polling or dropping.
 pub fn try_id() -> Option<Id> {
     tokio::task::try_id().map(id)
 }
 
-/// Joins a task. One word in size; dropping it detaches the task.
+/// A handle to a task, one word in size. Dropping it detaches the task.
 pub struct JoinHandle<T> {
     inner: tokio::task::JoinHandle<T>,
 }
@@ -121,12 +122,12 @@ impl<T> JoinHandle<T> {
         Self { inner }
     }
 
-    /// Tokio's handle.
+    /// Returns Tokio's handle.
     pub fn as_inner(&self) -> &tokio::task::JoinHandle<T> {
         &self.inner
     }
 
-    /// Tokio's handle, the task with it.
+    /// Returns Tokio's handle to the task.
     pub fn into_inner(self) -> tokio::task::JoinHandle<T> {
         self.inner
     }
@@ -176,7 +177,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// Aborts a task from elsewhere.
+/// A handle that can abort a task.
 #[derive(Clone)]
 pub struct AbortHandle {
     inner: tokio::task::AbortHandle,
@@ -224,7 +225,7 @@ pub(crate) fn id(id: tokio::task::Id) -> Id {
     Id::from_raw(number_in(&id))
 }
 
-/// The number inside an id of Tokio's, which Tokio shows to nobody but a hasher.
+/// Returns the number inside an id of Tokio, which Tokio reveals to a hasher only.
 pub(crate) fn number_in(id: &impl Hash) -> u64 {
     struct Capture(u64);
 
@@ -250,15 +251,16 @@ pub(crate) fn number_in(id: &impl Hash) -> u64 {
 }
 
 thread_local! {
-    /// All that a `block_on` without local tasks looks at.
+    /// The only state that a `block_on` without local tasks reads.
     static SCOPE: Cell<Scope> = const { Cell::new(Scope::Closed) };
-    /// The sets of the scopes that are filled; the innermost one is the last.
+    /// The sets of the scopes that have one; the innermost is the last.
     static SETS: RefCell<Vec<Rc<dyn LocalTasks>>> = const { RefCell::new(Vec::new()) };
-    /// Wakes the `block_on`, for a first local task that is spawned by a task which the same thread runs beside it.
+    /// Wakes the `block_on`, for a first local task that is spawned by a task which the same thread
+    /// runs beside it.
     static ROOT: RefCell<Option<Waker>> = const { RefCell::new(None) };
 }
 
-/// A [`LocalSet`], as all but [`local_set`] know it: so a program without local tasks has no code for them.
+/// A [`LocalSet`] behind a trait, so that a program without local tasks contains no code for them.
 pub(crate) trait LocalTasks {
     fn as_set(&self) -> &LocalSet;
 
@@ -292,14 +294,14 @@ pub(crate) fn is_local_scope_open() -> bool {
     SCOPE.get() != Scope::Closed
 }
 
-/// While it is open, this thread accepts local tasks. Closing it drops what is left of them.
+/// While it is open, this thread accepts local tasks. Closing it drops the remaining ones.
 pub(crate) struct LocalScope<'a> {
     outer: Scope,
     outer_root: Option<Waker>,
     runtime: &'a Handle,
     /// Whether this thread runs the tasks of the runtime as well.
     runs_tasks: bool,
-    // It belongs to its thread: `!Send`.
+    // Tied to its thread: `!Send`.
     thread: PhantomData<*const ()>,
 }
 
@@ -348,7 +350,7 @@ impl Drop for LocalScope<'_> {
 }
 
 pin_project! {
-    /// Polls the future of a `block_on`, and beside it the local tasks.
+    /// Polls the future of a `block_on` and the local tasks.
     pub(crate) struct RunUntil<F> {
         #[pin]
         future: F,
@@ -362,7 +364,7 @@ impl<F: Future> Future for RunUntil<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        // Beside Tokio's own budget, for the operations that charge the core's.
+        // In addition to Tokio's own budget, for operations that charge the core's.
         if let Poll::Ready(value) = coop::with_budget(|| this.future.poll(cx)) {
             return Poll::Ready(value);
         }

@@ -1,4 +1,4 @@
-//! Timers: Tokio's wheel.
+//! Timers, in Tokio's timer wheel.
 
 use std::fmt;
 use std::future::Future;
@@ -35,44 +35,44 @@ impl Timer for TokioRuntime {
     }
 }
 
-/// The present, by Tokio's clock.
+/// Returns the current time of Tokio's clock.
 pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Stops the clock of the current runtime; see [`tokio::time::pause`].
+/// Pauses the clock of the current runtime; see [`tokio::time::pause`].
 ///
 /// # Panics
-/// When no current-thread Tokio runtime is current, or when its clock stands already.
+/// Panics if no current-thread Tokio runtime is current, or if its clock is already paused.
 #[cfg(feature = "test-util")]
 #[track_caller]
 pub fn pause() {
     tokio::time::pause();
 }
 
-/// Lets the clock of the current runtime run on; see [`tokio::time::resume`].
+/// Resumes the clock of the current runtime; see [`tokio::time::resume`].
 ///
 /// # Panics
-/// When no Tokio runtime is current, or when its clock is not paused.
+/// Panics if no Tokio runtime is current, or if its clock is not paused.
 #[cfg(feature = "test-util")]
 #[track_caller]
 pub fn resume() {
     tokio::time::resume();
 }
 
-/// Moves the paused clock of the current runtime on; see [`tokio::time::advance`].
+/// Advances the paused clock of the current runtime; see [`tokio::time::advance`].
 ///
 /// # Panics
-/// When no Tokio runtime is current, or when its clock is not paused.
+/// Panics if no Tokio runtime is current, or if its clock is not paused.
 #[cfg(feature = "test-util")]
 pub async fn advance(duration: Duration) {
     tokio::time::advance(duration).await;
 }
 
-/// Waits for `duration` on the current runtime. [`Duration::MAX`] never ends.
+/// Waits for `duration` on the current runtime. [`Duration::MAX`] waits forever.
 ///
 /// # Panics
-/// When no Tokio runtime is current, or when it was built without timers.
+/// Panics if no Tokio runtime is current, or if it was built without timers.
 #[inline]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
@@ -84,7 +84,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// Waits until `deadline` on the current runtime.
 ///
 /// # Panics
-/// When no Tokio runtime is current, or when it was built without timers.
+/// Panics if no Tokio runtime is current, or if it was built without timers.
 #[inline]
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
@@ -93,10 +93,11 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
     }
 }
 
-/// Ticks every `period` on the current runtime, at `start` for the first time.
+/// Creates an interval on the current runtime that ticks every `period`. The first tick completes
+/// at `start`.
 ///
 /// # Panics
-/// When `period` is zero. When no Tokio runtime is current, or when it was built without timers.
+/// Panics if `period` is zero, if no Tokio runtime is current, or if it was built without timers.
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     Interval {
@@ -104,40 +105,41 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
     }
 }
 
-/// Ticks at a steady pace: Tokio's own, which arms its timer only when it is waited for.
+/// A stream of ticks at a steady pace. It is Tokio's own, which arms its timer only when it is
+/// polled.
 #[derive(Debug)]
 pub struct Interval {
     inner: tokio::time::Interval,
 }
 
 impl Interval {
-    /// Polls for the next tick, and gives the time at which it was due.
+    /// Polls for the next tick. Returns the time at which it was due.
     #[inline]
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         self.inner.poll_tick(cx).map(tokio::time::Instant::into_std)
     }
 
-    /// Starts over: the next tick comes one period from now.
+    /// Resets the interval: the next tick completes one period from now.
     pub fn reset(&mut self) {
         self.inner.reset();
     }
 
-    /// The next tick comes at once.
+    /// Resets the interval: the next tick completes at once.
     pub fn reset_immediately(&mut self) {
         self.inner.reset_immediately();
     }
 
-    /// The next tick comes after `after`.
+    /// Resets the interval: the next tick completes after `after`.
     pub fn reset_after(&mut self, after: Duration) {
         self.inner.reset_after(after);
     }
 
-    /// The next tick comes at `deadline`.
+    /// Resets the interval: the next tick completes at `deadline`.
     pub fn reset_at(&mut self, deadline: Instant) {
         self.inner.reset_at(deadline.into());
     }
 
-    /// What happens to missed ticks.
+    /// Returns how missed ticks are handled.
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
         match self.inner.missed_tick_behavior() {
             tokio::time::MissedTickBehavior::Burst => MissedTickBehavior::Burst,
@@ -146,7 +148,7 @@ impl Interval {
         }
     }
 
-    /// Sets what happens to missed ticks.
+    /// Sets how missed ticks are handled.
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         self.inner.set_missed_tick_behavior(match behavior {
             MissedTickBehavior::Burst => tokio::time::MissedTickBehavior::Burst,
@@ -155,7 +157,7 @@ impl Interval {
         });
     }
 
-    /// The time between two ticks.
+    /// Returns the period.
     pub fn period(&self) -> Duration {
         self.inner.period()
     }

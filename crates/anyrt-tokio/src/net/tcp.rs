@@ -18,23 +18,24 @@ use tokio::net::tcp;
 use super::newtype;
 use crate::runtime::TokioRuntime;
 
-/// Accepts connections.
+/// A TCP listener, which accepts connections.
 #[derive(Debug)]
 pub struct TcpListener {
     inner: tokio::net::TcpListener,
-    // Tokio gives a connection to the runtime of the thread that polls, and panics where there is none.
+    // Tokio registers a connection with the runtime of the thread that polls, and panics if there
+    // is none.
     home: TokioRuntime,
 }
 
-/// A connection.
+/// A TCP connection.
 #[derive(Debug)]
 pub struct TcpStream(pub(super) tokio::net::TcpStream);
 
-/// The reading half of a connection.
+/// The read half of a connection.
 #[derive(Debug)]
 pub struct OwnedReadHalf(tcp::OwnedReadHalf);
 
-/// The writing half of a connection; dropping it sends FIN.
+/// The write half of a connection. Dropping it sends FIN.
 #[derive(Debug)]
 pub struct OwnedWriteHalf(tcp::OwnedWriteHalf);
 
@@ -43,37 +44,38 @@ newtype!(OwnedReadHalf, tcp::OwnedReadHalf);
 newtype!(OwnedWriteHalf, tcp::OwnedWriteHalf);
 
 impl TcpListener {
-    /// Takes over a listener of Tokio's. The connections that it accepts belong to `home`, wherever it is polled.
+    /// Converts a listener of Tokio. Accepted connections belong to `home`, regardless of where it
+    /// is polled.
     pub fn new(inner: tokio::net::TcpListener, home: TokioRuntime) -> Self {
         Self { inner, home }
     }
 
-    /// Tokio's own.
+    /// Returns Tokio's own type.
     pub fn as_inner(&self) -> &tokio::net::TcpListener {
         &self.inner
     }
 
-    /// Tokio's own, alone.
+    /// Converts into Tokio's own type.
     pub fn into_inner(self) -> tokio::net::TcpListener {
         self.inner
     }
 }
 
 impl TcpListener {
-    /// Waits for a connection; of several tasks that poll, the last one is woken.
+    /// Polls for a connection. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As the system's `accept`.
+    /// Fails if the system's `accept` does.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let _entered = self.home.within_context();
         let (stream, peer) = ready!(self.inner.poll_accept(cx))?;
         Poll::Ready(Ok((TcpStream(stream), peer)))
     }
 
-    /// Stops being asynchronous. The socket stays non-blocking.
+    /// Converts into the type of std. The socket stays in non-blocking mode.
     ///
     /// # Errors
-    /// As the reactor refuses to let go of it.
+    /// Fails if the socket cannot be deregistered from the reactor.
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
         self.inner.into_std()
     }
@@ -120,10 +122,13 @@ impl anyrt_core::TcpListener for TcpListener {
 /// Connects to one address on the current runtime.
 ///
 /// # Errors
-/// As the system's `connect`.
+/// Fails if the system's `connect` does.
 ///
 /// # Panics
-/// When no Tokio runtime is current at the first poll; later ones need none.
+/// Panics if no Tokio runtime is current at the first poll. Later polls need none.
+///
+/// # Cancel safety
+/// Dropping the future closes the half-open connection.
 pub async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     tokio::net::TcpStream::connect(address).await.map(TcpStream)
 }
@@ -141,7 +146,7 @@ pub(super) fn connect_on(
 
 pin_project! {
     struct Connect<'a, F> {
-        // Until the first poll: there Tokio makes the socket, and asks for its context.
+        // Until the first poll, in which Tokio creates the socket and needs its context.
         runtime: Option<&'a TokioRuntime>,
         #[pin]
         future: F,
@@ -161,10 +166,10 @@ impl<F: Future<Output = io::Result<tokio::net::TcpStream>>> Future for Connect<'
 }
 
 impl TcpStream {
-    /// Reads as the `AsyncRead` of Tokio does, through a shared reference.
+    /// Reads like Tokio's `AsyncRead`, through a shared reference.
     ///
     /// # Errors
-    /// As the system's `recv`.
+    /// Fails if the system's `recv` does.
     pub fn poll_read_shared(
         &self,
         cx: &mut Context<'_>,
@@ -176,19 +181,19 @@ impl TcpStream {
             .map_ok(drop)
     }
 
-    /// Writes as the `AsyncWrite` of Tokio does, through a shared reference.
+    /// Writes like Tokio's `AsyncWrite`, through a shared reference.
     ///
     /// # Errors
-    /// As the system's `send`.
+    /// Fails if the system's `send` does.
     pub fn poll_write_shared(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let write = || self.0.try_write(buf);
         self.poll_bytes(cx, Direction::Write, buf.len(), write)
     }
 
-    /// Writes as the `AsyncWrite` of Tokio does, through a shared reference.
+    /// Writes like Tokio's `AsyncWrite`, through a shared reference.
     ///
     /// # Errors
-    /// As the system's `send`.
+    /// Fails if the system's `send` does.
     pub fn poll_write_vectored_shared(
         &self,
         cx: &mut Context<'_>,
@@ -198,10 +203,10 @@ impl TcpStream {
         self.poll_io(cx, Direction::Write, write)
     }
 
-    /// Tokio's `try_read_buf`.
+    /// Calls Tokio's `try_read_buf`.
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
     pub fn try_read_buf<B: bytes::BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         self.0.try_read_buf(buf)
     }
@@ -254,41 +259,41 @@ impl anyrt_core::TcpStream for TcpStream {
 }
 
 impl OwnedReadHalf {
-    /// The address of the other side.
+    /// Returns the address of the peer.
     ///
     /// # Errors
-    /// As the system's `getpeername`.
+    /// Fails if the system's `getpeername` does.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.peer_addr()
     }
 
-    /// The address of this side.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
     }
 }
 
 impl OwnedWriteHalf {
-    /// The address of the other side.
+    /// Returns the address of the peer.
     ///
     /// # Errors
-    /// As the system's `getpeername`.
+    /// Fails if the system's `getpeername` does.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.peer_addr()
     }
 
-    /// The address of this side.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// As the system's `getsockname`.
+    /// Fails if the system's `getsockname` does.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
     }
 
-    /// Drops the half without telling the peer; the connection ends with the reading half.
+    /// Drops the half without sending FIN. The connection closes with the read half.
     pub fn forget(self) {
         self.0.forget();
     }

@@ -8,41 +8,47 @@ use bytes::BufMut;
 
 use super::newtype;
 
-/// Sends and receives datagrams.
+/// A UDP socket of Tokio.
 #[derive(Debug)]
 pub struct UdpSocket(pub(super) tokio::net::UdpSocket);
 
 newtype!(UdpSocket, tokio::net::UdpSocket);
 
 impl UdpSocket {
-    /// Tokio's `try_recv_buf`.
+    /// Calls Tokio's `try_recv_buf`.
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
     pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         self.0.try_recv_buf(buf)
     }
 
-    /// Tokio's `try_recv_buf_from`.
+    /// Calls Tokio's `try_recv_buf_from`.
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
     pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
         self.0.try_recv_buf_from(buf)
     }
 
-    /// Tokio's `recv_buf`.
+    /// Calls Tokio's `recv_buf`.
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: if the future is dropped, no datagram is lost.
     pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         self.0.recv_buf(buf).await
     }
 
-    /// Tokio's `recv_buf_from`.
+    /// Calls Tokio's `recv_buf_from`.
     ///
     /// # Errors
-    /// As Tokio's.
+    /// Returns the error of Tokio's method.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: if the future is dropped, no datagram is lost.
     pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
         self.0.recv_buf_from(buf).await
     }

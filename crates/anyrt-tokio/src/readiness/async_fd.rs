@@ -1,4 +1,4 @@
-//! Descriptors of any kind: Tokio's `AsyncFd`, with the trait of the core.
+//! Descriptors of any kind, as Tokio's `AsyncFd` with the trait of the core.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -15,7 +15,7 @@ use tokio::task::coop::consume_budget;
 use super::{from_tokio, ready_to_tokio, to_tokio};
 use crate::runtime::TokioRuntime;
 
-/// What is inside Tokio's `AsyncFd`, which asks for a number.
+/// The content of Tokio's `AsyncFd`, which requires `AsRawFd`.
 #[derive(Debug)]
 struct Fd<T>(T);
 
@@ -25,10 +25,10 @@ impl<T: AsFd> AsRawFd for Fd<T> {
     }
 }
 
-/// A descriptor of any kind that Tokio's reactor can watch, non-blocking, with its readiness.
+/// A descriptor in non-blocking mode that Tokio's reactor can watch, with its readiness.
 pub struct AsyncFd<T: AsFd> {
     fd: Inner<Fd<T>>,
-    /// What it is taken to be ready for until Tokio knows.
+    /// The assumed readiness until Tokio has an event.
     assumed: AtomicU8,
 }
 
@@ -59,11 +59,11 @@ impl<T: AsFd> AsyncFd<T> {
     }
 
     fn forget(&self, ready: Ready) {
-        // What Tokio knows itself is not touched, so no event is lost.
+        // Tokio's own state is not changed, so no event is lost.
         self.assumed.fetch_and(!ready.bits(), Ordering::Relaxed);
     }
 
-    /// What Tokio knows, and while it knows nothing what is assumed.
+    /// Tokio's readiness, or the assumed one until Tokio has an event.
     #[inline]
     fn known_or_assumed<'a>(
         &'a self,
@@ -79,13 +79,13 @@ impl<T: AsFd> AsyncFd<T> {
             self.forget(interest.mask());
             return known.map_ok(|guard| Event(Said::ByTokio(guard)));
         }
-        // An operation that never waits must use up the budget as well.
+        // An operation that never waits must charge the budget as well.
         ready!(pin!(consume_budget()).poll(cx));
         Poll::Ready(Ok(Event(Said::ByUs(self, assumed))))
     }
 }
 
-/// That the descriptor was ready.
+/// An event: the descriptor was ready.
 pub struct Event<'a, T: AsFd>(Said<'a, T>);
 
 enum Said<'a, T: AsFd> {
