@@ -39,7 +39,7 @@ enum Part {
     Row(usize),
     /// An item of a list.
     Item,
-    /// An include outside of code, by its kind: the other language's text is another file.
+    /// An include outside of code.
     Include,
 }
 
@@ -90,16 +90,6 @@ fn prose(text: &str) -> String {
     text.split("```").step_by(2).collect()
 }
 
-/// The text, with the pages that it includes as a whole.
-fn with_pages(text: &str, folder: &Path) -> String {
-    between(text, "{{#include ", "}}")
-        .filter_map(|include| include.strip_suffix(":5:"))
-        .map(|file| read(&folder.join(file)))
-        // The first lines of such a page are its title and the link to the other language.
-        .map(|page| page.lines().skip(4).collect::<Vec<_>>().join("\n"))
-        .fold(text.to_owned(), |text, page| text + "\n" + &page)
-}
-
 /// The name by which mdBook links to a heading.
 fn fragment(heading: &str) -> String {
     heading
@@ -142,17 +132,22 @@ fn every_include_is_there() {
         for page in pages(language) {
             let text = read(&docs(language).join(&page));
             for include in between(&text, "{{#include ", "}}") {
-                let (file, anchor) = include.split_once(':').unwrap_or((include, "1:"));
+                // A picture is included as a whole.
+                let (file, anchor) = match include.split_once(':') {
+                    Some((file, anchor)) => (file, Some(anchor)),
+                    None => (include, None),
+                };
                 let included = read(&docs(language).join(file));
-                let lines = |marker: &str| {
+                let lines = |marker: &str, anchor: &str| {
                     let marker = format!("{marker}: {anchor}");
                     included
                         .lines()
                         .filter(|line| line.trim_start_matches(['/', '#', ' ']) == marker)
                         .count()
                 };
-                let found =
-                    anchor.ends_with(':') || (lines("ANCHOR"), lines("ANCHOR_END")) == (1, 1);
+                let found = anchor.is_none_or(|anchor| {
+                    (lines("ANCHOR", anchor), lines("ANCHOR_END", anchor)) == (1, 1)
+                });
                 assert!(found, "docs/{language}/{page}: {include}");
                 seen += 1;
             }
@@ -166,14 +161,14 @@ fn every_relative_link_leads_somewhere() {
     let mut seen = 0;
     for language in LANGUAGES {
         for page in pages(language) {
-            let text = with_pages(&read(&docs(language).join(&page)), &docs(language));
+            let text = read(&docs(language).join(&page));
             for link in between(&prose(&text), "](", ")") {
                 if link.contains("://") {
                     continue;
                 }
                 let (file, heading) = link.split_once('#').unwrap_or((link, ""));
                 let file = if file.is_empty() { page.as_str() } else { file };
-                let target = with_pages(&read(&docs(language).join(file)), &docs(language));
+                let target = read(&docs(language).join(file));
                 let known = heading.is_empty()
                     || prose(&target)
                         .lines()

@@ -206,7 +206,7 @@ pub(crate) fn main(mut args: lexopt::Parser) -> std::result::Result<(), Box<dyn 
     println!("{} and {}", options.html.display(), options.json.display());
     if options.write {
         documents::write(&report)?;
-        println!("docs/performance.md and docs/performance.zh-CN.md");
+        println!("docs/en/performance.md and docs/zh/performance.md");
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ Usage: anyrt-bench overhead [options]
                    with --check also without native runtimes but Tokio
   --time           also the ratio of times, in this process, paired and rotated
   --peers          beside the other abstraction layers instead; with --check the exit code is 1 when one is better
-  --write          put the tables into docs/performance.md and docs/performance.zh-CN.md
+  --write          put the tables into docs/en/performance.md and docs/zh/performance.md
   --bless          take what is measured as the price of the rows that have a reason in budgets.toml";
 
 /// Everything measured, by what it was measured on.

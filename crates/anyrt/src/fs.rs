@@ -25,13 +25,13 @@
 //! ```
 //!
 //! # What it costs
-//! [docs/performance.md] has figures for each backend. Glommio's ring reads fastest in a task on
+//! [Performance] has figures for each backend. Glommio's ring reads fastest in a task on
 //! the shard that opened the file, because no other thread is involved. Anywhere else (on another
 //! shard, in a blocking job, in `block_on` outside the shards) each operation makes a round trip to
 //! that shard, and reads of a few KiB are slower than through the pool.
 //! `crates/anyrt/tests/fs/throughput.rs` measures this.
 //!
-//! [docs/performance.md]: https://github.com/anyrt/anyrt/blob/main/docs/performance.md
+//! [Performance]: https://github.com/anyrt/anyrt/blob/main/docs/en/performance.md
 //!
 //! # What a write promises
 //! A write to a [`File`] completes when its bytes have been copied into the buffer. These bytes are

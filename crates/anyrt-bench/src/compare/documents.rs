@@ -6,7 +6,7 @@ use std::io;
 use super::terminal::{cell, contenders, groups};
 use super::{Line, Report};
 
-/// Replaces what `docs/performance.md` and its translation show.
+/// Replaces what `docs/en/performance.md` and its translation show.
 pub(crate) fn write(report: &Report) -> io::Result<()> {
     let command = format!("cargo run --release -p anyrt-bench -- {}", report.command);
     let machine = report.machine.line();
@@ -40,8 +40,8 @@ pub(crate) fn write(report: &Report) -> io::Result<()> {
             }
         }
     }
-    crate::docs::replace("docs/performance.md", "compare", &english)?;
-    crate::docs::replace("docs/performance.zh-CN.md", "compare", &chinese)
+    crate::docs::replace("docs/en/performance.md", "compare", &english)?;
+    crate::docs::replace("docs/zh/performance.md", "compare", &chinese)
 }
 
 fn tables(report: &Report) -> String {

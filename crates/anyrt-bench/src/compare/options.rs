@@ -22,7 +22,7 @@ Usage: anyrt-bench compare [options]
   --limit SECONDS how long one measurement may take before it is ended (120)
   --html FILE     the report (anyrt-compare.html)
   --json FILE     the figures (anyrt-compare.json)
-  --write         also replaces the figures in docs/performance.md and its translation
+  --write         also replaces the figures in docs/en/performance.md and its translation
   --check         only builds the small programs, and fails where one is above its budget beside the native one
 
 An otherwise idle machine gives the best figures. The load before and after is in the report.";

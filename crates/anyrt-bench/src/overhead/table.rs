@@ -18,8 +18,8 @@ pub(crate) enum Language {
 
 /// Where the tables are.
 pub(super) const DOCUMENTS: [(&str, Language); 2] = [
-    ("docs/performance.md", Language::English),
-    ("docs/performance.zh-CN.md", Language::Chinese),
+    ("docs/en/performance.md", Language::English),
+    ("docs/zh/performance.md", Language::Chinese),
 ];
 
 /// The ways in the order of the columns.
