@@ -142,7 +142,10 @@ fn every_include_is_there() {
                     let marker = format!("{marker}: {anchor}");
                     included
                         .lines()
-                        .filter(|line| line.trim_start_matches(['/', '#', ' ']) == marker)
+                        .filter(|line| {
+                            let comment = line.trim_matches(['/', '#', '<', '!', '-', '>', ' ']);
+                            comment == marker
+                        })
                         .count()
                 };
                 let found = anchor.is_none_or(|anchor| {
