@@ -50,7 +50,7 @@ fn compared() -> Result<bool> {
     let root = here
         .ancestors()
         .nth(2)
-        .ok_or("the crate is not in tests/surface")?;
+        .ok_or("the crate is not in tools/surface")?;
     let world = World::document(root, &target_dir(root))?;
     let tokio = Surface::of(&world, &world.full);
     let ours = Surface::of(&world, &world.ours);

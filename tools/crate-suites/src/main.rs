@@ -25,7 +25,7 @@ const HELP: &str = "\
 scripts/check patched [--backend BACKEND]… [--crate CRATE]… [--record] [--verbose] [NAME]…
   --backend   on this backend; on every one unless set
   --crate     the tests of this crate; of all unless set
-  --record    on Tokio itself, and writes tests/crate-suites/recorded.txt
+  --record    on Tokio itself, and writes tools/crate-suites/recorded.txt
   --verbose   prints all that a failed test printed
   NAME        only tests with one of these in their names";
 
@@ -107,7 +107,7 @@ fn all() -> Result<bool> {
     let root = Path::new(HERE)
         .ancestors()
         .nth(2)
-        .ok_or("the suites are not in tests/crate-suites")?;
+        .ok_or("the suites are not in tools/crate-suites")?;
     let recorded = Path::new(HERE).join("recorded.txt");
     let mut record = Record::read(&recorded)?;
     let different = Different::read(&Path::new(HERE).join("different.txt"))?;

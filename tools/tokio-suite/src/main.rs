@@ -44,7 +44,7 @@ fn suite() -> Result<bool> {
     let root = Path::new(HERE)
         .ancestors()
         .nth(2)
-        .ok_or("the suite is not in tests/tokio-suite")?;
+        .ok_or("the suite is not in tools/tokio-suite")?;
     let tests = Tests::find(root)?;
     let args = Args::parse(&tests)?;
     let excluded = Excluded::read(&Path::new(HERE).join("excluded.txt"), &tests)?;

@@ -111,7 +111,7 @@ impl Tree {
         write(&dir.join("backends/src/lib.rs"), "")?;
         // The versions that were recorded; cargo takes out of it what it does not need.
         let lock = dir.join("Cargo.lock");
-        let pinned = root.join("tests/crate-suites/suites.lock");
+        let pinned = root.join("tools/crate-suites/suites.lock");
         if !lock.exists() && pinned.exists() {
             fs::copy(&pinned, &lock).map_err(|error| format!("{}: {error}", pinned.display()))?;
         }
