@@ -1,20 +1,40 @@
-//! Sockets: std's, non-blocking, with their readiness.
-
-mod tcp;
-mod udp;
+//! Sockets: those of [`anyrt_kit::net`], which async-io watches.
 
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
-use anyrt_core::net::{Descriptor, FromStd, Net, system};
-use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
-use socket2::SockRef;
+use anyrt_core::net::{FromStd, Net, system};
+use anyrt_core::readiness::Ready;
+use anyrt_kit::net::{self, Origin, Poller, System};
 
+use crate::reactor::Reactor;
+use crate::readiness::Watched;
 use crate::runtime::{Handle, Host};
 
-pub use tcp::{TcpListener, TcpStream};
-pub use udp::UdpSocket;
+/// Accepts connections.
+pub type TcpListener = net::TcpListener<Reactor>;
+/// A connection. It can be read and written through `&TcpStream`, too.
+pub type TcpStream = net::TcpStream<Reactor>;
+/// Sends and receives datagrams.
+pub type UdpSocket = net::UdpSocket<Reactor>;
+
+impl Poller for Reactor {
+    type Home = Arc<Self>;
+    type Watched<T: System> = Watched<T>;
+
+    fn watch<T: System>(home: &Arc<Self>, socket: T, origin: Origin) -> io::Result<Watched<T>> {
+        let ready = match origin {
+            Origin::Accepted => Ready::READABLE | Ready::WRITABLE,
+            Origin::Anywhere | Origin::Connecting => Ready::EMPTY,
+        };
+        Watched::new(home, socket, ready)
+    }
+
+    fn home<T: System>(socket: &Watched<T>) -> &Arc<Self> {
+        socket.reactor()
+    }
+}
 
 impl<H: Host> Net for Handle<H> {
     type TcpListener = TcpListener;
@@ -51,70 +71,3 @@ impl<H: Host> FromStd for Handle<H> {
         UdpSocket::from_std(self.reactor(), socket)
     }
 }
-
-/// What is the same for all sockets.
-macro_rules! socket {
-    ($($socket:ident)*) => {$(
-        impl $socket {
-            /// Stops being asynchronous. The socket stays non-blocking.
-            ///
-            /// # Errors
-            /// Fails if the reactor cannot deregister it.
-            pub fn into_std(self) -> io::Result<std::net::$socket> {
-                self.inner.into_inner()
-            }
-        }
-
-        #[cfg(unix)]
-        impl std::os::fd::AsFd for $socket {
-            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                self.inner.get().as_fd()
-            }
-        }
-
-        #[cfg(windows)]
-        impl std::os::windows::io::AsSocket for $socket {
-            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-                self.inner.get().as_socket()
-            }
-        }
-
-        impl Descriptor for $socket {
-            #[inline]
-            fn socket(&self) -> SockRef<'_> {
-                SockRef::from(self.inner.get())
-            }
-        }
-
-        impl Readiness for $socket {
-            fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>> + Send {
-                self.inner.ready(interest)
-            }
-
-            fn poll_ready(
-                &self,
-                cx: &mut Context<'_>,
-                direction: Direction,
-            ) -> Poll<io::Result<()>> {
-                self.inner.poll_ready(cx, direction)
-            }
-
-            fn try_io<R>(
-                &self,
-                interest: Interest,
-                operation: impl FnOnce() -> io::Result<R>,
-            ) -> io::Result<R> {
-                self.inner.try_io(interest, operation)
-            }
-
-            fn async_io<R>(
-                &self,
-                interest: Interest,
-                operation: impl FnMut() -> io::Result<R>,
-            ) -> impl Future<Output = io::Result<R>> {
-                self.inner.async_io(interest, operation)
-            }
-        }
-    )*};
-}
-socket!(TcpListener TcpStream UdpSocket);

@@ -10,13 +10,11 @@
 //! - Linux and Android alone tell of out-of-band data.
 
 #[cfg(unix)]
-mod async_fd;
-#[cfg(unix)]
 mod descriptor;
 mod look;
-mod socket;
+mod watched;
 
-pub use socket::Socket;
+pub use watched::Watched;
 
 #[cfg(unix)]
-pub use async_fd::AsyncFd;
+pub use descriptor::{AsyncFd, Watch};

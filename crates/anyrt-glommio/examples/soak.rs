@@ -240,7 +240,7 @@ fn timers(rt: &GlommioRuntime, pulse: &Pulse) -> Arc<AtomicU64> {
 async fn call(rt: &GlommioRuntime, address: SocketAddr) -> std::io::Result<()> {
     let mut stream = rt.connect_tcp(address).await?;
     // Without TIME_WAIT, or the ports run out.
-    socket2::SockRef::from(stream.as_inner().get_ref()).set_linger(Some(Duration::ZERO))?;
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
     let mut buffer = [0; 64];
     stream.write_all(&[5; 64]).await?;
     stream.read_exact(&mut buffer).await?;

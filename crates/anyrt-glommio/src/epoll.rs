@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyrt_core::readiness::{Interest, Ready};
 use anyrt_core::waiters::wake_all;
-use anyrt_kit::readiness::{self, Sources};
+use anyrt_kit::readiness::{Source, Sources};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
@@ -29,7 +29,7 @@ pub(crate) struct Epoll {
     doorbell: OwnedFd,
     /// Fires at the earliest deadline of the shard's timers.
     alarm: OwnedFd,
-    sources: Mutex<Sources<Source>>,
+    sources: Mutex<Sources<Shared>>,
 }
 
 const DOORBELL: u64 = u64::MAX;
@@ -143,7 +143,7 @@ impl Epoll {
         loop {
             events.clear();
             let spare = rustix::buffer::spare_capacity(events);
-            // It fails on a signal only; then the next turn sees the events.
+            // It fails on a signal only; then the next round sees the events.
             let _ = epoll::wait(&self.fd, spare, timeout);
             if events.is_empty() {
                 return alarm;
@@ -175,7 +175,7 @@ impl Epoll {
         scratch.wake_all();
     }
 
-    /// Watches `fd` for `source`. Returns the token to stop it with.
+    /// Watches `fd`. Returns the token to stop it with.
     ///
     /// # Errors
     /// Those of `epoll_ctl`; one of kind `Other` when the shard has ended.
@@ -183,9 +183,9 @@ impl Epoll {
         &self,
         fd: BorrowedFd<'_>,
         interest: Interest,
-        source: &Arc<Source>,
+        shared: &Arc<Shared>,
     ) -> io::Result<u64> {
-        self.lock().add(source, |token| {
+        self.lock().add(shared, |token| {
             let flags = epoll::EventFlags::from_bits_retain(interest.epoll_flags());
             epoll::add(&self.fd, fd, epoll::EventData::new_u64(token), flags)?;
             Ok(())
@@ -200,7 +200,7 @@ impl Epoll {
         drop(source);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Sources<Source>> {
+    fn lock(&self) -> MutexGuard<'_, Sources<Shared>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -217,23 +217,25 @@ impl fmt::Debug for Epoll {
 pub(crate) type Home = (Arc<Epoll>, u64);
 
 /// What a descriptor's handle and its shard share.
-pub(crate) struct Source {
-    pub(crate) io: readiness::Source,
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) source: Source,
     /// The id of the shard whose epoll is in `home`, zero while unbound.
     pub(crate) home_id: AtomicU64,
     home: Mutex<Option<Home>>,
 }
 
-impl AsRef<readiness::Source> for Source {
-    fn as_ref(&self) -> &readiness::Source {
-        &self.io
+impl AsRef<Source> for Shared {
+    fn as_ref(&self) -> &Source {
+        &self.source
     }
 }
 
-impl Source {
+impl Shared {
+    /// Of a descriptor that is registered nowhere and taken to be ready for `ready`.
     pub(crate) fn new(ready: Ready) -> Self {
         Self {
-            io: readiness::Source::new(ready),
+            source: Source::new(ready),
             home_id: AtomicU64::new(0),
             home: Mutex::default(),
         }
@@ -241,9 +243,7 @@ impl Source {
 
     /// Has all who wait look for themselves.
     pub(crate) fn wake_everybody(&self) {
-        let mut wakers = Vec::new();
-        self.io.set(Ready::READABLE | Ready::WRITABLE, &mut wakers);
-        wake_all(wakers);
+        self.source.tell(Ready::READABLE | Ready::WRITABLE);
     }
 
     pub(crate) fn lock_home(&self) -> MutexGuard<'_, Option<Home>> {

@@ -1,21 +1,33 @@
-//! Sockets: std's, non-blocking, with the readiness of [`crate::reactor`].
-
-mod tcp;
-mod udp;
+//! Sockets: those of [`anyrt_kit::net`], which the epolls of the shards watch.
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::task::{Context, Poll};
 
-use anyrt_core::net::{Descriptor, FromStd, Net, system};
-use anyrt_core::readiness::{self, Direction, Interest, Readiness, Ready, ReadyEvent};
-use socket2::SockRef;
+use anyrt_core::net::{FromStd, Net, system};
+use anyrt_kit::net::{self, Origin, Poller, System};
 
 use crate::handle::GlommioRuntime;
+use crate::readiness::{AsyncFd, Watch};
 
-pub use tcp::{TcpListener, TcpStream};
-pub use udp::UdpSocket;
+/// Accepts connections. Each belongs to no shard until it is polled for the first time.
+pub type TcpListener = net::TcpListener<GlommioRuntime>;
+/// A connection. It can be read and written through `&TcpStream`, too.
+pub type TcpStream = net::TcpStream<GlommioRuntime>;
+/// Sends and receives datagrams.
+pub type UdpSocket = net::UdpSocket<GlommioRuntime>;
+
+impl Poller for GlommioRuntime {
+    type Home = Self;
+    type Watched<T: System> = AsyncFd<T>;
+
+    fn watch<T: System>(home: &Self, socket: T, origin: Origin) -> io::Result<AsyncFd<T>> {
+        Ok(AsyncFd::new(Watch::later(home, origin), socket))
+    }
+
+    fn home<T: System>(socket: &AsyncFd<T>) -> &Self {
+        socket.registration().runtime()
+    }
+}
 
 impl Net for GlommioRuntime {
     type TcpListener = TcpListener;
@@ -43,66 +55,16 @@ impl Net for GlommioRuntime {
 impl FromStd for GlommioRuntime {
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
         self.check()?;
-        Ok(TcpListener::new(self, listener))
+        TcpListener::from_std(self, listener)
     }
 
     fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {
         self.check()?;
-        Ok(TcpStream::new(self, stream))
+        TcpStream::from_std(self, stream)
     }
 
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
         self.check()?;
-        Ok(UdpSocket::new(self, socket))
+        UdpSocket::from_std(self, socket)
     }
 }
-
-/// What is the same for all sockets.
-macro_rules! socket {
-    ($($socket:ident)*) => {$(
-        impl AsFd for $socket {
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.io.get_ref().as_fd()
-            }
-        }
-
-        impl Descriptor for $socket {
-            #[inline]
-            fn socket(&self) -> SockRef<'_> {
-                SockRef::from(self.io.get_ref())
-            }
-        }
-
-        impl Readiness for $socket {
-            async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-                let event = readiness::AsyncFd::ready(&self.io, interest).await?;
-                Ok(event.ready())
-            }
-
-            fn poll_ready(
-                &self,
-                cx: &mut Context<'_>,
-                direction: Direction,
-            ) -> Poll<io::Result<()>> {
-                readiness::AsyncFd::poll_ready(&self.io, cx, direction).map_ok(drop)
-            }
-
-            fn try_io<R>(
-                &self,
-                interest: Interest,
-                operation: impl FnOnce() -> io::Result<R>,
-            ) -> io::Result<R> {
-                readiness::AsyncFd::try_io(&self.io, interest, |_| operation())
-            }
-
-            fn async_io<R>(
-                &self,
-                interest: Interest,
-                mut operation: impl FnMut() -> io::Result<R>,
-            ) -> impl Future<Output = io::Result<R>> {
-                self.io.run(interest, move |_| operation())
-            }
-        }
-    )*};
-}
-socket!(TcpListener TcpStream UdpSocket);

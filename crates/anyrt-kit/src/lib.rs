@@ -8,6 +8,7 @@
 //! | [`affinity`] | threads that are bound to a core and start others that are not | |
 //! | [`executor`] | tasks with Tokio's semantics, local tasks, a blocking pool, a whole runtime but for its reactor | a queue, or an executor and a way for a thread to wait |
 //! | [`fs`] | files with Tokio's semantics | a way to carry out one operation |
+//! | [`net`] | sockets | a poller |
 //! | [`queue`] | channels | |
 //! | [`readiness`] | the readiness of descriptors, and who waits for it | a poller |
 //! | [`time`] | a clock that can be paused, and a queue of timers | an alarm |
@@ -19,6 +20,7 @@ pub mod affinity;
 mod asleep;
 pub mod executor;
 pub mod fs;
+pub mod net;
 pub mod queue;
 pub mod readiness;
 mod sync;

@@ -442,22 +442,17 @@ pub(crate) mod tokio;
 
 #[cfg(feature = "smol")]
 pub(crate) mod smol {
-    over_kit!(anyrt_smol::SmolRuntime, readiness, from_std, never);
+    over_kit!(anyrt_smol::SmolRuntime, from_std, never);
 }
 
 #[cfg(feature = "async-std")]
 pub(crate) mod async_std {
-    over_kit!(
-        anyrt_async_std::AsyncStdRuntime,
-        readiness,
-        from_std,
-        when_found
-    );
+    over_kit!(anyrt_async_std::AsyncStdRuntime, from_std, when_found);
 }
 
 #[cfg(feature = "glommio")]
 pub(crate) mod glommio {
-    over_kit!(anyrt_glommio::GlommioRuntime, reactor, opened, when_current);
+    over_kit!(anyrt_glommio::GlommioRuntime, opened, when_current);
 }
 
 /// What the backends over the kit share.

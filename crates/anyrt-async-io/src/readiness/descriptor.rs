@@ -1,29 +1,46 @@
-//! A descriptor of any kind that async-io watches, with what is known of its readiness.
+//! Descriptors of any kind in async-io.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use anyrt_core::readiness::{Interest, Ready};
-use anyrt_kit::readiness::Source;
+use anyrt_core::readiness::{self, Interest, Ready};
+use anyrt_kit::readiness::{Registration, Source, Waiter};
 use async_io::{Async, Timer};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::look::look;
-use super::socket::unmet;
+use super::watched::unmet;
 use crate::reactor::{Reactor, Told};
+use crate::runtime::{Handle, Host};
+
+/// A descriptor of any kind that the system can poll, non-blocking, with its readiness.
+pub type AsyncFd<T> = anyrt_kit::readiness::AsyncFd<Watch, T>;
+
+impl<H: Host> readiness::Reactor for Handle<H> {
+    type AsyncFd<T: AsFd> = AsyncFd<T>;
+
+    fn async_fd<T: AsFd>(&self, fd: T, interest: Interest) -> Result<AsyncFd<T>, (T, io::Error)> {
+        match Watch::start(self.reactor(), fd.as_fd(), interest) {
+            Ok(watch) => Ok(AsyncFd::new(watch, fd)),
+            Err(error) => Err((fd, error)),
+        }
+    }
+}
 
 /// After what time it is looked again for an error or out-of-band data, while there is something else to read: the
 /// reactor would tell of that again at once.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// That a descriptor is watched.
-pub(super) struct Watch {
+/// That async-io watches a descriptor.
+#[derive(Debug)]
+pub struct Watch {
     shared: Arc<Shared>,
 }
 
+#[derive(Debug)]
 struct Shared {
     told: Arc<Told>,
     interest: Interest,
@@ -33,6 +50,7 @@ struct Shared {
 }
 
 /// What the reactor was asked and has not told yet.
+#[derive(Debug)]
 struct Asked {
     /// A duplicate: the reactor wants to own what it watches. `None` after the end.
     fd: Option<Async<OwnedFd>>,
@@ -42,19 +60,14 @@ struct Asked {
 }
 
 impl Watch {
-    pub(super) fn start(
-        reactor: &Arc<Reactor>,
-        fd: BorrowedFd<'_>,
-        interest: Interest,
-        assumed: Ready,
-    ) -> io::Result<Self> {
+    fn start(reactor: &Arc<Reactor>, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Self> {
         let asked = Asked {
             fd: Some(Async::new_nonblocking(fd.try_clone_to_owned()?)?),
             reading: false,
             writing: false,
             again: None,
         };
-        let told = Told::enter(reactor, assumed)?;
+        let told = Told::enter(reactor, Ready::EMPTY)?;
         let shared = Arc::new_cyclic(|shared| Shared {
             told,
             interest,
@@ -64,57 +77,52 @@ impl Watch {
         Ok(Self { shared })
     }
 
-    /// What is known of its readiness.
+    /// Looks what there is, which nobody tells while nobody waits.
+    fn look(&self) {
+        let asked = self.shared.lock();
+        let Some(fd) = &asked.fd else { return };
+        let ready = look(fd.get_ref().as_fd(), self.shared.interest);
+        drop(asked);
+        // What is known already is no event: whoever is about to find that it is not ready may still clear it.
+        let watched = self.shared.interest | Interest::ERROR;
+        let new = ready - self.source().look(watched).ready();
+        if !new.is_empty() {
+            self.source().assume(new);
+        }
+    }
+}
+
+impl Registration for Watch {
+    const EDGE_TRIGGERED: bool = false;
+
     #[inline]
-    pub(super) fn source(&self) -> &Source {
+    fn source(&self) -> &Source {
         self.shared.told.source()
     }
 
-    /// Asks the reactor to tell of what `interest` waits for.
-    pub(super) fn bind(&self, interest: Interest) -> io::Result<bool> {
+    fn bind(&self, _: BorrowedFd<'_>, interest: Interest, _: Waiter) -> io::Result<bool> {
         let shared = &*self.shared;
         let mut cx = Context::from_waker(&shared.waker);
         shared.lock().ask(interest, shared.interest, &mut cx)?;
         Ok(false)
     }
 
-    /// Looks what came since readiness was told last, for whoever would be told of that alone and not wait.
-    pub(super) fn freshen(&self, interest: Interest) {
+    fn refresh(&self, _: BorrowedFd<'_>, interest: Interest, _: Waiter) -> io::Result<()> {
+        // Where nothing is known, who asks waits, and is told.
         if !self.source().look(interest).ready().is_empty() {
-            self.refresh();
+            self.look();
         }
+        Ok(())
     }
 
-    fn refresh(&self) {
-        let asked = self.shared.lock();
-        let Some(fd) = &asked.fd else { return };
-        let ready = look(fd.get_ref().as_fd(), self.shared.interest);
-        drop(asked);
-        // What is known already is no event: whoever is about to find that it is not ready may still clear it.
-        let new = ready
-            - self
-                .source()
-                .look(self.shared.interest | Interest::ERROR)
-                .ready();
-        if !new.is_empty() {
-            self.source().assume(new);
-        }
-    }
-
-    /// See [`Source::attempt`]; unless somebody waits, nobody tells of readiness, so it is looked for.
-    pub(super) fn attempt<R>(
-        &self,
-        interest: Interest,
-        operation: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
+    fn before_attempt(&self, interest: Interest) {
         if self.source().look(interest).ready().is_empty() {
-            self.refresh();
+            self.look();
         }
-        self.source().attempt(interest, operation)
     }
 
-    /// Before the descriptor is closed: the duplicate would keep it open.
-    pub(super) fn end(&self) {
+    /// The duplicate would keep the descriptor open.
+    fn end(&self, _: BorrowedFd<'_>) {
         self.shared.told.leave();
         let fd = self.shared.lock().fd.take();
         drop(fd);

@@ -9,12 +9,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyrt_core::channel::{Receiver as _, Sender as _};
-use anyrt_core::readiness::{AsyncFd as _, Interest, Ready, ReadyEvent};
+use anyrt_core::readiness::{AsyncFd as _, Interest, Reactor as _, Ready, ReadyEvent};
 use anyrt_core::runtime::Owner;
 use anyrt_core::{FromStd, Net, Spawner, TcpListener as _, TcpStream as _, Timer, UdpSocket as _};
 use anyrt_glommio::GlommioRuntime;
 use anyrt_glommio::net::{TcpListener, TcpStream};
-use anyrt_glommio::reactor::AsyncFd;
 use anyrt_kit::queue;
 use futures_util::future::{Either, select};
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWriteExt, FutureExt};
@@ -413,7 +412,7 @@ fn any_descriptor_that_can_be_polled_can_be_awaited() {
     let (runtime, rt) = start(1);
     let (reader, mut writer) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&reader, true).unwrap();
-    let reader = AsyncFd::new(&rt, reader, Interest::READABLE).unwrap();
+    let reader = rt.async_fd(reader, Interest::READABLE).unwrap();
     let (more, wanted) = mpsc::channel();
     let reading = rt.spawn(async move {
         let mut ready = reader.ready(Interest::READABLE).await.unwrap();
@@ -435,6 +434,6 @@ fn any_descriptor_that_can_be_polled_can_be_awaited() {
     assert_eq!(runtime.block_on(reading).unwrap(), (2, *b"xy"));
 
     let file = std::fs::File::open("/proc/self/exe").unwrap();
-    let error = AsyncFd::new(&rt, file, Interest::READABLE).unwrap_err();
+    let error = rt.async_fd(file, Interest::READABLE).unwrap_err();
     assert_eq!(error.1.kind(), std::io::ErrorKind::PermissionDenied);
 }

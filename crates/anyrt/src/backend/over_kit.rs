@@ -1,10 +1,10 @@
 //! What a backend module provides, for a runtime whose tasks are those of anyrt's own task layer.
 
-/// Makes the items of a backend's module from the crate's handle. Its sockets and timers are the crate's; `$readiness`
-/// is its module of descriptors, `$opened` its function for a file that nobody else has, and the last word says when an application is inside such a runtime that anyrt did
-/// not enter.
+/// Makes the items of a backend's module from the crate's handle. Its sockets, descriptors and timers are the crate's;
+/// `$opened` is its function for a file that nobody else has, and the last word says when an application is inside such a
+/// runtime that anyrt did not enter.
 macro_rules! over_kit {
-    ($krate:ident::$Handle:ident, $readiness:ident, $opened:ident, $found:ident) => {
+    ($krate:ident::$Handle:ident, $opened:ident, $found:ident) => {
         pub(crate) use $krate::runtime::Runtime;
         pub(crate) use $krate::{$Handle as Handle, KIND};
 
@@ -299,7 +299,7 @@ macro_rules! over_kit {
 
         #[cfg(unix)]
         pub(crate) mod readiness {
-            pub(crate) use $krate::$readiness::AsyncFd;
+            pub(crate) use $krate::readiness::AsyncFd;
 
             pub(crate) type Event<'a, T> = <AsyncFd<T> as anyrt_core::readiness::AsyncFd<T>>::Event<'a>;
         }

@@ -1,4 +1,4 @@
-//! Sockets.
+//! A socket in async-io, with what is known of its readiness.
 
 use std::fmt;
 use std::future::Future;
@@ -8,8 +8,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use anyrt_core::coop;
-use anyrt_core::readiness::{self, Direction, Interest, Ready};
-use anyrt_kit::readiness::{Event, Source, unclosed};
+use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
+use anyrt_kit::readiness::{
+    self, Event, READ, Source, Waiter, Watched as _, poll_io, run, unclosed,
+};
 use async_io::{Async, Timer};
 use once_cell::race::OnceBox;
 use rustix::fd::AsFd;
@@ -25,10 +27,10 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// A socket in async-io.
 ///
-/// Its [`Source`] holds what is known of its readiness, until an operation finds that it is over. Whoever found nothing to do leaves a waker there
-/// and asks async-io, which wakes the source: a waker of the user never gets into async-io, so none stays there when the
-/// runtime has ended.
-pub struct Socket<T: AsFd> {
+/// Its [`Source`] holds what is known of its readiness, until an operation finds that it is over. Whoever found nothing to
+/// do leaves a waker there and asks async-io, which wakes the source: a waker of the user never gets into async-io, so
+/// none stays there when the runtime has ended.
+pub struct Watched<T: AsFd> {
     told: Arc<Told>,
     // `None` only while it is taken out.
     inner: Option<Async<T>>,
@@ -36,7 +38,7 @@ pub struct Socket<T: AsFd> {
     writable: OnceBox<Waker>,
 }
 
-impl<T: AsFd> Socket<T> {
+impl<T: AsFd> Watched<T> {
     /// A non-blocking socket, which is taken for `ready` until someone finds that it is not.
     ///
     /// # Errors
@@ -58,23 +60,6 @@ impl<T: AsFd> Socket<T> {
         }
     }
 
-    /// The socket.
-    #[inline]
-    pub fn get(&self) -> &T {
-        self.inner().get_ref()
-    }
-
-    /// The socket alone, non-blocking as it is.
-    ///
-    /// # Errors
-    /// Fails if the reactor cannot deregister it.
-    pub fn into_inner(mut self) -> io::Result<T> {
-        match self.unwatch() {
-            Some(inner) => inner.into_inner(),
-            None => unreachable!("the socket leaves only with the handle"),
-        }
-    }
-
     /// The reactor that watches it.
     pub(crate) fn reactor(&self) -> &Arc<Reactor> {
         self.told.reactor()
@@ -86,30 +71,9 @@ impl<T: AsFd> Socket<T> {
         Some(inner)
     }
 
-    #[inline]
-    fn source(&self) -> &Source {
-        self.told.source()
-    }
-
-    /// Asks async-io to tell the source of the directions of `interest`.
-    fn ask(&self, interest: Interest) -> io::Result<bool> {
-        let inner = self.inner();
-        if interest.is_readable() || !interest.is_writable() {
-            let waker = Waker::from(Arc::clone(&self.told));
-            let mut cx = Context::from_waker(&waker);
-            unmet(|| inner.poll_readable(&mut cx))?;
-        }
-        if interest.is_writable() {
-            let bell = || Box::new(Waker::from(Arc::new(Writable(Arc::clone(&self.told)))));
-            let mut cx = Context::from_waker(self.writable.get_or_init(bell));
-            unmet(|| inner.poll_writable(&mut cx))?;
-        }
-        Ok(false)
-    }
-
     /// What it is ready for of `interest` at this moment.
     fn find(&self, interest: Interest) -> io::Result<Ready> {
-        let ready = look(self.get().as_fd(), WATCHED) & interest.mask();
+        let ready = look(self.get_ref().as_fd(), WATCHED) & interest.mask();
         if ready.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -131,7 +95,7 @@ impl<T: AsFd> Socket<T> {
         if known.is_empty() {
             return None;
         }
-        let now = look(self.get().as_fd(), WATCHED) & interest.mask();
+        let now = look(self.get_ref().as_fd(), WATCHED) & interest.mask();
         self.keep(now, interest);
         Some(known | now)
     }
@@ -142,37 +106,6 @@ impl<T: AsFd> Socket<T> {
         if !new.is_empty() {
             self.source().assume(new);
         }
-    }
-
-    /// Runs `operation` until it gives something else than [`io::ErrorKind::WouldBlock`], and waits in between; of
-    /// several tasks that poll in `direction`, the last one is woken.
-    ///
-    /// It is tried at each poll, as async-io does it itself: where both ends are in one task, what is waited for is often
-    /// there when another part of the task has run, and to wait takes more system calls than to try.
-    #[inline]
-    pub(crate) fn poll_io<R>(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        mut operation: impl FnMut(&T) -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
-        let (socket, interest) = (self.get(), direction.interest());
-        let ask = || self.ask(interest);
-        let attempt = |_: Event| operation(socket);
-        self.source().assume(unclosed(interest));
-        self.source()
-            .poll(cx, direction, interest, ask, attempt, |_| false)
-    }
-
-    /// As [`poll_io`](Self::poll_io), as a future of which there may be any number.
-    pub(crate) fn run<R>(
-        &self,
-        interest: Interest,
-        mut operation: impl FnMut(&T) -> io::Result<R>,
-    ) -> impl Future<Output = io::Result<R>> {
-        let ask = move || self.ask(interest);
-        self.source()
-            .run(interest, ask, move |_| operation(self.get()))
     }
 
     /// Waits for an error, or for what is never told, beside anything that may be there to read.
@@ -189,10 +122,9 @@ impl<T: AsFd> Socket<T> {
                 true => Ok(()),
                 false => Err(io::ErrorKind::WouldBlock.into()),
             };
-            let read = Interest::READABLE | Interest::ERROR;
             self.source().assume(Ready::READABLE);
-            let ask = || self.ask(read);
-            self.source().run(read, ask, again).uncharged().await?;
+            let bind = || self.bind(READ, Waiter::OneOfMany);
+            self.source().run(READ, bind, again).uncharged().await?;
             Timer::after(PAUSE).await;
         }
     }
@@ -219,7 +151,47 @@ impl Wake for Writable {
     }
 }
 
-impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
+impl<T: AsFd> readiness::Watched for Watched<T> {
+    type Inner = T;
+
+    // async-io tells of a direction once, when it is asked.
+    const EDGE_TRIGGERED: bool = false;
+
+    #[inline]
+    fn get_ref(&self) -> &T {
+        self.inner().get_ref()
+    }
+
+    fn into_inner(mut self) -> io::Result<T> {
+        match self.unwatch() {
+            Some(inner) => inner.into_inner(),
+            None => unreachable!("the socket leaves only with the handle"),
+        }
+    }
+
+    #[inline]
+    fn source(&self) -> &Source {
+        self.told.source()
+    }
+
+    /// Asks async-io to tell of the directions of `interest`.
+    fn bind(&self, interest: Interest, _: Waiter) -> io::Result<bool> {
+        let inner = self.inner();
+        if interest.is_readable() || !interest.is_writable() {
+            let waker = Waker::from(Arc::clone(&self.told));
+            let mut cx = Context::from_waker(&waker);
+            unmet(|| inner.poll_readable(&mut cx))?;
+        }
+        if interest.is_writable() {
+            let bell = || Box::new(Waker::from(Arc::new(Writable(Arc::clone(&self.told)))));
+            let mut cx = Context::from_waker(self.writable.get_or_init(bell));
+            unmet(|| inner.poll_writable(&mut cx))?;
+        }
+        Ok(false)
+    }
+}
+
+impl<T: AsFd + Send + Sync> Readiness for Watched<T> {
     async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         self.source().check()?;
         if let Some(known) = self.known(interest) {
@@ -230,9 +202,9 @@ impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
         }
         // To look at once.
         self.source().assume(unclosed(interest));
-        let ask = || self.ask(interest);
+        let bind = || self.bind(interest, Waiter::OneOfMany);
         let find = |event| self.find_and_keep(event, interest);
-        self.source().run(interest, ask, find).uncharged().await
+        self.source().run(interest, bind, find).uncharged().await
     }
 
     fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
@@ -241,8 +213,7 @@ impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
         if self.known(interest).is_some() {
             return coop::charged(cx, |_| Poll::Ready(Ok(())));
         }
-        self.poll_io(cx, direction, |_| self.find(interest))
-            .map_ok(drop)
+        poll_io(self, cx, direction, |_| self.find(interest)).map_ok(drop)
     }
 
     fn try_io<R>(
@@ -263,18 +234,18 @@ impl<T: AsFd + Send + Sync> readiness::Readiness for Socket<T> {
         interest: Interest,
         mut operation: impl FnMut() -> io::Result<R>,
     ) -> impl Future<Output = io::Result<R>> {
-        self.run(interest, move |_| operation())
+        run(self, interest, move |_| operation())
     }
 }
 
-impl<T: AsFd> Drop for Socket<T> {
+impl<T: AsFd> Drop for Watched<T> {
     fn drop(&mut self) {
         let _ = self.unwatch();
     }
 }
 
-impl<T: AsFd + fmt::Debug> fmt::Debug for Socket<T> {
+impl<T: AsFd + fmt::Debug> fmt::Debug for Watched<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.get(), f)
+        fmt::Debug::fmt(self.get_ref(), f)
     }
 }
