@@ -76,10 +76,11 @@ impl GlommioRuntime {
     /// });
     /// ```
     pub fn adopt() -> io::Result<Self> {
-        // Both are thread-locals. Looked at before `ADOPTION`, they outlive it at the end of the thread, which needs them.
-        let (current, shard) = (Self::try_current(), shard::current_id());
+        // All are thread-locals. Looked at before `ADOPTION`, they outlive it at the end of the thread, which needs them.
+        let (current, id) = (Self::try_current(), shard::current_id());
+        let is_shard = shard::with_current(|shard| shard.id() == id) == Some(true);
         if sys::is_running()
-            && shard != 0
+            && is_shard
             && let Some(runtime) = current
         {
             return Ok(runtime);

@@ -30,12 +30,10 @@
 //! calls through a notification. Timers that expire and plain opens, reads, writes, syncs and closes of files (see
 //! [`crate::fs`]) wake somebody. Whoever builds on more of Glommio must look at this again.
 
-use std::future::Future;
+mod root;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Instant;
 
@@ -47,6 +45,9 @@ use glommio::io::PollableFd;
 use crate::epoll::Scratch;
 use crate::instant::now;
 use crate::shard::{self, Present, Shard};
+
+pub(crate) use root::MainFuture;
+use root::{NoRoot, Root, StandIn};
 
 /// Runs a shard on the thread that has its seat.
 pub(crate) struct Driver {
@@ -84,96 +85,6 @@ pub(crate) enum Pause {
     Finished,
     /// Another thread has the seat, or shall have it.
     SeatLost,
-}
-
-/// What a driver runs beside the tasks.
-pub(crate) trait Root {
-    /// Whether it was woken.
-    fn is_due(&self) -> bool;
-
-    /// Polls it. Returns whether it is ready.
-    fn poll(&mut self) -> bool;
-
-    /// Whether the driver goes on for it when the shard has ended.
-    fn outlives_shard(&self) -> bool;
-}
-
-/// Nothing beside the tasks.
-pub(crate) struct NoRoot;
-
-impl Root for NoRoot {
-    fn is_due(&self) -> bool {
-        false
-    }
-
-    fn poll(&mut self) -> bool {
-        false
-    }
-
-    fn outlives_shard(&self) -> bool {
-        false
-    }
-}
-
-/// The future of a `block_on`.
-pub(crate) struct MainFuture<'a, F: Future> {
-    future: Pin<&'a mut F>,
-    waker: Waker,
-    alert: Arc<Alert>,
-    pub(crate) output: Option<F::Output>,
-}
-
-impl<'a, F: Future> MainFuture<'a, F> {
-    pub(crate) fn new(shard: &Arc<Shard>, future: Pin<&'a mut F>) -> Self {
-        let alert = Arc::new(Alert {
-            due: AtomicBool::new(true),
-            shard: Arc::clone(shard),
-        });
-        Self {
-            future,
-            waker: Waker::from(Arc::clone(&alert)),
-            alert,
-            output: None,
-        }
-    }
-}
-
-impl<F: Future> Root for MainFuture<'_, F> {
-    fn is_due(&self) -> bool {
-        self.alert.due.load(Ordering::SeqCst)
-    }
-
-    fn poll(&mut self) -> bool {
-        self.alert.due.store(false, Ordering::SeqCst);
-        let cx = &mut Context::from_waker(&self.waker);
-        if let Poll::Ready(output) = self.future.as_mut().poll(cx) {
-            self.output = Some(output);
-        }
-        self.output.is_some()
-    }
-
-    fn outlives_shard(&self) -> bool {
-        true
-    }
-}
-
-/// Says that the future of a `block_on` is to be polled.
-struct Alert {
-    due: AtomicBool,
-    shard: Arc<Shard>,
-}
-
-impl Wake for Alert {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.due.swap(true, Ordering::SeqCst) {
-            fence(Ordering::SeqCst);
-            self.shard.rouse();
-        }
-    }
 }
 
 /// Runs a shard at home, inside its executor, until it has ended.
@@ -234,23 +145,6 @@ pub(crate) fn stand_in(shard: &Arc<Shard>) {
     let _present = Present::for_a_while(shard);
     let mut driver = Driver::new(shard, Place::Bare);
     while driver.work(&mut StandIn(shard)) == Pause::ForRings {}
-}
-
-/// A stand-in never ends with the shard: there is still the task for which it stands in, and then the home takes over.
-struct StandIn<'a>(&'a Shard);
-
-impl Root for StandIn<'_> {
-    fn is_due(&self) -> bool {
-        self.0.seat().is_wanted()
-    }
-
-    fn poll(&mut self) -> bool {
-        true
-    }
-
-    fn outlives_shard(&self) -> bool {
-        true
-    }
 }
 
 impl Driver {

@@ -240,7 +240,7 @@ impl GlommioRuntime {
         if alone || local_set::is_polling() {
             panic!("{}", CANNOT_BLOCK_IN_PLACE);
         }
-        let _blocked = Shard::block_in_place();
+        let _blocked = shard::block_in_place();
         let _blocking = context::allow_blocking();
         coop::with_unconstrained(job)
     }
