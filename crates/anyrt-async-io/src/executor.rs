@@ -24,6 +24,12 @@ pub trait Global: Send + Sync + 'static {
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static;
+
+    /// Waits for `until`, while one of its threads blocks in place: another thread takes its place, if it can have one
+    /// more.
+    fn relieve<F: Future>(until: F) -> impl Future<Output = F::Output> {
+        until
+    }
 }
 
 /// There is no executor of the process.
@@ -61,7 +67,8 @@ impl<G: Global> executor::Executor for Executor<G> {
                 Some(executor) => executor.run(until).await,
                 None => until.await,
             },
-            Self::Global(_) => until.await,
+            // A thread of ours cannot run its tasks; it comes here only as a substitute.
+            Self::Global(_) => G::relieve(until).await,
         }
     }
 

@@ -88,8 +88,12 @@ impl<H: Host> Handle<H> {
 
     /// A handle to a runtime in the executor of the process: `smol::spawn`'s or `async_std::task::spawn`'s.
     ///
-    /// As [`on`](Self::on), but that executor never ends. `block_in_place` has no other thread take over the tasks of the
-    /// one that it blocks.
+    /// As [`on`](Self::on), but that executor never ends.
+    ///
+    /// While a task is in `block_in_place`, async-std's has one thread more, up to four times as many as it began with; the
+    /// thread stays for the next one. Smol's has not: their number is fixed, and is one unless `SMOL_THREADS` in the
+    /// environment says otherwise. A job that waits for another task there may wait forever; timers, sockets and blocking
+    /// jobs get on.
     ///
     /// # Panics
     /// If async-io cannot be started, for want of descriptors.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::LocalKey;
 use std::time::Instant;
@@ -101,6 +102,26 @@ impl Global for ByAsyncStd {
         let (task, started) = Started::slot(task);
         async_std::task::spawn(task);
         started
+    }
+
+    async fn relieve<F: Future>(until: F) -> F::Output {
+        /// The threads that block in place now, and those that were started for such ones. These stay for the next.
+        static BLOCKED: AtomicUsize = AtomicUsize::new(0);
+        static MORE: AtomicUsize = AtomicUsize::new(0);
+
+        let blocked = BLOCKED.fetch_add(1, Ordering::Relaxed) + 1;
+        let one_more = |more| (more < blocked).then_some(more + 1);
+        let needs_one = MORE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        if needs_one.is_ok() {
+            let started = async_global_executor::spawn_more_threads(1).await;
+            // The system, or async-std, has no more.
+            if !matches!(started, Ok(1..)) {
+                MORE.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let output = until.await;
+        BLOCKED.fetch_sub(1, Ordering::Relaxed);
+        output
     }
 }
 
