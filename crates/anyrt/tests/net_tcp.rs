@@ -2,11 +2,13 @@
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use anyrt::io::{AsyncReadExt, AsyncWriteExt, Interest, ReadBuf};
+use anyrt::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest, ReadBuf};
 use anyrt::net::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 use anyrt::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use anyrt::task::yield_now;
@@ -53,6 +55,30 @@ async fn readiness_tells_when_to_try() -> io::Result<()> {
     assert_eq!(server.try_read_buf(&mut vector)?, 13);
     assert_eq!(vector, b"into a vector");
     Ok(())
+}
+
+/// To clear a buffer of many kilobytes for each small read would cost more than the read.
+#[anyrt::test(flavor = "multi_thread")]
+async fn a_read_initializes_no_more_than_it_has_read() -> io::Result<()> {
+    async fn check(
+        reader: &mut (impl AsyncRead + Unpin),
+        writer: &mut TcpStream,
+    ) -> io::Result<()> {
+        let mut memory = [const { MaybeUninit::uninit() }; 64 * 1024];
+        let mut buf = ReadBuf::uninit(&mut memory);
+        for (word, sum) in [(&b"one"[..], 3), (b"three", 8)] {
+            writer.write_all(word).await?;
+            poll_fn(|cx| Pin::new(&mut *reader).poll_read(cx, &mut buf)).await?;
+            assert!(buf.filled().ends_with(word));
+            assert_eq!(buf.initialized().len(), sum);
+        }
+        Ok(())
+    }
+
+    let (mut client, mut server) = pair().await?;
+    check(&mut server, &mut client).await?;
+    check(&mut server.split().0, &mut client).await?;
+    check(&mut server.into_split().0, &mut client).await
 }
 
 #[anyrt::test(flavor = "multi_thread")]
