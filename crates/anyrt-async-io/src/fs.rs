@@ -37,14 +37,14 @@ impl<H: Host> Disk<H> {
 }
 
 impl<H: Host> fs::Disk for Disk<H> {
-    type Job = pool::Job<Reply>;
+    type Job = pool::InPool<Reply>;
 
     fn start(
         &self,
         file: Arc<std::fs::File>,
         request: Request,
         buf: Buf,
-    ) -> io::Result<pool::Job<Reply>> {
+    ) -> io::Result<pool::InPool<Reply>> {
         self.with_pool(|pool| pool::start(pool, file, request, buf))
     }
 

@@ -45,6 +45,9 @@ pub use time::ErasedSleep;
 /// A future of unknown type.
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// What a task ends with, or what is sent. A zero-sized value is not allocated.
+type Value = Box<dyn Any + Send>;
+
 /// Any runtime as a single type.
 ///
 /// Like every handle, it does not keep the runtime alive.

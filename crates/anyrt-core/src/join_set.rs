@@ -43,7 +43,7 @@ use crate::task::{AbortHandle, Id, JoinHandle, LocalSpawner, Spawner};
 #[must_use = "dropping the set aborts its tasks"]
 pub struct JoinSet<T, H: JoinHandle<T>> {
     members: Slab<Member<T, H>>,
-    ready: Arc<Ready>,
+    ready: Arc<Finished>,
 }
 
 impl<T, H: JoinHandle<T>> JoinSet<T, H> {
@@ -112,14 +112,14 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
             ready: Arc::clone(&self.ready),
         });
         let member = entry.insert(Member {
-            state: State::Running(handle),
+            state: Progress::Running(handle),
             id,
             signal: Waker::from(signal),
         });
         // From now on the task signals its end, so tasks are joined in the order in which they end,
         // even if the set is not polled meanwhile.
         if let Poll::Ready(result) = member.poll(H::poll_unconstrained) {
-            member.state = State::Ended(Box::new(Mutex::new(result)));
+            member.state = Progress::Ended(Box::new(Mutex::new(result)));
             member.signal.wake_by_ref();
         }
         abort
@@ -234,7 +234,7 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
     /// Aborts all tasks. They stay in the set until they are joined.
     pub fn abort_all(&mut self) {
         for (_, member) in &self.members {
-            if let State::Running(handle) = &member.state {
+            if let Progress::Running(handle) = &member.state {
                 handle.abort();
             }
         }
@@ -315,13 +315,13 @@ impl<T, H: JoinHandle<T>> fmt::Debug for JoinSet<T, H> {
 }
 
 struct Member<T, H> {
-    state: State<T, H>,
+    state: Progress<T, H>,
     id: Id,
     /// Its [`Signal`].
     signal: Waker,
 }
 
-enum State<T, H> {
+enum Progress<T, H> {
     Running(H),
     /// Ended before it was added. Boxed because that is rare; the `Mutex` only makes it `Sync`.
     Ended(Box<Mutex<Result<T, JoinError>>>),
@@ -334,9 +334,9 @@ impl<T, H: JoinHandle<T>> Member<T, H> {
         poll: impl FnOnce(&mut H, &mut Context<'_>) -> Poll<Result<T, JoinError>>,
     ) -> Poll<Result<T, JoinError>> {
         match &mut self.state {
-            State::Running(handle) => poll(handle, &mut Context::from_waker(&self.signal)),
-            _ => match std::mem::replace(&mut self.state, State::Joined) {
-                State::Ended(result) => {
+            Progress::Running(handle) => poll(handle, &mut Context::from_waker(&self.signal)),
+            _ => match std::mem::replace(&mut self.state, Progress::Joined) {
+                Progress::Ended(result) => {
                     Poll::Ready(result.into_inner().unwrap_or_else(PoisonError::into_inner))
                 }
                 _ => unreachable!("a member leaves the set when it is joined"),
@@ -347,7 +347,7 @@ impl<T, H: JoinHandle<T>> Member<T, H> {
 
 /// The members that have ended, and the waker to notify.
 #[derive(Default)]
-struct Ready {
+struct Finished {
     state: Mutex<Signals>,
 }
 
@@ -357,7 +357,7 @@ struct Signals {
     waker: Option<Waker>,
 }
 
-impl Ready {
+impl Finished {
     fn lock(&self) -> MutexGuard<'_, Signals> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -367,7 +367,7 @@ impl Ready {
 struct Signal {
     key: usize,
     id: Id,
-    ready: Arc<Ready>,
+    ready: Arc<Finished>,
 }
 
 impl Wake for Signal {

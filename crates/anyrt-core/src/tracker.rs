@@ -69,10 +69,10 @@ impl TaskTracker {
     ///
     /// # Cancel safety
     /// Cancel-safe: dropping the future has no effect.
-    pub fn wait(&self) -> Wait<'_> {
+    pub fn wait(&self) -> Drained<'_> {
         // In this order, so that no event in between is missed.
         let event = self.inner.waiters.wait();
-        Wait {
+        Drained {
             inner: &self.inner,
             event,
             done: self.inner.is_closed_and_empty(),
@@ -239,13 +239,13 @@ impl<F: Future> Future for TrackedFuture<F> {
 
 /// The future of [`TaskTracker::wait`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Wait<'a> {
+pub struct Drained<'a> {
     inner: &'a Inner,
     event: waiters::Wait<'a>,
     done: bool,
 }
 
-impl Future for Wait<'_> {
+impl Future for Drained<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -263,9 +263,9 @@ impl Future for Wait<'_> {
     }
 }
 
-impl fmt::Debug for Wait<'_> {
+impl fmt::Debug for Drained<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wait")
+        f.debug_struct("Drained")
             .field("done", &self.done)
             .finish_non_exhaustive()
     }

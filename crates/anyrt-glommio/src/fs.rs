@@ -144,7 +144,7 @@ pub struct Job(Way);
 #[derive(Debug)]
 enum Way {
     Ring(oneshot::Receiver<Reply>),
-    Pool(pool::Job<Reply>),
+    Pool(pool::InPool<Reply>),
 }
 
 impl Future for Job {

@@ -67,6 +67,7 @@ mod sync;
 mod watchdog;
 
 pub use backend::Backend;
+pub(crate) use probe::Bomb;
 pub use probe::{
     DropFlag, Dropped, Live, LiveToken, on_thread, panic_message, panic_on_purpose, park_on,
     poll_once, settle,

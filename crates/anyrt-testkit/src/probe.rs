@@ -112,6 +112,18 @@ pub fn panic_on_purpose(payload: impl Any + Send) -> ! {
     resume_unwind(Box::new(payload))
 }
 
+/// Panics when dropped.
+pub(crate) struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        // A panic while unwinding aborts the process by the rules of the language.
+        if !thread::panicking() {
+            panic_on_purpose("bomb");
+        }
+    }
+}
+
 /// Calls `f`, which ought to panic, and gives the message of the panic; nothing is printed.
 ///
 /// # Panics

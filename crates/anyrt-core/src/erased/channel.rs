@@ -1,17 +1,13 @@
 //! Channels of an erased runtime: the runtime's own, of boxed values.
 
-use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{BoxFuture, ErasedRuntime};
+use super::{BoxFuture, ErasedRuntime, Value};
 use crate::channel::{Channel, Receiver, Sender, UnboundedSender};
 use crate::error::{SendError, TryRecvError, TrySendError};
-
-/// A value in transit. A zero-sized one is not allocated.
-type Value = Box<dyn Any + Send>;
 
 pub(super) trait DynChannel: Send + Sync {
     fn dyn_bounded(&self, capacity: usize) -> (Arc<dyn DynSender>, Box<dyn DynReceiver>);

@@ -13,29 +13,26 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::ErasedRuntime;
+use super::{BoxFuture, ErasedRuntime, Value};
 use crate::blocking::Blocking;
 use crate::coop;
 use crate::error::JoinError;
 use crate::task::{AbortHandle, Id, JoinHandle, LocalSpawner, Spawner};
 
-type Value = Box<dyn Any + Send>;
 type LocalValue = Box<dyn Any>;
-
-type BoxFuture<V> = Pin<Box<dyn Future<Output = V> + Send>>;
 type LocalBoxFuture<V> = Pin<Box<dyn Future<Output = V>>>;
 
 type Handle = Box<dyn DynJoinHandle<Value> + Send + Sync>;
 type LocalHandle = Box<dyn DynJoinHandle<LocalValue>>;
 
 pub(super) trait DynSpawner: Send + Sync {
-    fn dyn_spawn(&self, future: BoxFuture<Value>) -> Handle;
+    fn dyn_spawn(&self, future: BoxFuture<'static, Value>) -> Handle;
     fn dyn_spawn_local(&self, future: LocalBoxFuture<LocalValue>) -> LocalHandle;
     fn dyn_spawn_blocking(&self, job: Box<dyn FnOnce() -> Value + Send>) -> Handle;
 }
 
 impl<R: Spawner + LocalSpawner + Blocking> DynSpawner for R {
-    fn dyn_spawn(&self, future: BoxFuture<Value>) -> Handle {
+    fn dyn_spawn(&self, future: BoxFuture<'static, Value>) -> Handle {
         Box::new(self.spawn(future))
     }
 

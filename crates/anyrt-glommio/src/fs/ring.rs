@@ -35,11 +35,11 @@ struct Line {
     shard: Arc<Shard>,
     /// Has the pool.
     runtime: GlommioRuntime,
-    state: Mutex<State>,
+    state: Mutex<Requests>,
 }
 
 #[derive(Default)]
-struct State {
+struct Requests {
     queue: VecDeque<Operation>,
     /// What the service works on.
     current: Option<Operation>,
@@ -200,7 +200,7 @@ impl Line {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Requests> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

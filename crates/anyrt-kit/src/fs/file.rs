@@ -25,7 +25,7 @@ pub struct File<D: Disk> {
 }
 
 struct Inner<J> {
-    state: State<J>,
+    state: Activity<J>,
     /// The error of an acknowledged write that another operation came across: it is for the next write or flush.
     write_error: Option<io::Error>,
     /// Where the last seek led to.
@@ -34,13 +34,13 @@ struct Inner<J> {
     seeking: Option<SeekFrom>,
 }
 
-enum State<J> {
+enum Activity<J> {
     Idle(Buf),
-    Busy(Kind, J),
+    Busy(Operation, J),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Operation {
     Read,
     Write,
     Seek,
@@ -54,7 +54,7 @@ impl<D: Disk> File<D> {
             std: Arc::new(std),
             disk,
             inner: Mutex::new(Inner {
-                state: State::Idle(Buf::new()),
+                state: Activity::Idle(Buf::new()),
                 write_error: None,
                 position: 0,
                 seeking: None,
@@ -118,7 +118,7 @@ impl<D: Disk> File<D> {
         inner.complete_inflight().await;
         let (unread, buf) = inner.take_buf();
         let request = Request::SetLen { unread, len };
-        inner.start(&self.disk, &self.std, Kind::SetLen, request, buf)?;
+        inner.start(&self.disk, &self.std, Operation::SetLen, request, buf)?;
         let (_, result) = poll_fn(|cx| inner.poll_job(cx)).await?;
         result.map(drop)
     }
@@ -217,21 +217,21 @@ impl<D: Disk> File<D> {
         let inner = self.inner.get_mut();
         loop {
             match &mut inner.state {
-                State::Idle(buf) if !buf.is_empty() || room == 0 => {
+                Activity::Idle(buf) if !buf.is_empty() || room == 0 => {
                     buf.consume(room, put);
                     return Poll::Ready(Ok(()));
                 }
-                State::Idle(buf) => {
+                Activity::Idle(buf) => {
                     let buf = std::mem::take(buf);
                     let limit = room.min(self.max_buf_size);
                     let request = Request::Read { limit };
-                    inner.start(&self.disk, &self.std, Kind::Read, request, buf)?;
+                    inner.start(&self.disk, &self.std, Operation::Read, request, buf)?;
                 }
-                State::Busy(..) => {
+                Activity::Busy(..) => {
                     let (kind, result) = ready!(inner.poll_job(cx))?;
                     match (kind, result) {
-                        (Kind::Read, Err(error)) => return Poll::Ready(Err(error)),
-                        (Kind::Read, Ok(0)) => {
+                        (Operation::Read, Err(error)) => return Poll::Ready(Err(error)),
+                        (Operation::Read, Ok(0)) => {
                             put(&[]);
                             return Poll::Ready(Ok(()));
                         }
@@ -256,7 +256,7 @@ impl<D: Disk> File<D> {
         let (unread, mut buf) = inner.take_buf();
         let count = buf.fill_from(slices, self.max_buf_size);
         let request = Request::Write { unread };
-        inner.start(&self.disk, &self.std, Kind::Write, request, buf)?;
+        inner.start(&self.disk, &self.std, Operation::Write, request, buf)?;
         Poll::Ready(Ok(count))
     }
 
@@ -266,14 +266,14 @@ impl<D: Disk> File<D> {
     /// When an operation is under way.
     pub fn start_seek(&mut self, to: SeekFrom) -> io::Result<()> {
         let inner = self.inner.get_mut();
-        if let State::Busy(..) = inner.state {
+        if let Activity::Busy(..) = inner.state {
             return Err(io::Error::other(
                 "other file operation is pending, call poll_complete before start_seek",
             ));
         }
         let (unread, buf) = inner.take_buf();
         let request = Request::Seek { unread, to };
-        inner.start(&self.disk, &self.std, Kind::Seek, request, buf)
+        inner.start(&self.disk, &self.std, Operation::Seek, request, buf)
     }
 
     /// Waits for the operation that is under way, and gives the position that the last seek led to.
@@ -282,9 +282,9 @@ impl<D: Disk> File<D> {
     /// As the system's `lseek`.
     pub fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         let inner = self.inner.get_mut();
-        while let State::Busy(..) = inner.state {
+        while let Activity::Busy(..) = inner.state {
             match ready!(inner.poll_job(cx))? {
-                (Kind::Seek, Err(error)) => return Poll::Ready(Err(error)),
+                (Operation::Seek, Err(error)) => return Poll::Ready(Err(error)),
                 (kind, result) => inner.remember(kind, result),
             }
         }
@@ -296,13 +296,13 @@ impl<J: Future<Output = io::Result<Reply>> + Unpin> Inner<J> {
     /// Only while idle: the empty buffer, and how many bytes were in it that nobody has seen.
     fn take_buf(&mut self) -> (u64, Buf) {
         match &mut self.state {
-            State::Idle(buf) => {
+            Activity::Idle(buf) => {
                 let mut buf = std::mem::take(buf);
                 let unread = buf.len() as u64;
                 buf.clear();
                 (unread, buf)
             }
-            State::Busy(..) => unreachable!("nothing is under way"),
+            Activity::Busy(..) => unreachable!("nothing is under way"),
         }
     }
 
@@ -310,36 +310,36 @@ impl<J: Future<Output = io::Result<Reply>> + Unpin> Inner<J> {
         &mut self,
         disk: &D,
         std: &Arc<std::fs::File>,
-        kind: Kind,
+        kind: Operation,
         request: Request,
         buf: Buf,
     ) -> io::Result<()> {
         let job = disk.start(Arc::clone(std), request, buf)?;
-        self.state = State::Busy(kind, job);
+        self.state = Activity::Busy(kind, job);
         Ok(())
     }
 
     /// Only while busy: waits for the operation, and is idle then, also when the runtime has dropped it.
-    fn poll_job(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Kind, io::Result<u64>)>> {
-        let State::Busy(kind, job) = &mut self.state else {
+    fn poll_job(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Operation, io::Result<u64>)>> {
+        let Activity::Busy(kind, job) = &mut self.state else {
             unreachable!("something is under way")
         };
         let kind = *kind;
         let reply = ready!(Pin::new(job).poll(cx));
-        if kind == Kind::Seek {
+        if kind == Operation::Seek {
             self.seeking = None;
         }
-        self.state = State::Idle(Buf::new());
+        self.state = Activity::Idle(Buf::new());
         let Reply { result, buf } = reply?;
-        self.state = State::Idle(buf);
+        self.state = Activity::Idle(buf);
         Poll::Ready(Ok((kind, result)))
     }
 
     /// Keeps of an operation what others want to know: the position, and the error of a write.
-    fn remember(&mut self, kind: Kind, result: io::Result<u64>) {
+    fn remember(&mut self, kind: Operation, result: io::Result<u64>) {
         match (kind, result) {
-            (Kind::Seek, Ok(position)) => self.position = position,
-            (Kind::Write, Err(error)) => self.write_error = Some(error),
+            (Operation::Seek, Ok(position)) => self.position = position,
+            (Operation::Write, Err(error)) => self.write_error = Some(error),
             _ => {}
         }
     }
@@ -348,9 +348,9 @@ impl<J: Future<Output = io::Result<Reply>> + Unpin> Inner<J> {
         if let Some(error) = self.write_error.take() {
             return Poll::Ready(Err(error));
         }
-        if let State::Busy(..) = self.state {
+        if let Activity::Busy(..) = self.state {
             match ready!(self.poll_job(cx))? {
-                (Kind::Write, Err(error)) => return Poll::Ready(Err(error)),
+                (Operation::Write, Err(error)) => return Poll::Ready(Err(error)),
                 (kind, result) => self.remember(kind, result),
             }
         }

@@ -14,7 +14,7 @@ use crate::executor::{BlockingPool, TaskHandle};
 /// A job of the pool; if the pool drops it, an error.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct Job<T> {
+pub struct InPool<T> {
     handle: TaskHandle<T>,
 }
 
@@ -27,7 +27,7 @@ pub fn start(
     file: Arc<std::fs::File>,
     request: Request,
     mut buf: Buf,
-) -> io::Result<Job<Reply>> {
+) -> io::Result<InPool<Reply>> {
     let operation = move || {
         let result = perform(&file, request, &mut buf);
         // Before anybody hears of it, so that the file can be taken back.
@@ -38,7 +38,7 @@ pub fn start(
         Request::Write { .. } => pool.spawn_mandatory(operation).ok_or_else(failed)?,
         _ => pool.spawn(operation),
     };
-    Ok(Job { handle })
+    Ok(InPool { handle })
 }
 
 /// Runs `job` on a thread of `pool`.
@@ -51,10 +51,10 @@ where
     F: FnOnce() -> io::Result<T> + Send + 'static,
 {
     let handle = pool.spawn(job);
-    async move { Job { handle }.await? }
+    async move { InPool { handle }.await? }
 }
 
-impl<T> Future for Job<T> {
+impl<T> Future for InPool<T> {
     type Output = io::Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -43,12 +43,12 @@ pub struct Source {
 struct Waiting {
     next_id: u64,
     /// In the order of their numbers.
-    entries: Vec<Entry>,
+    entries: Vec<WaitingFuture>,
     gaps: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct WaitingFuture {
     id: u64,
     interest: Interest,
     /// `None` once the future has left.
@@ -67,7 +67,7 @@ impl Waiting {
         }
         self.next_id += 1;
         *id = Some(self.next_id);
-        self.entries.push(Entry {
+        self.entries.push(WaitingFuture {
             id: self.next_id,
             interest,
             waker: Some(waker),

@@ -42,13 +42,13 @@ fn note_paused() {
 pub struct Clock {
     /// Where the ticks are counted from.
     start: Instant,
-    state: Mutex<State>,
+    state: Mutex<Time>,
     timers: Arc<Timers>,
     /// How often a driver had something to run.
     runs: AtomicU64,
 }
 
-struct State {
+struct Time {
     /// The time: now, if the clock is paused; at `running_since`, if not.
     base: Instant,
     /// In the system's time.
@@ -86,7 +86,7 @@ impl Clock {
         }
         Arc::new(Self {
             start: now,
-            state: Mutex::new(State {
+            state: Mutex::new(Time {
                 base: now,
                 running_since: (!paused).then_some(now),
                 inhibitions: 0,
@@ -287,12 +287,12 @@ impl Clock {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Time> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Time {
     fn now(&self) -> Instant {
         match self.running_since {
             None => self.base,
@@ -416,13 +416,13 @@ pub struct Driver {
 impl Driver {
     /// Runs `future` until it is ready, and moves the clock on whenever there is nothing to run.
     ///
-    /// `alarm` waits until a moment of the system's time. `turn` waits until the reactor has told all that it knows
-    /// when `turn` is polled first.
+    /// `alarm` waits until a moment of the system's time. `delivered` waits until the reactor has told all that it knows
+    /// when `delivered` is polled first.
     pub async fn run<F, A, T>(
         &self,
         future: F,
         alarm: impl Fn(Instant) -> A,
-        turn: impl Fn() -> T,
+        delivered: impl Fn() -> T,
     ) -> F::Output
     where
         F: Future,
@@ -438,7 +438,7 @@ impl Driver {
                 Wait::Forever => self.undisturbed(pending()).await,
                 Wait::Until(at) => self.undisturbed(alarm(at)).await,
                 Wait::Advance(lull) => {
-                    self.undisturbed(turn()).await && self.clock.try_advance(lull, || true)
+                    self.undisturbed(delivered()).await && self.clock.try_advance(lull, || true)
                 }
             };
         }

@@ -19,13 +19,13 @@ use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 /// [`fire`](Self::fire).
 #[derive(Default)]
 pub struct Timers {
-    state: Mutex<State>,
+    state: Mutex<Pending>,
     /// Whether there are any; written under the lock. Who is about to wait looks at it, and mostly there are none.
     any: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
+struct Pending {
     /// The id tells timers of the same instant apart; the first come is the first woken.
     pending: BTreeMap<(Instant, u64), Waker>,
     next_id: u64,
@@ -100,13 +100,13 @@ impl Timers {
     }
 
     /// After timers were taken out.
-    fn settle(&self, state: &State) {
+    fn settle(&self, state: &Pending) {
         if state.pending.is_empty() {
             self.any.store(false, Ordering::SeqCst);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

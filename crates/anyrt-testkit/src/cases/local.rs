@@ -11,7 +11,7 @@ use anyrt_core::{LocalSpawner, Runtime, Spawner};
 use futures_util::future::join_all;
 
 use crate::case::cases;
-use crate::{Backend, DropFlag, Gate, on_thread, panic_message, panic_on_purpose, settle};
+use crate::{Backend, Bomb, DropFlag, Gate, on_thread, panic_message, panic_on_purpose, settle};
 
 cases! {
     async a_local_task_gives_a_value_that_is_not_send;
@@ -128,12 +128,6 @@ async fn a_local_panic_is_an_error_and_the_others_go_on<R: Runtime>(rt: R) {
 }
 
 async fn a_local_destructor_that_panics_while_aborting_is_an_error<R: Runtime>(rt: R) {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic_on_purpose("bomb");
-        }
-    }
     let task = rt.spawn_local(async {
         let _bomb = Bomb;
         std::future::pending::<()>().await;
@@ -298,12 +292,6 @@ fn a_local_destructor_may_spawn_local_tasks_at_the_end<O: Owner>(backend: &Backe
 }
 
 fn a_local_destructor_that_panics_at_the_end_loses_no_other<O: Owner>(backend: &Backend<O>) {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic_on_purpose("bomb");
-        }
-    }
     let owner = backend.build();
     let rt = owner.handle().clone();
     let mut all_dropped = Vec::new();

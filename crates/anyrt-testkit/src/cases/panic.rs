@@ -9,7 +9,7 @@ use anyrt_core::task::{AbortHandle, JoinHandle, yield_now};
 use futures_util::future::join_all;
 
 use crate::case::cases;
-use crate::{DropFlag, Gate, on_thread, panic_on_purpose, settle};
+use crate::{Bomb, DropFlag, Gate, on_thread, panic_on_purpose, settle};
 
 cases! {
     async a_panic_is_an_error_with_its_str;
@@ -29,18 +29,6 @@ cases! {
     async dropping_the_handle_of_a_value_whose_destructor_panics_does_not_panic;
     async a_panic_while_a_panicking_future_is_dropped_is_the_first_panic;
     async a_panicking_waker_user_does_not_poison_the_runtime;
-}
-
-/// Panics when dropped.
-struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        // A panic while unwinding aborts the process by the rules of the language.
-        if !std::thread::panicking() {
-            panic_on_purpose("bomb");
-        }
-    }
 }
 
 async fn a_panic_is_an_error_with_its_str<R: Runtime>(rt: R) {

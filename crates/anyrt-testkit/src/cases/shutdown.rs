@@ -11,9 +11,7 @@ use anyrt_core::task::{JoinHandle, yield_now};
 use anyrt_core::{Blocking, Runtime, Spawner, Timer};
 
 use crate::case::cases;
-use crate::{
-    Backend, DropFlag, Dropped, Gate, Live, LiveToken, panic_message, panic_on_purpose, park_on,
-};
+use crate::{Backend, Bomb, DropFlag, Dropped, Gate, Live, LiveToken, panic_message, park_on};
 
 cases! {
     fn dropping_the_owner_drops_waiting_tasks;
@@ -246,12 +244,6 @@ fn dropping_the_owner_drops_the_values_nobody_took<O: Owner>(backend: &Backend<O
 }
 
 fn a_destructor_that_panics_at_the_end_loses_no_other<O: Owner>(backend: &Backend<O>) {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic_on_purpose("bomb");
-        }
-    }
     let owner = backend.build();
     let (live, tasks) = start(&owner, 20, |_| async {
         let _bomb = Bomb;
