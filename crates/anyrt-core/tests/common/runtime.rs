@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyrt_core::net::{FromStd, system};
-use anyrt_core::runtime::Config;
+use anyrt_core::runtime::{Config, Flavor};
 use anyrt_core::{Blocking, Channel, LocalSpawner, Net, Spawner, Timer};
 use anyrt_kit::executor::{BlockingPool, TaskHandle, local};
 use anyrt_kit::queue;
@@ -41,7 +41,7 @@ impl<const N: u8> RtOf<N> {
     }
 
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let scope = local::Scope::open();
+        let scope = local::Scope::open(Flavor::CurrentThread);
         super::block_on(self.queue.run_until(scope.run_until(future)))
     }
 }
