@@ -14,7 +14,7 @@ type Build<O> = dyn Fn(&Config) -> Result<O, BuildError> + Send + Sync;
 pub struct Backend<O> {
     name: String,
     config: Config,
-    /// Whether its sockets reach those of the operating system.
+    /// Whether its sockets can reach sockets of the operating system.
     system_sockets: bool,
     build: Arc<Build<O>>,
 }
@@ -42,30 +42,30 @@ impl<O: Owner> Backend<O> {
         self.system_sockets
     }
 
-    /// The name of the registration: `tokio`, `tokio_current_thread`.
+    /// Returns the name of the registration: `tokio`, `tokio_current_thread`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The options of the registration.
+    /// Returns the options of the registration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// A runtime.
+    /// Builds a runtime.
     ///
     /// # Panics
-    /// When it cannot be built; the case fails. Where the system lacks what the backend needs
-    /// ([`BuildError::Unavailable`]), the case is skipped with that reason.
+    /// Panics if it cannot be built, so that the case fails. If the system lacks what the backend
+    /// needs ([`BuildError::Unavailable`]), the case is skipped with that reason.
     #[track_caller]
     pub fn build(&self) -> O {
         self.build_with(|_| {})
     }
 
-    /// A runtime with options changed.
+    /// Builds a runtime with changed options.
     ///
     /// # Panics
-    /// As [`build`](Self::build).
+    /// See [`build`](Self::build).
     #[track_caller]
     pub fn build_with(&self, options: impl FnOnce(&mut Builder<O>)) -> O {
         match self.try_build(options) {
@@ -74,10 +74,10 @@ impl<O: Owner> Backend<O> {
         }
     }
 
-    /// A runtime with options changed, or the reason why there is none.
+    /// Builds a runtime with changed options, or returns the error.
     ///
     /// # Errors
-    /// As [`Owner::build`].
+    /// See [`Owner::build`].
     ///
     /// # Panics
     /// Skips the case on [`BuildError::Unavailable`].
@@ -93,7 +93,7 @@ impl<O: Owner> Backend<O> {
     /// Skips the case unless the runtime has at least `count` workers.
     ///
     /// # Panics
-    /// To skip; the reason is printed.
+    /// Panics to skip the case. The reason is printed.
     pub fn needs_workers(&self, count: usize) {
         let workers = self.config.workers();
         if workers < count {
@@ -105,7 +105,7 @@ impl<O: Owner> Backend<O> {
     }
 }
 
-// By hand: owners need not be `Clone`.
+// Not derived, because owners need not be `Clone`.
 impl<O> Clone for Backend<O> {
     fn clone(&self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! A case and the list of all.
+//! Test cases and their lists.
 
 use std::future::Future;
 
@@ -10,7 +10,7 @@ use crate::watchdog;
 /// The body of a case, for owners of one type.
 pub(crate) type Body<O> = Box<dyn FnOnce(&Backend<O>) + Send>;
 
-/// The cases of a topic, as `cases!` lists them.
+/// The cases of a topic, as listed by `cases!`.
 pub(crate) struct Cases<O> {
     list: Vec<(String, Body<O>)>,
 }
@@ -65,11 +65,13 @@ pub(crate) fn name(module: &str, case: &str) -> String {
     format!("{topic}::{case}")
 }
 
-/// Lists the cases of a file: `async name;` runs inside `block_on`, `fn name;` builds its runtimes itself.
+/// Lists the cases of a file: `async name;` runs inside `block_on`, `fn name;` builds its runtimes
+/// itself.
 ///
-/// Those of a first block `from_std { … }` are of runtimes that take over sockets of the operating system.
+/// Cases in a leading block `from_std { … }` are for runtimes that can convert sockets of the
+/// operating system.
 ///
-/// The functions are private, so one that is missing here is dead code, which `cases.rs` denies.
+/// The functions are private, so a missing one is dead code, which `cases.rs` denies.
 macro_rules! cases {
     (from_std { $($std_kind:tt $std_name:ident;)* } $($kind:tt $name:ident;)*) => {
         pub(super) fn names() -> Vec<String> {

@@ -35,10 +35,10 @@ mod timeout;
 mod udp;
 mod waker;
 
-/// A topic for each: the cases of owners of one type, and the names of all cases.
+/// One topic per file: the cases for owners of one type, and the names of all cases.
 macro_rules! topics {
     ($($topic:ident)*) => {
-        /// The cases that any runtime can be asked, also one with a network of its own.
+        /// Returns the cases that apply to every runtime, including one with its own network.
         pub(crate) fn of_any_network<O: Owner>() -> Cases<O> {
             let mut cases = Cases::new();
             $($topic::register(&mut cases);)*
@@ -64,8 +64,8 @@ topics! {
     tcp listener halves udp dns moving cancel_safety fairness_io
 }
 
-/// Cases, and topics, that speak of who owns the runtime: of its options, its threads and its end. They are not asked of a
-/// runtime that an application has started by itself.
+/// Cases and topics about the owner of a runtime: its options, its threads and its end. They do not
+/// apply to a runtime that the application started by itself.
 const OF_OWNERS: [&str; 12] = [
     "shutdown::",
     "ended::",
@@ -81,7 +81,7 @@ const OF_OWNERS: [&str; 12] = [
     "moving::who_waits_for_a_socket_when_its_runtime_ends_is_told",
 ];
 
-/// Whether that case is asked of runtimes with an owner of ours alone.
+/// Returns `true` if the case applies only to runtimes that anyrt owns.
 pub(crate) fn is_of_owner(case: &str) -> bool {
     OF_OWNERS
         .iter()

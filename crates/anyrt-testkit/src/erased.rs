@@ -30,7 +30,7 @@ impl Erased {
     }
 }
 
-/// All of an [`Owner`] that can be called through a table.
+/// The object-safe part of an [`Owner`].
 trait DynOwner: fmt::Debug + Send + Sync {
     fn dyn_block_on(&self, future: Pin<&mut dyn Future<Output = ()>>);
     fn dyn_enter(&self, scope: &mut dyn FnMut());

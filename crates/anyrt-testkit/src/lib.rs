@@ -1,13 +1,14 @@
 //! The contract of anyrt as tests, for every backend.
 //!
-//! Each sentence that the traits of `anyrt-core` promise is a *case*, named as that sentence:
-//! `task::dropping_the_handle_detaches_the_task`. A runtime that passes them all is a backend of anyrt.
+//! Each sentence of the contract in the traits of `anyrt-core` is a *case*, named as that sentence:
+//! `task::dropping_the_handle_detaches_the_task`. A runtime that passes all of them is a backend of
+//! anyrt.
 //!
 //! # For runtime authors
-//! Add a test target without the standard harness (`harness = false`), and name your backend in it. That line
-//! is its claim to honour the whole contract; there is no way to claim a part.
-//! A runtime with a network of its own registers by [`Suite::simulated`], without the cases that need sockets of the
-//! operating system.
+//! Add a test target without the standard harness (`harness = false`) and register your backend in
+//! it. A registration covers the whole contract; there is no way to register for a part. A runtime
+//! with its own network registers with [`Suite::simulated`], without the cases that need sockets of
+//! the operating system.
 //!
 //! ```no_run
 //! # use anyrt_core::{FromStd, runtime::Owner};
@@ -23,13 +24,14 @@
 //! # }
 //! ```
 //!
-//! It prints `test mine::task::dropping_the_handle_detaches_the_task ... ok`, takes the arguments of `cargo test`
-//! (a filter, `--exact`, `--list`, `--skip`) and works with nextest. A case that hangs fails after 30 s
-//! (`ANYRT_TESTKIT_TIMEOUT_SECS`), and the others go on.
+//! It prints `test mine::task::dropping_the_handle_detaches_the_task ... ok`, accepts the arguments
+//! of `cargo test` (a filter, `--exact`, `--list`, `--skip`) and works with nextest. A case that
+//! hangs fails after 30 s (`ANYRT_TESTKIT_TIMEOUT_SECS`), and the others continue.
 //!
 //! # How to write a case
-//! In `src/cases/<topic>.rs`, where the topic is the file of `anyrt-core` that makes the promise: one line in
-//! the list at its top, and the function. (A function that is not in the list does not compile.)
+//! Add a function to `src/cases/<topic>.rs`, where the topic is the file of `anyrt-core` with the
+//! documented behaviour, and a line to the list at the top of that file. A function that is not in
+//! the list does not compile.
 //!
 //! ```ignore
 //! cases! {
@@ -49,12 +51,13 @@
 //! }
 //! ```
 //!
-//! - *Events decide, never time.* [`Gate`] waits in a task or on a thread, [`DropFlag`] tells that and where
-//!   something was dropped, [`settle`] lets everything run that can run. Times are compared as lower bounds only.
-//! - *It runs on one thread, too.* The same case runs on a current-thread runtime: never block in it, but in
-//!   [`on_thread`] or in `spawn_blocking`. [`Backend::needs_workers`] skips a case, with the reason printed.
-//! - *Panics on purpose are quiet*: [`panic_on_purpose`] inside a task, [`panic_message`] around a call that
-//!   ought to panic.
+//! - *Wait for events, never for time.* [`Gate`] waits in a task or on a thread, [`DropFlag`]
+//!   reports whether and where a value was dropped, [`settle`] lets everything run that can run.
+//!   Compare times as lower bounds only.
+//! - *A case also runs on a current-thread runtime.* Block only in [`on_thread`] or
+//!   `spawn_blocking`. [`Backend::needs_workers`] skips a case and prints the reason.
+//! - *Intended panics are quiet*: use [`panic_on_purpose`] inside a task, and [`panic_message`]
+//!   around a call that should panic.
 #![forbid(unsafe_code)]
 
 mod backend;

@@ -1,4 +1,4 @@
-//! What cases look with: drops, live futures, panics, single polls, other threads.
+//! Probes for cases: drops, live futures, panics, single polls, other threads.
 
 use std::any::Any;
 use std::future::Future;
@@ -15,13 +15,13 @@ use anyrt_core::task::yield_now;
 use crate::sync::Gate;
 use crate::watchdog;
 
-/// Tells its [`Dropped`] when it is dropped. Move it into a future, a closure or a value.
+/// Notifies its [`Dropped`] on drop. Move it into a future, a closure or a value.
 #[derive(Debug)]
 pub struct DropFlag {
     dropped: Dropped,
 }
 
-/// Knows whether a [`DropFlag`] was dropped, and where.
+/// Reports whether a [`DropFlag`] was dropped, and on which thread.
 #[derive(Debug, Clone, Default)]
 pub struct Dropped {
     gate: Gate,
@@ -29,7 +29,7 @@ pub struct Dropped {
 }
 
 impl DropFlag {
-    /// A flag and the one who knows.
+    /// Creates a flag and its observer.
     pub fn new() -> (Self, Dropped) {
         let dropped = Dropped::default();
         let flag = Self {
@@ -47,52 +47,52 @@ impl Drop for DropFlag {
 }
 
 impl Dropped {
-    /// Whether it was dropped.
+    /// Returns `true` if the flag was dropped.
     pub fn is_dropped(&self) -> bool {
         self.gate.is_open()
     }
 
-    /// The thread that dropped it.
+    /// Returns the thread that dropped the flag.
     pub fn thread(&self) -> Option<ThreadId> {
         self.thread.get().copied()
     }
 
-    /// Waits in a task until it is dropped.
+    /// Waits in a task until the flag is dropped.
     pub async fn wait(&self) {
         self.gate.wait().await;
     }
 
-    /// Blocks the thread until it is dropped.
+    /// Blocks the thread until the flag is dropped.
     pub fn wait_blocking(&self) {
         self.gate.wait_blocking();
     }
 }
 
-/// Counts what is alive: each [`token`](Self::token) counts one until it is dropped.
+/// Counts live values: each [`token`](Self::token) counts one until it is dropped.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
     count: Arc<AtomicUsize>,
 }
 
-/// Counts one in its [`Live`] while it lives.
+/// Counts one in its [`Live`] until it is dropped.
 #[derive(Debug)]
 pub struct LiveToken {
     live: Live,
 }
 
 impl Live {
-    /// Nothing is alive.
+    /// Creates a counter at zero.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more, until the token is dropped.
+    /// Returns a token that counts one until it is dropped.
     pub fn token(&self) -> LiveToken {
         self.count.fetch_add(1, Ordering::SeqCst);
         LiveToken { live: self.clone() }
     }
 
-    /// How many tokens are alive.
+    /// Returns the number of live tokens.
     pub fn count(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }
@@ -104,7 +104,7 @@ impl Drop for LiveToken {
     }
 }
 
-/// Panics with `payload` without a line on standard error: for panics that a case is about.
+/// Panics with `payload` without output on standard error, for panics that a case intends.
 ///
 /// # Panics
 /// Always.
@@ -124,10 +124,10 @@ impl Drop for Bomb {
     }
 }
 
-/// Calls `f`, which ought to panic, and gives the message of the panic; nothing is printed.
+/// Calls `f`, which should panic, and returns the message of the panic without printing it.
 ///
 /// # Panics
-/// When `f` returns, or panics with something that is no text.
+/// Panics if `f` returns, or if the payload of its panic is not text.
 #[track_caller]
 pub fn panic_message<T>(f: impl FnOnce() -> T) -> String {
     let caught = watchdog::quietly(|| catch_unwind(AssertUnwindSafe(f)));
@@ -141,17 +141,24 @@ pub fn panic_message<T>(f: impl FnOnce() -> T) -> String {
 }
 
 /// Polls `future` once with the waker of the calling task.
+///
+/// # Cancel safety
+/// As cancel-safe as `future`.
 pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
 }
 
-/// Lets run what can run: everything that was queued before it gets many turns on every worker.
+/// Lets everything run that can run: each task that was queued before gets many turns on every
+/// worker.
 ///
-/// It ends after tasks that were queued later have run, so on one thread it proves that what did not happen by
-/// then is not going to.
+/// It completes after tasks that were queued later have run. On one thread, what has not happened
+/// by then will not happen.
 ///
 /// # Panics
-/// When a spawned task gives an error.
+/// Panics if a spawned task returns an error.
+///
+/// # Cancel safety
+/// Cancel-safe: dropping the future has no effect.
 pub async fn settle<R: Runtime>(rt: &R) {
     for _ in 0..50 {
         let later = rt.spawn(async {
@@ -166,10 +173,13 @@ pub async fn settle<R: Runtime>(rt: &R) {
     }
 }
 
-/// Runs `f` on a plain thread that belongs to no runtime, and waits in a task for its result.
+/// Runs `f` on a plain thread outside all runtimes, and waits in a task for its result.
 ///
 /// # Panics
-/// When `f` panics.
+/// Panics if `f` panics.
+///
+/// # Cancel safety
+/// If the future is dropped, the thread continues.
 pub async fn on_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     let done = Gate::new();
     let tell = done.clone();

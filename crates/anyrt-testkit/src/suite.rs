@@ -1,4 +1,4 @@
-//! The suite: which backends are tested, and how the outcome is told.
+//! The suite: the backends to test, and the report.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -14,9 +14,9 @@ use crate::cases;
 use crate::erased::Erased;
 use crate::watchdog;
 
-/// All cases, for each backend that is registered.
+/// All cases, for each registered backend.
 ///
-/// A registration is a claim to honour the whole contract.
+/// A registration covers the whole contract.
 #[derive(Default)]
 #[must_use = "nothing is tested until `run`"]
 pub struct Suite {
@@ -24,7 +24,7 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// No backend yet.
+    /// Creates a suite without backends.
     pub fn new() -> Self {
         Self::default()
     }
@@ -34,7 +34,7 @@ impl Suite {
         self.with(&kind_name::<O>(), |_| {}, O::build)
     }
 
-    /// Tests `O` once more with other options, under the name `<kind>_<suffix>`.
+    /// Tests `O` again with other options, under the name `<kind>_<suffix>`.
     pub fn flavor<O: Owner<Handle: FromStd>>(
         self,
         suffix: &str,
@@ -44,15 +44,15 @@ impl Suite {
         self.with(&name, options, O::build)
     }
 
-    /// Tests `O` once more through `ErasedRuntime`, under the name `<kind>_erased`.
+    /// Tests `O` again through `ErasedRuntime`, under the name `<kind>_erased`.
     pub fn erased<O: Owner<Handle: FromStd>>(self) -> Self {
         let name = format!("{}_erased", kind_name::<O>());
         self.with(&name, |_| {}, |config| O::build(config).map(Erased::new))
     }
 
-    /// Tests runtimes that `build` makes, under a name of your choice.
+    /// Tests the runtimes that `build` creates, under the given name.
     ///
-    /// For owners that can be built in several ways, such as a facade over many backends.
+    /// Intended for owners that can be built in several ways, such as a facade over many backends.
     pub fn with<O: Owner<Handle: FromStd>>(
         self,
         name: &str,
@@ -63,8 +63,9 @@ impl Suite {
         self.register(backend, cases::all, |_| None)
     }
 
-    /// As [`with`](Self::with), for runtimes with a network of their own. Cases whose other side is a socket of the
-    /// operating system are reported as ignored; those that hand such a socket over are left out.
+    /// Like [`with`](Self::with), for runtimes with their own network. Cases whose peer is a socket
+    /// of the operating system are reported as ignored; cases that convert such a socket are left
+    /// out.
     pub fn simulated<O: Owner>(
         self,
         name: &str,
@@ -76,7 +77,7 @@ impl Suite {
         self.register(backend, cases::of_any_network, |_| None)
     }
 
-    /// Leaves out the cases for which `left_out` gives a reason.
+    /// Leaves out the cases for which `left_out` returns a reason.
     fn register<O: Owner>(
         mut self,
         backend: Backend<O>,
@@ -106,10 +107,11 @@ impl Suite {
         self
     }
 
-    /// Tests a runtime that an application has started by itself, with `workers` threads, under a name of your choice.
+    /// Tests a runtime that the application started by itself, with `workers` threads, under the
+    /// given name.
     ///
-    /// Cases that speak of the owner (options, threads, the end) are reported as ignored, and so are those of `except`, a
-    /// list of cases with the reason for each.
+    /// Cases about the owner (options, threads, the end) are reported as ignored, and so are those
+    /// of `except`, a list of cases with reasons.
     pub fn native<O: Owner<Handle: FromStd>>(
         self,
         name: &str,
@@ -128,7 +130,8 @@ impl Suite {
         })
     }
 
-    /// Reports every case of a backend that cannot run here as ignored, with the reason; never as passed.
+    /// Reports every case of a backend that cannot run here as ignored, with the reason, and never
+    /// as passed.
     pub fn skipped(mut self, name: &str, reason: &str) -> Self {
         let (name, reason) = (name.to_owned(), reason.to_owned());
         self.trials.push(Box::new(move |_| {
@@ -145,7 +148,7 @@ impl Suite {
         self
     }
 
-    /// Runs what the arguments of the process ask for, as `cargo test` would.
+    /// Runs the cases that the arguments of the process select, like `cargo test`.
     pub fn run(self) -> ExitCode {
         let arguments = Arguments::from_args();
         let timeout = match watchdog::timeout() {
@@ -172,7 +175,7 @@ impl fmt::Debug for Suite {
     }
 }
 
-/// Two workers unless the options say otherwise.
+/// Two workers by default.
 fn two_workers(options: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
     config.worker_threads = NonZeroUsize::new(2);

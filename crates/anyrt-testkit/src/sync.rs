@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 /// Opens once and stays open. Clones are the same gate.
 ///
-/// It belongs to no runtime, so it also tells one of another, or of a plain thread.
+/// It belongs to no runtime, so it works across runtimes and plain threads.
 #[derive(Debug, Clone, Default)]
 pub struct Gate {
     inner: Arc<Inner>,
@@ -26,12 +26,12 @@ struct State {
 }
 
 impl Gate {
-    /// A closed gate.
+    /// Creates a closed gate.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Opens it and wakes all who wait.
+    /// Opens the gate and wakes all waiters.
     pub fn open(&self) {
         let wakers = {
             let mut state = self.lock();
@@ -44,17 +44,17 @@ impl Gate {
         }
     }
 
-    /// Whether it is open.
+    /// Returns `true` if the gate is open.
     pub fn is_open(&self) -> bool {
         self.lock().open
     }
 
-    /// Waits in a task.
+    /// Waits in a task until the gate opens.
     pub fn wait(&self) -> GateWait {
         GateWait { gate: self.clone() }
     }
 
-    /// Blocks the thread until it opens.
+    /// Blocks the thread until the gate opens.
     pub fn wait_blocking(&self) {
         let mut state = self.lock();
         while !state.open {

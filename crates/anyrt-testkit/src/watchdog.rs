@@ -1,4 +1,4 @@
-//! Runs one case on a thread of its own, so that a hang or a panic is that case's failure and nothing else.
+//! Runs each case on its own thread, so that a hang or a panic fails only that case.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -10,50 +10,51 @@ use std::time::Duration;
 
 use libtest_mimic::{Completion, Failed};
 
-/// The environment variable that sets how long a case may take, in seconds.
+/// The environment variable with the time limit of a case, in seconds.
 const TIMEOUT_VARIABLE: &str = "ANYRT_TESTKIT_TIMEOUT_SECS";
-/// Generous: a shared machine with two cores, and other cases beside.
+/// Generous, for a shared machine with two cores that runs other cases at the same time.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 thread_local! {
-    /// Panics on this thread are on purpose.
+    /// Panics on this thread are intended.
     static QUIET: Cell<bool> = const { Cell::new(false) };
     /// This thread runs a case.
     static REPORT: RefCell<Option<Arc<Report>>> = const { RefCell::new(None) };
-    /// The runtime of the case that this thread runs reaches the sockets of the operating system.
+    /// The runtime of the case on this thread can reach sockets of the operating system.
     static SYSTEM_SOCKETS: Cell<bool> = const { Cell::new(true) };
 }
 
-/// What is known of a case that runs.
+/// The state of a running case.
 #[derive(Default)]
 struct Report {
-    /// Its first panic, with the place.
+    /// Its first panic, with the location.
     panic: Mutex<Option<String>>,
-    /// What it was doing last.
+    /// Its last activity.
     phase: Mutex<&'static str>,
 }
 
-/// The payload by which a case says that it does not apply.
+/// The panic payload of a case that does not apply.
 struct Skip(String);
 
-/// Ends the case: it is reported as ignored, with the reason.
+/// Ends the case, which is reported as ignored with the reason.
 pub(crate) fn skip(reason: String) -> ! {
     std::panic::resume_unwind(Box::new(Skip(reason)))
 }
 
-/// Whether the runtime of the case on this thread reaches the sockets of the operating system.
+/// Returns `true` if the runtime of the case on this thread can reach sockets of the operating
+/// system.
 pub(crate) fn set_system_sockets(reached: bool) {
     SYSTEM_SOCKETS.set(reached);
 }
 
-/// Skips the case where the runtime does not reach the sockets of the operating system.
+/// Skips the case if the runtime cannot reach sockets of the operating system.
 pub(crate) fn needs_system_sockets() {
     if !SYSTEM_SOCKETS.get() {
         skip("its other side is a socket of the operating system".to_owned());
     }
 }
 
-/// Notes what the case is doing, for the message should it hang.
+/// Records what the case is doing, for the message if it hangs.
 pub(crate) fn phase(phase: &'static str) {
     REPORT.with_borrow(|report| {
         if let Some(report) = report {
@@ -62,10 +63,10 @@ pub(crate) fn phase(phase: &'static str) {
     });
 }
 
-/// How long a case may take.
+/// Returns the time limit of a case.
 ///
 /// # Errors
-/// The message, when the variable is no number of seconds.
+/// Returns a message if the variable is not a number of seconds.
 pub(crate) fn timeout() -> Result<Duration, String> {
     match std::env::var(TIMEOUT_VARIABLE) {
         Err(_) => Ok(TIMEOUT),
@@ -76,7 +77,7 @@ pub(crate) fn timeout() -> Result<Duration, String> {
     }
 }
 
-/// Runs `case` for at most `timeout`. On expiry its thread is left behind.
+/// Runs `case` for at most `timeout`. On expiry its thread is abandoned.
 pub(crate) fn run(
     name: &str,
     timeout: Duration,
@@ -93,7 +94,7 @@ pub(crate) fn run(
         .spawn(move || {
             REPORT.set(Some(reported));
             let outcome = catch_unwind(AssertUnwindSafe(case));
-            // Nobody listens any more if it took too long.
+            // The receiver is gone if the case took too long.
             let _ = done.send(outcome);
         })
         .map_err(|error| format!("no thread for the case: {error}"))?;
@@ -112,7 +113,8 @@ impl Report {
     fn failure(&self, name: &str, payload: &(dyn Any + Send)) -> String {
         match self.panic() {
             Some(panic) => format!("{name} {panic}"),
-            // The panic came from another thread (printed there), or was passed on by `resume_unwind`.
+            // The panic came from another thread (printed there), or was passed on by
+            // `resume_unwind`.
             None => match text_of(payload) {
                 Some(text) => format!("{name} panicked:\n{text}"),
                 None => format!("{name} panicked with something that is no text"),
@@ -142,7 +144,7 @@ impl Report {
     }
 }
 
-/// Runs `f`; panics on this thread meanwhile are neither printed nor reported.
+/// Runs `f`. Its panics on this thread are neither printed nor reported.
 pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
     let outer = QUIET.replace(true);
     let value = f();
@@ -150,7 +152,7 @@ pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
     value
 }
 
-/// The text of a panic's payload.
+/// Returns the text of a panic's payload.
 pub(crate) fn text_of(payload: &(dyn Any + Send)) -> Option<String> {
     match payload.downcast_ref::<&str>() {
         Some(text) => Some((*text).to_owned()),
@@ -161,7 +163,7 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> Option<String> {
 fn install_hook() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        // A thread that is ending has no locals; it has nothing to hide either.
+        // A thread that is exiting has no thread locals, and nothing to hide.
         if QUIET.try_with(Cell::get).unwrap_or(false) {
             return;
         }
