@@ -1,27 +1,29 @@
-//! Binds threads to cores, and keeps what they start from being bound with them.
+//! Binds threads to cores, without binding the threads and processes that they start.
 //!
-//! A thread or a process that is started takes over the cores of the thread that starts it. A worker that is bound to
-//! one core would so bind every blocking thread and every child of the program to it.
+//! A new thread or process inherits the cores of the thread that starts it. A worker that is bound
+//! to one core would therefore bind every blocking thread and every child process to that core.
 
 use std::io;
 
-/// Binds this thread to the `index`th of the cores that it may run on, modulo their number.
+/// Binds this thread to core number `index` of those that it may run on, modulo their number.
 ///
 /// # Errors
-/// As the system refuses it.
+/// Fails if the system call does.
 pub fn bind(index: usize) -> io::Result<()> {
     system::bind(index)
 }
 
-/// Runs `start`, which starts a thread or a process, with the cores that this thread had before [`bind`].
+/// Runs `start`, which starts a thread or a process, with the cores that this thread had before
+/// [`bind`].
 ///
-/// Where a thread is not bound it costs nothing.
+/// Costs nothing on a thread that is not bound.
 pub fn unbound<T>(start: impl FnOnce() -> T) -> T {
     let _rebound = system::unbind();
     start()
 }
 
-/// The cores that this thread is bound to, for a thread that stands in for it. `None` if [`bind`] has not bound it.
+/// Returns the cores that this thread is bound to, for a thread that stands in for it. `None` if
+/// [`bind`] has not bound it.
 pub fn bound() -> Option<Bound> {
     system::bound()
 }
@@ -36,7 +38,7 @@ mod system {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
     thread_local! {
-        /// What the thread was allowed to run on before it was bound.
+        /// The cores that the thread could run on before it was bound.
         static BEFORE: Cell<Option<CpuSet>> = const { Cell::new(None) };
     }
 
@@ -57,7 +59,7 @@ mod system {
         Ok(())
     }
 
-    /// The cores of a thread that is bound.
+    /// The cores of a bound thread.
     #[derive(Debug)]
     pub struct Bound(CpuSet);
 
@@ -67,7 +69,8 @@ mod system {
     }
 
     impl Bound {
-        /// Binds this thread as well until the guard is dropped. It stays as it is if the system refuses.
+        /// Binds this thread as well until the guard is dropped. It stays as it is if the system
+        /// refuses.
         pub fn share(&self) -> Option<Unbind> {
             let outer = BEFORE.get();
             let now = sched_getaffinity(None).ok()?;
@@ -77,7 +80,7 @@ mod system {
         }
     }
 
-    /// Gives the thread its former cores back when it is dropped.
+    /// Restores the previous cores of the thread on drop.
     #[derive(Debug)]
     #[must_use = "the thread is unbound when this is dropped"]
     pub struct Unbind {
@@ -93,7 +96,7 @@ mod system {
         }
     }
 
-    /// Binds the thread again when it is dropped.
+    /// Binds the thread again on drop.
     pub(super) struct Rebound(CpuSet);
 
     impl Drop for Rebound {

@@ -1,12 +1,13 @@
-//! Whether a thread that waits must be woken.
+//! Whether a waiting thread must be woken.
 
 use crate::sync::{AtomicBool, Ordering, fence};
 
-/// For runtime authors: whether a thread sleeps, for those who leave something for it and would wake it by a system call.
+/// For runtime authors: whether a thread sleeps, for threads that queue work for it and would wake
+/// it with a system call.
 ///
-/// The thread says that it sleeps first and looks for what was left afterwards; the others leave something first and ask
-/// afterwards. A fence stands between on both sides, so one of them sees the other. Whoever is told to wake the thread
-/// takes "asleep" away, so many who come at once wake it once.
+/// The thread first marks itself as asleep and then checks for work. The others first queue work
+/// and then check the mark. Both sides have a fence in between, so at least one of them sees the
+/// other. The caller that must wake the thread clears the mark, so concurrent callers wake it once.
 #[derive(Debug)]
 pub struct Asleep {
     flag: AtomicBool,
@@ -21,32 +22,34 @@ impl Default for Asleep {
 }
 
 impl Asleep {
-    /// A thread that is awake.
+    /// Creates the state of a thread that is awake.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The thread is about to sleep. It must look for what was left after this call, and wait only if there is nothing.
+    /// Marks the thread as asleep. It must check for work after this call, and wait only if there
+    /// is none.
     #[inline]
     pub fn fall_asleep(&self) {
         self.flag.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
     }
 
-    /// The thread is awake: nobody need wake it.
+    /// Marks the thread as awake, so that it need not be woken.
     #[inline]
     pub fn wake_up(&self) {
         self.flag.store(false, Ordering::Relaxed);
     }
 
-    /// Something was left for the thread. Returns whether the caller must wake it; no other caller must then.
+    /// Call it after work was queued for the thread. Returns `true` if the caller must wake it; no
+    /// other caller must then.
     #[inline]
     pub fn rouse(&self) -> bool {
         fence(Ordering::SeqCst);
         self.rouse_here()
     }
 
-    /// As [`rouse`](Self::rouse), on the thread itself, which sees what it leaves.
+    /// Like [`rouse`](Self::rouse), on the thread itself, which sees its own writes.
     #[inline]
     pub fn rouse_here(&self) -> bool {
         self.flag.load(Ordering::Relaxed) && self.flag.swap(false, Ordering::AcqRel)

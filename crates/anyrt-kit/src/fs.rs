@@ -1,19 +1,23 @@
-//! Files: Tokio's semantics, over any way of carrying out an operation.
+//! Files with Tokio's semantics, over any way of executing an operation.
 //!
-//! [`File`] is the buffers and the order of operations, the same on every runtime; a [`Disk`] carries one operation
-//! out at a time, on a thread that may block ([`pool`]) or in the ring of a shard.
+//! [`File`] manages the buffers and the order of operations, which are the same on every runtime. A
+//! [`Disk`] executes one operation at a time, on a blocking thread ([`pool`]) or in the ring of a
+//! shard.
 //!
 //! # What is promised
-//! - A read asks for what the caller has room for, up to [`File::max_buf_size`]; a read that is dropped midway loses
-//!   nothing, the next one gets the bytes.
-//! - A write is acknowledged when it was copied. What was acknowledged is written even if the future, the file or the
-//!   runtime is dropped right after; an error of it comes with the next write, flush or shutdown.
-//! - Operations of one file run one after the other. A seek is relative to what the caller has seen, not to what was
-//!   read ahead for it.
-//! - Handles made by `try_clone` share the cursor, as descriptors made by `dup` do; each has its own buffer.
+//! - A read requests as many bytes as the caller has room for, up to [`File::max_buf_size`]. A
+//!   dropped read loses nothing: the next one returns the bytes.
+//! - A write completes when its bytes have been copied. They are then written even if the future,
+//!   the file or the runtime is dropped right after. Its error is returned by the next write, flush
+//!   or shutdown.
+//! - Operations of one file run one at a time. A seek is relative to the position that the caller
+//!   has read to, not to data that was read ahead.
+//! - Handles created by `try_clone` share the cursor, like descriptors created by `dup`. Each has
+//!   its own buffer.
 //!
 //! # For runtime authors
-//! Implement [`Disk`]; with a [`BlockingPool`](crate::executor::BlockingPool), [`pool::start`] is all of it.
+//! Implement [`Disk`]. With a [`BlockingPool`](crate::executor::BlockingPool), [`pool::start`] is
+//! the whole implementation.
 
 mod buf;
 mod file;
@@ -27,50 +31,50 @@ use std::sync::Arc;
 pub use buf::Buf;
 pub use file::File;
 
-/// How many bytes one operation moves at most, unless set; Tokio's number.
+/// The default maximum number of bytes of one operation, the same as Tokio's.
 pub const DEFAULT_MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
 
-/// Carries out the operations of one file.
+/// Executes the operations of one file.
 ///
 /// # For implementors
-/// - What was started must run to its end when its job is dropped, and when the [`File`] is.
-/// - A [`Request::Write`] that was started must also run when the runtime ends; if it cannot any more, `start` must
-///   say so.
-/// - The file is given per operation and must be let go of before the job is ready, so that
-///   [`File::try_into_std`] finds it alone.
+/// - A started operation must run to its end even if its job or the [`File`] is dropped.
+/// - A started [`Request::Write`] must also run if the runtime ends. If that is no longer possible,
+///   `start` must fail.
+/// - The file is passed with each operation and must be released before the job is ready, so that
+///   [`File::try_into_std`] finds the only reference.
 pub trait Disk: fmt::Debug + Send + Sync + Unpin + 'static {
-    /// One operation that was started.
+    /// A started operation.
     type Job: Future<Output = io::Result<Reply>> + Send + Sync + Unpin + 'static;
 
     /// Starts an operation.
     ///
     /// # Errors
-    /// When the runtime accepts no operation any more.
+    /// Fails if the runtime no longer accepts operations.
     fn start(&self, file: Arc<std::fs::File>, request: Request, buf: Buf) -> io::Result<Self::Job>;
 
     /// Runs `job`, which may block.
     ///
     /// # Errors
-    /// Those of `job`, and when the runtime runs none any more.
+    /// Returns the error of `job`, or fails if the runtime no longer runs jobs.
     fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> impl Future<Output = io::Result<T>> + Send + Sync;
 
-    /// The disk of another handle of the same file, which shares the cursor.
+    /// Returns the disk for another handle of the same file, which shares the cursor.
     fn share(&self) -> Self;
 }
 
-/// One operation at the file's cursor. `unread` bytes were read ahead and nobody has seen them: the cursor goes back
-/// by that first.
+/// One operation at the file's cursor. `unread` bytes were read ahead and not consumed: the cursor
+/// moves back by that number first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
     /// Reads once, at most `limit` bytes, into the empty buffer.
     Read {
-        /// How many bytes at most.
+        /// The maximum number of bytes.
         limit: usize,
     },
-    /// Writes all of the buffer and empties it.
+    /// Writes the whole buffer and empties it.
     Write {
         /// See [`Request`].
         unread: u64,
@@ -79,33 +83,35 @@ pub enum Request {
     Seek {
         /// See [`Request`].
         unread: u64,
-        /// Where to, as the caller sees it.
+        /// The target, from the caller's point of view.
         to: SeekFrom,
     },
-    /// Cuts the file off, or fills it up with zeros.
+    /// Truncates the file, or extends it with zeros.
     SetLen {
         /// See [`Request`].
         unread: u64,
         /// The new length.
         len: u64,
     },
-    /// Waits until the data is on the device.
+    /// Flushes the data to the device.
     SyncData,
 }
 
-/// How an operation ended: bytes read, or the position after a seek, or nothing of interest.
+/// The result of an operation: the number of bytes read, the position after a seek, or nothing of
+/// interest.
 #[derive(Debug)]
 pub struct Reply {
-    /// What the operation gave.
+    /// The result of the operation.
     pub result: io::Result<u64>,
-    /// The buffer that it was given.
+    /// The buffer that was passed in.
     pub buf: Buf,
 }
 
-/// Carries out `request` on this thread.
+/// Executes `request` on this thread.
 ///
 /// # Errors
-/// As the system call. What a failed write has not written is lost, and the buffer is empty.
+/// Fails if the system call does. After a failed write the rest of the data is lost and the buffer
+/// is empty.
 pub fn perform(mut file: &std::fs::File, request: Request, buf: &mut Buf) -> io::Result<u64> {
     match request {
         Request::Read { limit } => loop {
@@ -132,22 +138,23 @@ pub fn perform(mut file: &std::fs::File, request: Request, buf: &mut Buf) -> io:
     }
 }
 
-/// Moves the cursor of `file` back over what was read ahead.
+/// Moves the cursor of `file` back over the bytes that were read ahead.
 ///
 /// # Errors
-/// As the system's `lseek`.
+/// Fails if the system's `lseek` does.
 pub fn rewind(mut file: &std::fs::File, unread: u64) -> io::Result<()> {
     match unread {
-        // Pipes cannot seek, and need not.
+        // Pipes cannot seek and need not.
         0 => Ok(()),
         unread => file.seek(SeekFrom::Current(-signed(unread))).map(drop),
     }
 }
 
-/// Moves the cursor of `file`, relative to what the caller has seen; gives the new position.
+/// Moves the cursor of `file`, relative to the position that the caller has read to. Returns the
+/// new position.
 ///
 /// # Errors
-/// As the system's `lseek`.
+/// Fails if the system's `lseek` does.
 pub fn seek(mut file: &std::fs::File, unread: u64, to: SeekFrom) -> io::Result<u64> {
     match to {
         SeekFrom::Current(offset) => match offset.checked_sub(signed(unread)) {

@@ -1,7 +1,7 @@
-//! What runtimes would otherwise each write anew, for the authors of backends of anyrt.
+//! Building blocks for authors of backends, which every runtime would otherwise write for itself.
 //!
-//! What a runtime promises is in `anyrt-core`; this crate is how a backend keeps the promise with little code of its
-//! own. An application and a library need neither it nor its name.
+//! `anyrt-core` defines the contract of a runtime. With this crate a backend fulfils it with little
+//! code. Applications and libraries do not need it.
 //!
 //! | module | what a backend gets | what it brings |
 //! |---|---|---|
@@ -13,7 +13,8 @@
 //! | [`readiness`] | the readiness of descriptors, and who waits for it | a poller |
 //! | [`time`] | a clock that can be paused, and a queue of timers | an alarm |
 //!
-//! [`Asleep`] is for a thread that waits by itself. None of it knows a runtime. It charges the budget of [`anyrt_core::coop`].
+//! [`Asleep`] is for a thread that waits by itself. Nothing here depends on a particular runtime.
+//! Operations charge the budget of [`anyrt_core::coop`].
 #![forbid(unsafe_code)]
 
 pub mod affinity;

@@ -1,4 +1,5 @@
-//! For runtime authors: channels over `async-channel`, with the semantics of [`Channel`](anyrt_core::Channel).
+//! For runtime authors: channels over `async-channel`, with the semantics of
+//! [`Channel`](anyrt_core::Channel).
 
 use std::fmt;
 use std::pin::Pin;
@@ -8,17 +9,17 @@ use anyrt_core::coop;
 use anyrt_core::error::{SendError, TryRecvError, TrySendError};
 use futures_core::Stream;
 
-/// A channel that holds up to `capacity` values.
+/// Creates a channel that holds up to `capacity` values.
 ///
 /// # Panics
-/// When `capacity` is 0.
+/// Panics if `capacity` is 0.
 pub fn bounded<T: Send + 'static>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "a channel needs a capacity of at least 1");
     let (sender, receiver) = async_channel::bounded(capacity);
     (Sender { sender }, Receiver::new(receiver))
 }
 
-/// A channel without a limit.
+/// Creates an unbounded channel.
 pub fn unbounded<T: Send + 'static>() -> (UnboundedSender<T>, Receiver<T>) {
     let (sender, receiver) = async_channel::unbounded();
     (UnboundedSender { sender }, Receiver::new(receiver))
@@ -36,7 +37,7 @@ pub struct UnboundedSender<T> {
 
 /// The receiving end of [`bounded`] and [`unbounded`].
 pub struct Receiver<T> {
-    // Boxed because it is pinned in a list of waiters; one allocation per channel.
+    // Boxed because it is pinned in a list of waiters. One allocation per channel.
     receiver: Pin<Box<async_channel::Receiver<T>>>,
 }
 
@@ -98,8 +99,9 @@ impl<T: Send + 'static> anyrt_core::channel::Receiver<T> for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        // async-channel keeps queued values until the last sender goes. After `close` nothing is added, and
-        // "closed" is reported only once everything was taken, a send that is under way included.
+        // async-channel keeps queued values until the last sender is dropped. After `close` nothing
+        // is added, and "closed" is reported only once everything was taken, including a send in
+        // progress.
         self.receiver.close();
         while !matches!(
             self.receiver.try_recv(),
@@ -108,7 +110,7 @@ impl<T> Drop for Receiver<T> {
     }
 }
 
-// By hand, since the values need not be `Clone` or `Debug`.
+// Not derived, because the values need not be `Clone` or `Debug`.
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         Self {

@@ -1,10 +1,11 @@
-//! The readiness of descriptors: what a poller (epoll, kqueue, async-io) and those who wait for it share.
+//! The readiness of descriptors: what a poller (epoll, kqueue, async-io) and those who wait for it
+//! share.
 //!
-//! [`Source`] is what is known of one descriptor, [`Sources`] are all of one poller, and [`Watched`] is a descriptor with
-//! its source: a backend that brings one has the sockets of [`net`](crate::net), and with a [`Registration`] an
-//! [`AsyncFd`].
+//! [`Source`] is what is known of one descriptor, [`Sources`] are all of one poller, and
+//! [`Watched`] is a descriptor with its source: a backend that brings one has the sockets of
+//! [`net`](crate::net), and with a [`Registration`] an [`AsyncFd`].
 //!
-//! The traits that a runtime with a reactor implements are in [`anyrt_core::readiness`].
+//! The traits of a runtime with a reactor are in [`anyrt_core::readiness`].
 
 #[cfg(unix)]
 mod async_fd;

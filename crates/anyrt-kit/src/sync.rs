@@ -1,5 +1,6 @@
-//! Where locks, atomics and threads of the protocols that we synchronise by hand come from: std, or loom in the models
-//! of `tests/loom.rs` (`scripts/check loom`). So what is shipped is what is modelled.
+//! Where locks, atomics and threads of the protocols that we synchronise by hand come from: std, or
+//! loom in the models of `tests/loom.rs` (`scripts/check loom`). So what is shipped is what is
+//! modelled.
 //!
 //! `Arc` stays std's: no protocol rests on a reference count.
 
@@ -66,7 +67,8 @@ mod model {
         Ok(loom::thread::spawn(body))
     }
 
-    /// loom takes a sequentially consistent access for an acquiring and releasing one; it knows such fences, though.
+    /// loom takes a sequentially consistent access for an acquiring and releasing one; it knows
+    /// such fences, though.
     fn ordered<T>(order: Ordering, access: impl FnOnce() -> T) -> T {
         if order != Ordering::SeqCst {
             return access();
@@ -150,7 +152,8 @@ mod model {
         }
     }
 
-    /// As atomic-waker's: whoever registers after a wake-up has taken the waker sees what was done before it.
+    /// As atomic-waker's: whoever registers after a wake-up has taken the waker sees what was done
+    /// before it.
     #[derive(Debug)]
     pub(crate) struct AtomicWaker(Mutex<Option<Waker>>);
 
@@ -260,7 +263,8 @@ mod model {
                 let guard = self.wait(guard).unwrap_or_else(PoisonError::into_inner);
                 return Ok((guard, TimedOut(false)));
             }
-            // A wake-up that comes meanwhile is lost, as one is that a thread gets while it times out.
+            // A wake-up that comes meanwhile is lost, as one is that a thread gets while it times
+            // out.
             let lock = guard.lock;
             drop(guard);
             loom::thread::yield_now();

@@ -1,18 +1,18 @@
-//! A slab that gives memory back.
+//! A slab that releases memory.
 
 use slab::{Slab, VacantEntry};
 
 /// Below this capacity a table never shrinks.
 const KEEP: usize = 1024;
 
-/// A [`Slab`] whose capacity follows its length down again, at a constant cost per removal.
+/// A [`Slab`] whose capacity shrinks with its length, at a constant cost per removal.
 ///
-/// An entry that stays keeps all places below its own.
+/// An entry keeps the memory of all places below its own.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
     slab: Slab<T>,
-    /// The length at which it next tries to shrink. An attempt fails while the last place is taken, so there is one at
-    /// each quarter of the length on the way down, and one when it is empty.
+    /// The length at which it next tries to shrink. An attempt fails while the last place is taken,
+    /// so it tries at each quarter of the length on the way down, and when it is empty.
     low: usize,
     /// Removals since the last attempt.
     removed: usize,

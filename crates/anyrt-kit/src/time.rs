@@ -1,4 +1,4 @@
-//! A clock that can stand still, and the timers of a thread that waits by itself.
+//! A clock that can be paused, and timers for a runtime without its own.
 
 pub mod clock;
 pub mod timers;

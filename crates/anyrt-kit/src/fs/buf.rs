@@ -1,34 +1,34 @@
-//! The bytes between a file and who reads or writes it.
+//! The buffer between a file and its reader or writer.
 
 use std::fmt;
 use std::io::IoSlice;
 
-/// Bytes on their way to or from a disk. Its memory is used again by the next operation.
+/// Bytes in transit to or from a disk. Its memory is reused by the next operation.
 #[derive(Default)]
 pub struct Buf {
-    /// Initialized memory, more of which is never given back: what a read may fill is zeroed only once.
+    /// Initialized memory that never shrinks, so that it is zeroed only once.
     memory: Vec<u8>,
     start: usize,
     end: usize,
 }
 
 impl Buf {
-    /// Nothing, without memory.
+    /// Creates an empty buffer without memory.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn as_slice(&self) -> &[u8] {
         &self.memory[self.start..self.end]
     }
 
-    /// How many bytes there are.
+    /// Returns the number of bytes.
     pub fn len(&self) -> usize {
         self.end - self.start
     }
 
-    /// Whether there are no bytes.
+    /// Returns `true` if the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
@@ -39,12 +39,12 @@ impl Buf {
         self.end = 0;
     }
 
-    /// Drops the bytes and takes the first of `bytes` instead, at most `limit`; gives how many.
+    /// Replaces the contents by the first bytes of `bytes`, at most `limit`. Returns their number.
     pub fn fill(&mut self, bytes: &[u8], limit: usize) -> usize {
         self.fill_from(&[IoSlice::new(bytes)], limit)
     }
 
-    /// As [`fill`](Self::fill), from several slices.
+    /// Like [`fill`](Self::fill), from several slices.
     pub fn fill_from(&mut self, slices: &[IoSlice<'_>], limit: usize) -> usize {
         self.clear();
         for slice in slices {
@@ -61,8 +61,8 @@ impl Buf {
         self.end
     }
 
-    /// Drops the bytes and gives `size` bytes of memory to read into; say with [`set_filled`](Self::set_filled) how
-    /// many were.
+    /// Clears the buffer and returns `size` bytes of memory to read into. Call
+    /// [`set_filled`](Self::set_filled) with the number of bytes read.
     pub fn room(&mut self, size: usize) -> &mut [u8] {
         self.clear();
         if self.memory.len() < size {
@@ -71,17 +71,17 @@ impl Buf {
         &mut self.memory[..size]
     }
 
-    /// The first `count` bytes of the memory are the bytes.
+    /// Sets the contents to the first `count` bytes of the memory.
     ///
     /// # Panics
-    /// When the memory is smaller.
+    /// Panics if the memory is smaller than that.
     pub fn set_filled(&mut self, count: usize) {
         assert!(count <= self.memory.len(), "more was filled than there is");
         self.start = 0;
         self.end = count;
     }
 
-    /// Gives the first bytes to `put`, at most `limit`, and drops them.
+    /// Passes the first bytes, at most `limit`, to `put` and removes them.
     pub(super) fn consume(&mut self, limit: usize, put: impl FnOnce(&[u8])) {
         let count = self.len().min(limit);
         put(&self.memory[self.start..self.start + count]);
@@ -112,7 +112,7 @@ mod tests {
         ];
         assert_eq!(buf.fill_from(&slices, 5), 5);
         assert_eq!(buf.as_slice(), b"abcde");
-        // Across the end of the memory that there is.
+        // Beyond the end of the existing memory.
         assert_eq!(buf.fill_from(&slices, 100), 7);
         assert_eq!(buf.as_slice(), b"abcdefg");
         assert_eq!(buf.fill(b"xy", 100), 2);

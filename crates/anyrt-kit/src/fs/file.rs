@@ -1,4 +1,4 @@
-//! An open file: its buffer, and the operation that is under way.
+//! An open file: its buffer and the operation in progress.
 
 use std::fmt;
 use std::fs::{FileTimes, Metadata, Permissions};
@@ -14,9 +14,9 @@ use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::{Buf, DEFAULT_MAX_BUF_SIZE, Disk, Reply, Request};
 
-/// An open file, on whatever disk; see [the module](super) for what is promised.
+/// An open file on any [`Disk`]; see [the module](super) for its behaviour.
 ///
-/// Dropping it closes the file after the operation that is under way.
+/// Dropping it closes the file after the operation in progress.
 pub struct File<D: Disk> {
     std: Arc<std::fs::File>,
     disk: D,
@@ -26,11 +26,12 @@ pub struct File<D: Disk> {
 
 struct Inner<J> {
     state: Activity<J>,
-    /// The error of an acknowledged write that another operation came across: it is for the next write or flush.
+    /// The error of an earlier write that another operation found. The next write or flush returns
+    /// it.
     write_error: Option<io::Error>,
-    /// Where the last seek led to.
+    /// The position after the last seek.
     position: u64,
-    /// The seek of `poll_seek` that is under way.
+    /// The seek of `poll_seek` in progress.
     seeking: Option<SeekFrom>,
 }
 
@@ -48,7 +49,7 @@ enum Operation {
 }
 
 impl<D: Disk> File<D> {
-    /// A file whose operations go to `disk`.
+    /// Creates a file whose operations run on `disk`.
     pub fn new(std: std::fs::File, disk: D) -> Self {
         Self {
             std: Arc::new(std),
@@ -63,45 +64,47 @@ impl<D: Disk> File<D> {
         }
     }
 
-    /// The file itself. Its cursor may be ahead of what was read.
+    /// Returns the file itself. Its cursor may be ahead of the position that was read to.
     pub fn as_std(&self) -> &std::fs::File {
         &self.std
     }
 
-    /// What carries out the operations.
+    /// Returns the disk.
     pub fn disk(&self) -> &D {
         &self.disk
     }
 
-    /// How many bytes one operation moves at most.
+    /// Returns the maximum number of bytes of one operation.
     pub fn max_buf_size(&self) -> usize {
         self.max_buf_size
     }
 
-    /// Sets how many bytes one operation moves at most. A buffer that is larger already stays.
+    /// Sets the maximum number of bytes of one operation. A buffer that is already larger is kept.
     ///
     /// # Panics
-    /// When it is zero.
+    /// Panics if it is zero.
     #[track_caller]
     pub fn set_max_buf_size(&mut self, max_buf_size: usize) {
         assert!(max_buf_size > 0, "`max_buf_size` must be greater than 0");
         self.max_buf_size = max_buf_size;
     }
 
-    /// Waits until data and metadata are on the device.
+    /// Flushes data and metadata to the device.
     ///
     /// # Errors
-    /// As the system's `fsync`. The error of an acknowledged write is not among them: a flush gives it.
+    /// Fails if the system's `fsync` does. The error of an earlier write is reported by a flush,
+    /// not here.
     pub async fn sync_all(&self) -> io::Result<()> {
         self.inner.lock().await.complete_inflight().await;
         let std = Arc::clone(&self.std);
         self.disk.run(move || std.sync_all()).await
     }
 
-    /// Waits until the data is on the device, and of the metadata what is needed to find it.
+    /// Flushes the data to the device, with the metadata that is needed to read it back.
     ///
     /// # Errors
-    /// As the system's `fdatasync`. The error of an acknowledged write is not among them: a flush gives it.
+    /// Fails if the system's `fdatasync` does. The error of an earlier write is reported by a
+    /// flush, not here.
     pub async fn sync_data(&self) -> io::Result<()> {
         self.inner.lock().await.complete_inflight().await;
         let std = Arc::clone(&self.std);
@@ -109,10 +112,10 @@ impl<D: Disk> File<D> {
         reply.result.map(drop)
     }
 
-    /// Cuts the file off at `len` bytes, or fills it up with zeros.
+    /// Truncates the file to `len` bytes, or extends it with zeros.
     ///
     /// # Errors
-    /// As the system's `ftruncate`.
+    /// Fails if the system's `ftruncate` does.
     pub async fn set_len(&self, len: u64) -> io::Result<()> {
         let mut inner = self.inner.lock().await;
         inner.complete_inflight().await;
@@ -123,19 +126,19 @@ impl<D: Disk> File<D> {
         result.map(drop)
     }
 
-    /// What the system knows of the file.
+    /// Returns the metadata of the file.
     ///
     /// # Errors
-    /// As the system's `fstat`.
+    /// Fails if the system's `fstat` does.
     pub async fn metadata(&self) -> io::Result<Metadata> {
         let std = Arc::clone(&self.std);
         self.disk.run(move || std.metadata()).await
     }
 
-    /// Another handle, which shares the cursor and has a buffer of its own.
+    /// Creates another handle, which shares the cursor and has its own buffer.
     ///
     /// # Errors
-    /// As the system's `dup`.
+    /// Fails if the system's `dup` does.
     pub async fn try_clone(&self) -> io::Result<Self> {
         self.inner.lock().await.complete_inflight().await;
         let std = Arc::clone(&self.std);
@@ -145,10 +148,10 @@ impl<D: Disk> File<D> {
         Ok(file)
     }
 
-    /// The file itself, after the operation that is under way.
+    /// Converts into a file of std, after the operation in progress.
     ///
     /// # Panics
-    /// When an operation through `&self` was dropped midway and is still running.
+    /// Panics if an operation through `&self` was dropped and is still running.
     pub async fn into_std(mut self) -> std::fs::File {
         self.inner.get_mut().complete_inflight().await;
         match Arc::try_unwrap(self.std) {
@@ -157,10 +160,10 @@ impl<D: Disk> File<D> {
         }
     }
 
-    /// The file itself, unless an operation is under way.
+    /// Converts into a file of std, unless an operation is in progress.
     ///
     /// # Errors
-    /// This file, when one is.
+    /// Returns the file itself if an operation is in progress.
     pub fn try_into_std(mut self) -> Result<std::fs::File, Self> {
         match Arc::try_unwrap(self.std) {
             Ok(std) => Ok(std),
@@ -171,10 +174,10 @@ impl<D: Disk> File<D> {
         }
     }
 
-    /// Sets who may do what.
+    /// Changes the permissions.
     ///
     /// # Errors
-    /// As the system's `fchmod`.
+    /// Fails if the system's `fchmod` does.
     pub async fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
         let std = Arc::clone(&self.std);
         self.disk
@@ -182,10 +185,10 @@ impl<D: Disk> File<D> {
             .await
     }
 
-    /// Sets when it was accessed and modified; `None` leaves it as it is.
+    /// Sets the access and modification times. `None` keeps a time.
     ///
     /// # Errors
-    /// As the system's `futimens`.
+    /// Fails if the system's `futimens` does.
     pub async fn set_times(
         &self,
         accessed: Option<SystemTime>,
@@ -198,16 +201,16 @@ impl<D: Disk> File<D> {
         if let Some(modified) = modified {
             times = times.set_modified(modified);
         }
-        // What is under way would set them anew when it ends.
+        // The operation in progress would change them again when it ends.
         self.inner.lock().await.complete_inflight().await;
         let std = Arc::clone(&self.std);
         self.disk.run(move || std.set_times(times)).await
     }
 
-    /// Reads, and gives at most `room` bytes to `put`, none at the end of the file.
+    /// Polls to read, and passes at most `room` bytes to `put`; none at the end of the file.
     ///
     /// # Errors
-    /// As the system's `read`.
+    /// Fails if the system's `read` does.
     pub fn poll_read_with(
         &mut self,
         cx: &mut Context<'_>,
@@ -242,10 +245,12 @@ impl<D: Disk> File<D> {
         }
     }
 
-    /// Copies the bytes of `slices`, up to [`max_buf_size`](Self::max_buf_size), and starts writing them.
+    /// Copies the bytes of `slices`, up to [`max_buf_size`](Self::max_buf_size), and starts to
+    /// write them.
     ///
     /// # Errors
-    /// That of an earlier write. When the runtime has ended; then nothing is acknowledged.
+    /// Returns the error of an earlier write, or fails if the runtime has ended; then nothing is
+    /// written.
     pub fn poll_write_from(
         &mut self,
         cx: &mut Context<'_>,
@@ -260,10 +265,10 @@ impl<D: Disk> File<D> {
         Poll::Ready(Ok(count))
     }
 
-    /// Starts moving the cursor; [`poll_complete`](Self::poll_complete) gives the new position.
+    /// Starts to move the cursor. [`poll_complete`](Self::poll_complete) returns the new position.
     ///
     /// # Errors
-    /// When an operation is under way.
+    /// Fails if an operation is in progress.
     pub fn start_seek(&mut self, to: SeekFrom) -> io::Result<()> {
         let inner = self.inner.get_mut();
         if let Activity::Busy(..) = inner.state {
@@ -276,10 +281,10 @@ impl<D: Disk> File<D> {
         inner.start(&self.disk, &self.std, Operation::Seek, request, buf)
     }
 
-    /// Waits for the operation that is under way, and gives the position that the last seek led to.
+    /// Waits for the operation in progress, and returns the position after the last seek.
     ///
     /// # Errors
-    /// As the system's `lseek`.
+    /// Fails if the system's `lseek` does.
     pub fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         let inner = self.inner.get_mut();
         while let Activity::Busy(..) = inner.state {
@@ -293,7 +298,8 @@ impl<D: Disk> File<D> {
 }
 
 impl<J: Future<Output = io::Result<Reply>> + Unpin> Inner<J> {
-    /// Only while idle: the empty buffer, and how many bytes were in it that nobody has seen.
+    /// Call it only while idle. Returns the empty buffer, and the number of bytes in it that were
+    /// not consumed.
     fn take_buf(&mut self) -> (u64, Buf) {
         match &mut self.state {
             Activity::Idle(buf) => {
@@ -319,7 +325,8 @@ impl<J: Future<Output = io::Result<Reply>> + Unpin> Inner<J> {
         Ok(())
     }
 
-    /// Only while busy: waits for the operation, and is idle then, also when the runtime has dropped it.
+    /// Call it only while busy. Waits for the operation; the file is idle then, even if the runtime
+    /// has dropped the operation.
     fn poll_job(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Operation, io::Result<u64>)>> {
         let Activity::Busy(kind, job) = &mut self.state else {
             unreachable!("something is under way")
@@ -335,7 +342,7 @@ impl<J: Future<Output = io::Result<Reply>> + Unpin> Inner<J> {
         Poll::Ready(Ok((kind, result)))
     }
 
-    /// Keeps of an operation what others want to know: the position, and the error of a write.
+    /// Records the parts of a result that later calls need: the position, and the error of a write.
     fn remember(&mut self, kind: Operation, result: io::Result<u64>) {
         match (kind, result) {
             (Operation::Seek, Ok(position)) => self.position = position,

@@ -1,4 +1,4 @@
-//! Operations on threads that may block.
+//! File operations on blocking threads.
 
 use std::future::Future;
 use std::io;
@@ -11,17 +11,17 @@ use anyrt_core::blocking::failed;
 use super::{Buf, Reply, Request, perform};
 use crate::executor::{BlockingPool, TaskHandle};
 
-/// A job of the pool; if the pool drops it, an error.
+/// A job of the pool. Returns an error if the pool drops it.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct InPool<T> {
     handle: TaskHandle<T>,
 }
 
-/// Starts an operation on a thread of `pool`, as [`Disk::start`](super::Disk::start) asks.
+/// Starts an operation on a thread of `pool`, as required by [`Disk::start`](super::Disk::start).
 ///
 /// # Errors
-/// When the pool was shut down before a write.
+/// Fails if the pool was shut down before a write.
 pub fn start(
     pool: &BlockingPool,
     file: Arc<std::fs::File>,
@@ -30,7 +30,7 @@ pub fn start(
 ) -> io::Result<InPool<Reply>> {
     let operation = move || {
         let result = perform(&file, request, &mut buf);
-        // Before anybody hears of it, so that the file can be taken back.
+        // Released before the result is visible, so that the file can be taken back.
         drop(file);
         Reply { result, buf }
     };
@@ -44,7 +44,7 @@ pub fn start(
 /// Runs `job` on a thread of `pool`.
 ///
 /// # Errors
-/// Those of `job`; when the pool was shut down before it, and when it panicked.
+/// Returns the error of `job`, or fails if the pool was shut down before it or if it panicked.
 pub fn run<T, F>(pool: &BlockingPool, job: F) -> impl Future<Output = io::Result<T>> + use<T, F>
 where
     T: Send + 'static,

@@ -14,7 +14,8 @@ use crate::readiness::{Watched, run};
 
 /// For runtime authors: what watches sockets.
 pub trait Poller: 'static {
-    /// A runtime's part of it. Each socket belongs to one; a stream that was accepted, to that of its listener.
+    /// A runtime's part of it. Each socket belongs to one; a stream that was accepted, to that of
+    /// its listener.
     type Home: Send + Sync + 'static;
 
     /// A socket that is watched.
@@ -69,7 +70,7 @@ impl<P: Poller, T: System> Socket<P, T> {
         Ok(Self { io })
     }
 
-    /// Stops being asynchronous. The socket stays non-blocking.
+    /// Converts into the type of std. The socket stays in non-blocking mode.
     ///
     /// # Errors
     /// Fails if the poller cannot forget it.

@@ -15,17 +15,17 @@ use socket2::{Domain, Protocol, Type};
 use super::socket::{Origin, Poller, Socket};
 use crate::readiness::{READ, WRITE, Watched, poll_bytes, poll_io, run};
 
-/// Accepts connections.
+/// A TCP listener, which accepts connections.
 pub type TcpListener<P> = Socket<P, std_net::TcpListener>;
 
 /// A connection. It can be read and written through `&TcpStream`, too.
 pub type TcpStream<P> = Socket<P, std_net::TcpStream>;
 
 impl<P: Poller> TcpListener<P> {
-    /// Waits for a connection; of several tasks that poll, the last one is woken.
+    /// Polls for a connection. Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As the system's `accept`.
+    /// Fails if the system's `accept` does.
     pub fn poll_accept(
         &self,
         cx: &mut Context<'_>,
@@ -56,10 +56,10 @@ impl<P: Poller> TcpStream<P> {
     /// For runtime authors: connects to one address.
     ///
     /// # Errors
-    /// As the system's `connect`.
+    /// Fails if the system's `connect` does.
     ///
     /// # Cancel safety
-    /// Dropping it closes the half-open connection.
+    /// Dropping the future closes the half-open connection.
     pub async fn connect(home: &P::Home, address: SocketAddr) -> io::Result<Self> {
         let stream = Self::new(home, start_connecting(address)?, Origin::Connecting)?;
         run(&stream.io, WRITE, net::connected).await?;
@@ -124,7 +124,8 @@ impl<P: Poller> AsyncRead for &TcpStream<P> {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        // Not `poll_bytes`: the system takes so many slices at once, so fewer bytes than asked for may not be all.
+        // Not `poll_bytes`: the system takes so many slices at once, so fewer bytes than asked for
+        // may not be all.
         let read = |mut stream: &std_net::TcpStream| stream.read_vectored(bufs);
         poll_io(&self.io, cx, Direction::Read, read)
     }
@@ -152,7 +153,7 @@ impl<P: Poller> AsyncWrite for &TcpStream<P> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A write is a system call; nothing is held back.
+        // Every write is a system call; nothing is buffered.
         Poll::Ready(Ok(()))
     }
 

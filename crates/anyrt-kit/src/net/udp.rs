@@ -8,7 +8,7 @@ use anyrt_core::net;
 use super::socket::{Poller, Socket};
 use crate::readiness::{READ, WRITE, Watched, run};
 
-/// Sends and receives datagrams.
+/// Converts into a socket that sends and receives datagrams.
 pub type UdpSocket<P> = Socket<P, std_net::UdpSocket>;
 
 impl<P: Poller> net::UdpSocket for UdpSocket<P> {

@@ -11,7 +11,8 @@ use anyrt_core::readiness::{self, Direction, Interest, Readiness, Ready, ReadyEv
 use super::source::{Seen, Source, observe};
 use super::watched::{Waiter, Watched, run};
 
-/// For runtime authors: that a poller watches a descriptor, or will when something has to wait for it.
+/// For runtime authors: that a poller watches a descriptor, or will when something has to wait for
+/// it.
 ///
 /// `fd` is always the descriptor that it was made for.
 pub trait Registration {
@@ -24,7 +25,7 @@ pub trait Registration {
     /// As [`Watched::bind`].
     ///
     /// # Errors
-    /// As [`Watched::bind`].
+    /// See [`Watched::bind`].
     fn bind(&self, fd: BorrowedFd<'_>, interest: Interest, waiter: Waiter) -> io::Result<bool>;
 
     /// Brings what is known of `interest` up to date, for whoever wants to be told and not to try.
@@ -33,7 +34,8 @@ pub trait Registration {
     /// Fails if the poller does not take the descriptor.
     fn refresh(&self, fd: BorrowedFd<'_>, interest: Interest, waiter: Waiter) -> io::Result<()>;
 
-    /// Somebody is about to try, whom nothing may have told of readiness: looks for it, where that takes a look.
+    /// Somebody is about to try, whom nothing may have told of readiness: looks for it, where that
+    /// takes a look.
     fn before_attempt(&self, _interest: Interest) {}
 
     /// Stops watching; the descriptor is about to be closed or to go elsewhere.
@@ -42,8 +44,8 @@ pub trait Registration {
 
 /// A descriptor of any kind that the system can poll, non-blocking, with its readiness.
 ///
-/// It can be used on every thread: one of its runtime, a worker of another one, a plain one. What waits when its runtime
-/// ends, or later, fails. Dropping it closes the descriptor at once.
+/// It can be used on every thread: one of its runtime, a worker of another one, a plain one. What
+/// waits when its runtime ends, or later, fails. Dropping it closes the descriptor at once.
 pub struct AsyncFd<W: Registration, T: AsFd> {
     registration: W,
     // `None` only while it is taken out.

@@ -1,10 +1,12 @@
-//! What a descriptor shares with an edge-triggered poller.
+//! The state shared by a descriptor and an edge-triggered poller.
 //!
 //! # Why no readiness is lost
-//! - The state holds what is ready and a tick that each event advances. Who finds a descriptor not ready clears it
-//!   only if the tick is still the one that he saw *before* the system call; an event in between keeps it.
-//! - Who waits leaves the waker first and looks at the state again afterwards; the poller sets the state first and
-//!   takes the wakers afterwards. Both are sequentially consistent, so one of the two sees the other.
+//! - The state holds the readiness and a tick that each event advances. An operation that finds the
+//!   descriptor not ready clears it only if the tick is still the one from *before* the system
+//!   call, so an event in between is kept.
+//! - A waiting task first stores its waker and then checks the state again. The poller first sets
+//!   the state and then takes the wakers. Both are sequentially consistent, so at least one of them
+//!   sees the other.
 
 use std::future::Future;
 use std::io;
@@ -18,27 +20,28 @@ use anyrt_core::waiters::wake_all;
 
 use crate::sync::{AtomicBool, AtomicU32, AtomicWaker, Mutex, MutexGuard, Ordering, PoisonError};
 
-/// The poller has ended: nobody will ever report readiness again.
+/// The poller has ended and will never report readiness again.
 const GONE: u32 = 1 << 8;
 const TICK: u32 = 1 << 9;
 
-/// For runtime authors: the readiness of one descriptor, and who waits for it.
+/// For runtime authors: the readiness of one descriptor, and its waiters.
 #[derive(Debug)]
 pub struct Source {
     state: AtomicU32,
-    /// One per direction for the functions that poll: who polled last.
+    /// One waker per direction for polling functions: that of the last poll.
     reader: AtomicWaker,
     writer: AtomicWaker,
-    /// The futures of operations through `&self`, of which any number may wait.
+    /// The futures of operations through `&self`, any number of which may wait.
     waiting: Mutex<Waiting>,
     has_waiting: AtomicBool,
 }
 
-/// The futures that wait, the first to come first.
+/// The waiting futures, in the order of arrival.
 ///
-/// Any number may wait for one source (workers that all receive from one socket), and each event wakes all of them, so
-/// each step must be cheap: an entry is found by its number, and one that leaves stays as a gap until half are gaps. A
-/// vector keeps its memory, so a single future that waits again and again allocates nothing.
+/// Any number may wait for one source (workers that all receive from one socket), and each event
+/// wakes all of them, so each step must be cheap: an entry is found by its number, and a removed
+/// one stays as a gap until half of all entries are gaps. The vector keeps its memory, so a single
+/// future that waits repeatedly does not allocate.
 #[derive(Debug, Default)]
 struct Waiting {
     next_id: u64,
@@ -51,16 +54,16 @@ struct Waiting {
 struct WaitingFuture {
     id: u64,
     interest: Interest,
-    /// `None` once the future has left.
+    /// `None` once the future was removed.
     waker: Option<Waker>,
 }
 
 impl Waiting {
-    /// Memory for more entries than these is given back once nobody waits.
+    /// Memory for more entries than this is released once none is left.
     const KEPT: usize = 64;
 
-    /// Leaves the waker of the future with this number, or of one that has none yet and is given one. Returns the waker
-    /// to drop.
+    /// Stores the waker of the future with this number, or assigns a number to a future without
+    /// one. Returns the waker to drop.
     fn enter(&mut self, id: &mut Option<u64>, interest: Interest, waker: Waker) -> Option<Waker> {
         if let Some(at) = id.and_then(|id| self.position(id)) {
             return self.entries[at].waker.replace(waker);
@@ -75,7 +78,7 @@ impl Waiting {
         None
     }
 
-    /// Takes the future with this number out. Returns the waker to drop.
+    /// Removes the future with this number. Returns the waker to drop.
     fn leave(&mut self, id: u64) -> Option<Waker> {
         let waker = self
             .position(id)
@@ -93,7 +96,7 @@ impl Waiting {
         waker
     }
 
-    /// Takes out those whom an event concerns, the first to come first.
+    /// Removes the futures that wait for this event, in the order of arrival.
     fn take(&mut self, concerns: impl Fn(Interest) -> bool, wakers: &mut Vec<Waker>) {
         self.entries.retain_mut(|entry| {
             if concerns(entry.interest) {
@@ -109,7 +112,7 @@ impl Waiting {
     }
 }
 
-/// What was seen of a [`Source`] at a moment.
+/// A snapshot of a [`Source`].
 #[derive(Debug, Clone, Copy)]
 pub struct Event {
     seen: u32,
@@ -117,7 +120,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// What it was ready for, of what was asked.
+    /// The part of the requested readiness that it had.
     pub fn ready(self) -> Ready {
         #[expect(
             clippy::cast_possible_truncation,
@@ -133,7 +136,7 @@ impl Event {
 }
 
 impl Source {
-    /// A source that is taken to be ready for `ready`.
+    /// Creates a source that is marked as ready for `ready`.
     pub fn new(ready: Ready) -> Self {
         Self {
             state: AtomicU32::new(ready.bits().into()),
@@ -144,22 +147,22 @@ impl Source {
         }
     }
 
-    /// An event: the descriptor is ready for `ready`, too. Gathers those who waited for it.
+    /// Records the event that the descriptor is ready for `ready`. Collects the wakers to wake.
     pub fn set(&self, ready: Ready, wakers: &mut Vec<Waker>) {
         let (pollers, waiting) = self.update(ready, ready.bits().into());
         wakers.extend(pollers.into_iter().flatten());
         wakers.extend(waiting);
     }
 
-    /// As [`set`](Self::set), and wakes them.
+    /// Like [`set`](Self::set), and wakes them.
     pub fn tell(&self, ready: Ready) {
         let (pollers, waiting) = self.update(ready, ready.bits().into());
         wake_all(pollers.into_iter().flatten());
         wake_all(waiting);
     }
 
-    /// The poller ends: whoever waits is told so, and whoever comes later, also where there is something to read, as on
-    /// Tokio.
+    /// Records that the poller has ended: all current and later operations fail, even if data is
+    /// available, as in Tokio.
     pub fn end(&self, wakers: &mut Vec<Waker>) {
         let all = u32::from(Ready::ALL.bits());
         let (pollers, waiting) = self.update(Ready::ALL, GONE | all);
@@ -189,10 +192,10 @@ impl Source {
         (pollers, woken)
     }
 
-    /// Whether the poller is still there, for what waits in another way as well.
+    /// Checks that the poller has not ended, for operations that also wait in another way.
     ///
     /// # Errors
-    /// One of kind `Other` when it has ended.
+    /// Fails with kind `Other` if it has ended.
     pub fn check(&self) -> io::Result<()> {
         match self.look(Interest::ERROR).is_gone() {
             true => Err(gone()),
@@ -200,7 +203,8 @@ impl Source {
         }
     }
 
-    /// Leaves the waker of who polls in `direction`, to be woken by the next event; to be followed by another look.
+    /// Stores the waker of the task that polls in `direction`. The caller must then check the state
+    /// again.
     pub fn register(&self, direction: Direction, waker: &Waker) {
         match direction {
             Direction::Read => self.reader.register(waker),
@@ -208,14 +212,14 @@ impl Source {
         }
     }
 
-    /// What those futures wait for whom no event concerned yet, for a poller that must be asked each time.
+    /// Returns what the waiting futures still wait for, for a one-shot poller.
     pub fn awaited(&self) -> Option<Interest> {
         let waiting = self.lock_waiting();
         let present = waiting.entries.iter().filter(|e| e.waker.is_some());
         present.map(|entry| entry.interest).reduce(Interest::add)
     }
 
-    /// Takes the descriptor to be ready for `ready`, although no event said so.
+    /// Marks the descriptor as ready for `ready` without an event.
     pub fn assume(&self, ready: Ready) {
         let bits = u32::from(ready.bits());
         let update = |old: u32| Some(old.wrapping_add(TICK) | bits);
@@ -224,7 +228,7 @@ impl Source {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, update);
     }
 
-    /// What is known now.
+    /// Returns the current state.
     #[inline]
     pub fn look(&self, interest: Interest) -> Event {
         Event {
@@ -245,10 +249,10 @@ impl Source {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, update);
     }
 
-    /// Runs `operation` if the descriptor is known to be ready, and takes note when it was not.
+    /// Calls `operation` if the descriptor is marked as ready, and clears the mark if it was not.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when it is not; those of `operation`.
+    /// Returns [`io::ErrorKind::WouldBlock`] if it is not ready, or else the error of `operation`.
     pub fn attempt<R>(
         &self,
         interest: Interest,
@@ -265,14 +269,16 @@ impl Source {
         result
     }
 
-    /// Runs `operation` whenever the descriptor is ready, until it gives something else than
-    /// [`io::ErrorKind::WouldBlock`]; of several tasks that poll in `direction`, the last one is woken.
+    /// Calls `operation` each time the descriptor is ready, until it returns anything but
+    /// [`io::ErrorKind::WouldBlock`]. Only the task that polled last in `direction` is woken.
     ///
-    /// `bind` is asked when the waker is in place and before anything is waited for: it sees to it that a poller reports
-    /// to this source, and gives whether that is a new one. `exhausted` says of a result that the next attempt would be in vain.
+    /// `bind` is called after the waker was stored and before the wait. It makes sure that a poller
+    /// reports to this source, and returns `true` if that is a new one. `exhausted` returns `true`
+    /// for a result after which the next attempt would be futile.
     ///
     /// # Errors
-    /// Those of `operation` and of `bind`; one of kind `Other` when the poller has ended.
+    /// Returns the error of `operation` or `bind`, or fails with kind `Other` if the poller has
+    /// ended.
     #[inline]
     pub fn poll<R>(
         &self,
@@ -293,7 +299,7 @@ impl Source {
         result
     }
 
-    /// As [`poll`](Self::poll), as a future of which there may be any number.
+    /// Like [`poll`](Self::poll), as a future, any number of which may wait.
     pub fn run<R, B, F>(&self, interest: Interest, bind: B, operation: F) -> Run<'_, B, F>
     where
         B: FnMut() -> io::Result<bool>,
@@ -309,8 +315,8 @@ impl Source {
         }
     }
 
-    /// Waits for readiness and does nothing. It charges no budget, as Tokio's does not: what makes use of the readiness
-    /// may have to ask often.
+    /// Waits for readiness and does nothing. Like Tokio's it charges no budget, because code that
+    /// uses the readiness may have to call it often.
     pub fn wait<B>(
         &self,
         interest: Interest,
@@ -345,14 +351,16 @@ impl Source {
                 register(cx.waker());
                 registered = true;
                 if bind()? {
-                    // Newly registered there: try once more, or an edge of the former place may be missed.
+                    // Newly registered: try once more, or an edge from the previous registration
+                    // could be missed.
                     self.assume(unclosed(interest));
                 }
                 continue;
             }
             match operation(event) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // A closed direction, too: whoever would block there has to wait for an event.
+                    // Including a closed direction: an operation that would block there has to wait
+                    // for an event.
                     self.clear(event, interest.mask());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -381,7 +389,7 @@ pub struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// What `source` gave.
+    /// Creates the event from a snapshot of `source`.
     pub fn new(source: &'a Source, event: Event) -> Self {
         Self {
             source,
@@ -404,15 +412,17 @@ impl ReadyEvent for Seen<'_> {
     }
 }
 
-/// For runtime authors: an operation that only looks, for [`Source::poll`] and [`Source::run`].
+/// For runtime authors: an operation that only observes the readiness, for [`Source::poll`] and
+/// [`Source::run`].
 ///
 /// # Errors
-/// None; the signature is that of every operation.
+/// Never fails; the signature is that of every operation.
 pub fn observe(event: Event) -> io::Result<Event> {
     Ok(event)
 }
 
-/// For runtime authors: what an interest clears; that a direction is closed stays.
+/// For runtime authors: the readiness that an interest clears. The state that a direction is closed
+/// is kept.
 pub fn unclosed(interest: Interest) -> Ready {
     interest.mask() - Ready::READ_CLOSED - Ready::WRITE_CLOSED
 }
@@ -421,7 +431,7 @@ fn would_block<R>(result: &io::Result<R>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// For runtime authors: the error of a descriptor whose poller has ended.
+/// For runtime authors: returns the error of a descriptor whose poller has ended.
 pub fn gone() -> io::Error {
     io::Error::other(RuntimeEnded::new())
 }
@@ -435,7 +445,7 @@ pub struct Run<'a, B, F> {
     bind: B,
     operation: F,
     charged: bool,
-    /// Our place among the waiting.
+    /// The number among the waiting futures.
     id: Option<u64>,
 }
 
@@ -464,7 +474,8 @@ where
             let mut waiting = source.lock_waiting();
             let former = waiting.enter(id, interest, waker);
             source.has_waiting.store(true, Ordering::SeqCst);
-            // The former waker goes outside the lock: its destructor may do anything.
+            // The previous waker is dropped outside the lock, because its destructor may run
+            // arbitrary code.
             drop(waiting);
             drop(former);
         };

@@ -7,17 +7,18 @@ use std::task::Waker;
 use super::{Source, gone};
 use crate::table::Table;
 
-/// For runtime authors: the sources of one poller, each under the token that its events carry.
+/// For runtime authors: the sources of one poller, by the token of their events.
 ///
 /// # Why a token is never reused
-/// A poller takes a batch of events first and looks the tokens up afterwards. A descriptor may be closed in between, and
-/// the next one may take its place in the table. A token is therefore the place and a generation: an event of the closed
-/// descriptor finds nobody, rather than marking a live one closed for good.
+/// A poller takes a batch of events and looks up their tokens afterwards. A descriptor may be
+/// closed in between, and the next one may reuse its place in the table. So a token consists of the
+/// place and a generation: an event of the closed descriptor finds nothing, rather than marking a
+/// live one as closed for good.
 #[derive(Debug)]
 pub struct Sources<S = Source> {
     live: Table<Registered<S>>,
-    /// Of the next source. It wraps around after 2^32 registrations, long after the batch that could still name the
-    /// first of them.
+    /// The generation of the next source. It wraps around after 2^32 registrations, long after any
+    /// batch that could still contain the first.
     generation: u32,
     ended: bool,
 }
@@ -39,11 +40,11 @@ impl<S> Default for Sources<S> {
 }
 
 impl<S: AsRef<Source>> Sources<S> {
-    /// Takes `source` in under a token, with which `watch` makes the poller watch its descriptor, and returns the token.
-    /// The two highest tokens are never given out.
+    /// Adds `source` under a new token, with which `watch` registers its descriptor, and returns
+    /// the token. The two highest tokens are never used.
     ///
     /// # Errors
-    /// Those of `watch`; one of kind `Other` when the poller has ended.
+    /// Returns the error of `watch`, or fails with kind `Other` if the poller has ended.
     pub fn add(
         &mut self,
         source: &Arc<S>,
@@ -66,13 +67,13 @@ impl<S: AsRef<Source>> Sources<S> {
         Ok(token)
     }
 
-    /// Returns the source that an event with this token concerns; `None` if it was removed.
+    /// Returns the source with this token, or `None` if it was removed.
     pub fn get(&self, token: u64) -> Option<&Source> {
         let registered = self.live.get(key_of(token))?;
         registered.is(token).then(|| (*registered.source).as_ref())
     }
 
-    /// Lets go of a source; to be dropped outside of a lock.
+    /// Removes a source, which the caller must drop outside of a lock.
     pub fn remove(&mut self, token: u64) -> Option<Arc<S>> {
         let key = key_of(token);
         let registered = self.live.get(key)?;
@@ -82,7 +83,8 @@ impl<S: AsRef<Source>> Sources<S> {
         Some(self.live.try_remove(key)?.source)
     }
 
-    /// The poller ends: gathers those who wait, to be told so, as is whoever would wait later.
+    /// Records that the poller has ended: current and later operations fail. Collects the wakers to
+    /// wake.
     pub fn end(&mut self, wakers: &mut Vec<Waker>) {
         self.ended = true;
         for registered in self.live.iter() {
@@ -90,17 +92,17 @@ impl<S: AsRef<Source>> Sources<S> {
         }
     }
 
-    /// Whether the poller has ended.
+    /// Returns `true` if the poller has ended.
     pub fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// How many there are.
+    /// Returns the number of sources.
     pub fn len(&self) -> usize {
         self.live.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no sources.
     pub fn is_empty(&self) -> bool {
         self.live.is_empty()
     }
@@ -108,7 +110,7 @@ impl<S: AsRef<Source>> Sources<S> {
 
 const KEY_BITS: u32 = u32::BITS;
 
-/// The place in the table. There are fewer than 2^32: each has a descriptor.
+/// Returns the place in the table. There are fewer than 2^32, because each has a descriptor.
 fn key_of(token: u64) -> usize {
     (token & u64::from(u32::MAX)) as usize
 }

@@ -21,22 +21,23 @@ pub enum Waiter {
     OneOfMany,
 }
 
-/// For runtime authors: an object of the system with its readiness, which is what a poller brings for [`AsyncFd`] and for
-/// the sockets of [`net`](crate::net).
+/// For runtime authors: an object of the system with its readiness, which is what a poller brings
+/// for [`AsyncFd`] and for the sockets of [`net`](crate::net).
 ///
 /// [`AsyncFd`]: super::AsyncFd
 pub trait Watched {
     /// The object.
     type Inner;
 
-    /// Whether the poller tells the source of each event, asked or not. If not, it tells only of what was asked for with
-    /// [`bind`](Self::bind); then each poll begins with an attempt, since what is known may be out of date.
+    /// Whether the poller tells the source of each event, asked or not. If not, it tells only of
+    /// what was asked for with [`bind`](Self::bind); then each poll begins with an attempt, since
+    /// what is known may be out of date.
     const EDGE_TRIGGERED: bool;
 
     /// Returns the object.
     fn get_ref(&self) -> &Self::Inner;
 
-    /// Stops watching.
+    /// Deregisters the descriptor and returns the wrapped value.
     ///
     /// # Errors
     /// Fails if the poller cannot forget the object.
@@ -45,16 +46,17 @@ pub trait Watched {
     /// Returns what is known of its readiness.
     fn source(&self) -> &Source;
 
-    /// Makes a poller tell the source of `interest`. Returns whether it is another poller than before, of which an event
-    /// may have been missed.
+    /// Makes a poller tell the source of `interest`. Returns whether it is another poller than
+    /// before, of which an event may have been missed.
     ///
     /// # Errors
     /// Fails if the poller does not take the object.
     fn bind(&self, interest: Interest, waiter: Waiter) -> io::Result<bool>;
 }
 
-/// For runtime authors: runs `operation` until it fails with something else than [`io::ErrorKind::WouldBlock`] or
-/// succeeds, and waits in between; of several tasks that poll in `direction`, the last one is woken.
+/// For runtime authors: runs `operation` until it fails with something else than
+/// [`io::ErrorKind::WouldBlock`] or succeeds, and waits in between; of several tasks that poll in
+/// `direction`, the last one is woken.
 ///
 /// # Errors
 /// Those of `operation`; one of kind `Other` if it has to wait and the runtime has ended.
@@ -68,11 +70,12 @@ pub fn poll_io<W: Watched, R>(
     poll_until(io, cx, direction, operation, |_| false)
 }
 
-/// For runtime authors: as [`poll_io`], for a byte stream. `operation` moved all that there was, or all that there was
-/// room for, if it moved less than `len`; then the next one need not try in vain.
+/// For runtime authors: as [`poll_io`], for a byte stream. `operation` moved all that there was, or
+/// all that there was room for, if it moved less than `len`; then the next one need not try in
+/// vain.
 ///
 /// # Errors
-/// As [`poll_io`].
+/// See [`poll_io`].
 #[inline]
 pub fn poll_bytes<W: Watched>(
     io: &W,
@@ -99,8 +102,8 @@ fn poll_until<W: Watched, R>(
         Direction::Write => WRITE,
     };
     if !W::EDGE_TRIGGERED {
-        // Where both ends are in one task, what is waited for is often there when another part of the task has run, and
-        // to wait takes more system calls than to try.
+        // Where both ends are in one task, what is waited for is often there when another part of
+        // the task has run, and to wait takes more system calls than to try.
         io.source().assume(unclosed(direction.interest()));
     }
     io.source().poll(
@@ -116,7 +119,7 @@ fn poll_until<W: Watched, R>(
 /// For runtime authors: as [`poll_io`], as a future of which there may be any number.
 ///
 /// # Cancel safety
-/// A dropped future has done nothing, if a failed `operation` does nothing.
+/// Cancel-safe if a call of `operation` that fails has no effect.
 pub fn run<W: Watched, R>(
     io: &W,
     interest: Interest,

@@ -1,12 +1,15 @@
-//! For runtime authors: a clock that can stand still, and what moves it on when there is nothing else to do.
+//! For runtime authors: a clock that can be paused, and its automatic advance when the runtime is
+//! idle.
 //!
-//! A runtime whose clock may be paused keeps its timers in the clock's queue from the start, so that those which
-//! were armed before the pause follow it as well. Each thread that is inside `block_on` is a [`Driver`]: it says
-//! when it has run everything that was ready. When all of them say so, and no blocking job runs, and the sockets
-//! were looked at once more, [`Clock::try_advance`] moves a paused clock to the next deadline.
+//! A runtime whose clock can be paused keeps its timers in the clock's queue from the start, so
+//! that timers which were armed before the pause follow it as well. Each thread inside `block_on`
+//! is a [`Driver`], which reports when it has run everything that was ready. When all drivers are
+//! idle, no blocking job runs, and the sockets were checked once more, [`Clock::try_advance`] moves
+//! a paused clock to the next deadline.
 //!
-//! Where the reactor is beside the threads, [`Driver::run`] is all of it; a runtime with a loop of its own (a shard,
-//! a simulator) registers a waker with [`Clock::watch`] and calls `try_advance` in its loop.
+//! If the reactor is not part of the threads, [`Driver::run`] does all of this. A runtime with its
+//! own loop (a shard, a simulator) registers a waker with [`Clock::watch`] and calls `try_advance`
+//! in its loop.
 
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
@@ -23,10 +26,11 @@ use anyrt_core::time::{next_millisecond, saturating_add};
 use super::timers::{Keeper, Sleep, Timers};
 use crate::sync::{AtomicU8, AtomicU64, AtomicWaker, Mutex, MutexGuard, Ordering, PoisonError};
 
-/// Set by the first pause, so that reading the time costs nothing more where nobody ever pauses it.
+/// Set by the first pause, so that reading the time costs nothing extra in programs that never
+/// pause.
 static ANY_PAUSED: AtomicBool = AtomicBool::new(false);
 
-/// Whether a clock of this process was ever paused.
+/// Returns `true` if a clock of this process was ever paused.
 #[inline]
 pub fn was_any_paused() -> bool {
     ANY_PAUSED.load(Ordering::Acquire)
@@ -36,49 +40,51 @@ fn note_paused() {
     ANY_PAUSED.store(true, Ordering::Release);
 }
 
-/// The clock of one runtime: the system's until it is paused, and then one that moves when it is told to.
+/// The clock of one runtime: the system's until it is paused, and then one that advances on
+/// request.
 ///
-/// Its timers fire at full milliseconds since its start, as Tokio's do, never before their deadline.
+/// Its timers fire at full milliseconds since its start, like Tokio's, and never before their
+/// deadline.
 pub struct Clock {
-    /// Where the ticks are counted from.
+    /// The origin of the ticks.
     start: Instant,
     state: Mutex<Time>,
     timers: Arc<Timers>,
-    /// How often a driver had something to run.
+    /// The number of times a driver had something to run.
     runs: AtomicU64,
 }
 
 struct Time {
-    /// The time: now, if the clock is paused; at `running_since`, if not.
+    /// The current time if the clock is paused, else the time at `running_since`.
     base: Instant,
     /// In the system's time.
     running_since: Option<Instant>,
-    /// Why a paused clock must not move on by itself.
+    /// The number of reasons for which a paused clock must not advance by itself.
     inhibitions: usize,
     drivers: Vec<Arc<Flag>>,
     watcher: Option<Waker>,
 }
 
-/// What an idle runtime is to wait for, beside its wakers and its sockets.
+/// What an idle runtime has to wait for, in addition to its wakers and sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// Nothing: there is no timer, or time is up to somebody else.
+    /// Nothing: there is no timer, or another thread advances the clock.
     Forever,
-    /// This moment in the system's time, when the next timer is due; it may have passed.
+    /// The system time at which the next timer is due, which may have passed.
     Until(Instant),
-    /// Nothing at all: after a last look at the sockets, the clock is to be moved on.
+    /// Nothing at all: after a last check of the sockets, advance the clock.
     Advance(Lull),
 }
 
-/// A time in which no driver had anything to do; see [`Clock::try_advance`].
+/// A period in which all drivers are idle; see [`Clock::try_advance`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lull {
-    /// What the drivers had run before it.
+    /// The number of runs of the drivers before it.
     runs: u64,
 }
 
 impl Clock {
-    /// A clock that shows the system's time, and stands still there if `paused`.
+    /// Creates a clock with the system's time, paused there if `paused`.
     pub fn new(paused: bool) -> Arc<Self> {
         let now = system_now();
         if paused {
@@ -98,31 +104,31 @@ impl Clock {
         })
     }
 
-    /// The clock of a runtime with these options, if it may be paused.
+    /// Returns the clock of a runtime with these options, if it can be paused.
     pub fn of(config: &Config) -> Option<Arc<Self>> {
         let pausable = config.pausable || config.start_paused;
         (pausable && config.flavor == Flavor::CurrentThread).then(|| Self::new(config.start_paused))
     }
 
-    /// The time.
+    /// Returns the time.
     pub fn now(&self) -> Instant {
         self.lock().now()
     }
 
-    /// The timers that follow it.
+    /// Returns the timers that follow the clock.
     pub fn timers(&self) -> &Arc<Timers> {
         &self.timers
     }
 
-    /// A timer that follows it.
+    /// Creates a timer that follows the clock.
     pub fn sleep_until(self: &Arc<Self>, deadline: Instant) -> Sleep<Arc<Self>> {
         Sleep::new(Arc::clone(self), deadline)
     }
 
-    /// Stops the clock.
+    /// Pauses the clock.
     ///
     /// # Errors
-    /// [`ClockError::Paused`] when it stands already.
+    /// Returns [`ClockError::Paused`] if it is already paused.
     pub fn pause(&self) -> Result<(), ClockError> {
         {
             let mut state = self.lock();
@@ -135,10 +141,10 @@ impl Clock {
         Ok(())
     }
 
-    /// Lets the clock run on from where it stands.
+    /// Resumes the clock.
     ///
     /// # Errors
-    /// [`ClockError::Running`] when it was not paused.
+    /// Returns [`ClockError::Running`] if it is not paused.
     pub fn resume(&self) -> Result<(), ClockError> {
         {
             let mut state = self.lock();
@@ -151,10 +157,10 @@ impl Clock {
         Ok(())
     }
 
-    /// Moves a paused clock on by `duration` and fires what is due then.
+    /// Advances a paused clock by `duration` and fires the timers that are due then.
     ///
     /// # Errors
-    /// [`ClockError::Running`] when it is not paused.
+    /// Returns [`ClockError::Running`] if it is not paused.
     pub fn advance(&self, duration: Duration) -> Result<(), ClockError> {
         {
             let mut state = self.lock();
@@ -164,15 +170,15 @@ impl Clock {
             state.base = saturating_add(state.base, duration);
         }
         self.fire();
-        // A driver that went idle meanwhile was told to wait.
+        // A driver that became idle meanwhile was told to wait.
         self.look_again();
         Ok(())
     }
 
-    /// Keeps a paused clock from moving on by itself until the guard is dropped.
+    /// Keeps a paused clock from advancing by itself until the guard is dropped.
     ///
-    /// Hold it for what goes on outside the runtime's threads and will end by itself: a blocking job, a file
-    /// operation. Drop it after the end was told to who waits for it.
+    /// Hold it during work outside the runtime's threads that ends by itself: a blocking job, a
+    /// file operation. Drop it after the waiting task was notified.
     pub fn inhibit(self: &Arc<Self>) -> Inhibition {
         self.lock().inhibitions += 1;
         Inhibition {
@@ -180,11 +186,11 @@ impl Clock {
         }
     }
 
-    /// Wakes who waits for the timers that are due.
+    /// Wakes the waiters of the timers that are due.
     pub fn fire(&self) {
         let now = {
             let mut state = self.lock();
-            // Nobody may think that all is idle while wake-ups are on their way.
+            // The runtime must not count as idle while wake-ups are in progress.
             state.inhibitions += 1;
             state.now()
         };
@@ -200,7 +206,7 @@ impl Clock {
         self.lock().inhibitions -= 1;
     }
 
-    /// What there is to wait for when a driver or the runtime's own loop has nothing to run.
+    /// Returns what to wait for when a driver or the runtime's own loop has nothing to run.
     pub fn wait(&self) -> Wait {
         let state = self.lock();
         let lull = Lull {
@@ -212,19 +218,20 @@ impl Clock {
                 let ahead = at.saturating_duration_since(state.base);
                 Wait::Until(saturating_add(since, ahead))
             }
-            // Armed while another thread moved the clock on, which fires what was armed before: do not wait for it.
+            // Armed while another thread advanced the clock, which only fires earlier timers: do
+            // not wait for it.
             (Some(at), None) if at <= state.base => Wait::Until(system_now()),
             (Some(_), None) if state.may_advance() => Wait::Advance(lull),
             (Some(_), None) => Wait::Forever,
         }
     }
 
-    /// Moves a paused clock on to the next deadline and fires it, if there is one and `lull` lasts. Gives whether it
-    /// did.
+    /// Advances a paused clock to the next deadline and fires it, if there is one and `lull` still
+    /// lasts. Returns `true` if it did.
     ///
-    /// Look at the sockets between [`wait`](Self::wait) and this: a driver that was woken by them, or sent something
-    /// since, has ended the lull. `is_dry` is asked after the drivers: whether what they left to be run elsewhere
-    /// has been run, too.
+    /// Check the sockets between [`wait`](Self::wait) and this call: a driver that was woken by
+    /// them, or sent something since, has ended the lull. `is_dry` is called after the check of the
+    /// drivers. It returns `true` if work that they queued elsewhere has run as well.
     pub fn try_advance(&self, lull: Lull, is_dry: impl FnOnce() -> bool) -> bool {
         let now = {
             let mut state = self.lock();
@@ -237,7 +244,7 @@ impl Clock {
             if !lasts || !is_dry() {
                 return false;
             }
-            // By whole ticks, as Tokio's: what is left of a tick stays.
+            // By whole ticks, like Tokio's: the rest of a tick is kept.
             let ticks = self.ticks(next).saturating_sub(self.ticks(state.base));
             state.base = saturating_add(state.base, Duration::from_millis(ticks));
             state.inhibitions += 1;
@@ -253,7 +260,8 @@ impl Clock {
         u64::try_from(since).unwrap_or(u64::MAX)
     }
 
-    /// A thread begins to drive the runtime. Without a driver a paused clock stands.
+    /// Registers a thread that drives the runtime. Without a driver, a paused clock does not
+    /// advance.
     pub fn drive(self: &Arc<Self>) -> Driver {
         let flag = Arc::new(Flag {
             state: AtomicU8::new(WOKEN),
@@ -267,7 +275,8 @@ impl Clock {
         }
     }
 
-    /// Registers who is woken whenever [`wait`](Self::wait) may give something new, or takes it back.
+    /// Sets or removes the waker that is woken whenever the result of [`wait`](Self::wait) may
+    /// change.
     pub fn watch(&self, watcher: Option<Waker>) {
         let former = std::mem::replace(&mut self.lock().watcher, watcher);
         drop(former);
@@ -349,7 +358,7 @@ impl Keeper for Arc<Clock> {
     }
 }
 
-/// Keeps a paused clock from moving on by itself; see [`Clock::inhibit`].
+/// Keeps a paused clock from advancing by itself; see [`Clock::inhibit`].
 #[derive(Debug)]
 #[must_use = "the clock is kept back only while the guard lives"]
 pub struct Inhibition {
@@ -363,16 +372,16 @@ impl Drop for Inhibition {
     }
 }
 
-/// Has run what was ready and was not woken since.
+/// Has run everything that was ready, and was not woken since.
 const IDLE: u8 = 0;
 /// Is polling.
 const RUNNING: u8 = 1;
 /// Has something to run.
 const WOKEN: u8 = 2;
-/// Has nothing to run, but what it waits for may have changed.
+/// Has nothing to run, but the result of `wait` may have changed.
 const POKED: u8 = 3;
 
-/// What a driver is doing.
+/// The state of a driver.
 struct Flag {
     state: AtomicU8,
     outer: AtomicWaker,
@@ -414,10 +423,10 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Runs `future` until it is ready, and moves the clock on whenever there is nothing to run.
+    /// Runs `future` until it completes, and advances the clock whenever there is nothing to run.
     ///
-    /// `alarm` waits until a moment of the system's time. `delivered` waits until the reactor has told all that it knows
-    /// when `delivered` is polled first.
+    /// `alarm` waits until a moment of the system's time. `delivered` waits until the reactor has
+    /// told all that it knows when `delivered` is polled first.
     pub async fn run<F, A, T>(
         &self,
         future: F,
@@ -444,7 +453,7 @@ impl Driver {
         }
     }
 
-    /// Runs `future` while it or a timer is woken. `None` when there is nothing to do.
+    /// Runs `future` while it or a timer is woken. Returns `None` if there is nothing to do.
     pub async fn until_idle<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
         poll_fn(|cx| {
             self.flag.outer.register(cx.waker());
@@ -465,20 +474,22 @@ impl Driver {
                     .compare_exchange(RUNNING, IDLE, Ordering::SeqCst, Ordering::SeqCst);
             match now_idle {
                 Ok(_) => Poll::Ready(None),
-                // Woken meanwhile, and so was the thread: after its reactor had its turn it comes back.
+                // Woken meanwhile, and so was the thread: it comes back after its reactor had its
+                // turn.
                 Err(_) => Poll::Pending,
             }
         })
         .await
     }
 
-    /// Says that nothing is left to run, for a runtime that polls everything in a loop of its own. Call it before each
+    /// Says that nothing is left to run, for a runtime that polls everything in a loop of its own.
+    /// Call it before each
     /// [`Clock::wait`]: whoever changed the clock since the last call has taken it back.
     pub fn rest(&self) {
         self.flag.state.store(IDLE, Ordering::SeqCst);
     }
 
-    /// Waits for `future`, and gives `false` as soon as there is something to do before it is ready.
+    /// Waits for `future`. Returns `false` as soon as there is something to do before it completes.
     pub async fn undisturbed(&self, future: impl Future<Output = ()>) -> bool {
         let mut future = pin!(future);
         poll_fn(|cx| {
@@ -497,7 +508,7 @@ impl Drop for Driver {
     fn drop(&mut self) {
         let others = |driver: &Arc<Flag>| !Arc::ptr_eq(driver, &self.flag);
         self.clock.lock().drivers.retain(others);
-        // They may have waited for this one.
+        // The others may have waited for this one.
         self.clock.look_again();
     }
 }

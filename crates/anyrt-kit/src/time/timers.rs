@@ -1,5 +1,5 @@
-//! For runtime authors: timers in a queue of the runtime's own, for reactors that bring none and for clocks that
-//! are not the system's.
+//! For runtime authors: a queue of timers, for reactors without timers and for clocks other than
+//! the system's.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,27 +13,29 @@ use anyrt_core::waiters::wake_all;
 
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 
-/// Timers by deadline, each with the waker of who waits for it.
+/// Timers by deadline, each with the waker of its task.
 ///
-/// It knows no clock: who keeps it asks for the [`earliest`](Self::earliest), waits until then, and calls
-/// [`fire`](Self::fire).
+/// It has no clock: its owner asks for the [`earliest`](Self::earliest) deadline, waits until then,
+/// and calls [`fire`](Self::fire).
 #[derive(Default)]
 pub struct Timers {
     state: Mutex<Pending>,
-    /// Whether there are any; written under the lock. Who is about to wait looks at it, and mostly there are none.
+    /// Whether there are any; written under the lock. Read before each wait, when there are usually
+    /// none.
     any: AtomicBool,
 }
 
 #[derive(Default)]
 struct Pending {
-    /// The id tells timers of the same instant apart; the first come is the first woken.
+    /// The id distinguishes timers of the same instant, which are woken in the order of creation.
     pending: BTreeMap<(Instant, u64), Waker>,
     next_id: u64,
     closed: bool,
 }
 
 impl Timers {
-    /// Adds a timer. Gives its id, and whether it is now the earliest; `None` when the queue is closed.
+    /// Adds a timer. Returns its id and whether it is now the earliest, or `None` if the queue is
+    /// closed.
     pub fn insert(&self, at: Instant, waker: Waker) -> Option<(u64, bool)> {
         let mut state = self.lock();
         if state.closed {
@@ -49,7 +51,7 @@ impl Timers {
         Some((key.1, first == Some(key)))
     }
 
-    /// Takes a timer out, if it has not fired.
+    /// Removes a timer, if it has not fired.
     pub fn remove(&self, at: Instant, id: u64) {
         let mut state = self.lock();
         let waker = state.pending.remove(&(at, id));
@@ -58,7 +60,7 @@ impl Timers {
         drop(waker);
     }
 
-    /// The earliest deadline.
+    /// Returns the earliest deadline.
     pub fn earliest(&self) -> Option<Instant> {
         if !self.any.load(Ordering::SeqCst) {
             return None;
@@ -67,7 +69,7 @@ impl Timers {
         state.pending.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Gathers the wakers of the timers that are due, to be woken when no lock is held.
+    /// Collects the wakers of the timers that are due, to be woken without a lock.
     pub fn fire(&self, now: Instant, wakers: &mut Vec<Waker>) {
         if !self.any.load(Ordering::SeqCst) {
             return;
@@ -82,7 +84,7 @@ impl Timers {
         self.settle(&state);
     }
 
-    /// Refuses timers from now on and wakes all: who polls again learns that the runtime has ended.
+    /// Closes the queue and wakes all timers, whose next poll reports that the runtime has ended.
     pub fn close(&self) {
         let pending = {
             let mut state = self.lock();
@@ -94,12 +96,12 @@ impl Timers {
         wake_all(pending.into_values());
     }
 
-    /// Whether the queue was closed.
+    /// Returns `true` if the queue was closed.
     pub fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
-    /// After timers were taken out.
+    /// After timers were removed.
     fn settle(&self, state: &Pending) {
         if state.pending.is_empty() {
             self.any.store(false, Ordering::SeqCst);
@@ -119,31 +121,33 @@ impl fmt::Debug for Timers {
     }
 }
 
-/// Keeps timers: what a [`Sleep`] asks of its runtime.
+/// The owner of timers, required by a [`Sleep`].
 pub trait Keeper: Unpin + Send + Sync + 'static {
     /// One of the runtime's queues.
     type Queue: Send + Sync + 'static;
 
-    /// The present, by the clock that the timers follow.
+    /// Returns the current time of the clock that the timers follow.
     fn now(&self) -> Instant;
 
-    /// When a timer with this deadline fires: never before it, and at the next tick if the clock has any.
+    /// Returns when a timer with this deadline fires: never before it, and at the next tick if the
+    /// clock has ticks.
     fn due(&self, deadline: Instant) -> Instant;
 
-    /// The queue for a timer that is polled on this thread.
+    /// Returns the queue for a timer that is polled on this thread.
     fn queue(&self) -> Self::Queue;
 
-    /// The timers of a queue.
+    /// Returns the timers of a queue.
     fn timers(queue: &Self::Queue) -> &Timers;
 
-    /// The earliest deadline of the queue has come nearer: who waits for it must look again.
+    /// Called when the earliest deadline of the queue has moved forward, so that a thread that
+    /// waits for it must check again.
     fn look_again(queue: &Self::Queue);
 }
 
-/// A timer that fires once, kept in a queue of its runtime from its first poll on.
+/// A timer that fires once. It is in a queue of its runtime from its first poll on.
 ///
 /// # Panics
-/// When it is polled before its deadline but after its runtime has ended, as Tokio's does.
+/// Panics if it is polled before its deadline but after its runtime has ended, as in Tokio.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep<K: Keeper> {
     deadline: Instant,
@@ -152,22 +156,22 @@ pub struct Sleep<K: Keeper> {
 }
 
 enum Place<K: Keeper> {
-    /// Was not polled yet.
+    /// Not polled yet.
     Nowhere,
     Armed(Armed<K>),
-    /// Was told to be ready.
+    /// Fired.
     Fired,
 }
 
 struct Armed<K: Keeper> {
     queue: K::Queue,
     id: u64,
-    /// A clone of what is in the queue, to compare without its lock.
+    /// A clone of the waker in the queue, to compare without the lock.
     waker: Waker,
 }
 
 impl<K: Keeper> Sleep<K> {
-    /// A timer that `keeper` will keep.
+    /// Creates a timer of `keeper`.
     pub fn new(keeper: K, deadline: Instant) -> Self {
         Self {
             deadline,
@@ -180,7 +184,7 @@ impl<K: Keeper> Sleep<K> {
         self.keeper.due(self.deadline)
     }
 
-    /// Takes it out of the queue, if it is in one.
+    /// Removes it from the queue, if it is in one.
     fn disarm(&mut self, place: Place<K>) -> Option<Armed<K>> {
         match std::mem::replace(&mut self.place, place) {
             Place::Armed(armed) => {
@@ -191,7 +195,7 @@ impl<K: Keeper> Sleep<K> {
         }
     }
 
-    /// Puts it into the queue. `false` when that is closed.
+    /// Adds it to the queue. Returns `false` if the queue is closed.
     fn arm(&mut self, queue: K::Queue, waker: Waker) -> bool {
         let inserted = K::timers(&queue).insert(self.due(), waker.clone());
         let Some((id, earliest)) = inserted else {
@@ -213,8 +217,8 @@ impl<K: Keeper> Future for Sleep<K> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let charge = ready!(coop::poll_proceed(cx));
-        // The rounded deadline from the first poll on: two timers with one deadline fire at one moment, whichever of
-        // them was armed before.
+        // The rounded deadline from the first poll on: two timers with the same deadline fire at
+        // the same time, whichever was armed first.
         if self.keeper.now() >= self.due() {
             self.disarm(Place::Fired);
             charge.made_progress();
@@ -252,7 +256,8 @@ impl<K: Keeper> anyrt_core::time::Sleep for Sleep<K> {
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         let armed = self.disarm(Place::Nowhere);
         self.deadline = deadline;
-        // Wakes the last waker at the new deadline, without another poll; at once if that has passed.
+        // Wakes the last waker at the new deadline without another poll, or at once if it has
+        // passed.
         if let Some(Armed { queue, waker, .. }) = armed {
             if self.keeper.now() >= self.due() {
                 self.place = Place::Fired;
@@ -265,7 +270,7 @@ impl<K: Keeper> anyrt_core::time::Sleep for Sleep<K> {
 }
 
 impl<K: Keeper> Drop for Sleep<K> {
-    // A timer of the facade that is of another runtime need not have room for it on the stack.
+    // A timer of the facade for another runtime need not reserve stack space for it.
     #[inline(never)]
     fn drop(&mut self) {
         self.disarm(Place::Nowhere);
