@@ -2,3 +2,18 @@
 
 pub mod clock;
 pub mod timers;
+
+use std::sync::OnceLock;
+use std::time::Instant;
+
+/// Where the milliseconds of this process begin, at which timers fire in steps as Tokio's do. One beginning for all, so
+/// that timers of several runtimes fire together.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only for clocks that are the system's, or begin with it"
+)]
+#[inline]
+pub fn ticks_begin() -> Instant {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    *BEGIN.get_or_init(Instant::now)
+}

@@ -6,8 +6,8 @@ use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprArray, ExprLit, Lit, LitBool, LitInt, LitStr, Path, Result, Token};
 
 pub(crate) const BACKENDS: [&str; 4] = ["tokio", "smol", "async-std", "glommio"];
-const KNOWN: &str =
-    "`flavor`, `worker_threads`, `start_paused`, `name`, `backend`, `timeout_secs` and `crate`";
+const KNOWN: &str = "`flavor`, `worker_threads`, `start_paused`, `name`, `backend`, `timeout_secs` and `crate`, and \
+     for simulations `sim`, `seeds`, `check` and `time_limit`";
 
 /// The value of an argument and its span.
 #[derive(Default)]
@@ -19,6 +19,11 @@ pub(crate) struct Args {
     pub(crate) backends: Option<(Vec<&'static str>, Span)>,
     pub(crate) timeout_secs: Option<LitInt>,
     pub(crate) krate: Option<Path>,
+    pub(crate) sim: Option<Span>,
+    pub(crate) seeds: Option<LitInt>,
+    pub(crate) check: Option<LitInt>,
+    /// In nanoseconds.
+    pub(crate) time_limit: Option<(u64, Span)>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -57,13 +62,16 @@ impl Args {
         let Some(name) = path.get_ident() else {
             return Err(unknown(&path));
         };
+        if name == "sim" && !input.peek(Token![=]) {
+            return set(&mut self.sim, name.span(), "sim", name.span());
+        }
         if !input.peek(Token![=]) {
             return Err(match name.to_string().as_str() {
                 "multi_thread" | "current_thread" | "local" => {
                     Error::new(name.span(), format!("write `flavor = \"{name}\"`"))
                 }
                 "flavor" | "worker_threads" | "start_paused" | "name" | "backend"
-                | "timeout_secs" => Error::new(
+                | "timeout_secs" | "seeds" | "check" | "time_limit" => Error::new(
                     name.span(),
                     format!("`{name}` needs a value: `{name} = ...`"),
                 ),
@@ -85,6 +93,15 @@ impl Args {
                 &mut self.timeout_secs,
                 positive(&value)?,
                 "timeout_secs",
+                span,
+            ),
+            "sim" => Err(Error::new(span, "`sim` has no value")),
+            "seeds" => set(&mut self.seeds, positive(&value)?, "seeds", span),
+            "check" => set(&mut self.check, at_least_two(&value)?, "check", span),
+            "time_limit" => set(
+                &mut self.time_limit,
+                (duration(&value)?, span),
+                "time_limit",
                 span,
             ),
             "backend" => set(&mut self.backends, backends(&value)?, "backend", span),
@@ -169,6 +186,37 @@ fn positive(value: &Expr) -> Result<LitInt> {
     }
 }
 
+fn at_least_two(value: &Expr) -> Result<LitInt> {
+    let number = positive(value)?;
+    match number.base10_parse::<u32>() {
+        Ok(2..=16) => Ok(number),
+        _ => Err(Error::new(
+            value.span(),
+            "expected how many executions are compared: 2 to 16",
+        )),
+    }
+}
+
+/// A duration such as `"10m"`, in nanoseconds.
+fn duration(value: &Expr) -> Result<u64> {
+    const EXPECTED: &str = "a duration such as \"10m\", in ms, s, m or h";
+    let text = string(value, EXPECTED)?;
+    let words = text.value();
+    let at = words.find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = words.split_at(at.unwrap_or(words.len()));
+    let nanos: u64 = match unit {
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        _ => 0,
+    };
+    let product = number.parse().ok().and_then(|n: u64| n.checked_mul(nanos));
+    product
+        .filter(|nanos| *nanos > 0)
+        .ok_or_else(|| Error::new(text.span(), format!("expected {EXPECTED}")))
+}
+
 fn backends(value: &Expr) -> Result<(Vec<&'static str>, Span)> {
     let expected = format!("the name of a backend: {}", BACKENDS.join(", "));
     let one = |value: &Expr| {
@@ -207,6 +255,17 @@ mod tests {
         )
         .unwrap();
         assert!(args.flavor.is_some() && args.krate.is_some());
+        let args: Args = syn::parse_str("sim, seeds = 7, check = 2, time_limit = \"10m\"").unwrap();
+        assert!(args.sim.is_some() && args.seeds.is_some() && args.check.is_some());
+        assert_eq!(
+            args.time_limit.map(|(nanos, _)| nanos),
+            Some(600_000_000_000)
+        );
+        let args: Args = syn::parse_str(
+            "flavor = \"multi_thread\", worker_threads = 4, backend = [\"tokio\", \"async-std\"], \
+             timeout_secs = 5, crate = \"a::b\", start_paused = true, name = \"n\",",
+        )
+        .unwrap();
         assert_eq!(args.backends.unwrap().0, ["tokio", "async-std"]);
         assert!(syn::parse_str::<Args>("").unwrap().flavor.is_none());
         assert!(
@@ -239,6 +298,16 @@ mod tests {
             ("unhandled_panic = \"ignore\"", "unstable in Tokio"),
             ("core_threads = 4", "is called `worker_threads`"),
             ("timeout_secs = 1, timeout_secs = 2", "more than once"),
+            ("sim = true", "has no value"),
+            ("sim, sim", "more than once"),
+            ("sim, seeds = 0", "at least 1"),
+            ("sim, seeds", "needs a value"),
+            ("sim, check = 1", "2 to 16"),
+            ("sim, time_limit = 10", "such as \"10m\""),
+            ("sim, time_limit = \"10\"", "such as \"10m\""),
+            ("sim, time_limit = \"0s\"", "such as \"10m\""),
+            ("sim, time_limit = \"ten m\"", "such as \"10m\""),
+            ("sim, time_limit = \"99999999999h\"", "such as \"10m\""),
         ] {
             let error = error(arguments);
             assert!(error.contains(remedy), "{arguments}: {error}");

@@ -39,6 +39,7 @@ pub(crate) fn main(args: Args, function: ItemFn) -> Result<TokenStream> {
             "`timeout_secs` is an argument of `test` only",
         ));
     }
+    no_simulation(&args)?;
     let anyrt = anyrt(&args);
     let flavor = args
         .flavor
@@ -168,6 +169,10 @@ pub(crate) fn test(args: Args, function: ItemFn) -> Result<TokenStream> {
             "second test attribute is supplied, consider removing or changing the order of your test attributes",
         ));
     }
+    if args.sim.is_some() {
+        return simulation(args, &function);
+    }
+    no_simulation(&args)?;
     let anyrt = anyrt(&args);
     let flavor = args
         .flavor
@@ -265,6 +270,121 @@ pub(crate) fn test(args: Args, function: ItemFn) -> Result<TokenStream> {
         mod #name {
             #scope
             #(#cases)*
+        }
+    })
+}
+
+/// How many seeds a simulation has, and how much real time, unless set.
+const SEEDS: u64 = 100;
+const SIMULATION_TIMEOUT_SECS: u64 = 300;
+
+/// Refuses what only simulations have.
+fn no_simulation(args: &Args) -> Result<()> {
+    let spans = [
+        ("sim", args.sim),
+        ("seeds", args.seeds.as_ref().map(Spanned::span)),
+        ("check", args.check.as_ref().map(Spanned::span)),
+        ("time_limit", args.time_limit.map(|(_, span)| span)),
+    ];
+    match spans
+        .into_iter()
+        .find_map(|(name, span)| Some((name, span?)))
+    {
+        Some((name, span)) => Err(Error::new(
+            span,
+            format!("`{name}` is for simulations: `#[anyrt::test(sim, ...)]`"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A test that is a simulation.
+fn simulation(args: Args, function: &ItemFn) -> Result<TokenStream> {
+    let spans = [
+        ("flavor", args.flavor.map(|(_, span)| span)),
+        (
+            "worker_threads",
+            args.worker_threads.as_ref().map(Spanned::span),
+        ),
+        (
+            "start_paused",
+            args.start_paused.as_ref().map(Spanned::span),
+        ),
+        ("name", args.name.as_ref().map(Spanned::span)),
+        ("backend", args.backends.as_ref().map(|(_, span)| *span)),
+    ];
+    if let Some((name, span)) = spans
+        .into_iter()
+        .find_map(|(name, span)| Some((name, span?)))
+    {
+        return Err(Error::new(
+            span,
+            format!("a simulation has no `{name}`: all runs on one thread, in virtual time"),
+        ));
+    }
+    let anyrt = anyrt(&args);
+    let name = &function.sig.ident;
+    let (of_tests, of_function): (Vec<_>, Vec<_>) =
+        function.attrs.iter().partition(|attr| is_of_test(attr));
+    let conditions = function
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("cfg"));
+    let seeds = args.seeds.map_or(quote!(#SEEDS), |seeds| quote!(#seeds));
+    let check = args.check.map_or(quote!(0), |check| quote!(#check));
+    let time_limit = match args.time_limit {
+        Some((nanos, _)) => quote!(::core::option::Option::Some(
+            ::core::time::Duration::from_nanos(#nanos)
+        )),
+        None => quote!(::core::option::Option::None),
+    };
+    let timeout = match &args.timeout_secs {
+        Some(number) => quote!(#number),
+        None => quote!(#SIMULATION_TIMEOUT_SECS),
+    };
+    let scope = args.krate.is_some().then(|| {
+        quote! {
+            #[allow(unused_imports, reason = "the path may be one that holds everywhere")]
+            use super::*;
+        }
+    });
+    let ItemFn {
+        vis, sig, block, ..
+    } = function;
+    Ok(quote! {
+        #[cfg(test)]
+        #[allow(dead_code, reason = "without the feature `sim` of anyrt the test is ignored")]
+        #(#of_function)*
+        #vis #sig #block
+
+        #[cfg(test)]
+        #(#conditions)*
+        mod #name {
+            #scope
+            #anyrt::__if_sim! {
+                {
+                    #[::core::prelude::v1::test]
+                    #(#of_tests)*
+                    fn sim() {
+                        #anyrt::__private::simulate(
+                            #anyrt::__private::Simulation {
+                                name: ::core::concat!(::core::module_path!(), "::sim"),
+                                package: ::core::option_env!("CARGO_PKG_NAME"),
+                                seeds: #seeds,
+                                check: #check,
+                                time_limit: #time_limit,
+                                timeout: ::core::time::Duration::from_secs(#timeout),
+                            },
+                            super::#name,
+                        )
+                    }
+                }
+                {
+                    #[::core::prelude::v1::test]
+                    #[ignore = "the feature `sim` of anyrt is not enabled"]
+                    fn sim() {}
+                }
+            }
         }
     })
 }

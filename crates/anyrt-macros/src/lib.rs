@@ -58,6 +58,18 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - `name = "ingest"`: the name of the runtime, which `Handle::name` returns
 /// - `crate = "path::to::anyrt"`: needed only if `anyrt` is not a direct dependency
 ///
+/// # Simulations
+/// With `sim` the test is a simulation instead, `answers::sim`, and needs the feature `sim`. The function is run on the node
+/// `test` of a simulation for each seed; it adds further nodes by `anyrt::sim::current().host(…)`. See `anyrt::sim`.
+/// - `seeds = 500`: how many seeds, from 0; 100 unless set. `ANYRT_SIM_SEED=17` runs that one alone,
+///   `ANYRT_SIM_SEEDS=5000` or `ANYRT_SIM_SEEDS=5000..9000` more of them, on all cores
+/// - `check = 2`: runs all seeds in two fresh processes and compares the hashes of the executions
+/// - `time_limit = "10m"`: how much virtual time may pass under one seed; a day unless set
+/// - `timeout_secs = 5`: how much real time all seeds may take; 300 seconds unless set
+/// - `crate`, as above
+///
+/// A failure tells the seed, the virtual time, the step, the place of the panic, and the command that replays it.
+///
 /// Other attributes, such as `#[ignore]` and `#[should_panic]`, apply to each of these tests.
 ///
 /// ```ignore

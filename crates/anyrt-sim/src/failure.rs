@@ -36,6 +36,11 @@ impl Failure {
         self.kind
     }
 
+    /// What happened, without the seed and the time.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The seed that leads to it.
     pub fn seed(&self) -> u64 {
         self.seed
@@ -77,3 +82,34 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Where a thread has panicked last: the payload does not tell, so the panic hook is asked.
+pub(crate) mod place {
+    use std::cell::RefCell;
+    use std::panic::{set_hook, take_hook};
+    use std::sync::Once;
+
+    thread_local! {
+        static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
+    }
+
+    /// From now on places are noted, beside what the hook did before. A hook that the program sets later may replace it.
+    pub(crate) fn note_panics() {
+        static HOOK: Once = Once::new();
+        if HOOK.is_completed() || std::thread::panicking() {
+            return;
+        }
+        HOOK.call_once(|| {
+            let before = take_hook();
+            set_hook(Box::new(move |panic| {
+                let place = panic.location().map(ToString::to_string);
+                let _ = LAST.try_with(|last| last.replace(place));
+                before(panic);
+            }));
+        });
+    }
+
+    pub(crate) fn take() -> Option<String> {
+        LAST.try_with(RefCell::take).ok().flatten()
+    }
+}

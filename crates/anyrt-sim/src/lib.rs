@@ -49,11 +49,13 @@
 //! - **Faults**: latency, loss, duplication, reordering ([`Link`]), [partitions](SimRuntime::partition), also
 //!   [one-way](SimRuntime::partition_one_way), [holds](SimRuntime::hold), [crashes](Node::crash),
 //!   [power failures](Node::power_off), wrong wall clocks.
+//! - **Signals** come from the test: [`Node::signal`].
 //! - **Failures.** If all tasks wait for ever, if tasks only keep each other awake, if a job waits for something
 //!   outside, or if the main future of a node panics, the simulation ends with a [`Failure`] that names the tasks, where
 //!   they were spawned and what they wait for.
 //! - **Comparison.** [`Sim::hash`] is a rolling hash of every step; two executions of one seed that differ have left
 //!   the simulation somewhere, and [`Sim::steps`] tells where.
+//! - **Tests** under many seeds: `#[anyrt::test(sim)]`, and [`testing`] behind it.
 //!
 //! # What it cannot control
 //! | what | what happens | remedy |
@@ -61,7 +63,7 @@
 //! | `std::time::Instant::now`, `SystemTime::now` | real time comes in | [`Timer::now`](anyrt_core::Timer::now), [`SimRuntime::system_time`] |
 //! | the order of a `std` `HashMap`, `getrandom` | another one in each process; the hashes of two processes differ | a `BTreeMap`, [`SimRuntime::random`] |
 //! | a thread that is not of the simulation | counted by [`Sim::foreign_wakes`]; a report says so | [`spawn_blocking`](anyrt_core::Blocking::spawn_blocking) |
-//! | a socket of the operating system | cannot be taken over: `FromStd` is not implemented | the simulated network |
+//! | a connection of the operating system | cannot be taken over: an error; of a listener the address is taken | the simulated network |
 //! | several simulations in one process | share the statics of the program | compare between processes |
 //!
 //! # Open simulations
@@ -70,13 +72,14 @@
 //! all backends have; worker threads have no meaning in it, since tasks run inside `block_on` only.
 //!
 //! # Not yet
-//! - The facade does not know it: there is neither a feature `sim` nor `#[anyrt::test(sim)]`, and the start of
-//!   `select!` and the waking of `tokio::sync::watch` are not seeded.
-//! - Files per node, Unix sockets, pipes, signals. A blocking job that uses `std::fs` reaches the real disk.
+//! - The order in which `tokio::sync::watch` wakes is not seeded; [`Schedule::Random`] and [`Schedule::Pct`] do not
+//!   depend on it, [`Schedule::Fifo`] does.
+//! - Files per node, Unix sockets, pipes: the facade's are errors. A blocking job that uses `std::fs` reaches the real
+//!   disk.
 //! - The clock drift of a node (only an offset of its wall clock), a clock that is paused by hand.
 //! - `chaos`, rules as closures, `buggify!`, `sometimes!`, minimising of faults, trace files, a history checker.
 //! - An IPv6 socket that takes IPv4 connections as well, multicast and broadcast, socket options but for
-//!   `TCP_NODELAY`, buffers of other sizes, failures of name resolution other than an unknown name.
+//!   `TCP_NODELAY` and a linger of zero (others are kept and change nothing), buffers of other sizes, failures of name resolution other than an unknown name.
 //! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
 //! - Blocking jobs of a node that crashes run to their end.
 //! - The contract is tested on open simulations; closed ones are tested by this crate's own tests only. 114 of its 433
@@ -90,14 +93,18 @@ mod blocking;
 mod drive;
 mod failure;
 mod fault;
+pub mod fs;
 mod local;
 pub mod net;
 mod node;
 mod random;
+pub mod readiness;
 mod ready;
 pub mod runtime;
 mod scheduler;
+pub mod signal;
 mod task;
+pub mod testing;
 pub mod time;
 mod trace;
 mod wait;

@@ -6,11 +6,13 @@
 //!     |-- conn       TCP connections: two ends and an ordered pipe each way
 //!     |-- tcp        listeners and streams, as the traits have them
 //!     |-- udp        datagram sockets
+//!     |-- now        what sockets do without waiting, their readiness and options, and sockets of std that are adopted
 //!     `-- resolve    names
 //! ```
 
 pub(crate) mod conn;
 pub(crate) mod link;
+mod now;
 pub(crate) mod ports;
 mod resolve;
 mod tcp;

@@ -12,9 +12,10 @@ use std::task::{Context, Poll, Waker};
 use anyrt_kit::executor::Tasks;
 use pin_project_lite::pin_project;
 
-use crate::failure::FailureKind;
+use crate::failure::{FailureKind, place};
 use crate::runtime::SimRuntime;
 use crate::scheduler::Kind;
+use crate::signal::Signals;
 use crate::task;
 use crate::trace::Event;
 use crate::wait::{self, Wait};
@@ -47,6 +48,7 @@ struct Inner {
 pub(crate) struct Life {
     tasks: Arc<Tasks>,
     locals: Mutex<Vec<Weak<Tasks>>>,
+    pub(crate) signals: Signals,
 }
 
 impl Life {
@@ -54,6 +56,7 @@ impl Life {
         Arc::new(Self {
             tasks: Tasks::new(),
             locals: Mutex::default(),
+            signals: Signals::default(),
         })
     }
 
@@ -469,6 +472,7 @@ impl Future for Main {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
+        place::note_panics();
         let polled = catch_unwind(AssertUnwindSafe(|| this.future.poll(cx)));
         match polled {
             Ok(Poll::Pending) => return Poll::Pending,
@@ -481,7 +485,11 @@ impl Future for Main {
                         .cloned()
                         .unwrap_or_else(|| "(no text)".to_owned()),
                 };
-                let message = format!("the node {:?} panicked: {text}", this.end.node.name());
+                let name = this.end.node.name();
+                let message = match place::take() {
+                    Some(place) => format!("the node {name:?} panicked at {place}: {text}"),
+                    None => format!("the node {name:?} panicked: {text}"),
+                };
                 this.end.node.world.fail(FailureKind::Panic, message);
             }
         }

@@ -18,6 +18,8 @@ pub(crate) enum Concern {
     Faults = 3,
     /// What the application draws.
     Application = 4,
+    /// Which branch a `select!` asks first.
+    Branches = 5,
 }
 
 /// A stream of random numbers.

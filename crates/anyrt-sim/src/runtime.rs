@@ -3,14 +3,15 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyrt_core::channel::Channel;
 use anyrt_core::context::{self, Kind, Slot, SlotGuard};
 use anyrt_core::error::BuildError;
-use anyrt_core::runtime::{Config, Flavor, Owner};
+use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
 use anyrt_kit::queue;
+use anyrt_kit::time::clock::Clock;
 
 use crate::blocking;
 use crate::drive::{self, Driver};
@@ -27,6 +28,11 @@ pub static KIND: Kind = Kind::new("sim");
 
 /// The environment variable that sets the seed where none is set by [`Builder::seed`].
 pub const SEED_VARIABLE: &str = "ANYRT_SIM_SEED";
+
+/// Owns a simulation; the name that all backends have for it.
+pub type Runtime = Sim;
+
+static DEFAULT: OnceLock<SimRuntime> = OnceLock::new();
 
 thread_local! {
     static CURRENT: Slot<SimRuntime> = const { Slot::new() };
@@ -50,9 +56,45 @@ impl SimRuntime {
         }
     }
 
-    /// The node that is current on this thread.
+    /// The node that is current on this thread, or the [default](Self::make_default).
     pub fn try_current() -> Option<Self> {
-        Slot::with(&CURRENT, Clone::clone)
+        Self::with_current(Clone::clone)
+    }
+
+    /// Calls `f` with the node that is current on this thread, if there is one.
+    pub fn with_current<T>(f: impl FnOnce(&Self) -> T) -> Option<T> {
+        let mut f = Some(f);
+        match Slot::with(&CURRENT, |current| f.take().map(|f| f(current))) {
+            Some(value) => value,
+            None => f.and_then(|f| DEFAULT.get().map(f)),
+        }
+    }
+
+    /// Makes this the current node of all threads on which no other one is, for as long as the process lives.
+    ///
+    /// # Errors
+    /// The one that is the default already.
+    pub fn make_default(&self) -> Result<(), Self> {
+        match DEFAULT.set(self.clone()) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(DEFAULT.get_or_init(|| self.clone()).clone()),
+        }
+    }
+
+    /// The node's name.
+    pub fn name(&self) -> Option<&str> {
+        Some(self.node.name())
+    }
+
+    /// Always `None`: the clock of a simulation is virtual, and cannot be paused by hand.
+    pub fn clock(&self) -> Option<&Arc<Clock>> {
+        None
+    }
+
+    /// Runs `job`, which may `block_on`, inside of a task. Other tasks run only where it does.
+    pub fn block_in_place<T>(&self, job: impl FnOnce() -> T) -> T {
+        let _allowed = context::allow_blocking();
+        job()
     }
 
     /// Makes the node current on this thread until the guard is dropped.
@@ -91,6 +133,48 @@ impl SimRuntime {
     /// The node that this is a handle to.
     pub fn node(&self) -> Node {
         Node::new(&self.world, &self.node)
+    }
+
+    /// As [`Sim::host`], while the simulation runs.
+    ///
+    /// # Panics
+    /// When a node of that name exists.
+    #[track_caller]
+    pub fn host<P, F>(&self, name: &str, program: P) -> Node
+    where
+        P: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        node::host(&self.world, name, program, Location::caller())
+    }
+
+    /// As [`Sim::client`], while the simulation runs.
+    ///
+    /// # Panics
+    /// When a node of that name exists.
+    #[track_caller]
+    pub fn client<F>(&self, name: &str, future: F) -> Node
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        node::client(&self.world, name, future, Location::caller())
+    }
+
+    /// All nodes, in the order in which they were added. The first one is `main`, which `block_on` runs on.
+    pub fn nodes(&self) -> Vec<Node> {
+        let all = self.world.nodes().all();
+        all.iter()
+            .map(|state| Node::new(&self.world, state))
+            .collect()
+    }
+
+    /// Which of `branches` branches a `select!` asks first; the facade's does.
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn first_branch(&self, branches: u32) -> u32 {
+        assert!(branches > 0, "there is no branch");
+        self.world.first_branch(branches)
     }
 
     /// The node of that name.
@@ -138,6 +222,42 @@ impl fmt::Debug for SimRuntime {
             .field("seed", &self.seed())
             .field("node", &self.node.name())
             .finish()
+    }
+}
+
+/// Tasks run on one thread at a time, whatever the number of workers that was asked for.
+impl Metrics for SimRuntime {
+    fn id(&self) -> Id {
+        self.world.id
+    }
+
+    fn flavor(&self) -> Flavor {
+        self.world.options.config.flavor
+    }
+
+    fn num_workers(&self) -> usize {
+        1
+    }
+
+    fn worker_index(&self) -> Option<usize> {
+        drive::seat(&self.world).map(|_| 0)
+    }
+
+    fn num_alive_tasks(&self) -> usize {
+        self.life.tasks().len()
+    }
+
+    fn global_queue_depth(&self) -> usize {
+        self.world.scheduler().ready_of(self)
+    }
+
+    fn worker(&self, index: usize) -> WorkerStats {
+        assert!(index == 0, "a simulation has one worker");
+        WorkerStats::default()
+    }
+
+    fn blocking(&self) -> Option<BlockingStats> {
+        None
     }
 }
 

@@ -351,6 +351,12 @@ impl Scheduler {
         self.busy
     }
 
+    /// How many tasks of one life of a node are ready.
+    pub(crate) fn ready_of(&self, rt: &SimRuntime) -> usize {
+        let entities = self.entities.iter().flatten();
+        entities.filter(|e| e.ready && e.rt.is(rt)).count()
+    }
+
     pub(crate) fn trace(&self) -> &Trace {
         &self.trace
     }

@@ -42,6 +42,8 @@ pub enum Event {
     Node(u64),
     /// The application drew a random number.
     Draw(u64),
+    /// A node was sent a signal.
+    Signal(u64),
 }
 
 impl Event {
@@ -55,6 +57,7 @@ impl Event {
             Self::Fault(kind) => (6, kind),
             Self::Node(change) => (7, change),
             Self::Draw(number) => (8, number),
+            Self::Signal(signal) => (9, signal),
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) enum Wait {
     Read(SocketAddr, SocketAddr),
     Write(SocketAddr, SocketAddr),
     Receive(SocketAddr),
+    Signal(i32),
     Clients,
 }
 
@@ -24,6 +25,7 @@ impl fmt::Display for Wait {
             Self::Read(local, peer) => write!(f, "data from {peer} at {local}"),
             Self::Write(local, peer) => write!(f, "room to send from {local} to {peer}"),
             Self::Receive(local) => write!(f, "a datagram to {local}"),
+            Self::Signal(number) => write!(f, "the signal {number}"),
             Self::Clients => write!(f, "the end of all clients"),
         }
     }
@@ -57,6 +59,10 @@ pub(crate) fn take() -> Vec<Wait> {
 pub(crate) struct Wakers {
     wakers: Vec<(u64, Waker)>,
     next: u64,
+    /// How often the event was there.
+    events: u64,
+    /// Which of them somebody has found to be over.
+    over: u64,
 }
 
 impl Wakers {
@@ -86,6 +92,22 @@ impl Wakers {
 
     /// Takes all, to be woken when no lock is held. Who is woken and finds nothing registers again.
     pub(crate) fn take(&mut self, woken: &mut Vec<Waker>) {
+        self.events += 1;
         woken.extend(self.wakers.drain(..).map(|(_, waker)| waker));
+    }
+
+    /// How often the event was there.
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// What the event of that number told is over, whatever the socket looks like, until it comes again.
+    pub(crate) fn set_over(&mut self, event: u64) {
+        self.over = event + 1;
+    }
+
+    /// Whether the last event is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over > self.events
     }
 }

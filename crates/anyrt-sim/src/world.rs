@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use anyrt_core::runtime::Config;
+use anyrt_core::runtime::{Config, Id};
+use anyrt_core::time::next_millisecond;
 use anyrt_kit::executor::BlockingPool;
 use anyrt_kit::time::timers::Timers;
+use anyrt_kit::time::{clock, ticks_begin};
 
 use crate::failure::{Failure, FailureKind};
 use crate::net::Net;
@@ -36,6 +38,7 @@ pub(crate) struct Options {
 ///
 /// Locks are leaves: no waker is woken, and no future or runnable is dropped, while one is held.
 pub(crate) struct World {
+    pub(crate) id: Id,
     pub(crate) options: Options,
     /// The instant at which the virtual clock stood at zero.
     base: Instant,
@@ -45,14 +48,18 @@ pub(crate) struct World {
     net: Mutex<Net>,
     nodes: Mutex<Nodes>,
     application: Mutex<Random>,
+    branches: Mutex<Random>,
     /// Threads for blocking jobs in an open world.
     pub(crate) pool: OnceLock<BlockingPool>,
 }
 
 impl World {
     pub(crate) fn new(options: Options) -> Arc<Self> {
+        // Who reads the time must ask which clock is meant.
+        clock::note_paused();
         let seed = options.seed;
         Arc::new(Self {
+            id: Id::next(),
             base: base(),
             nanos: AtomicU64::new(0),
             timers: Timers::default(),
@@ -60,23 +67,22 @@ impl World {
             net: Mutex::new(Net::new(seed)),
             nodes: Mutex::default(),
             application: Mutex::new(Random::new(seed, Concern::Application)),
+            branches: Mutex::new(Random::new(seed, Concern::Branches)),
             pool: OnceLock::new(),
             options,
         })
     }
 
     pub(crate) fn scheduler(&self) -> MutexGuard<'_, Scheduler> {
-        self.scheduler
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.scheduler)
     }
 
     pub(crate) fn net(&self) -> MutexGuard<'_, Net> {
-        self.net.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.net)
     }
 
     pub(crate) fn nodes(&self) -> MutexGuard<'_, Nodes> {
-        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.nodes)
     }
 
     pub(crate) fn timers(&self) -> &Timers {
@@ -156,14 +162,14 @@ impl World {
 
     /// A random number for the application.
     pub(crate) fn draw(&self) -> u64 {
-        let number = {
-            let mut random = self.application.lock();
-            random
-                .as_mut()
-                .map_or_else(|e| e.get_mut().next(), |r| r.next())
-        };
+        let number = lock(&self.application).next();
         self.note(Event::Draw(number));
         number
+    }
+
+    /// Which of so many branches a `select!` asks first.
+    pub(crate) fn first_branch(&self, branches: u32) -> u32 {
+        lock(&self.branches).index(branches as usize) as u32
     }
 
     // ---- The end ---------------------------------------------------------------------------------------------
@@ -184,18 +190,23 @@ impl World {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 pub(crate) fn wake(woken: Vec<Waker>) {
     for waker in woken {
         waker.wake();
     }
 }
 
+/// A full millisecond of those at which timers fire, or they would fire at other moments in each execution.
 #[expect(
     clippy::disallowed_methods,
     reason = "an Instant can only be had from the system; what counts are the differences, which are virtual"
 )]
 fn base() -> Instant {
-    Instant::now()
+    next_millisecond(ticks_begin(), Instant::now())
 }
 
 impl fmt::Debug for World {

@@ -38,7 +38,8 @@ use anyrt_core::context::{self, Kind};
 use anyrt_core::error::NoRuntime;
 use anyrt_core::{BuildError, Timer};
 
-/// The list, by preference: variant, module, feature, the macro that asks for it, and what the documentation says.
+/// The list, by preference: variant, module, feature, the macro that asks for it, and what the documentation says. In
+/// brackets what is never chosen by preference.
 ///
 /// Calls `$callback!` with its arguments and the rows.
 macro_rules! backends {
@@ -48,6 +49,7 @@ macro_rules! backends {
             (Smol smol "smol" __if_smol "Smol.")
             (AsyncStd async_std "async-std" __if_async_std "async-std.")
             (Glommio glommio "glommio" __if_glommio "Glommio: io_uring, a thread per core.")
+            [Sim sim "sim" __if_sim "The simulator, for tests. It is never chosen by preference."]
         }
     };
 }
@@ -71,10 +73,14 @@ macro_rules! beside_tokio {
 
 // `__if_…!({ then } { else })` for each backend, and for any; the attributes ask through them, whoever expands them.
 macro_rules! if_macros {
-    (($d:tt) $(($Variant:ident $module:ident $feature:literal $if:ident $doc:literal))*) => {
+    (
+        ($d:tt) $(($Variant:ident $module:ident $feature:literal $if:ident $doc:literal))*
+        [$Sim:ident $sim:ident $sim_feature:literal $if_sim:ident $sim_doc:literal]
+    ) => {
         $(
             if_macro! { ($d) $if (feature = $feature) }
         )*
+        if_macro! { ($d) $if_sim (feature = $sim_feature) }
         if_macro! { ($d) __if_any (any($(feature = $feature),*)) }
 
         #[cfg(any($(feature = $feature),*))]
@@ -128,6 +134,7 @@ macro_rules! enabled {
 }
 macro_rules! enabled_step {
     (($callback:ident $args:tt [$($on:tt)*])) => { $callback! { $args $($on)* } };
+    ($state:tt [$($row:tt)*] $($rest:tt)*) => { enabled_step! { $state ($($row)*) $($rest)* } };
     (
         ($callback:ident $args:tt [$($on:tt)*])
         ($Variant:ident $module:ident $feature:literal $if:ident $doc:literal) $($rest:tt)*
@@ -455,21 +462,48 @@ pub(crate) mod glommio {
     over_kit!(anyrt_glommio::GlommioRuntime, opened, when_current);
 }
 
+#[cfg(feature = "sim")]
+pub(crate) mod sim {
+    over_kit!(anyrt_sim::SimRuntime, from_std, simulated);
+}
+
+/// What a simulated node has in another way than the other backends, or not at all.
+#[cfg(feature = "sim")]
+pub(crate) mod simulated;
+#[cfg(not(feature = "sim"))]
+#[path = "backend/not_simulated.rs"]
+pub(crate) mod simulated;
+
 /// What the backends over the kit share.
-#[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
+#[cfg(any(
+    feature = "smol",
+    feature = "async-std",
+    feature = "glommio",
+    feature = "sim"
+))]
 pub(crate) mod shared;
 
 /// Runs what starts a thread or a child process, which must not be bound to a core as a worker may be.
 #[cfg(all(
     unix,
     any(feature = "process", feature = "signal"),
-    any(feature = "smol", feature = "async-std", feature = "glommio")
+    any(
+        feature = "smol",
+        feature = "async-std",
+        feature = "glommio",
+        feature = "sim"
+    )
 ))]
 pub(crate) use anyrt_kit::affinity::unbound;
 #[cfg(all(
     unix,
     any(feature = "process", feature = "signal"),
-    not(any(feature = "smol", feature = "async-std", feature = "glommio"))
+    not(any(
+        feature = "smol",
+        feature = "async-std",
+        feature = "glommio",
+        feature = "sim"
+    ))
 ))]
 pub(crate) fn unbound<T>(start: impl FnOnce() -> T) -> T {
     start()
@@ -477,20 +511,27 @@ pub(crate) fn unbound<T>(start: impl FnOnce() -> T) -> T {
 
 /// Makes the public enum of all backends.
 macro_rules! backend_enum {
-    (() $(($Variant:ident $module:ident $feature:literal $if:ident $doc:literal))+) => {
+    (
+        () $(($Variant:ident $module:ident $feature:literal $if:ident $doc:literal))+
+        [$Sim:ident $sim:ident $sim_feature:literal $if_sim:ident $sim_doc:literal]
+    ) => {
         /// One of the runtimes that anyrt knows; each is a feature of the same name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Backend {$(
             #[doc = $doc]
             $Variant,
-        )+}
+        )+
+            #[doc = $sim_doc]
+            $Sim,
+        }
 
         impl Backend {
             /// The name, as the feature's and in `ANYRT_BACKEND`.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$Variant => $feature,)+
+                    Self::$Sim => $sim_feature,
                 }
             }
         }
@@ -591,9 +632,13 @@ macro_rules! from_handles {
 enabled!(from_handles!());
 
 impl Backend {
-    /// The backends that are enabled, by preference: Tokio, Smol, async-std, Glommio.
+    /// The backends that are enabled, by preference: Tokio, Smol, async-std, Glommio. The simulator, which is never
+    /// chosen by preference, is not among them.
     pub const fn enabled() -> &'static [Self] {
-        ENABLED
+        match ENABLED {
+            [preferred @ .., Self::Sim] => preferred,
+            preferred => preferred,
+        }
     }
 
     /// Whether the feature of that name is enabled.
@@ -625,7 +670,10 @@ impl Backend {
             (Some(backend), _) | (None, Some(backend)) => Ok(backend),
             (None, None) => Err(BuildError::Unavailable {
                 backend: "anyrt",
-                why: NONE_ENABLED.to_owned(),
+                why: match ENABLED {
+                    [] => NONE_ENABLED.to_owned(),
+                    _ => ONLY_SIM_ENABLED.to_owned(),
+                },
             }),
         }
     }
@@ -639,15 +687,19 @@ impl Backend {
 /// What `--cfg anyrt_backend="…"` names, else the first that is enabled.
 const DEFAULT: Option<Backend> = match option_env!("ANYRT_BACKEND_CFG") {
     Some(name) => Some(pinned(name)),
-    None => ENABLED.first().copied(),
+    None => Backend::enabled().first().copied(),
 };
+
+const ONLY_SIM_ENABLED: &str = "only the simulator is enabled, which is never chosen by preference: use `anyrt::sim`, \
+     set ANYRT_BACKEND=sim, or enable another backend";
 
 /// The backend of that name. It is called when anyrt is compiled, so its panic is an error of the compiler.
 const fn pinned(name: &str) -> Backend {
     let mut at = 0;
-    while at < ENABLED.len() {
-        if are_equal(ENABLED[at].name().as_bytes(), name.as_bytes()) {
-            return ENABLED[at];
+    let enabled = Backend::enabled();
+    while at < enabled.len() {
+        if are_equal(enabled[at].name().as_bytes(), name.as_bytes()) {
+            return enabled[at];
         }
         at += 1;
     }
@@ -683,9 +735,19 @@ pub(crate) fn now() -> Instant {
 /// Whether a clock was paused that is not Tokio's.
 #[inline]
 fn was_any_paused() -> bool {
-    #[cfg(any(feature = "smol", feature = "async-std", feature = "glommio"))]
+    #[cfg(any(
+        feature = "smol",
+        feature = "async-std",
+        feature = "glommio",
+        feature = "sim"
+    ))]
     return shared::time::was_any_paused();
-    #[cfg(not(any(feature = "smol", feature = "async-std", feature = "glommio")))]
+    #[cfg(not(any(
+        feature = "smol",
+        feature = "async-std",
+        feature = "glommio",
+        feature = "sim"
+    )))]
     false
 }
 
@@ -760,7 +822,7 @@ mod tests {
 
     #[test]
     fn a_pinned_backend_is_one_of_the_enabled() {
-        for backend in ENABLED {
+        for backend in Backend::enabled() {
             assert_eq!(pinned(backend.name()), *backend);
         }
     }

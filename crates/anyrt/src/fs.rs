@@ -44,6 +44,7 @@ use std::fs::{Metadata, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::backend::simulated::check_files;
 use crate::task::spawn_blocking;
 
 mod dir_builder;
@@ -63,6 +64,7 @@ pub use read_dir::{DirEntry, ReadDir, read_dir};
 async fn asyncify<T: Send + 'static>(
     job: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
+    check_files()?;
     match spawn_blocking(job).await {
         Ok(result) => result,
         Err(_) => Err(anyrt_core::blocking::failed()),

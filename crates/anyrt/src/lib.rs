@@ -28,6 +28,9 @@
 //! [`runtime`] describes which one a runtime is then built on. With a single backend, dispatch
 //! costs nothing. With none, libraries compile, and the application that uses them decides.
 //!
+//! `sim` enables [simulations](https://docs.rs/anyrt-sim) for tests: one seed, one execution. The
+//! simulator is never chosen by preference.
+//!
 //! `fs`, `process`, `signal` and `test-util` enable the modules and functions that Tokio has under
 //! these features. `full` means the same as in Tokio, and `parking_lot` is passed on to Tokio's
 //! locks. Tokio's other features are accepted and have no effect, because their items are always
@@ -51,7 +54,8 @@
         feature = "tokio",
         feature = "smol",
         feature = "async-std",
-        feature = "glommio"
+        feature = "glommio",
+        feature = "sim"
     )),
     allow(
         dead_code,
@@ -85,16 +89,22 @@ pub mod shutdown;
 pub mod signal;
 #[cfg(all(unix, any(feature = "process", feature = "signal")))]
 mod signal_hub;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod sync;
 pub mod task;
 mod testing;
 pub mod time;
 
 pub use anyrt_macros::{main, test};
+pub use backend::simulated::public::*;
 pub use runtime::block_on;
 pub use task::spawn;
 #[doc(no_inline)]
-pub use tokio::{join, pin, select, task_local, try_join};
+pub use tokio::{join, pin, task_local, try_join};
+
+#[doc(hidden)]
+pub use tokio as __tokio;
 
 /// Tokio's macros expand to paths in it; hidden in Tokio as well.
 #[doc(hidden)]
@@ -102,5 +112,7 @@ pub use tokio::macros;
 
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "sim")]
+    pub use crate::sim::{Simulation, simulate};
     pub use crate::testing::{Flavor, Options, run_example, run_test};
 }

@@ -109,11 +109,13 @@ fn lock() -> MutexGuard<'static, Option<Hub>> {
 }
 
 /// A listener for one kind of signal. Signals that arrive between two calls are merged.
+#[allow(dead_code, reason = "a simulated node has signals of its own")]
 pub(crate) struct Listener {
     received: watch::Receiver<()>,
     waiting: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
 }
 
+#[allow(dead_code, reason = "a simulated node has signals of its own")]
 impl Listener {
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         let received = &self.received;

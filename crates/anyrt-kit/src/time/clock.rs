@@ -36,7 +36,8 @@ pub fn was_any_paused() -> bool {
     ANY_PAUSED.load(Ordering::Acquire)
 }
 
-fn note_paused() {
+/// For runtimes whose clock never was the system's: as if it had been paused.
+pub fn note_paused() {
     ANY_PAUSED.store(true, Ordering::Release);
 }
 

@@ -11,6 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, Waker};
 
+use anyrt_core::readiness::Ready;
 use rustix::io::Errno;
 
 use super::ports::Protocol;
@@ -97,10 +98,10 @@ pub(crate) struct End {
     untold: usize,
     pub(crate) nodelay: bool,
     pub(crate) linger_zero: bool,
-    reading: Wakers,
-    read_ticket: Option<u64>,
-    writing: Wakers,
-    write_ticket: Option<u64>,
+    pub(super) reading: Wakers,
+    pub(super) read_ticket: Option<u64>,
+    pub(super) writing: Wakers,
+    pub(super) write_ticket: Option<u64>,
 }
 
 impl End {
@@ -140,6 +141,38 @@ impl End {
         self.error = Some(errno);
         self.unread = 0;
         self.wake(woken);
+    }
+
+    /// What a poll of the descriptor would tell, but for what somebody has found to be over.
+    pub(super) fn ready(&self) -> Ready {
+        let mut ready = Ready::EMPTY;
+        if self.connecting {
+            return ready;
+        }
+        let (is_wrong, ends_here) = (self.error.is_some(), !self.exists);
+        let reads_no_more = self.eof || self.shut_read || ends_here;
+        if !self.reading.is_over() && (reads_no_more || is_wrong || !self.received.is_empty()) {
+            ready |= Ready::READABLE;
+        }
+        let has_room = self.unread < CAPACITY;
+        if !self.writing.is_over() && (self.fin_sent || ends_here || is_wrong || has_room) {
+            ready |= Ready::WRITABLE;
+        }
+        if reads_no_more {
+            ready |= Ready::READ_CLOSED;
+        }
+        if ends_here || (self.fin_sent && self.eof) {
+            ready |= Ready::WRITE_CLOSED;
+        }
+        if is_wrong {
+            ready |= Ready::ERROR;
+        }
+        ready
+    }
+
+    /// The error that the next operation would report.
+    pub(super) fn take_error(&mut self) -> Option<Errno> {
+        self.error.take()
     }
 
     /// What Linux calls the state CLOSE.

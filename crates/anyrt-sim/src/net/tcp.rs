@@ -17,6 +17,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
 
 use super::conn::Reader;
+use super::now::Placeholder;
 use super::ports::Protocol;
 use super::{NOWHERE, Net, check_bind, destination, error, route, source};
 use crate::runtime::SimRuntime;
@@ -32,6 +33,8 @@ pub(crate) struct Listener {
     pub(super) queue: VecDeque<u64>,
     backlog: usize,
     pub(super) waiting: Wakers,
+    /// Of who polls.
+    ticket: Option<u64>,
     /// Its node has gone down under it.
     dead: bool,
 }
@@ -56,6 +59,7 @@ impl Net {
             queue: VecDeque::new(),
             backlog: usize::try_from(LISTEN_BACKLOG).unwrap_or(usize::MAX),
             waiting: Wakers::default(),
+            ticket: None,
             dead: false,
         };
         self.listeners.insert(id, listener);
@@ -88,10 +92,11 @@ impl Net {
         }
     }
 
+    /// Without a ticket the last one that polls is woken.
     fn poll_accept(
         &mut self,
         id: u64,
-        ticket: &mut Option<u64>,
+        ticket: Option<&mut Option<u64>>,
         cx: &mut Context<'_>,
     ) -> (Poll<io::Result<u64>>, Option<Waker>) {
         let ended = self.alive();
@@ -105,7 +110,8 @@ impl Net {
             return (Poll::Ready(Err(error)), None);
         }
         wait::note(Wait::Accept(listener.local));
-        let old = listener.waiting.register(ticket, cx.waker());
+        let own = &mut listener.ticket;
+        let old = listener.waiting.register(ticket.unwrap_or(own), cx.waker());
         (Poll::Pending, old)
     }
 }
@@ -115,9 +121,27 @@ pub struct TcpListener {
     world: Arc<World>,
     id: u64,
     local: SocketAddr,
+    pub(super) placeholder: Placeholder,
 }
 
 impl TcpListener {
+    /// As [`accept`](net::TcpListener::accept); of several tasks that poll, the last one is woken.
+    ///
+    /// # Errors
+    /// As [`accept`](net::TcpListener::accept).
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let polled = coop::charged(cx, |cx| {
+            let (polled, old) = self.world.net().poll_accept(self.id, None, cx);
+            drop(old);
+            polled
+        });
+        polled.map_ok(|conn| {
+            let stream = TcpStream::new(&self.world, (conn, 1));
+            let peer = stream.peer;
+            (stream, peer)
+        })
+    }
+
     /// Listens at an address of the node.
     pub(super) fn bind(rt: &SimRuntime, address: SocketAddr) -> io::Result<Self> {
         rt.world().net().alive()?;
@@ -127,7 +151,13 @@ impl TcpListener {
         let id = net.listen(rt.node_state().id(), address)?;
         let local = net.listeners.get(&id).map_or(address, |l| l.local);
         drop(net);
-        Ok(Self { world, id, local })
+        let placeholder = Placeholder::default();
+        Ok(Self {
+            world,
+            id,
+            local,
+            placeholder,
+        })
     }
 }
 
@@ -141,10 +171,8 @@ impl net::TcpListener for TcpListener {
         };
         let conn = poll_fn(|cx| {
             coop::charged(cx, |cx| {
-                let (polled, old) = self
-                    .world
-                    .net()
-                    .poll_accept(self.id, &mut waiting.ticket, cx);
+                let ticket = Some(&mut waiting.ticket);
+                let (polled, old) = self.world.net().poll_accept(self.id, ticket, cx);
                 drop(old);
                 polled
             })
@@ -205,9 +233,19 @@ pub struct TcpStream {
     end: (u64, usize),
     local: SocketAddr,
     peer: SocketAddr,
+    pub(super) placeholder: Placeholder,
 }
 
 impl TcpStream {
+    pub(super) fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// Which end of which connection it is.
+    pub(super) fn end(&self) -> (u64, usize) {
+        self.end
+    }
+
     fn new(world: &Arc<World>, end: (u64, usize)) -> Self {
         let (local, peer) = {
             let mut net = world.net();
@@ -221,6 +259,7 @@ impl TcpStream {
             end,
             local: local.unwrap_or(nowhere),
             peer: peer.unwrap_or(nowhere),
+            placeholder: Placeholder::default(),
         }
     }
 

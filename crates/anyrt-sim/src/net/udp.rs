@@ -8,9 +8,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use anyrt_core::readiness::Ready;
 use anyrt_core::{coop, net};
 use rustix::io::Errno;
 
+use super::now::Placeholder;
 use super::ports::Protocol;
 use super::{Arrival, NOWHERE, Net, check_bind, destination, error, is_loopback, route, source};
 use crate::node::NodeState;
@@ -47,9 +49,34 @@ pub(crate) struct Socket {
     peer: Option<SocketAddr>,
     queue: VecDeque<(Vec<u8>, SocketAddr)>,
     queued: usize,
-    error: Option<Errno>,
+    pub(super) error: Option<Errno>,
     pub(super) waiting: Wakers,
+    pub(super) read_ticket: Option<u64>,
+    pub(super) writing: Wakers,
+    pub(super) write_ticket: Option<u64>,
     dead: bool,
+}
+
+impl Socket {
+    pub(super) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// What a poll of the descriptor would tell, but for what somebody has found to be over.
+    pub(super) fn ready(&self) -> Ready {
+        let mut ready = Ready::EMPTY;
+        let is_wrong = self.error.is_some() || self.dead;
+        if !self.waiting.is_over() && (is_wrong || !self.queue.is_empty()) {
+            ready |= Ready::READABLE;
+        }
+        if !self.writing.is_over() {
+            ready |= Ready::WRITABLE;
+        }
+        if is_wrong {
+            ready |= Ready::ERROR;
+        }
+        ready
+    }
 }
 
 impl Net {
@@ -158,25 +185,41 @@ impl Net {
         ticket: &mut Option<u64>,
         cx: &mut Context<'_>,
     ) -> (Poll<io::Result<(usize, SocketAddr)>>, Option<Waker>) {
-        let ended = self.alive();
-        let Some(socket) = self.udp.get_mut(&id).filter(|socket| !socket.dead) else {
-            return (Poll::Ready(Err(error(Errno::BADF))), None);
+        if let Some(result) = self.receive_datagram(id, buf, true) {
+            return (Poll::Ready(result), None);
+        }
+        let Some(socket) = self.udp.get_mut(&id) else {
+            return (Poll::Pending, None);
         };
-        if let Some(errno) = socket.error.take() {
-            return (Poll::Ready(Err(error(errno))), None);
-        }
-        if let Some((bytes, from)) = socket.queue.pop_front() {
-            socket.queued -= bytes.len() + OVERHEAD;
-            let count = bytes.len().min(buf.len());
-            buf[..count].copy_from_slice(&bytes[..count]);
-            return (Poll::Ready(Ok((count, from))), None);
-        }
-        if let Err(error) = ended {
-            return (Poll::Ready(Err(error)), None);
-        }
         wait::note(Wait::Receive(socket.local));
         let old = socket.waiting.register(ticket, cx.waker());
         (Poll::Pending, old)
+    }
+
+    /// Receives the first datagram, or looks at it; `None` when there is none yet.
+    pub(super) fn receive_datagram(
+        &mut self,
+        id: u64,
+        buf: &mut [u8],
+        takes: bool,
+    ) -> Option<io::Result<(usize, SocketAddr)>> {
+        let ended = self.alive();
+        let Some(socket) = self.udp.get_mut(&id).filter(|socket| !socket.dead) else {
+            return Some(Err(error(Errno::BADF)));
+        };
+        if let Some(errno) = socket.error.take() {
+            return Some(Err(error(errno)));
+        }
+        let Some((bytes, from)) = socket.queue.front() else {
+            return ended.err().map(Err);
+        };
+        let (count, from, size) = (bytes.len().min(buf.len()), *from, bytes.len() + OVERHEAD);
+        buf[..count].copy_from_slice(&bytes[..count]);
+        if takes {
+            socket.queued -= size;
+            socket.queue.pop_front();
+        }
+        Some(Ok((count, from)))
     }
 }
 
@@ -184,6 +227,7 @@ impl Net {
 pub struct UdpSocket {
     rt: SimRuntime,
     id: u64,
+    pub(super) placeholder: Placeholder,
 }
 
 impl UdpSocket {
@@ -207,21 +251,33 @@ impl UdpSocket {
             queued: 0,
             error: None,
             waiting: Wakers::default(),
+            read_ticket: None,
+            writing: Wakers::default(),
+            write_ticket: None,
             dead: false,
         };
         net.udp.insert(id, socket);
-        Ok(Self { rt: rt.clone(), id })
+        Ok(Self {
+            rt: rt.clone(),
+            id,
+            placeholder: Placeholder::default(),
+        })
     }
 
-    fn world(&self) -> &Arc<World> {
+    pub(super) fn world(&self) -> &Arc<World> {
         self.rt.world()
     }
 
-    fn with<T>(&self, f: impl FnOnce(&mut Socket) -> io::Result<T>) -> io::Result<T> {
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut Socket) -> io::Result<T>) -> io::Result<T> {
         match self.world().net().udp.get_mut(&self.id) {
             Some(socket) if !socket.dead => f(socket),
             _ => Err(error(Errno::BADF)),
         }
+    }
+
+    /// Its id in the network.
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     fn connect_to(&self, peer: SocketAddr) -> io::Result<()> {
@@ -239,7 +295,11 @@ impl UdpSocket {
         })
     }
 
-    fn send_now(&self, buf: &[u8], target: Option<SocketAddr>) -> io::Result<usize> {
+    pub(super) fn send_datagram(
+        &self,
+        buf: &[u8],
+        target: Option<SocketAddr>,
+    ) -> io::Result<usize> {
         let node: &NodeState = self.rt.node_state();
         let (to, from) = self.with(|socket| {
             let to = target.or(socket.peer);
@@ -289,7 +349,7 @@ impl UdpSocket {
 
 impl net::UdpSocket for UdpSocket {
     async fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-        self.charged(|| self.send_now(buf, Some(target))).await
+        self.charged(|| self.send_datagram(buf, Some(target))).await
     }
 
     async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
@@ -314,7 +374,7 @@ impl net::UdpSocket for UdpSocket {
     }
 
     async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.charged(|| self.send_now(buf, None)).await
+        self.charged(|| self.send_datagram(buf, None)).await
     }
 
     async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {

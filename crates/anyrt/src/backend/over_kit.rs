@@ -11,8 +11,7 @@ macro_rules! over_kit {
         pub(crate) use crate::backend::shared::channel;
         #[allow(unused_imports, reason = "those of the first enabled backend are used")]
         pub(crate) use crate::backend::shared::local_set;
-        #[cfg(all(unix, feature = "signal"))]
-        pub(crate) use crate::backend::shared::signal;
+        over_kit!(@signal $krate $found);
 
         pub(crate) type EnterGuard<'a> = anyrt_core::context::SlotGuard<Handle>;
 
@@ -314,5 +313,14 @@ macro_rules! over_kit {
         Handle::of_application().is_some()
     };
     (@ never) => { false };
+    (@ simulated) => { false };
     (@ when_current) => { Handle::try_current().is_some() };
+    (@signal $krate:ident simulated) => {
+        #[cfg(all(unix, feature = "signal"))]
+        pub(crate) use $krate::signal;
+    };
+    (@signal $krate:ident $found:ident) => {
+        #[cfg(all(unix, feature = "signal"))]
+        pub(crate) use crate::backend::shared::signal;
+    };
 }

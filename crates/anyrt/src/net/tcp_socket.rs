@@ -9,6 +9,7 @@ use anyrt_core::net::FromStd;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::{TcpListener, TcpStream, sys};
+use crate::backend::simulated::Unconnected;
 use crate::io::Interest;
 use crate::runtime::Handle;
 
@@ -31,6 +32,7 @@ use crate::runtime::Handle;
 /// ```
 pub struct TcpSocket {
     inner: Socket,
+    simulated: Unconnected,
 }
 
 impl TcpSocket {
@@ -53,16 +55,21 @@ impl TcpSocket {
     fn new(domain: Domain) -> io::Result<Self> {
         let inner = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         inner.set_nonblocking(true)?;
-        Ok(Self { inner })
+        Ok(Self::of(inner))
+    }
+
+    fn of(inner: Socket) -> Self {
+        Self {
+            inner,
+            simulated: Unconnected::default(),
+        }
     }
 
     /// Converts a socket of std, which must be neither connected nor listening yet.
     ///
     /// The socket must be in non-blocking mode.
     pub fn from_std_stream(std_stream: std::net::TcpStream) -> Self {
-        Self {
-            inner: std_stream.into(),
-        }
+        Self::of(std_stream.into())
     }
 
     fn socket(&self) -> &Socket {
@@ -234,6 +241,9 @@ impl TcpSocket {
     /// Fails if the system's `getsockname` does, or with [`io::ErrorKind::InvalidInput`] if the
     /// address is not an IP address.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        if let Some(address) = self.simulated.local_addr() {
+            return Ok(address);
+        }
         self.inner.local_addr()?.as_socket().ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -247,6 +257,9 @@ impl TcpSocket {
     /// # Errors
     /// Fails if the system's `bind` does.
     pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
+        if let Some(result) = self.simulated.bind(addr) {
+            return result;
+        }
         self.inner.bind(&addr.into())
     }
 
@@ -261,6 +274,9 @@ impl TcpSocket {
     /// # Cancel safety
     /// Dropping the future closes the half-open connection.
     pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
+        if let Some(result) = self.simulated.connect(addr).await {
+            return result;
+        }
         match self.inner.connect(&addr.into()) {
             Err(error) if !is_in_progress(&error) => return Err(error),
             _ => {}
@@ -282,6 +298,9 @@ impl TcpSocket {
     /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
+        if let Some(result) = self.simulated.listen(&self.inner) {
+            return result;
+        }
         self.inner
             .listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
         Handle::current().tcp_listener_from_std(self.inner.into())
@@ -342,7 +361,7 @@ mod unix {
 
     impl From<OwnedFd> for TcpSocket {
         fn from(fd: OwnedFd) -> Self {
-            Self { inner: fd.into() }
+            Self::of(fd.into())
         }
     }
 }
@@ -376,9 +395,7 @@ mod windows {
     /// In place of Tokio's `FromRawSocket`, whose promise cannot be checked.
     impl From<OwnedSocket> for TcpSocket {
         fn from(socket: OwnedSocket) -> Self {
-            Self {
-                inner: socket.into(),
-            }
+            Self::of(socket.into())
         }
     }
 }

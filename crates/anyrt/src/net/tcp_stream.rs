@@ -9,7 +9,12 @@ use std::time::Duration;
 use ::tokio::io::ReadBuf;
 use anyrt_core::Net;
 use anyrt_core::TcpStream as _;
-use anyrt_core::net::{Descriptor, FromStd, SocketOptions, ToSocketAddrs};
+#[allow(
+    unused_imports,
+    reason = "backends with sockets of their own have a method for it"
+)]
+use anyrt_core::net::Descriptor;
+use anyrt_core::net::{FromStd, SocketOptions, ToSocketAddrs};
 use socket2::SockRef;
 
 use super::sys;

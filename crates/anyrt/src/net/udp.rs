@@ -6,7 +6,12 @@ use std::net::SocketAddr;
 
 use anyrt_core::Net;
 use anyrt_core::UdpSocket as _;
-use anyrt_core::net::{Descriptor, FromStd, ToSocketAddrs};
+#[allow(
+    unused_imports,
+    reason = "backends with sockets of their own have a method for it"
+)]
+use anyrt_core::net::Descriptor;
+use anyrt_core::net::{FromStd, ToSocketAddrs};
 use socket2::SockRef;
 
 use super::{first_of, no_address, several, sys};

@@ -6,6 +6,7 @@ use std::process::{Command as StdCommand, ExitStatus, Output};
 
 use super::exit::Exit;
 use super::{ChildStderr, ChildStdin, ChildStdout};
+use crate::backend::simulated::check_real;
 use crate::backend::unbound;
 use crate::io::{AsyncRead, AsyncReadExt};
 use crate::try_join;
@@ -52,6 +53,7 @@ impl Child {
     pub(super) fn start(command: &mut StdCommand, kill_on_drop: bool) -> io::Result<Self> {
         // Checked first, before there is a process that an error or a panic would leak.
         crate::runtime::Handle::current();
+        check_real("a child process")?;
         let mut child = unbound(|| command.spawn())?;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());

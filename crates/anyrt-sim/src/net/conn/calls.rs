@@ -26,11 +26,31 @@ impl Net {
         ticket: Option<&mut Option<u64>>,
         cx: &mut Context<'_>,
     ) -> (Poll<io::Result<usize>>, Option<Waker>) {
-        let ended = self.alive();
+        if let Some(result) = self.read(now, (id, at), reader) {
+            return (Poll::Ready(result), None);
+        }
         let Some(conn) = self.conns.get_mut(&id) else {
-            return (Poll::Ready(Err(error(Errno::NOTCONN))), None);
+            return (Poll::Pending, None);
         };
         let peer = conn.ends[1 - at].local;
+        let end = &mut conn.ends[at];
+        wait::note(Wait::Read(end.local, peer));
+        let own = &mut end.read_ticket;
+        let old = end.reading.register(ticket.unwrap_or(own), cx.waker());
+        (Poll::Pending, old)
+    }
+
+    /// Reads what is there; `None` when there is nothing yet.
+    pub(crate) fn read(
+        &mut self,
+        now: u64,
+        (id, at): (u64, usize),
+        reader: Reader<'_, '_>,
+    ) -> Option<io::Result<usize>> {
+        let ended = self.alive();
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return Some(Err(error(Errno::NOTCONN)));
+        };
         let end = &mut conn.ends[at];
         if !end.received.is_empty() {
             let (bytes, takes) = match reader {
@@ -50,25 +70,19 @@ impl Net {
                     },
                 );
             }
-            return (Poll::Ready(Ok(bytes)), None);
+            return Some(Ok(bytes));
         }
         // The order is Linux's: after a FIN there is no error any more.
         if end.eof {
-            return (Poll::Ready(Ok(0)), None);
+            return Some(Ok(0));
         }
         if let Some(errno) = end.error.take() {
-            return (Poll::Ready(Err(error(errno))), None);
+            return Some(Err(error(errno)));
         }
         if end.shut_read || !end.exists {
-            return (Poll::Ready(Ok(0)), None);
+            return Some(Ok(0));
         }
-        if let Err(error) = ended {
-            return (Poll::Ready(Err(error)), None);
-        }
-        wait::note(Wait::Read(end.local, peer));
-        let own = &mut end.read_ticket;
-        let old = end.reading.register(ticket.unwrap_or(own), cx.waker());
-        (Poll::Pending, old)
+        ended.err().map(Err)
     }
 
     pub(crate) fn poll_write(
@@ -78,28 +92,42 @@ impl Net {
         bufs: &[&[u8]],
         cx: &mut Context<'_>,
     ) -> (Poll<io::Result<usize>>, Option<Waker>) {
-        let ended = self.alive();
+        if let Some(result) = self.write(now, (id, at), bufs) {
+            return (Poll::Ready(result), None);
+        }
         let Some(conn) = self.conns.get_mut(&id) else {
-            return (Poll::Ready(Err(error(Errno::PIPE))), None);
+            return (Poll::Pending, None);
         };
         let peer = conn.ends[1 - at].local;
         let end = &mut conn.ends[at];
+        wait::note(Wait::Write(end.local, peer));
+        let old = end.writing.register(&mut end.write_ticket, cx.waker());
+        (Poll::Pending, old)
+    }
+
+    /// Writes what there is room for; `None` when there is none yet.
+    pub(crate) fn write(
+        &mut self,
+        now: u64,
+        (id, at): (u64, usize),
+        bufs: &[&[u8]],
+    ) -> Option<io::Result<usize>> {
+        let ended = self.alive();
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return Some(Err(error(Errno::PIPE)));
+        };
+        let end = &mut conn.ends[at];
         if end.error.is_some() || end.fin_sent || !end.exists {
             let errno = end.error.take().unwrap_or(Errno::PIPE);
-            return (Poll::Ready(Err(error(errno))), None);
+            return Some(Err(error(errno)));
         }
         let room = CAPACITY.saturating_sub(end.unread);
         let wanted: usize = bufs.iter().map(|buf| buf.len()).sum();
         if wanted == 0 {
-            return (Poll::Ready(Ok(0)), None);
+            return Some(Ok(0));
         }
         if room == 0 {
-            if let Err(error) = ended {
-                return (Poll::Ready(Err(error)), None);
-            }
-            wait::note(Wait::Write(end.local, peer));
-            let old = end.writing.register(&mut end.write_ticket, cx.waker());
-            return (Poll::Pending, old);
+            return ended.err().map(Err);
         }
         let mut bytes = Vec::with_capacity(room.min(wanted));
         for buf in bufs {
@@ -109,7 +137,7 @@ impl Net {
         end.unread += bytes.len();
         let sent = bytes.len();
         self.send(now, id, at, Segment::Data(bytes));
-        (Poll::Ready(Ok(sent)), None)
+        Some(Ok(sent))
     }
 
     pub(crate) fn forget_reader(
@@ -184,19 +212,18 @@ impl Net {
 fn take(from: &mut VecDeque<u8>, bufs: &mut [&mut [u8]]) -> usize {
     let mut taken = 0;
     for buf in bufs {
-        let count = buf.len().min(from.len());
-        for (to, byte) in buf.iter_mut().zip(from.drain(..count)) {
-            *to = byte;
-        }
+        let count = peek(from, buf);
+        from.drain(..count);
         taken += count;
     }
     taken
 }
 
 fn peek(from: &VecDeque<u8>, buf: &mut [u8]) -> usize {
-    let count = buf.len().min(from.len());
-    for (to, byte) in buf.iter_mut().zip(from) {
-        *to = *byte;
-    }
-    count
+    let (first, second) = from.as_slices();
+    let in_first = buf.len().min(first.len());
+    let in_second = (buf.len() - in_first).min(second.len());
+    buf[..in_first].copy_from_slice(&first[..in_first]);
+    buf[in_first..in_first + in_second].copy_from_slice(&second[..in_second]);
+    in_first + in_second
 }

@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use anyrt_core::Timer;
 use anyrt_core::time::{Sleep, next_millisecond};
+use anyrt_kit::time::ticks_begin;
 use pin_project_lite::pin_project;
 
 /// At which moments a timer can fire.
@@ -23,20 +23,10 @@ pub(crate) enum Step {
 impl Step {
     fn up(self, deadline: Instant) -> Instant {
         match self {
-            Self::Millisecond => next_millisecond(start(), deadline),
+            Self::Millisecond => next_millisecond(ticks_begin(), deadline),
             Self::OfTheRuntime => deadline,
         }
     }
-}
-
-/// Where the milliseconds of this process begin. One beginning for all, so that timers fire together.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "only for clocks that are the system's"
-)]
-fn start() -> Instant {
-    static START: OnceLock<Instant> = OnceLock::new();
-    *START.get_or_init(Instant::now)
 }
 
 pin_project! {

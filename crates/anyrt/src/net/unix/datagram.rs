@@ -12,6 +12,7 @@ use ::tokio::io::ReadBuf;
 use bytes::BufMut;
 
 use super::SocketAddr;
+use crate::backend::simulated::check_real;
 use crate::io::read_buf::read_buf;
 use crate::io::unix::AsyncFd;
 use crate::io::{Interest, Ready, fd_io};
@@ -47,6 +48,7 @@ impl UnixDatagram {
     /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
+        check_real("a Unix socket")?;
         Self::nonblocking(net::UnixDatagram::bind_addr(
             &SocketAddr::new(path.as_ref())?.0,
         )?)

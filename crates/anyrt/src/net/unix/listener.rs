@@ -8,6 +8,7 @@ use std::path::Path;
 use std::task::{Context, Poll, ready};
 
 use super::{SocketAddr, UnixStream};
+use crate::backend::simulated::check_real;
 use crate::io::unix::AsyncFd;
 use crate::io::{Interest, fd_io};
 use anyrt_core::readiness::Direction;
@@ -65,6 +66,7 @@ impl UnixListener {
     /// See [`bind`](Self::bind).
     #[track_caller]
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<Self> {
+        check_real("a Unix socket")?;
         let listener = net::UnixListener::bind_addr(&socket_addr.0)?;
         listener.set_nonblocking(true)?;
         Self::new(listener)

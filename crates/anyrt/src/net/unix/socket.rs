@@ -7,6 +7,7 @@ use std::path::Path;
 use socket2::{Domain, Socket, Type};
 
 use super::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
+use crate::backend::simulated::check_real;
 
 /// A Unix socket that is neither connected nor listening yet, so that options can be set before.
 ///
@@ -68,6 +69,7 @@ impl UnixSocket {
     /// # Errors
     /// Fails if the system's `bind` does.
     pub fn bind(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        check_real("a Unix socket")?;
         self.inner.bind(&socket2::SockAddr::unix(path)?)
     }
 

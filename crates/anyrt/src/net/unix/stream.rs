@@ -16,6 +16,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{SocketAddr, UCred, ucred};
+use crate::backend::simulated::check_real;
 use crate::io::bridge::{futures_read, futures_write};
 use crate::io::read_buf::read_buf;
 use crate::io::unix::AsyncFd;
@@ -79,6 +80,7 @@ impl UnixStream {
     }
 
     pub(super) async fn connect_socket(socket: Socket, address: &SocketAddr) -> io::Result<Self> {
+        check_real("a Unix socket")?;
         match socket.connect(&address.to_socket2()?) {
             Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
             result => result?,

@@ -1,0 +1,143 @@
+//! Signals, which a node gets from the test: [`Node::signal`](crate::Node::signal).
+//!
+//! As on Unix, the first listener of a kind of signal replaces what the system does by default when it comes, until the
+//! node is restarted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+use crate::node::Node;
+use crate::runtime::SimRuntime;
+use crate::trace::Event;
+use crate::wait::{self, Wait};
+
+const KILL: i32 = 9;
+const STOP: i32 = 19;
+const CONT: i32 = 18;
+/// `SIGILL`, `SIGFPE` and `SIGSEGV` are faults of the program itself.
+const REFUSED: [i32; 5] = [KILL, STOP, 4, 8, 11];
+/// `SIGCHLD`, `SIGURG` and `SIGWINCH` do nothing by default.
+const IGNORED: [i32; 3] = [17, 23, 28];
+/// The last one of Linux.
+const LAST: i32 = 64;
+
+/// Who hears which signal in one life of a node.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    /// A kind that was once listened to stays here without listeners.
+    listeners: Mutex<BTreeMap<i32, Vec<Weak<Shared>>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    number: i32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    came: bool,
+    waker: Option<Waker>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hears one kind of signal. What comes while nobody asks is heard once.
+pub struct Signal {
+    shared: Arc<Shared>,
+}
+
+/// Listens to a signal of the current node from now on.
+///
+/// # Errors
+/// For `SIGKILL`, `SIGSTOP`, faults such as `SIGSEGV`, and numbers that are none. When no node is current.
+pub fn listen(number: i32) -> io::Result<Signal> {
+    let Some(rt) = SimRuntime::try_current() else {
+        return Err(io::Error::other("no simulated node is current"));
+    };
+    if !(1..=LAST).contains(&number) || REFUSED.contains(&number) {
+        let message = format!("Refusing to register signal {number}");
+        return Err(io::Error::other(message));
+    }
+    let shared = Arc::new(Shared {
+        number,
+        state: Mutex::default(),
+    });
+    let mut listeners = lock(&rt.life().signals.listeners);
+    let kind = listeners.entry(number).or_default();
+    kind.retain(|listener| listener.strong_count() > 0);
+    kind.push(Arc::downgrade(&shared));
+    drop(listeners);
+    Ok(Signal { shared })
+}
+
+impl Signal {
+    /// Polls for the next signal; the waker of the last call is woken. It is never `None`.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
+        let mut state = lock(&self.shared.state);
+        if std::mem::take(&mut state.came) {
+            return Poll::Ready(Some(()));
+        }
+        wait::note(Wait::Signal(self.shared.number));
+        let old = state.waker.replace(cx.waker().clone());
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signal")
+            .field("number", &self.shared.number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Sends the node a signal, by Linux's number. Does nothing if the node is down.
+    ///
+    /// Its listeners hear it. Without any since the node started, most kinds [crash](Self::crash) the node, as
+    /// `SIGKILL` always does; `SIGSTOP` [pauses](Self::pause) it and `SIGCONT` [resumes](Self::resume) it.
+    ///
+    /// # Panics
+    /// When there is no signal of that number.
+    pub fn signal(&self, number: i32) {
+        assert!((1..=LAST).contains(&number), "there is no signal {number}");
+        if !self.is_up() {
+            return;
+        }
+        self.world().note(Event::Signal(
+            (self.state().id() as u64) << 8 | number.unsigned_abs() as u64,
+        ));
+        match number {
+            KILL => return self.crash(),
+            STOP => return self.pause(),
+            CONT => self.resume(),
+            _ => {}
+        }
+        let life = self.state().life();
+        let heard = lock(&life.signals.listeners).get(&number).cloned();
+        let Some(listeners) = heard else {
+            if number != CONT && !IGNORED.contains(&number) {
+                self.crash();
+            }
+            return;
+        };
+        for listener in listeners.iter().filter_map(Weak::upgrade) {
+            let waker = {
+                let mut state = lock(&listener.state);
+                state.came = true;
+                state.waker.take()
+            };
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}

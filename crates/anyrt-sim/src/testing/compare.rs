@@ -1,0 +1,261 @@
+//! Executions of one seed in several processes, compared.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use super::{
+    Execution, Make, Plan, SEEDS_VARIABLE, Test, execute, name_in_harness, replay, run_seed,
+    sources,
+};
+use crate::runtime::SEED_VARIABLE;
+use crate::trace::Step;
+
+/// Tells a process that it is one of those that are compared, and where to write what it did.
+const REPORT_VARIABLE: &str = "ANYRT_SIM_REPORT";
+/// Asks it for all steps as well.
+const STEPS_VARIABLE: &str = "ANYRT_SIM_REPORT_STEPS";
+
+/// How many steps are shown before the first that differs.
+const BEFORE: usize = 3;
+
+/// Where this process is to write its report, if it is one of those that are compared.
+pub(super) fn report_of_child() -> Option<PathBuf> {
+    std::env::var_os(REPORT_VARIABLE).map(PathBuf::from)
+}
+
+/// Runs the seeds and writes their hashes, a line each. A seed that fails ends it: the parent runs it once more and
+/// tells.
+pub(super) fn run_child(
+    test: &Test,
+    plan: &Plan,
+    make: &Make,
+    report: &Path,
+) -> Result<(), String> {
+    let with_steps = std::env::var_os(STEPS_VARIABLE).is_some();
+    let mut text = String::new();
+    for seed in plan.seeds.clone() {
+        let execution = execute(test, make, seed, with_steps);
+        if execution.failure.is_some() {
+            let _ = writeln!(text, "failed {seed}");
+            break;
+        }
+        let Execution {
+            hash,
+            step_count,
+            foreign_wakes,
+            steps,
+            ..
+        } = execution;
+        let _ = writeln!(text, "seed {seed} {hash:016x} {step_count} {foreign_wakes}");
+        for step in steps {
+            let _ = writeln!(text, "step {step}");
+        }
+    }
+    text += "end\n";
+    let written = fs::File::create(report).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| format!("cannot write {}: {error}", report.display()))
+}
+
+/// What a process has reported.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Report {
+    /// Hash, number of steps and wake-ups from outside, by seed.
+    seeds: BTreeMap<u64, (String, u64, u64)>,
+    steps: Vec<String>,
+    failed: Option<u64>,
+}
+
+impl Report {
+    /// `None` if it is not whole.
+    fn parse(text: &str) -> Option<Self> {
+        let mut report = Self::default();
+        for line in text.lines() {
+            match line.split_once(' ') {
+                Some(("step", step)) => report.steps.push(step.to_owned()),
+                Some(("failed", seed)) => report.failed = Some(seed.parse().ok()?),
+                Some(("seed", rest)) => {
+                    let mut words = rest.split(' ');
+                    let seed = words.next()?.parse().ok()?;
+                    let hash = words.next()?.to_owned();
+                    let steps = words.next()?.parse().ok()?;
+                    let foreign = words.next()?.parse().ok()?;
+                    report.seeds.insert(seed, (hash, steps, foreign));
+                }
+                None if line == "end" => return Some(report),
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// Runs the seeds in fresh processes and compares them. Gives whether that was possible and all went well: a seed that
+/// fails is left to the caller.
+pub(super) fn in_processes(test: &Test, plan: &Plan, make: &Make) -> Result<bool, String> {
+    let Some(reports) = reports(test, test.check, |command| {
+        command.env(
+            SEEDS_VARIABLE,
+            format!("{}..{}", plan.seeds.start, plan.seeds.end),
+        );
+        command.env_remove(SEED_VARIABLE);
+    }) else {
+        eprintln!(
+            "{}: the test cannot be run in a process of its own, so executions are compared within this one",
+            test.name
+        );
+        return Ok(false);
+    };
+    if let Some(seed) = reports.iter().find_map(|report| report.failed) {
+        // What a fresh process finds, this one tells.
+        run_seed(test, make, seed, false)?;
+        return Err(format!(
+            "{} failed with seed {seed} in a fresh process, and does not in this one: something is left from one \
+             execution to the next. {}\n{}",
+            test.name,
+            sources(0),
+            replay(test, seed)
+        ));
+    }
+    let [first, others @ ..] = &reports[..] else {
+        return Ok(false);
+    };
+    for other in others {
+        let differs = first
+            .seeds
+            .iter()
+            .find(|(seed, execution)| other.seeds.get(seed) != Some(execution));
+        if let Some((&seed, (_, _, foreign_wakes))) = differs {
+            return Err(differ(test, seed, *foreign_wakes));
+        }
+    }
+    Ok(true)
+}
+
+/// Has this very test run in fresh processes. `None` if that is not possible.
+fn reports(test: &Test, count: u32, configure: impl Fn(&mut Command)) -> Option<Vec<Report>> {
+    let program = std::env::current_exe().ok()?;
+    let directory = std::env::temp_dir();
+    let children: Vec<_> = (0..count)
+        .map(|number| {
+            let name = format!(
+                "anyrt-sim-{}-{}-{number}",
+                std::process::id(),
+                name_in_harness(test.name).replace("::", "-")
+            );
+            let report = directory.join(name);
+            let mut command = Command::new(&program);
+            command
+                .args(["--exact", name_in_harness(test.name), "--nocapture"])
+                .args(["--include-ignored", "--test-threads=1"])
+                .env(REPORT_VARIABLE, &report)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+            configure(&mut command);
+            (command.spawn(), report)
+        })
+        .collect();
+    let mut reports = Vec::new();
+    for (child, report) in children {
+        let output: Option<Output> = child.ok().and_then(|child| child.wait_with_output().ok());
+        let text = fs::read_to_string(&report).ok();
+        let _ = fs::remove_file(&report);
+        reports.push(output.and(text).and_then(|text| Report::parse(&text)));
+    }
+    reports.into_iter().collect()
+}
+
+/// What is told of a seed whose executions differ between processes, with the first step that does.
+fn differ(test: &Test, seed: u64, foreign_wakes: u64) -> String {
+    let recorded = reports(test, 2, |command| {
+        command
+            .env(SEED_VARIABLE, seed.to_string())
+            .env(STEPS_VARIABLE, "1");
+    });
+    let steps = recorded
+        .as_deref()
+        .and_then(|reports| match reports {
+            [one, other] => first_difference(&one.steps, &other.steps),
+            _ => None,
+        })
+        .unwrap_or_else(|| "Two further processes with this seed alone do not differ".to_owned());
+    text(test, seed, "two processes", &steps, foreign_wakes)
+}
+
+/// The same within this process.
+pub(super) fn differ_here(test: &Test, make: &Make, seed: u64) -> String {
+    let record = || {
+        let execution = execute(test, make, seed, true);
+        let steps = execution.steps.iter().map(Step::to_string);
+        (steps.collect::<Vec<_>>(), execution.foreign_wakes)
+    };
+    let ((one, foreign_wakes), (other, _)) = (record(), record());
+    let steps = first_difference(&one, &other)
+        .unwrap_or_else(|| "Two further executions do not differ".to_owned());
+    text(test, seed, "one process", &steps, foreign_wakes)
+}
+
+fn text(test: &Test, seed: u64, place: &str, steps: &str, foreign_wakes: u64) -> String {
+    format!(
+        "{}: two executions of seed {seed} in {place} differ: chance has come in. {steps}\n{}\n{}",
+        test.name,
+        sources(foreign_wakes),
+        replay(test, seed)
+    )
+}
+
+/// The first step that differs, with those before it.
+fn first_difference(one: &[String], other: &[String]) -> Option<String> {
+    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    if same == one.len() && same == other.len() {
+        return None;
+    }
+    let mut text = format!("The first step that differs is {}:", same + 1);
+    for step in &one[same.saturating_sub(BEFORE)..same] {
+        let _ = write!(text, "\n    both: {step}");
+    }
+    for (name, steps) in [("one", one), ("other", other)] {
+        let step = steps.get(same).map_or("the end", String::as_str);
+        let _ = write!(text, "\n    {name}: {step}");
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read_back() {
+        let text = "seed 3 00ff 12 0\nstep 1ns Poll(1) 00ff\nseed 4 0001 2 1\nfailed 5\nend\n";
+        let report = Report::parse(text).expect("it is whole");
+        assert_eq!(report.seeds[&3], ("00ff".to_owned(), 12, 0));
+        assert_eq!(report.seeds[&4], ("0001".to_owned(), 2, 1));
+        assert_eq!(report.steps, ["1ns Poll(1) 00ff"]);
+        assert_eq!(report.failed, Some(5));
+        assert_eq!(Report::parse("seed 3 00ff 12 0\n"), None, "it has no end");
+        assert_eq!(Report::parse("nonsense\nend\n"), None);
+    }
+
+    #[test]
+    fn the_first_difference_is_shown_with_what_was_before() {
+        let steps = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(first_difference(&steps("a b c"), &steps("a b c")), None);
+        let text = first_difference(&steps("a b c d e"), &steps("a b c d x")).expect("they differ");
+        assert!(text.contains("step that differs is 5"), "{text}");
+        assert!(
+            text.contains("both: b") && !text.contains("both: a"),
+            "{text}"
+        );
+        assert!(
+            text.contains("one: e") && text.contains("other: x"),
+            "{text}"
+        );
+        let text = first_difference(&steps("a"), &steps("a b")).expect("they differ");
+        assert!(text.contains("one: the end"), "{text}");
+    }
+}

@@ -1,0 +1,51 @@
+//! What `simulated` provides, where there is no simulator: nothing is simulated, and nothing is refused.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::net::{TcpListener, TcpStream};
+
+/// What the facade exports.
+pub(crate) mod public {
+    #[doc(no_inline)]
+    pub use tokio::select;
+}
+
+/// Fails on a simulated node, which cannot use `_what` of the operating system.
+#[inline(always)]
+pub(crate) fn check_real(_what: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// Fails on a simulated node, which has no files.
+#[cfg(feature = "fs")]
+#[inline(always)]
+pub(crate) fn check_files() -> io::Result<()> {
+    Ok(())
+}
+
+/// The part of a socket that is simulated before it is connected.
+#[derive(Default)]
+pub(crate) struct Unconnected;
+
+impl Unconnected {
+    #[inline(always)]
+    pub(crate) fn bind(&self, _: SocketAddr) -> Option<io::Result<()>> {
+        None
+    }
+
+    #[inline(always)]
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    #[inline(always)]
+    pub(crate) fn listen(&self, _: &socket2::Socket) -> Option<io::Result<TcpListener>> {
+        None
+    }
+
+    #[inline(always)]
+    pub(crate) async fn connect(&self, _: SocketAddr) -> Option<io::Result<TcpStream>> {
+        None
+    }
+}

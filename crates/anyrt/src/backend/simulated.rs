@@ -1,0 +1,93 @@
+//! What a simulated node has in another way than the other backends, or not at all.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
+
+use anyrt_core::Net;
+use anyrt_sim::SimRuntime;
+
+use super::{Current, Each};
+use crate::net::{TcpListener, TcpStream};
+use crate::runtime::Handle;
+
+/// What the facade exports.
+pub(crate) mod public {
+    pub use crate::__select as select;
+}
+
+/// As Tokio's `select!`; in a simulation the seed chooses which branch is asked first.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __select {
+    () => { $crate::__tokio::select!() };
+    (biased; $($t:tt)*) => { $crate::__tokio::select!(biased; $($t)*) };
+    (else => $($t:tt)*) => { $crate::__tokio::select!(else => $($t)*) };
+    // The entry point of Tokio's own macro, with another start.
+    ($($t:tt)*) => {
+        $crate::__tokio::select!(@{ start={ $crate::sim::__first_branch(BRANCHES) }; () } $($t)*)
+    };
+}
+
+/// The node that is current, if that is what is current.
+pub(crate) fn node() -> Option<SimRuntime> {
+    match Current::find()? {
+        Each::Sim(()) => SimRuntime::try_current(),
+        #[allow(unreachable_patterns, reason = "where nothing else is enabled")]
+        _ => None,
+    }
+}
+
+/// Fails on a simulated node, which cannot use `what` of the operating system.
+pub(crate) fn check_real(what: &str) -> io::Result<()> {
+    match node() {
+        Some(node) => Err(node.unsupported(what)),
+        None => Ok(()),
+    }
+}
+
+/// Fails on a simulated node, which has no files.
+#[cfg(feature = "fs")]
+pub(crate) fn check_files() -> io::Result<()> {
+    node().map_or(Ok(()), |node| anyrt_sim::fs::refuse(&node))
+}
+
+/// The part of a socket that is simulated before it is connected: its address. Its options are those of the system's,
+/// which is never bound, and change nothing.
+#[derive(Default)]
+pub(crate) struct Unconnected {
+    address: OnceLock<SocketAddr>,
+}
+
+impl Unconnected {
+    /// `None` outside of a simulation, as from all of these.
+    pub(crate) fn bind(&self, address: SocketAddr) -> Option<io::Result<()>> {
+        node()?;
+        Some(match self.address.set(address) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(rustix::io::Errno::INVAL.into()),
+        })
+    }
+
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
+    }
+
+    pub(crate) fn listen(&self, socket: &socket2::Socket) -> Option<io::Result<TcpListener>> {
+        let node = node()?;
+        let any = match socket.domain() {
+            Ok(socket2::Domain::IPV6) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+            _ => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        };
+        let address = self.local_addr().unwrap_or(any);
+        Some(Handle::from(node).bind_tcp_addr(address))
+    }
+
+    pub(crate) async fn connect(&self, address: SocketAddr) -> Option<io::Result<TcpStream>> {
+        let node = node()?;
+        if self.local_addr().is_some_and(|local| local.port() != 0) {
+            return Some(Err(node.unsupported("a port of its choice to connect from")));
+        }
+        Some(Handle::from(node).connect_tcp_addr(address).await)
+    }
+}

@@ -1,0 +1,111 @@
+//! Simulations: one seed, one execution, with faults (feature `sim`).
+//!
+//! Inside of a simulation all of this crate works as on any other backend: [`spawn`](crate::spawn), timers, sockets,
+//! `select!`, [`sync`](crate::sync), blocking jobs. The order of tasks, the network and its faults come from the seed,
+//! time is virtual, and a failing seed replays. [`anyrt_sim`] tells how, and what it cannot control.
+//!
+//! ```
+//! use anyrt::io::{AsyncReadExt, AsyncWriteExt};
+//! use anyrt::net::{TcpListener, TcpStream};
+//! use anyrt::sim::Sim;
+//! use std::time::Duration;
+//!
+//! for seed in 0..20 {
+//!     let sim = Sim::new(seed);
+//!     sim.host("server", || async {
+//!         let listener = TcpListener::bind("0.0.0.0:80").await.unwrap();
+//!         loop {
+//!             let (mut stream, _) = listener.accept().await.unwrap();
+//!             anyrt::time::sleep(Duration::from_secs(60)).await; // takes no real time
+//!             stream.write_all(b"hello").await.unwrap();
+//!         }
+//!     });
+//!     sim.client("client", async {
+//!         anyrt::time::sleep(Duration::from_millis(10)).await;
+//!         let mut stream = TcpStream::connect("server:80").await.unwrap();
+//!         let mut text = String::new();
+//!         stream.read_to_string(&mut text).await.unwrap();
+//!         assert_eq!(text, "hello");
+//!     });
+//!     sim.run().unwrap();
+//! }
+//! ```
+//!
+//! # Tests
+//! `#[anyrt::test(sim, seeds = 100)]` runs a test under many seeds; see the attribute [`test`](macro@crate::test). A failure
+//! tells the command that replays it.
+//!
+//! ```
+//! use anyrt::net::{TcpListener, TcpStream};
+//! use anyrt::sim::current;
+//!
+//! #[anyrt::test(sim, seeds = 200, check = 2)]
+//! async fn the_server_answers() {
+//!     current().host("server", || async {
+//!         let listener = TcpListener::bind("0.0.0.0:80").await.unwrap();
+//!         while listener.accept().await.is_ok() {}
+//!     });
+//!     while TcpStream::connect("server:80").await.is_err() {}
+//! }
+//! ```
+//!
+//! # What a simulated node does not have
+//! Child processes, Unix sockets, pipes, [`AsyncFd`](crate::io::unix::AsyncFd) and files are errors of kind
+//! [`Unsupported`](std::io::ErrorKind::Unsupported) that name the node and what it was asked for. Signals come from
+//! [`Node::signal`]. Options of sockets are taken, and change nothing but for `TCP_NODELAY` and a linger of zero.
+//!
+//! # Beside another runtime
+//! A simulation may run in a program that has other backends; what is built without a name is never a simulation.
+
+use std::future::Future;
+
+use crate::testing::Outcome;
+
+#[doc(hidden)]
+pub use anyrt_sim::testing::Test as Simulation;
+#[doc(inline)]
+pub use anyrt_sim::{
+    Builder, Event, Failure, FailureKind, Hold, Latency, Link, Node, Partition, Schedule, Sim,
+    SimRuntime, Step,
+};
+
+/// The node of the simulation that this code runs on: its faults, its random numbers, further nodes.
+///
+/// # Panics
+/// Outside of a simulation.
+#[track_caller]
+pub fn current() -> SimRuntime {
+    match try_current() {
+        Some(node) => node,
+        None => panic!(
+            "no simulation is current: call it inside of `Sim::run`, a host, a client or `#[anyrt::test(sim)]`"
+        ),
+    }
+}
+
+/// As [`current`]; `None` outside of a simulation.
+pub fn try_current() -> Option<SimRuntime> {
+    crate::backend::simulated::node()
+}
+
+/// Which branch a `select!` asks first.
+#[doc(hidden)]
+pub fn __first_branch(branches: u32) -> u32 {
+    match try_current() {
+        Some(node) => node.first_branch(branches),
+        None => crate::macros::support::thread_rng_n(branches),
+    }
+}
+
+/// What `#[anyrt::test(sim)]` expands to.
+#[doc(hidden)]
+#[track_caller]
+pub fn simulate<F>(test: Simulation, make: fn() -> F)
+where
+    F: Future + Send + 'static,
+    F::Output: Outcome,
+{
+    anyrt_sim::testing::run(test, move || {
+        Box::pin(async move { make().await.failure() })
+    });
+}

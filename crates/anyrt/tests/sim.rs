@@ -1,0 +1,8 @@
+//! Simulations, through the facade.
+#![cfg(feature = "sim")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "sim/attribute.rs"]
+mod attribute;
+#[path = "sim/nodes.rs"]
+mod nodes;

@@ -1,0 +1,210 @@
+//! `#[anyrt::test(sim)]`: many seeds, what a failure tells, and how it is replayed.
+//!
+//! Tests that fail on purpose are ignored; others run them in a process of their own and read what they print.
+
+use std::collections::HashMap;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyrt::io::{AsyncReadExt, AsyncWriteExt};
+use anyrt::net::{TcpListener, TcpStream};
+use anyrt::sim::current;
+use anyrt::task::yield_now;
+use anyrt::time::sleep;
+
+#[anyrt::test(sim, seeds = 20, check = 2)]
+async fn a_right_program_passes() -> std::io::Result<()> {
+    current().host("server", || async {
+        let listener = TcpListener::bind("0.0.0.0:80").await.unwrap();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            anyrt::spawn(async move { stream.write_u64(current().random()).await });
+        }
+    });
+    let answers: Vec<_> = (0..3)
+        .map(|_| {
+            anyrt::spawn(async {
+                sleep(Duration::from_millis(5)).await;
+                TcpStream::connect("server:80").await?.read_u64().await
+            })
+        })
+        .collect();
+    for answer in answers {
+        answer.await.unwrap()?;
+    }
+    Ok(())
+}
+
+#[anyrt::test(sim)]
+#[should_panic(expected = "on purpose")]
+async fn other_attributes_go_to_the_test() {
+    panic!("on purpose");
+}
+
+/// Two deposits, of which one is lost under some orders.
+#[anyrt::test(sim, seeds = 200)]
+#[ignore = "fails on purpose"]
+async fn loses_a_deposit() {
+    let balance = Arc::new(AtomicU32::new(0));
+    let deposits = [(); 2].map(|()| {
+        let balance = Arc::clone(&balance);
+        anyrt::spawn(async move {
+            let before = balance.load(Ordering::Relaxed);
+            yield_now().await;
+            balance.store(before + 1, Ordering::Relaxed);
+        })
+    });
+    for deposit in deposits {
+        deposit.await.unwrap();
+    }
+    assert_eq!(balance.load(Ordering::Relaxed), 2, "a deposit is lost"); // the place that is told
+}
+
+#[anyrt::test(sim, seeds = 3, check = 2)]
+#[ignore = "fails on purpose"]
+async fn asks_a_hash_map() {
+    let map: HashMap<u64, ()> = (0..20).map(|key| (key, ())).collect();
+    for key in map.into_keys() {
+        sleep(Duration::from_micros(key)).await;
+        anyrt::spawn(async move { sleep(Duration::from_millis(key)).await });
+    }
+    sleep(Duration::from_millis(50)).await;
+}
+
+#[anyrt::test(sim, time_limit = "10m")]
+#[ignore = "fails on purpose"]
+async fn takes_too_long() {
+    sleep(Duration::from_secs(601)).await;
+}
+
+#[anyrt::test(sim, seeds = 5)]
+#[ignore = "fails on purpose"]
+async fn gives_an_error() -> Result<(), &'static str> {
+    Err("what went wrong")
+}
+
+#[anyrt::test(sim, seeds = 100)]
+#[ignore = "fails under seed 150"]
+async fn is_right_for_a_hundred_seeds() {
+    assert_ne!(current().seed(), 150, "that one");
+}
+
+#[anyrt::test(sim, timeout_secs = 1)]
+#[ignore = "fails on purpose"]
+async fn never_gives_its_thread_back() {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+/// Runs a test of this file in a process of its own; gives whether it passed, and what it printed.
+fn run(test: &str, environment: &[(&str, &str)]) -> (bool, String) {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--include-ignored", "--nocapture", "--exact"])
+        .arg(format!("attribute::{test}::sim"))
+        .env_remove("ANYRT_SIM_SEED")
+        .env_remove("ANYRT_SIM_SEEDS")
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(out.contains("running 1 test"), "{out}{err}");
+    (output.status.success(), out + &err)
+}
+
+/// The seed in the command that a failure prints.
+#[track_caller]
+fn seed_to_replay(text: &str, test: &str) -> String {
+    let (_, command) = text.split_once("to replay it: ANYRT_SIM_SEED=").unwrap();
+    let (seed, command) = command.split_once(' ').unwrap();
+    let expected = format!("cargo test -p anyrt -- --exact attribute::{test}::sim");
+    assert_eq!(command.lines().next(), Some(&*expected));
+    seed.to_owned()
+}
+
+#[test]
+fn a_failure_tells_the_seed_the_time_the_step_and_the_place() {
+    let (passed, text) = run("loses_a_deposit", &[]);
+    assert!(!passed);
+    let line = 1 + include_str!("attribute.rs")
+        .lines()
+        .position(|line| line.contains("the place that is told"))
+        .unwrap();
+    for part in [
+        "loses_a_deposit::sim failed with seed ",
+        "s of virtual time, step ",
+        "the node \"test\" panicked at ",
+        &format!("attribute.rs:{line}:"),
+        "a deposit is lost",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in {text}");
+    }
+    assert!(!text.contains("went another way"), "{text}");
+    let seed = seed_to_replay(&text, "loses_a_deposit");
+    let failure = |text: &str| {
+        let at = text.find("attribute::loses_a_deposit::sim failed").unwrap();
+        text[at..].lines().next().unwrap().to_owned()
+    };
+    let (passed, again) = run("loses_a_deposit", &[("ANYRT_SIM_SEED", &seed)]);
+    assert!(!passed);
+    assert_eq!(failure(&text), failure(&again), "it replays");
+}
+
+#[test]
+fn executions_that_differ_between_processes_are_found() {
+    let (passed, text) = run("asks_a_hash_map", &[]);
+    assert!(!passed);
+    for part in [
+        "executions of seed 0 in two processes differ",
+        "The first step that differs is ",
+        "both: ",
+        "`HashMap`",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in {text}");
+    }
+    seed_to_replay(&text, "asks_a_hash_map");
+}
+
+#[test]
+fn the_limit_of_virtual_time_is_kept() {
+    let (passed, text) = run("takes_too_long", &[]);
+    assert!(
+        !passed && text.contains("the time limit of 600s has passed"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_limit_of_real_time_is_kept() {
+    let (passed, text) = run("never_gives_its_thread_back", &[]);
+    assert!(
+        !passed && text.contains("has not ended after 1s; it is at seed 0"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_result_that_is_an_error_is_a_failure() {
+    let (passed, text) = run("gives_an_error", &[]);
+    assert!(
+        !passed && text.contains("failed with seed 0: Error: \"what went wrong\""),
+        "{text}"
+    );
+    seed_to_replay(&text, "gives_an_error");
+}
+
+#[test]
+fn the_environment_widens_the_seeds() {
+    let test = "is_right_for_a_hundred_seeds";
+    assert!(run(test, &[]).0);
+    assert!(run(test, &[("ANYRT_SIM_SEEDS", "151..200")]).0);
+    let (passed, text) = run(test, &[("ANYRT_SIM_SEEDS", "200")]);
+    assert!(!passed && text.contains("of 200 seeds"), "{text}");
+    assert_eq!(seed_to_replay(&text, test), "150");
+    let (passed, text) = run(test, &[("ANYRT_SIM_SEED", "x")]);
+    assert!(
+        !passed && text.contains("ANYRT_SIM_SEED must be a number, and is \"x\""),
+        "{text}"
+    );
+}
