@@ -19,9 +19,12 @@ pub(crate) fn check(workspace: &Workspace) -> Result<bool> {
         .iter()
         .map(|(path, text)| Ok((path.as_path(), Workspace::parse(path, text)?)))
         .collect::<Result<Vec<_>>>()?;
-    let tree = workspace.tree()?;
     lines(workspace, &documents);
-    dependencies(&tree, &mut hindrances);
+    match workspace.tree() {
+        Ok(tree) => dependencies(&tree, &mut hindrances),
+        // The settings may tell why.
+        Err(error) => hindrances.push(format!("cargo cannot resolve the dependencies: {error}")),
+    }
     settings(&documents, workspace, &mut hindrances)?;
     let absent = items(workspace, &documents);
     println!();

@@ -393,6 +393,18 @@ fn a_requirement_that_excludes_the_patch_is_named() {
         "In the way: pinned 0.1.0 asks for tokio `~1.38`",
         "cargo update -p pinned",
     ]);
+    // Ported by hand, with such a line of the application's own: cargo resolves nothing at all.
+    let by_hand = APP.replace(
+        "\"1.20\", features = [\"full\"",
+        "\"~1.38\", features = [\"full\", \"smol\"",
+    );
+    let patch = "\n[patch.crates-io]\ntokio = { path = \"../tree/crates/tokio\" }\n";
+    fixture.put("app/Cargo.toml", &(by_hand + patch));
+    fixture.anyrt("check").ends(1).says(&[
+        "In the way: cargo cannot resolve the dependencies",
+        "excludes the patch",
+        "relaxes it",
+    ]);
     // The application's own line is relaxed.
     fixture.put("app/Cargo.toml", &APP.replace("\"1.20\"", "\"~1.38\""));
     fixture
