@@ -22,7 +22,7 @@ use pin_project_lite::pin_project;
 use super::{Runnable, TaskHandle, Tasks};
 
 /// Local tasks polled in a row before the thread's own future and its reactor have their turn.
-const TURN: usize = 64;
+const IN_A_ROW: usize = 64;
 
 thread_local! {
     /// `None` outside a scope.
@@ -88,17 +88,17 @@ impl Local {
         self.tasks.is_empty()
     }
 
-    /// Runs a turn and sees to it that `cx` is woken for the next one.
-    pub(super) fn turn(&self, cx: &mut Context<'_>) {
+    /// Runs a row of tasks and sees to it that `cx` is woken for the next one.
+    pub(super) fn run_row(&self, cx: &mut Context<'_>) {
         self.waker.register(cx.waker());
         if self.run() {
             cx.waker().wake_by_ref();
         }
     }
 
-    /// Runs what is queued, up to [`TURN`]. Gives whether there may be more.
+    /// Runs what is queued, up to [`IN_A_ROW`]. Gives whether there may be more.
     fn run(&self) -> bool {
-        for _ in 0..TURN {
+        for _ in 0..IN_A_ROW {
             let Ok(runnable) = self.queue.pop() else {
                 return false;
             };
@@ -255,7 +255,7 @@ impl<F: Future> Future for RunUntil<'_, F> {
             return Poll::Ready(value);
         }
         if let Some(local) = current() {
-            local.turn(cx);
+            local.run_row(cx);
         } else if *this.runs_tasks {
             leave_waker(cx);
         }

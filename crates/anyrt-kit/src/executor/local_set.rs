@@ -95,7 +95,7 @@ impl Future for LocalSet {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let _inside = self.guard(true);
-        self.local.turn(cx);
+        self.local.run_row(cx);
         if self.local.is_empty() {
             Poll::Ready(())
         } else {
@@ -177,7 +177,7 @@ impl<F: Future> Future for RunUntil<'_, F> {
         if let Poll::Ready(value) = this.future.poll(cx) {
             return Poll::Ready(value);
         }
-        this.set.local.turn(cx);
+        this.set.local.run_row(cx);
         Poll::Pending
     }
 }

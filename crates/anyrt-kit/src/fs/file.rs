@@ -12,7 +12,8 @@ use std::time::SystemTime;
 use async_lock::Mutex;
 use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
-use super::{Buf, DEFAULT_MAX_BUF_SIZE, Disk, Reply, Request};
+use super::buf::Buf;
+use super::disk::{DEFAULT_MAX_BUF_SIZE, Disk, Reply, Request};
 
 /// An open file on any [`Disk`]; see [the module](super) for its behaviour.
 ///

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use anyrt_core::blocking::failed;
 
-use super::{Buf, Reply, Request, perform};
+use super::buf::Buf;
+use super::disk::{Reply, Request, perform};
 use crate::executor::{BlockingPool, TaskHandle};
 
 /// A job of the pool. Returns an error if the pool drops it.

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::{Source, gone};
+use super::source::{Source, gone};
 use crate::table::Table;
 
 /// For runtime authors: the sources of one poller, by the token of their events.
