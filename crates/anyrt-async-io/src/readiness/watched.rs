@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyrt_core::coop;
 use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
+use anyrt_kit::net::System;
 use anyrt_kit::readiness::{
     self, Event, READ, Source, Waiter, Watched as _, poll_io, run, unclosed,
 };
@@ -30,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Its [`Source`] holds what is known of its readiness, until an operation finds that it is over. Whoever found nothing to
 /// do leaves a waker there and asks async-io, which wakes the source: a waker of the user never gets into async-io, so
 /// none stays there when the runtime has ended.
-pub struct Watched<T: AsFd> {
+pub struct Watched<T: System> {
     told: Arc<Told>,
     // `None` only while it is taken out.
     inner: Option<Async<T>>,
@@ -38,7 +39,7 @@ pub struct Watched<T: AsFd> {
     writable: OnceBox<Waker>,
 }
 
-impl<T: AsFd> Watched<T> {
+impl<T: System> Watched<T> {
     /// A non-blocking socket, which is taken for `ready` until someone finds that it is not.
     ///
     /// # Errors
@@ -73,7 +74,7 @@ impl<T: AsFd> Watched<T> {
 
     /// What it is ready for of `interest` at this moment.
     fn find(&self, interest: Interest) -> io::Result<Ready> {
-        let ready = look(self.get_ref().as_fd(), WATCHED) & interest.mask();
+        let ready = look(AsFd::as_fd(self.get_ref()), WATCHED) & interest.mask();
         if ready.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -95,7 +96,7 @@ impl<T: AsFd> Watched<T> {
         if known.is_empty() {
             return None;
         }
-        let now = look(self.get_ref().as_fd(), WATCHED) & interest.mask();
+        let now = look(AsFd::as_fd(self.get_ref()), WATCHED) & interest.mask();
         self.keep(now, interest);
         Some(known | now)
     }
@@ -151,7 +152,7 @@ impl Wake for Writable {
     }
 }
 
-impl<T: AsFd> readiness::Watched for Watched<T> {
+impl<T: System> readiness::Watched for Watched<T> {
     type Inner = T;
 
     // async-io tells of a direction once, when it is asked.
@@ -191,7 +192,7 @@ impl<T: AsFd> readiness::Watched for Watched<T> {
     }
 }
 
-impl<T: AsFd + Send + Sync> Readiness for Watched<T> {
+impl<T: System> Readiness for Watched<T> {
     async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         self.source().check()?;
         if let Some(known) = self.known(interest) {
@@ -238,13 +239,13 @@ impl<T: AsFd + Send + Sync> Readiness for Watched<T> {
     }
 }
 
-impl<T: AsFd> Drop for Watched<T> {
+impl<T: System> Drop for Watched<T> {
     fn drop(&mut self) {
         let _ = self.unwatch();
     }
 }
 
-impl<T: AsFd + fmt::Debug> fmt::Debug for Watched<T> {
+impl<T: System> fmt::Debug for Watched<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.get_ref(), f)
     }

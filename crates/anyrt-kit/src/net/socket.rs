@@ -3,11 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+#[cfg(unix)]
+use std::os::fd::{AsFd as AsSystem, BorrowedFd};
+#[cfg(windows)]
+use std::os::windows::io::{AsSocket as AsSystem, BorrowedSocket};
 use std::task::{Context, Poll};
 
 use anyrt_core::net::Descriptor;
 use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
-use rustix::fd::AsFd;
 use socket2::SockRef;
 
 use crate::readiness::{Watched, run};
@@ -36,9 +39,9 @@ pub trait Poller: 'static {
 }
 
 /// For runtime authors: a socket of the standard library.
-pub trait System: AsFd + fmt::Debug + Send + Sync + Unpin + 'static {}
+pub trait System: AsSystem + fmt::Debug + Send + Sync + Unpin + 'static {}
 
-impl<T: AsFd + fmt::Debug + Send + Sync + Unpin + 'static> System for T {}
+impl<T: AsSystem + fmt::Debug + Send + Sync + Unpin + 'static> System for T {}
 
 /// For runtime authors: where a socket comes from, which tells what it may be ready for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,15 +83,15 @@ impl<P: Poller, T: System> Socket<P, T> {
 }
 
 #[cfg(unix)]
-impl<P: Poller, T: System> AsFd for Socket<P, T> {
-    fn as_fd(&self) -> rustix::fd::BorrowedFd<'_> {
+impl<P: Poller, T: System> AsSystem for Socket<P, T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.io.get_ref().as_fd()
     }
 }
 
 #[cfg(windows)]
-impl<P: Poller, T: System> std::os::windows::io::AsSocket for Socket<P, T> {
-    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+impl<P: Poller, T: System> AsSystem for Socket<P, T> {
+    fn as_socket(&self) -> BorrowedSocket<'_> {
         self.io.get_ref().as_socket()
     }
 }
