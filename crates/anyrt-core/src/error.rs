@@ -10,6 +10,20 @@ use std::time::Duration;
 use crate::task::Id;
 
 /// A task was cancelled or panicked.
+///
+/// # Examples
+/// ```
+/// use anyrt_core::{JoinHandle, error::JoinError};
+///
+/// /// The value of a task; its panic goes on in the caller.
+/// async fn join<T>(task: impl JoinHandle<T>) -> Option<T> {
+///     match task.await {
+///         Ok(value) => Some(value),
+///         Err(error) if error.is_cancelled() => None,
+///         Err(error) => std::panic::resume_unwind(error.into_panic()),
+///     }
+/// }
+/// ```
 pub struct JoinError {
     id: Id,
     // The `Mutex` only makes the error `Sync`.

@@ -262,6 +262,20 @@ impl GlommioRuntime {
     ///
     /// # Panics
     /// When there is no such shard.
+    ///
+    /// # Examples
+    /// ```
+    /// use anyrt_core::runtime::Owner;
+    /// use anyrt_glommio::runtime::Builder;
+    ///
+    /// # if let Err(reason) = anyrt_glommio::is_available() { println!("skipped: {reason}"); return Ok(()); }
+    /// let runtime = Builder::new().shards(2).build()?;
+    /// let rt = runtime.handle().clone();
+    /// let here = rt.clone();
+    /// let task = rt.spawn_on(1, async move { here.current_shard_index() });
+    /// assert_eq!(runtime.block_on(task).unwrap(), Some(1));
+    /// # Ok::<(), anyrt_core::BuildError>(())
+    /// ```
     pub fn spawn_on<F>(&self, index: usize, future: F) -> TaskHandle<F::Output>
     where
         F: Future + Send + 'static,

@@ -34,6 +34,29 @@ impl TcpStream {
     ///
     /// # Cancel safety
     /// Cancel-safe: dropping the future has no effect.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// use anyrt::io::AsyncWriteExt;
+    /// use anyrt::net::{TcpListener, TcpStream};
+    ///
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut peer = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (stream, _) = listener.accept().await?;
+    /// peer.write_all(b"hello").await?;
+    /// let mut buf = [0; 64];
+    /// let read = loop {
+    ///     stream.readable().await?;
+    ///     match stream.try_read(&mut buf) {
+    ///         // It was a false alarm.
+    ///         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+    ///         result => break result?,
+    ///     }
+    /// };
+    /// assert_eq!(read, 5);
+    /// # Ok(()) });
+    /// ```
     pub async fn readable(&self) -> io::Result<()> {
         self.ready(Interest::READABLE).await.map(drop)
     }

@@ -196,6 +196,32 @@ impl TcpStream {
     }
 
     /// Borrows the stream as two halves, which can be used at the same time within one task.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// use anyrt::io::{AsyncReadExt, AsyncWriteExt};
+    /// use anyrt::net::{TcpListener, TcpStream};
+    ///
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let address = listener.local_addr()?;
+    /// # let echo = anyrt::spawn(async move {
+    /// #     let (mut stream, _) = listener.accept().await.unwrap();
+    /// #     let (mut read, mut write) = stream.split();
+    /// #     anyrt::io::copy(&mut read, &mut write).await.unwrap();
+    /// # });
+    /// let mut stream = TcpStream::connect(address).await?;
+    /// let (mut read, mut write) = stream.split();
+    /// let mut answer = [0; 5];
+    /// // Writes and reads at the same time, in one task.
+    /// let (written, received) = anyrt::join!(write.write_all(b"hello"), read.read_exact(&mut answer));
+    /// written?;
+    /// received?;
+    /// assert_eq!(&answer, b"hello");
+    /// # drop(stream);
+    /// # echo.await?;
+    /// # Ok(()) });
+    /// ```
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         tcp_split::split(self)
     }

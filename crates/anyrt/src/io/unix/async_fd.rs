@@ -218,6 +218,30 @@ impl<T: AsRawFd> AsyncFd<T> {
     ///
     /// # Cancel safety
     /// Cancel-safe: dropping the future has no effect.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// use std::io::{Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    /// use anyrt::io::unix::AsyncFd;
+    ///
+    /// let (mut peer, socket) = UnixStream::pair()?;
+    /// socket.set_nonblocking(true)?;
+    /// let socket = AsyncFd::new(socket)?;
+    /// peer.write_all(b"hello")?;
+    ///
+    /// let mut buf = [0; 64];
+    /// let read = loop {
+    ///     let mut guard = socket.readable().await?;
+    ///     // Clears the readiness if the read would block; then wait again.
+    ///     if let Ok(read) = guard.try_io(|socket| socket.get_ref().read(&mut buf)) {
+    ///         break read?;
+    ///     }
+    /// };
+    /// assert_eq!(read, 5);
+    /// # Ok(()) });
+    /// ```
     pub async fn readable(&self) -> io::Result<AsyncFdReadyGuard<'_, T>> {
         self.ready(Interest::READABLE).await
     }
