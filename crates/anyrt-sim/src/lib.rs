@@ -48,7 +48,9 @@
 //!   **UDP** has sizes, bounded buffers and refusals. A test compares both with the real loopback, script by script.
 //! - **Faults**: latency, loss, duplication, reordering ([`Link`]), [partitions](SimRuntime::partition), also
 //!   [one-way](SimRuntime::partition_one_way), [holds](SimRuntime::hold), [crashes](Node::crash),
-//!   [power failures](Node::power_off), wrong wall clocks.
+//!   [power failures](Node::power_off), wrong wall clocks; all of them by one line: [`Sim::chaos`].
+//! - **The program itself** may misbehave where it allows that ([`SimRuntime::buggify`]), and says what must happen under
+//!   some seed ([`SimRuntime::sometimes`]).
 //! - **Signals** come from the test: [`Node::signal`].
 //! - **Failures.** If all tasks wait for ever, if tasks only keep each other awake, if a job waits for something
 //!   outside, or if the main future of a node panics, the simulation ends with a [`Failure`] that names the tasks, where
@@ -77,7 +79,7 @@
 //! - Files per node, Unix sockets, pipes: the facade's are errors. A blocking job that uses `std::fs` reaches the real
 //!   disk.
 //! - The clock drift of a node (only an offset of its wall clock), a clock that is paused by hand.
-//! - `chaos`, rules as closures, `buggify!`, `sometimes!`, minimising of faults, trace files, a history checker.
+//! - Rules as closures, minimising of faults, trace files, a history checker.
 //! - An IPv6 socket that takes IPv4 connections as well, multicast and broadcast, socket options but for
 //!   `TCP_NODELAY` and a linger of zero (others are kept and change nothing), buffers of other sizes, failures of name resolution other than an unknown name.
 //! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
@@ -90,6 +92,7 @@
 #![forbid(unsafe_code)]
 
 mod blocking;
+mod chaos;
 mod drive;
 mod failure;
 mod fault;
@@ -97,6 +100,7 @@ pub mod fs;
 mod local;
 pub mod net;
 mod node;
+mod places;
 mod random;
 pub mod readiness;
 mod ready;
@@ -110,6 +114,7 @@ mod trace;
 mod wait;
 mod world;
 
+pub use chaos::{Chaos, Trouble};
 pub use failure::{Failure, FailureKind};
 pub use fault::{Hold, Partition};
 pub use net::link::{Latency, Link};

@@ -260,6 +260,11 @@ impl Node {
         SimRuntime::of(&self.world, &self.state)
     }
 
+    /// Whether it can be restarted.
+    pub(crate) fn is_host(&self) -> bool {
+        self.state.lock().program.is_some()
+    }
+
     /// Whether the node is up.
     pub fn is_up(&self) -> bool {
         self.state.lock().up

@@ -20,6 +20,10 @@ pub(crate) enum Concern {
     Application = 4,
     /// Which branch a `select!` asks first.
     Branches = 5,
+    /// Which trouble there is, and when.
+    Chaos = 6,
+    /// Which places of the program misbehave.
+    Buggify = 7,
 }
 
 /// A stream of random numbers.

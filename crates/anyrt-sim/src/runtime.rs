@@ -1,5 +1,6 @@
 //! The owner of a simulation, its handle and its options.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -513,6 +514,15 @@ impl Sim {
     /// seed tells where chance came in.
     pub fn steps(&self) -> Vec<Step> {
         self.handle.world.scheduler().trace().recorded().to_vec()
+    }
+
+    /// What was noted by [`SimRuntime::sometimes`], and whether it happened.
+    pub fn sometimes(&self) -> BTreeMap<String, bool> {
+        let places = self.handle.world.places();
+        let noted = places.sometimes().iter();
+        noted
+            .map(|(name, happened)| ((*name).to_owned(), *happened))
+            .collect()
     }
 
     /// How many wake-ups came from threads that are not part of the simulation. With any, the seed alone does not

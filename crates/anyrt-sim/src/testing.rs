@@ -18,6 +18,7 @@
 
 mod compare;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Range;
 use std::panic::resume_unwind;
@@ -109,8 +110,12 @@ impl Plan {
     }
 }
 
+/// What must happen under some seed, and whether it did.
+type Sometimes = BTreeMap<String, bool>;
+
 /// One execution.
 struct Execution {
+    sometimes: Sometimes,
     hash: u64,
     step_count: u64,
     steps: Vec<Step>,
@@ -151,6 +156,7 @@ fn execute(test: &Test, make: &Make, seed: u64, record: bool) -> Execution {
     let result = sim.run();
     let told = told.lock().unwrap_or_else(PoisonError::into_inner).take();
     Execution {
+        sometimes: sim.sometimes(),
         hash: sim.hash(),
         step_count: sim.step_count(),
         steps: sim.steps(),
@@ -212,38 +218,64 @@ fn run_plan(test: &Test, plan: &Plan, make: &Make, at: &AtomicU64) -> Result<(),
     if let Some(report) = compare::report_of_child() {
         return compare::run_child(test, plan, make, &report);
     }
-    if test.check >= 2 && compare::in_processes(test, plan, make)? {
-        return Ok(());
+    if test.check >= 2
+        && let Some(sometimes) = compare::in_processes(test, plan, make)?
+    {
+        return check_sometimes(test, plan, &sometimes);
     }
     let compares_here = test.check >= 2;
-    let first = match plan.wide {
-        true => first_failure_of_many(test, plan, make),
-        false => plan.seeds.clone().find_map(|seed| {
+    let mut sometimes = Sometimes::new();
+    if plan.wide {
+        sometimes = run_many(test, plan, make)?;
+    } else {
+        for seed in plan.seeds.clone() {
             at.store(seed, Ordering::Relaxed);
-            run_seed(test, make, seed, compares_here).err()
-        }),
-    };
-    first.map_or(Ok(()), Err)
+            merge(&mut sometimes, run_seed(test, make, seed, compares_here)?);
+        }
+    }
+    check_sometimes(test, plan, &sometimes)
 }
 
-/// Runs one seed; gives what to tell if it fails.
-fn run_seed(test: &Test, make: &Make, seed: u64, compares: bool) -> Result<(), String> {
+fn merge(all: &mut Sometimes, one: Sometimes) {
+    for (name, happened) in one {
+        *all.entry(name).or_default() |= happened;
+    }
+}
+
+/// Fails if something never happened under many seeds.
+fn check_sometimes(test: &Test, plan: &Plan, sometimes: &Sometimes) -> Result<(), String> {
+    let never = sometimes.iter().filter(|(_, happened)| !**happened);
+    let never: Vec<_> = never.map(|(name, _)| format!("{name:?}")).collect();
+    if never.is_empty() || plan.single {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: under none of the {} seeds it happened that {}; the seeds do not reach what they are for",
+        test.name,
+        plan.seeds.end - plan.seeds.start,
+        never.join(", ")
+    ))
+}
+
+/// Runs one seed; gives what must happen sometimes, or what to tell if it fails.
+fn run_seed(test: &Test, make: &Make, seed: u64, compares: bool) -> Result<Sometimes, String> {
     let first = execute(test, make, seed, false);
     match &first.failure {
         Some(failed) => Err(describe(test, make, seed, &first, failed)),
         None if compares => {
             let again = execute(test, make, seed, false);
             match again.hash == first.hash {
-                true => Ok(()),
+                true => Ok(first.sometimes),
                 false => Err(compare::differ_here(test, make, seed)),
             }
         }
-        None => Ok(()),
+        None => Ok(first.sometimes),
     }
 }
 
-/// The lowest failing seed that is found, on all cores.
-fn first_failure_of_many(test: &Test, plan: &Plan, make: &Make) -> Option<String> {
+/// Runs many seeds on all cores; fails with the lowest failing one that is found.
+fn run_many(test: &Test, plan: &Plan, make: &Make) -> Result<Sometimes, String> {
+    let sometimes = Mutex::new(Sometimes::new());
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let (next, found) = (AtomicU64::new(plan.seeds.start), Mutex::new(None));
     let count = plan.seeds.end - plan.seeds.start;
@@ -262,18 +294,25 @@ fn first_failure_of_many(test: &Test, plan: &Plan, make: &Make) -> Option<String
                     if done > 0 && done.is_multiple_of(part) {
                         eprintln!("{}: {done} of {count} seeds", test.name);
                     }
-                    if let Err(failure) = run_seed(test, make, seed, false) {
-                        let mut found = lock(&found);
-                        if found.as_ref().is_none_or(|(lowest, _)| seed < *lowest) {
-                            *found = Some((seed, failure));
+                    match run_seed(test, make, seed, false) {
+                        Ok(one) => merge(&mut lock(&sometimes), one),
+                        Err(failure) => {
+                            let mut found = lock(&found);
+                            if found.as_ref().is_none_or(|(lowest, _)| seed < *lowest) {
+                                *found = Some((seed, failure));
+                            }
                         }
                     }
                 }
             });
         }
     });
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.map(|(_, failure)| failure)
+    match found.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some((_, failure)) => Err(failure),
+        None => Ok(sometimes
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)),
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -15,6 +15,7 @@ use anyrt_kit::time::{clock, ticks_begin};
 use crate::failure::{Failure, FailureKind};
 use crate::net::Net;
 use crate::node::Nodes;
+use crate::places::Places;
 use crate::random::{Concern, Random};
 use crate::ready::Schedule;
 use crate::scheduler::Scheduler;
@@ -49,6 +50,7 @@ pub(crate) struct World {
     nodes: Mutex<Nodes>,
     application: Mutex<Random>,
     branches: Mutex<Random>,
+    places: Mutex<Places>,
     /// Threads for blocking jobs in an open world.
     pub(crate) pool: OnceLock<BlockingPool>,
 }
@@ -68,6 +70,7 @@ impl World {
             nodes: Mutex::default(),
             application: Mutex::new(Random::new(seed, Concern::Application)),
             branches: Mutex::new(Random::new(seed, Concern::Branches)),
+            places: Mutex::new(Places::new(seed)),
             pool: OnceLock::new(),
             options,
         })
@@ -83,6 +86,10 @@ impl World {
 
     pub(crate) fn nodes(&self) -> MutexGuard<'_, Nodes> {
         lock(&self.nodes)
+    }
+
+    pub(crate) fn places(&self) -> MutexGuard<'_, Places> {
+        lock(&self.places)
     }
 
     pub(crate) fn timers(&self) -> &Timers {

@@ -97,7 +97,10 @@ mod testing;
 pub mod time;
 
 pub use anyrt_macros::{main, test};
-pub use backend::simulated::public::*;
+#[doc(no_inline)]
+pub use backend::simulated::public::select;
+#[doc(inline)]
+pub use backend::simulated::public::{buggify, sometimes};
 pub use runtime::block_on;
 pub use task::spawn;
 #[doc(no_inline)]

@@ -65,8 +65,8 @@ use crate::testing::Outcome;
 pub use anyrt_sim::testing::Test as Simulation;
 #[doc(inline)]
 pub use anyrt_sim::{
-    Builder, Event, Failure, FailureKind, Hold, Latency, Link, Node, Partition, Schedule, Sim,
-    SimRuntime, Step,
+    Builder, Chaos, Event, Failure, FailureKind, Hold, Latency, Link, Node, Partition, Schedule,
+    Sim, SimRuntime, Step, Trouble,
 };
 
 /// The node of the simulation that this code runs on: its faults, its random numbers, further nodes.
@@ -94,6 +94,20 @@ pub fn __first_branch(branches: u32) -> u32 {
     match try_current() {
         Some(node) => node.first_branch(branches),
         None => crate::macros::support::thread_rng_n(branches),
+    }
+}
+
+/// Whether the program is to misbehave at that place.
+#[doc(hidden)]
+pub fn __buggify(place: &'static str) -> bool {
+    try_current().is_some_and(|node| node.buggify(place))
+}
+
+/// Notes whether that happened.
+#[doc(hidden)]
+pub fn __sometimes(name: &'static str, happened: impl FnOnce() -> bool) {
+    if let Some(node) = try_current() {
+        node.sometimes(name, happened());
     }
 }
 

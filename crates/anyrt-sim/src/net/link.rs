@@ -85,6 +85,10 @@ impl Links {
         }
     }
 
+    pub(crate) fn usual(&self) -> Link {
+        self.default
+    }
+
     pub(crate) fn get(&self, from: usize, to: usize) -> Link {
         match self.special.get(&(from, to)) {
             Some(link) => *link,

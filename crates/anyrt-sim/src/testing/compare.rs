@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use super::{
-    Execution, Make, Plan, SEEDS_VARIABLE, Test, execute, name_in_harness, replay, run_seed,
-    sources,
+    Execution, Make, Plan, SEEDS_VARIABLE, Sometimes, Test, execute, merge, name_in_harness,
+    replay, run_seed, sources,
 };
 use crate::runtime::SEED_VARIABLE;
 use crate::trace::Step;
@@ -37,6 +37,7 @@ pub(super) fn run_child(
 ) -> Result<(), String> {
     let with_steps = std::env::var_os(STEPS_VARIABLE).is_some();
     let mut text = String::new();
+    let mut sometimes = Sometimes::new();
     for seed in plan.seeds.clone() {
         let execution = execute(test, make, seed, with_steps);
         if execution.failure.is_some() {
@@ -48,12 +49,18 @@ pub(super) fn run_child(
             step_count,
             foreign_wakes,
             steps,
+            sometimes: one,
             ..
         } = execution;
+        merge(&mut sometimes, one);
         let _ = writeln!(text, "seed {seed} {hash:016x} {step_count} {foreign_wakes}");
         for step in steps {
             let _ = writeln!(text, "step {step}");
         }
+    }
+    for (name, happened) in sometimes {
+        let word = if happened { "happened" } else { "missed" };
+        let _ = writeln!(text, "{word} {}", name.escape_debug());
     }
     text += "end\n";
     let written = fs::File::create(report).and_then(|mut file| file.write_all(text.as_bytes()));
@@ -67,6 +74,7 @@ struct Report {
     seeds: BTreeMap<u64, (String, u64, u64)>,
     steps: Vec<String>,
     failed: Option<u64>,
+    sometimes: Sometimes,
 }
 
 impl Report {
@@ -76,6 +84,12 @@ impl Report {
         for line in text.lines() {
             match line.split_once(' ') {
                 Some(("step", step)) => report.steps.push(step.to_owned()),
+                Some(("happened", name)) => {
+                    report.sometimes.insert(name.to_owned(), true);
+                }
+                Some(("missed", name)) => {
+                    report.sometimes.insert(name.to_owned(), false);
+                }
                 Some(("failed", seed)) => report.failed = Some(seed.parse().ok()?),
                 Some(("seed", rest)) => {
                     let mut words = rest.split(' ');
@@ -93,9 +107,13 @@ impl Report {
     }
 }
 
-/// Runs the seeds in fresh processes and compares them. Gives whether that was possible and all went well: a seed that
-/// fails is left to the caller.
-pub(super) fn in_processes(test: &Test, plan: &Plan, make: &Make) -> Result<bool, String> {
+/// Runs the seeds in fresh processes and compares them. Gives what must happen sometimes; `None` if the test cannot be run
+/// in a process of its own.
+pub(super) fn in_processes(
+    test: &Test,
+    plan: &Plan,
+    make: &Make,
+) -> Result<Option<Sometimes>, String> {
     let Some(reports) = reports(test, test.check, |command| {
         command.env(
             SEEDS_VARIABLE,
@@ -107,7 +125,7 @@ pub(super) fn in_processes(test: &Test, plan: &Plan, make: &Make) -> Result<bool
             "{}: the test cannot be run in a process of its own, so executions are compared within this one",
             test.name
         );
-        return Ok(false);
+        return Ok(None);
     };
     if let Some(seed) = reports.iter().find_map(|report| report.failed) {
         // What a fresh process finds, this one tells.
@@ -121,7 +139,7 @@ pub(super) fn in_processes(test: &Test, plan: &Plan, make: &Make) -> Result<bool
         ));
     }
     let [first, others @ ..] = &reports[..] else {
-        return Ok(false);
+        return Ok(None);
     };
     for other in others {
         let differs = first
@@ -132,7 +150,7 @@ pub(super) fn in_processes(test: &Test, plan: &Plan, make: &Make) -> Result<bool
             return Err(differ(test, seed, *foreign_wakes));
         }
     }
-    Ok(true)
+    Ok(Some(first.sometimes.clone()))
 }
 
 /// Has this very test run in fresh processes. `None` if that is not possible.
@@ -231,12 +249,14 @@ mod tests {
 
     #[test]
     fn a_report_is_read_back() {
-        let text = "seed 3 00ff 12 0\nstep 1ns Poll(1) 00ff\nseed 4 0001 2 1\nfailed 5\nend\n";
+        let text = "seed 3 00ff 12 0\nstep 1ns Poll(1) 00ff\nseed 4 0001 2 1\nhappened a b\nmissed c\nfailed 5\nend\n";
         let report = Report::parse(text).expect("it is whole");
         assert_eq!(report.seeds[&3], ("00ff".to_owned(), 12, 0));
         assert_eq!(report.seeds[&4], ("0001".to_owned(), 2, 1));
         assert_eq!(report.steps, ["1ns Poll(1) 00ff"]);
         assert_eq!(report.failed, Some(5));
+        let sometimes = [("a b".to_owned(), true), ("c".to_owned(), false)];
+        assert_eq!(report.sometimes, BTreeMap::from(sometimes));
         assert_eq!(Report::parse("seed 3 00ff 12 0\n"), None, "it has no end");
         assert_eq!(Report::parse("nonsense\nend\n"), None);
     }

@@ -9,6 +9,28 @@ use crate::net::{TcpListener, TcpStream};
 pub(crate) mod public {
     #[doc(no_inline)]
     pub use tokio::select;
+
+    pub use crate::{__buggify as buggify, __sometimes as sometimes};
+}
+
+/// Always `false`: only in a simulation, with the feature `sim`, may the program be asked to misbehave.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __buggify {
+    () => {
+        false
+    };
+}
+
+/// Does nothing: only simulations, with the feature `sim`, tell whether the condition is ever true.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __sometimes {
+    ($condition:expr, $name:literal $(,)?) => {
+        if false {
+            let _: (bool, &str) = ($condition, $name);
+        }
+    };
 }
 
 /// Fails on a simulated node, which cannot use `_what` of the operating system.
@@ -26,7 +48,7 @@ pub(crate) fn check_files() -> io::Result<()> {
 
 /// The part of a socket that is simulated before it is connected.
 #[derive(Default)]
-pub(crate) struct Unconnected;
+pub(crate) struct Unconnected {}
 
 impl Unconnected {
     #[inline(always)]

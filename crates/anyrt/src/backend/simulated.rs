@@ -14,6 +14,44 @@ use crate::runtime::Handle;
 /// What the facade exports.
 pub(crate) mod public {
     pub use crate::__select as select;
+    pub use crate::{__buggify as buggify, __sometimes as sometimes};
+}
+
+/// Whether the program is to misbehave here, which only happens in a simulation: under a quarter of the seeds, and then
+/// in a quarter of the calls. Without the feature `sim` it is `false`, and costs nothing.
+///
+/// It is for rare paths of the program's own: a small buffer, an early time-out, a delay between two steps.
+///
+/// ```
+/// let size = if anyrt::buggify!() { 1 } else { 4096 };
+/// ```
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __buggify {
+    () => {
+        $crate::sim::__buggify(::core::concat!(
+            ::core::file!(),
+            ":",
+            ::core::line!(),
+            ":",
+            ::core::column!()
+        ))
+    };
+}
+
+/// Says that the condition must be true under some seed. `#[anyrt::test(sim)]` fails if it was evaluated and was true
+/// under none: then the seeds do not reach what they are for. Without the feature `sim` nothing is evaluated.
+///
+/// ```
+/// # let attempts = 1;
+/// anyrt::sometimes!(attempts > 1, "a request is repeated");
+/// ```
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __sometimes {
+    ($condition:expr, $name:literal $(,)?) => {
+        $crate::sim::__sometimes($name, || $condition)
+    };
 }
 
 /// As Tokio's `select!`; in a simulation the seed chooses which branch is asked first.

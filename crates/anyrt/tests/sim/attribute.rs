@@ -98,6 +98,20 @@ async fn never_gives_its_thread_back() {
     }
 }
 
+#[anyrt::test(sim, seeds = 50)]
+async fn what_must_happen_sometimes_does() {
+    let misbehaves = anyrt::buggify!();
+    anyrt::sometimes!(misbehaves, "the place misbehaves");
+    anyrt::sometimes!(!misbehaves, "the place is in order");
+}
+
+#[anyrt::test(sim, seeds = 5, check = 2)]
+#[ignore = "fails on purpose"]
+async fn what_must_happen_never_does() {
+    anyrt::sometimes!(true, "this happens");
+    anyrt::sometimes!(current().seed() > 5, "this does not");
+}
+
 /// Runs a test of this file in a process of its own; gives whether it passed, and what it printed.
 fn run(test: &str, environment: &[(&str, &str)]) -> (bool, String) {
     let output = Command::new(std::env::current_exe().unwrap())
@@ -206,5 +220,23 @@ fn the_environment_widens_the_seeds() {
     assert!(
         !passed && text.contains("ANYRT_SIM_SEED must be a number, and is \"x\""),
         "{text}"
+    );
+}
+
+#[test]
+fn what_happens_under_no_seed_is_a_failure() {
+    let test = "what_must_happen_never_does";
+    let (passed, text) = run(test, &[]);
+    let expected = "under none of the 5 seeds it happened that \"this does not\"";
+    assert!(!passed && text.contains(expected), "{text}");
+    let (passed, text) = run(test, &[("ANYRT_SIM_SEEDS", "4..6")]);
+    assert!(
+        !passed && text.contains("under none of the 2 seeds"),
+        "{text}"
+    );
+    assert!(run(test, &[("ANYRT_SIM_SEEDS", "8")]).0);
+    assert!(
+        run(test, &[("ANYRT_SIM_SEED", "1")]).0,
+        "one seed need not reach it"
     );
 }

@@ -1,0 +1,60 @@
+//! Places of the program that the simulator knows by name: where it may misbehave, and what must happen sometimes.
+
+use std::collections::BTreeMap;
+
+use crate::random::{Concern, Random, mix};
+use crate::runtime::SimRuntime;
+
+/// What is known of the places of one execution.
+#[derive(Debug)]
+pub(crate) struct Places {
+    seed: u64,
+    random: Random,
+    sometimes: BTreeMap<&'static str, bool>,
+}
+
+/// Of the places, so many misbehave under a seed, and then so often.
+const ACTIVE: f64 = 0.25;
+const FIRES: f64 = 0.25;
+
+impl Places {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            random: Random::new(seed, Concern::Buggify),
+            sometimes: BTreeMap::new(),
+        }
+    }
+
+    fn fires(&mut self, place: &str) -> bool {
+        let digest = place.bytes().fold(self.seed, |hash, byte| {
+            mix(hash.wrapping_add(u64::from(byte)).wrapping_add(1))
+        });
+        // The same for the whole execution, whatever was asked before.
+        Random::new(digest, Concern::Buggify).chance(ACTIVE) && self.random.chance(FIRES)
+    }
+}
+
+impl SimRuntime {
+    /// Whether the program is to misbehave here: under a quarter of the seeds, and then in a quarter of the calls.
+    ///
+    /// The facade's `buggify!` calls it with the place in the source. It is for rare paths of the program's own: a
+    /// small buffer, an early time-out, a delay between two steps.
+    pub fn buggify(&self, place: &'static str) -> bool {
+        self.world().places().fires(place)
+    }
+
+    /// Notes whether something happened that must happen under some seed. A test with many seeds fails if it was noted
+    /// and never happened: then the seeds do not reach what they are for.
+    pub fn sometimes(&self, name: &'static str, happened: bool) {
+        let mut places = self.world().places();
+        *places.sometimes.entry(name).or_default() |= happened;
+    }
+}
+
+impl Places {
+    /// What was noted by [`SimRuntime::sometimes`].
+    pub(crate) fn sometimes(&self) -> &BTreeMap<&'static str, bool> {
+        &self.sometimes
+    }
+}
