@@ -1,4 +1,4 @@
-//! The command line.
+//! Command-line arguments.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ BACKEND is tokio, smol, async-std or glommio; `port` again with another one swit
   --yes                  writes without asking, though git could not restore what is overwritten
   --manifest-path PATH   the manifest of the workspace, or of one of its members";
 
-/// What to do, and where.
+/// The parsed command.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Args {
     pub(crate) command: Command,

@@ -11,7 +11,7 @@ use crate::surface::Surface;
 use crate::workspace::{Tree, Workspace};
 use crate::{BACKENDS, Result, lock, manifest, sources};
 
-/// Prints what a port would meet; returns `false` if something stands in the way.
+/// Prints obstacles to a port. Returns `false` if there are any.
 pub(crate) fn check(workspace: &Workspace) -> Result<bool> {
     let mut hindrances = Vec::new();
     let documents = workspace
@@ -37,7 +37,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<bool> {
     Ok(hindrances.is_empty() && absent == 0)
 }
 
-/// Where the workspace asks for Tokio.
+/// The places where the workspace depends on Tokio.
 fn lines(workspace: &Workspace, documents: &[(&Path, DocumentMut)]) {
     println!("Lines that `port` would edit:");
     let mut backends = BTreeSet::new();
@@ -64,7 +64,7 @@ fn lines(workspace: &Workspace, documents: &[(&Path, DocumentMut)]) {
     }
 }
 
-/// Who else asks for Tokio, and with what requirement.
+/// Other packages that depend on Tokio, with their requirements.
 fn dependencies(tree: &Tree, hindrances: &mut Vec<String>) {
     let mut needs_patch = Vec::new();
     let mut versions = BTreeSet::new();
@@ -167,7 +167,7 @@ fn settings(
     Ok(())
 }
 
-/// Prints what the sources use and anyrt lacks; returns how much that is.
+/// Prints the items that the sources use and anyrt lacks. Returns their number.
 fn items(workspace: &Workspace, documents: &[(&Path, DocumentMut)]) -> usize {
     let surface = Surface::new();
     let mut count = 0;

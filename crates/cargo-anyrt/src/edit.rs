@@ -1,4 +1,4 @@
-//! Edits the dependency lines of a manifest, and leaves all else as it stands.
+//! Edits the dependency lines of a manifest and nothing else.
 
 use std::path::{Path, PathBuf};
 
@@ -20,30 +20,30 @@ pub(crate) enum Source {
     Git(String),
 }
 
-/// What the lines become.
+/// The target of the edit.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) backend: &'static str,
-    /// Whether `tokio` is replaced by `[patch]`, or in the line itself.
+    /// Whether `tokio` is replaced by `[patch]` or in the line itself.
     pub(crate) patch: bool,
     pub(crate) source: Source,
 }
 
-/// What an edit has to say.
+/// The report of an edit.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// The lines before and after.
     pub(crate) changes: Vec<(String, String)>,
-    /// What the person should know.
+    /// Notes for the user.
     pub(crate) notes: Vec<String>,
-    /// Whether a line asks for Tokio 1, changed or not.
+    /// Whether a line depends on Tokio 1, changed or not.
     pub(crate) has_tokio: bool,
 }
 
 /// Ports the dependency lines of one manifest.
 ///
 /// # Errors
-/// A line that cannot be ported, with the remedy.
+/// Fails if a line cannot be ported, and names the remedy.
 pub(crate) fn port(document: &mut DocumentMut, plan: &Plan) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     for place in manifest::dependencies_on(document, &["tokio", "anyrt"]) {
@@ -70,7 +70,7 @@ pub(crate) fn port(document: &mut DocumentMut, plan: &Plan) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Returns `false` for a line that stays as it is since it asks for another major version.
+/// Returns `false` for a line that is kept because it requires another major version.
 fn port_line(item: &mut Item, place: &Place, plan: &Plan, notes: &mut Vec<String>) -> Result<bool> {
     let shown = manifest::shown(place, item);
     let ported = manifest::string(item, "package") == Some("anyrt");
@@ -133,7 +133,7 @@ fn port_line(item: &mut Item, place: &Place, plan: &Plan, notes: &mut Vec<String
     Ok(true)
 }
 
-/// The line as a table; a bare version becomes one, and keeps the comment after it.
+/// Returns the line as a table. A bare version is converted and keeps its comment.
 fn as_table(item: &mut Item) -> Option<&mut dyn TableLike> {
     if let Some(version) = item.as_str().map(str::to_owned) {
         let mut table = InlineTable::new();
@@ -147,7 +147,7 @@ fn as_table(item: &mut Item) -> Option<&mut dyn TableLike> {
     item.as_table_like_mut()
 }
 
-/// Sets a string, in place if the key is there.
+/// Sets a string, in place if the key exists.
 fn set(table: &mut dyn TableLike, key: &str, text: &str) {
     let mut value = Value::from(text);
     if let Some(old) = table.get(key).and_then(Item::as_value) {
@@ -157,7 +157,7 @@ fn set(table: &mut dyn TableLike, key: &str, text: &str) {
     tidy(table);
 }
 
-/// Asks for this backend and no other.
+/// Enables this backend and no other.
 fn set_backend(table: &mut dyn TableLike, backend: &str) {
     let features = table
         .entry("features")
@@ -199,7 +199,8 @@ fn position_of_backend(features: &Array) -> Option<usize> {
     names.position(|name| name.as_str().is_some_and(|name| BACKENDS.contains(&name)))
 }
 
-/// Puts the spaces of an inline table that got or lost a key right: one after the last value, as elsewhere.
+/// Puts the spaces of an inline table that got or lost a key right: one after the last value, as
+/// elsewhere.
 fn tidy(table: &mut dyn TableLike) {
     if let Some(last) = table.iter().last().map(|(key, _)| key.to_owned()) {
         let keys: Vec<_> = table.iter().map(|(key, _)| key.to_owned()).collect();
@@ -215,10 +216,10 @@ fn tidy(table: &mut dyn TableLike) {
     }
 }
 
-/// Adds the patch entry to the manifest of the root, or points it to another tree.
+/// Adds the patch entry to the root manifest, or changes its tree.
 ///
 /// # Errors
-/// There is an entry for `tokio` that is not of anyrt.
+/// Fails if there is an entry for `tokio` that is not anyrt's.
 pub(crate) fn patch(root: &mut DocumentMut, source: &Source) -> Result<Option<(String, String)>> {
     let place: Place = ["patch", "crates-io", "tokio"].map(str::to_owned).into();
     let before = manifest::get(root.as_item(), &place).map(|item| manifest::shown(&place, item));
@@ -258,7 +259,7 @@ pub(crate) fn patch(root: &mut DocumentMut, source: &Source) -> Result<Option<(S
     Ok((before.as_ref() != Some(&after)).then(|| (before.unwrap_or_default(), after)))
 }
 
-/// Whether an entry that is there names a tree of `scripts/patched-tree`.
+/// Returns `true` if an existing entry names a tree of `scripts/patched-tree`.
 fn is_patched_tree(root: &DocumentMut, place: &Place) -> bool {
     let item = manifest::get(root.as_item(), place);
     let path = item.and_then(|item| manifest::string(item, "path"));

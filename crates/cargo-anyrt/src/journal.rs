@@ -1,4 +1,4 @@
-//! What `port` found and left, so that `undo` can restore it.
+//! The state before and after `port`, so that `undo` can restore it.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ pub(crate) struct Journal {
     pub(crate) files: Vec<Entry>,
 }
 
-/// A file before and after a port; `before` is nothing if there was none.
+/// A file before and after a port. `before` is `None` if the file did not exist.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Entry {
     /// Relative to the root of the workspace.
@@ -58,7 +58,7 @@ impl Journal {
         workspace::write(&root.join(NAME), &format!("{value:#}\n"))
     }
 
-    /// Records a change. What a second port finds is what the first one left; what the first one found counts.
+    /// Records a change. A second port keeps the original state that the first one found.
     pub(crate) fn record(&mut self, path: &Path, found: Option<&str>, left: &str) -> Result<()> {
         if let Some(entry) = self.files.iter_mut().find(|entry| entry.path == path) {
             if let Some(found) = found
@@ -79,7 +79,8 @@ impl Journal {
 }
 
 impl Entry {
-    /// The manifest without the port, and what could not be undone: with edits in between, line by line.
+    /// Returns the manifest without the port, line by line if it was edited since, and the lines
+    /// that could not be undone.
     pub(crate) fn restored(&self, now: &str) -> Result<(String, Vec<String>)> {
         let before = self.before.as_deref().unwrap_or_default();
         if now == self.after {
@@ -137,7 +138,7 @@ fn has_backend(item: &Item) -> bool {
         .any(|name| BACKENDS.contains(&name.as_str()))
 }
 
-/// Removes an entry, and the tables that held nothing else.
+/// Removes an entry, and tables that become empty.
 fn remove(document: &mut DocumentMut, place: &[String]) {
     for depth in (1..=place.len()).rev() {
         let (inner, outer) = (&place[depth - 1], &place[..depth - 1]);

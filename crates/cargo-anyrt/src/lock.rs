@@ -19,7 +19,7 @@ struct Locked {
 }
 
 impl Locked {
-    /// The package as cargo's commands name it.
+    /// Returns the package id for cargo's commands.
     fn spec(&self) -> String {
         format!("{}@{}", self.name, self.version)
     }
@@ -50,7 +50,7 @@ fn read(path: &Path) -> Result<Option<DocumentMut>> {
     Workspace::parse(path, &workspace::read(path)?).map(Some)
 }
 
-/// The locked packages that have to be chosen again, so that the patch can take their place.
+/// Returns the locked packages that must be resolved again, so that the patch can replace them.
 pub(crate) fn stale(path: &Path) -> Result<Vec<String>> {
     let Some(lock) = read(path)? else {
         return Ok(Vec::new());
@@ -68,7 +68,7 @@ pub(crate) fn stale(path: &Path) -> Result<Vec<String>> {
     Ok(stale.map(|package| package.spec()).collect())
 }
 
-/// The locked packages that are older than those that anyrt was tested with, of which it may need newer ones.
+/// Returns the locked packages that are older than the versions that anyrt was tested with.
 fn older(path: &Path, tree: &Path) -> Result<Vec<String>> {
     let ours = tree.join("Cargo.lock");
     if !ours.exists() {
@@ -91,10 +91,10 @@ fn older(path: &Path, tree: &Path) -> Result<Vec<String>> {
     Ok(older.map(|package| package.spec()).collect())
 }
 
-/// Brings the lock file in line with the manifests.
+/// Updates the lock file after the manifests.
 ///
 /// # Errors
-/// What cargo said, and the remedy.
+/// Returns cargo's error with the remedy.
 pub(crate) fn update(workspace: &Workspace, plan: &Plan) -> Result<()> {
     let mut specs = stale(&workspace.lock())?;
     let mut said = run(workspace, &specs);
@@ -131,7 +131,7 @@ pub(crate) fn update(workspace: &Workspace, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Has cargo choose these packages again, and lock what is new.
+/// Lets cargo resolve these packages again and update the lock file.
 fn run(workspace: &Workspace, specs: &[String]) -> Result<()> {
     let mut cargo = workspace::cargo(&workspace.root);
     cargo.arg("update");
@@ -144,7 +144,7 @@ fn run(workspace: &Workspace, specs: &[String]) -> Result<()> {
     workspace::output(&mut cargo).map(drop)
 }
 
-/// What to do about an error of cargo's.
+/// Returns the remedy for an error of cargo.
 fn remedy(said: &str) -> &'static str {
     for (part, remedy) in [
         (
@@ -184,7 +184,7 @@ fn remedy(said: &str) -> &'static str {
     "The manifests are as they were before."
 }
 
-/// What shows in a lock file that some of the tree is not on the patch.
+/// Returns the packages in a lock file that do not use the patch.
 pub(crate) fn complaints(path: &Path) -> Result<Vec<String>> {
     let Some(lock) = read(path)? else {
         return Ok(Vec::new());

@@ -1,7 +1,7 @@
 //! `cargo anyrt`: moves an application from Tokio to anyrt by its manifests, and back.
 //!
-//! `check` changes nothing. `port` edits the dependency lines of every workspace member, adds the `[patch]` entry when
-//! asked to, and updates the lock file. `undo` restores what `port` found.
+//! `check` changes nothing. `port` edits the dependency lines of every workspace member, adds the
+//! `[patch]` entry when asked to, and updates the lock file. `undo` restores what `port` found.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ mod workspace;
 use args::{Args, Command};
 use workspace::Workspace;
 
-/// Errors are sentences for the person at the terminal, and name the remedy.
+/// Errors are sentences for the user and name the remedy.
 type Result<T> = std::result::Result<T, String>;
 
 /// The runtimes, as the feature names of anyrt.

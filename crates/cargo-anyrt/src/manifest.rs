@@ -1,8 +1,8 @@
-//! Finds the lines of a manifest that ask for Tokio.
+//! Finds the lines of a manifest that depend on Tokio.
 
 use toml_edit::{DocumentMut, Item, TableLike};
 
-/// Where in a manifest dependencies can stand, and what they are for.
+/// The tables of a manifest that contain dependencies, and their kinds.
 const SECTIONS: [&str; 5] = [
     "dependencies",
     "dev-dependencies",
@@ -14,7 +14,7 @@ const SECTIONS: [&str; 5] = [
 /// The place of a dependency: the keys that lead to it.
 pub(crate) type Place = Vec<String>;
 
-/// The places of all dependencies on one of these packages, under whatever name.
+/// Returns the places of all dependencies on one of these packages, under any name.
 pub(crate) fn dependencies_on(document: &DocumentMut, packages: &[&str]) -> Vec<Place> {
     let mut places = Vec::new();
     for place in sections(document) {
@@ -41,12 +41,12 @@ fn sections(document: &DocumentMut) -> Vec<Place> {
     places
 }
 
-/// The package that a dependency line is about.
+/// Returns the package that a dependency line names.
 fn package<'a>(key: &'a str, item: &'a Item) -> &'a str {
     string(item, "package").unwrap_or(key)
 }
 
-/// Whether a line takes all from the workspace's.
+/// Returns `true` if a line inherits from the workspace.
 pub(crate) fn is_inherited(item: &Item) -> bool {
     let value = item
         .as_table_like()
@@ -59,12 +59,12 @@ pub(crate) fn string<'a>(item: &'a Item, key: &str) -> Option<&'a str> {
     item.as_table_like()?.get(key)?.as_str()
 }
 
-/// The version requirement of a line.
+/// Returns the version requirement of a line.
 pub(crate) fn version(item: &Item) -> Option<&str> {
     item.as_str().or_else(|| string(item, "version"))
 }
 
-/// The features of a line.
+/// Returns the features of a line.
 pub(crate) fn features(item: &Item) -> Vec<String> {
     let features = item.as_table_like().and_then(|table| table.get("features"));
     let features = features.and_then(Item::as_array);
@@ -84,7 +84,7 @@ pub(crate) fn get_mut<'a>(item: &'a mut Item, place: &[String]) -> Option<&'a mu
     keys.try_fold(item, |item, key| item.as_table_like_mut()?.get_mut(key))
 }
 
-/// Which of cargo's resolvers a workspace has, by the manifest of its root.
+/// Returns the resolver version of a workspace, from its root manifest.
 pub(crate) fn resolver(root: &DocumentMut) -> u8 {
     let of = |table: &str| string(root.get(table)?, "resolver")?.parse().ok();
     of("workspace")

@@ -10,7 +10,7 @@ use crate::journal::{self, Journal};
 use crate::workspace::{Cleanliness, Workspace};
 use crate::{Result, lock, manifest, workspace};
 
-/// Where anyrt is unless `--from` says otherwise.
+/// The default of `--from`.
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
 pub(crate) fn port(workspace: &Workspace, options: &PortOptions) -> Result<bool> {
@@ -82,7 +82,7 @@ pub(crate) fn port(workspace: &Workspace, options: &PortOptions) -> Result<bool>
     Ok(true)
 }
 
-/// A manifest: its path, its text, the new text if that differs, and what there is to tell.
+/// A manifest: its path, its text, the new text if that differs, and the report.
 type Edited = (PathBuf, String, Option<String>, Outcome);
 
 fn edited(workspace: &Workspace, plan: &Plan) -> Result<Vec<Edited>> {
@@ -187,7 +187,7 @@ fn source(options: &PortOptions) -> Result<Source> {
     }
 }
 
-/// Whether the person agrees, where git could not restore what is overwritten.
+/// Asks the user, if git could not restore the overwritten files. Returns `true` on consent.
 pub(crate) fn may_write(workspace: &Workspace, options: WriteOptions) -> Result<bool> {
     let state = match workspace.in_clean_git_tree() {
         Cleanliness::Clean => return Ok(true),

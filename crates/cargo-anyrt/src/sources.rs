@@ -1,4 +1,4 @@
-//! What the sources of a package use of Tokio.
+//! The items of Tokio that the sources of a package use.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,11 @@ pub(crate) struct Use {
     pub(crate) what: String,
 }
 
-/// Looks through the sources of the package in `dir`, which calls Tokio by these names.
+/// Scans the sources of the package in `dir`, which knows Tokio under these names.
 pub(crate) fn absent(dir: &Path, names: &[String], surface: &Surface) -> Vec<Use> {
     let mut found = Vec::new();
     for file in files(dir) {
-        // What is no Rust, or is not for this edition, is the compiler's to tell.
+        // Files that do not parse are left to the compiler.
         let Ok(text) = fs::read_to_string(&file) else {
             continue;
         };
@@ -46,7 +46,7 @@ pub(crate) fn absent(dir: &Path, names: &[String], surface: &Surface) -> Vec<Use
     found
 }
 
-/// The Rust files of a package, without those of packages inside it.
+/// Returns the Rust files of a package, without those of packages inside it.
 fn files(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut pending = vec![dir.to_owned()];

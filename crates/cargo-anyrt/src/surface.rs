@@ -1,17 +1,17 @@
-//! What of Tokio anyrt has, from the table that the documentation shows.
+//! The items of Tokio that anyrt has, from the table in the documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `docs/tokio-surface.md`, which `scripts/check surface` holds against both crates.
 const TABLE: &str = include_str!("../tokio-surface.md");
 
-/// The items of Tokio that anyrt has, and those that it has not.
+/// The items of Tokio that anyrt has and lacks.
 pub(crate) struct Surface {
     /// The modules, as `tokio::net`, and the names in them.
     modules: BTreeMap<&'static str, BTreeSet<&'static str>>,
-    /// Items that are absent as a whole, by path, with what is said of them.
+    /// Missing items by path, with the reasons.
     absent: BTreeMap<String, &'static str>,
-    /// Methods that are absent: the type's name, the method's, and what is said of it.
+    /// Missing methods: the names of the type and of the method, and the reason.
     methods: Vec<(&'static str, &'static str, &'static str)>,
 }
 
@@ -59,7 +59,7 @@ impl Surface {
         surface
     }
 
-    /// What to say of a path that begins with `tokio`, if it names something that is not there.
+    /// Returns the reason for a path that begins with `tokio`, if it names a missing item.
     pub(crate) fn lacks(&self, path: &[String]) -> Option<String> {
         // The deepest module that the path goes through, and the name in it.
         let (module, names) = (1..=path.len()).rev().find_map(|length| {
@@ -84,13 +84,13 @@ impl Surface {
         )
     }
 
-    /// The methods that are absent.
+    /// Returns the missing methods.
     pub(crate) fn methods(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.methods.iter().copied()
     }
 }
 
-/// What the table does not list, and is there.
+/// Items that the table does not list and that exist.
 const REEXPORTED: [&str; 3] = ["tokio::stream", "tokio::macros", "tokio::doc"];
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub(crate) fn undo(workspace: &Workspace, options: WriteOptions) -> Result<bool>
         println!("Nothing was written (--dry-run).");
         return Ok(true);
     }
-    // An untouched port is restored without asking: nothing is lost that `port` did not write.
+    // An unchanged port is restored without asking, because only output of `port` is lost.
     let untouched = journal.files.iter().all(|entry| {
         fs::read_to_string(root.join(&entry.path)).is_ok_and(|text| text == entry.after)
     });

@@ -1,4 +1,4 @@
-//! The workspace that is ported, as cargo knows it.
+//! The workspace to port, as reported by cargo.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::Result;
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     pub(crate) members: Vec<Member>,
-    /// Every manifest of it, the root's first, with its text.
+    /// All manifests with their text, the root first.
     pub(crate) manifests: Vec<(PathBuf, String)>,
 }
 
@@ -65,19 +65,19 @@ impl Workspace {
             .map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// The path as seen from the root of the workspace, for messages.
+    /// Returns the path as seen from the root of the workspace, for messages.
     pub(crate) fn shown<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
     }
 
-    /// The packages of the whole dependency tree, on every system.
+    /// Returns the packages of the whole dependency tree, on every system.
     pub(crate) fn tree(&self) -> Result<Tree> {
         let mut cargo = cargo(&self.root);
         cargo.args(["metadata", "--format-version", "1", "--all-features"]);
         Tree::from(&json(&output(&mut cargo)?)?)
     }
 
-    /// Whether git would notice that one of these files is overwritten, and have the old text.
+    /// Checks whether git has the current text of these files.
     pub(crate) fn in_clean_git_tree(&self) -> Cleanliness {
         let status = Command::new("git")
             .args(["status", "--porcelain", "--untracked-files=all", "--", "."])
@@ -100,10 +100,10 @@ impl Workspace {
     }
 }
 
-/// Whether git can restore what would be overwritten.
+/// Whether git can restore the files that would be overwritten.
 pub(crate) enum Cleanliness {
     Clean,
-    /// Not all is committed, this file for one.
+    /// Not everything is committed; this is one such file.
     Dirty(String),
     NoGit,
 }
@@ -119,9 +119,9 @@ pub(crate) struct Package {
     pub(crate) version: String,
     pub(crate) is_member: bool,
     pub(crate) from_registry: bool,
-    /// What it asks of Tokio, if it does at all: the requirements.
+    /// Its requirements for Tokio, if any.
     pub(crate) tokio: Vec<String>,
-    /// The packages that it is built with.
+    /// The packages that it depends on.
     pub(crate) dependencies: Vec<String>,
 }
 
@@ -156,7 +156,7 @@ impl Tree {
         Ok(Self { packages })
     }
 
-    /// Whether a package is built with one of that name.
+    /// Returns `true` if a package depends on one with that name.
     pub(crate) fn uses(&self, package: &Package, name: &str) -> bool {
         let mut ids = package.dependencies.iter();
         ids.any(|id| self.packages.get(id).is_some_and(|used| used.name == name))
@@ -172,7 +172,7 @@ pub(crate) fn cargo(dir: &Path) -> Command {
 /// Runs a command and returns what it printed.
 ///
 /// # Errors
-/// What it wrote to standard error, if it failed.
+/// Returns its standard error if it failed.
 pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
     let output = command
         .output()
