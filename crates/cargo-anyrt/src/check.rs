@@ -37,7 +37,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<bool> {
     Ok(hindrances.is_empty() && absent == 0)
 }
 
-/// The places where the workspace depends on Tokio.
+/// Prints the places where the workspace depends on Tokio.
 fn lines(workspace: &Workspace, documents: &[(&Path, DocumentMut)]) {
     println!("Lines that `port` would edit:");
     let mut backends = BTreeSet::new();
@@ -64,7 +64,7 @@ fn lines(workspace: &Workspace, documents: &[(&Path, DocumentMut)]) {
     }
 }
 
-/// Other packages that depend on Tokio, with their requirements.
+/// Prints the other packages that depend on Tokio, with their requirements.
 fn dependencies(tree: &Tree, hindrances: &mut Vec<String>) {
     let mut needs_patch = Vec::new();
     let mut versions = BTreeSet::new();
