@@ -7,7 +7,7 @@ use std::sync::Weak;
 
 use anyrt_kit::executor::{self, Started};
 
-/// An executor of the smol family: the runtime's own, the application's, or the process's.
+/// An executor of the Smol family: that of the runtime, of the application, or of the process.
 pub enum Executor<G> {
     /// Runs on the runtime's own threads.
     Own(async_executor::Executor<'static>),
@@ -17,7 +17,7 @@ pub enum Executor<G> {
     Global(PhantomData<fn() -> G>),
 }
 
-/// Starts tasks in the executor of the process.
+/// Spawns tasks in the executor of the process.
 pub trait Global: Send + Sync + 'static {
     /// Starts a task that goes on until it is finished.
     fn spawn<F>(task: F) -> Started<F::Output>
@@ -25,8 +25,8 @@ pub trait Global: Send + Sync + 'static {
         F: Future + Send + 'static,
         F::Output: Send + 'static;
 
-    /// Waits for `until`, while one of its threads blocks in place: another thread takes its place, if it can have one
-    /// more.
+    /// Waits for `until`, while one of its threads blocks in place: another thread takes its place,
+    /// if it can have one more.
     fn relieve<F: Future>(until: F) -> impl Future<Output = F::Output> {
         until
     }

@@ -1,9 +1,9 @@
-//! What the Smol and async-std backends of anyrt share: tasks in an [`async_executor`], sockets and timers in
-//! [`async_io`], which are the executor and the reactor of both.
+//! The common part of the Smol and async-std backends of anyrt: tasks in an [`async_executor`],
+//! sockets and timers in [`async_io`], which are the executor and the reactor of both.
 //!
-//! A backend says how a thread waits ([`anyrt_kit::executor::Host`]) and is done; sockets, timers, files, handle
-//! and owner are here. Sockets work on every thread, inside a runtime or not: async-io wakes whoever waits, from a worker
-//! that has nothing to run or from its own thread.
+//! A backend only defines how a thread waits ([`anyrt_kit::executor::Host`]); sockets, timers,
+//! files, handle and owner are here. Sockets work on every thread, inside or outside a runtime:
+//! async-io wakes the waiting tasks from an idle worker or from its own thread.
 #![forbid(unsafe_code)]
 
 pub mod executor;

@@ -1,4 +1,5 @@
-//! async-io, the reactor of Smol and async-std: one per process. What is here is the part of one runtime in it.
+//! async-io, the reactor of Smol and async-std: one per process. What is here is the part of one
+//! runtime in it.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -22,7 +23,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::time::now;
 
-/// The part of one runtime in the reactor: who is to be told when it ends.
+/// The part of one runtime in the reactor: the waiters to notify when it ends.
 #[derive(Debug)]
 pub struct Reactor {
     sources: Mutex<Sources<Told>>,
@@ -33,7 +34,7 @@ pub struct Reactor {
 }
 
 impl Reactor {
-    /// The part of a runtime with these tasks. Starts async-io if this is the first one.
+    /// Returns the part of a runtime with these tasks. Starts async-io if this is the first one.
     ///
     /// # Errors
     /// Fails if the system has no descriptors left for async-io.
@@ -46,7 +47,7 @@ impl Reactor {
         }))
     }
 
-    /// The runtime has ended: whoever waits for a descriptor or a timer is woken and told so.
+    /// Ends the runtime: wakes all waiters for descriptors and timers, whose next poll fails.
     pub fn end(&self) {
         let mut wakers = Vec::new();
         self.lock().end(&mut wakers);
@@ -79,8 +80,8 @@ impl Timers {
     /// Below this capacity the table never shrinks.
     const KEEP: usize = 1024;
 
-    /// Adds a waker, or puts it in the place of the former one. Returns the place, or `None` if the runtime has ended, and
-    /// the former waker.
+    /// Adds a waker, or puts it in the place of the former one. Returns the place, or `None` if the
+    /// runtime has ended, and the former waker.
     fn wait(&mut self, place: Option<u32>, waker: &Waker) -> (Option<u32>, Option<Waker>) {
         if self.ended {
             return (None, None);
@@ -104,7 +105,8 @@ impl Timers {
     }
 }
 
-/// async-io panics where it cannot be started, in whatever used it first. So it is started here, where that is an error.
+/// async-io panics where it cannot be started, in whatever used it first. So it is started here,
+/// where that is an error.
 fn start_async_io() -> io::Result<()> {
     /// Its poller takes three descriptors on Linux, and two elsewhere.
     const DESCRIPTORS: usize = 4;
@@ -137,7 +139,8 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Of a descriptor that is taken for `ready`. It is told of the end of the runtime until it [leaves](Self::leave).
+    /// Of a descriptor that is taken for `ready`. It is told of the end of the runtime until it
+    /// [leaves](Self::leave).
     ///
     /// # Errors
     /// Fails if the runtime has ended.
@@ -191,7 +194,7 @@ impl Wake for Told {
 /// A timer of async-io.
 ///
 /// # Panics
-/// When it is polled before its deadline but after its runtime has ended, as Tokio's does.
+/// Panics if it is polled before its deadline but after its runtime has ended, as in Tokio.
 #[derive(Debug)]
 pub(crate) struct Sleep {
     timer: Timer,
@@ -217,10 +220,10 @@ pub(crate) fn sleep_until(reactor: &Arc<Reactor>, deadline: Instant) -> Sleep {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Was not polled yet.
+    /// Not polled yet.
     New,
     Waiting,
-    /// Was told to be ready.
+    /// Fired.
     Fired,
 }
 
@@ -265,7 +268,7 @@ impl Future for Sleep {
                 return Poll::Ready(());
             }
             if !this.reactor.tasks.is_polling() {
-                // Outside the lock: a waker's destructor is not ours.
+                // Outside the lock: the destructor of a waker is foreign code.
                 let (place, _former) = this.reactor.lock_timers().wait(this.place, cx.waker());
                 this.place = place;
                 assert!(
@@ -294,15 +297,15 @@ impl Drop for Sleep {
     }
 }
 
-/// Waits until a moment of the system's time.
+/// Waits until a system time.
 pub async fn alarm(at: Instant) {
     Timer::at(at).await;
 }
 
-/// Waits until everybody was woken for whom the reactor had an event when this was first polled.
+/// Waits until the tasks are woken for which the reactor had an event at the first poll.
 pub async fn delivered() {
-    // The reactor fires a timer in a round in which it also collects events, perhaps on another thread, and wakes in
-    // some order. The second round begins when all of the first were woken.
+    // The reactor fires a timer in a round in which it also collects events, perhaps on another
+    // thread, and wakes in some order. The second round begins when all of the first were woken.
     for _ in 0..2 {
         round().await;
     }
@@ -312,8 +315,8 @@ pub async fn delivered() {
 async fn round() {
     let fired = Arc::new(Fired::default());
     let waker = Waker::from(Arc::clone(&fired));
-    // A timer that is due when it is polled is ready without the reactor. This one is moved instead, and not polled
-    // again, so what wakes it is the reactor.
+    // A timer that is due when it is polled is ready without the reactor. This one is moved
+    // instead, and not polled again, so what wakes it is the reactor.
     let mut timer = Timer::at(saturating_add(now(), Duration::MAX));
     let _ = Pin::new(&mut timer).poll(&mut Context::from_waker(&waker));
     timer.set_at(now());

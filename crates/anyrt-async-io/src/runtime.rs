@@ -1,4 +1,4 @@
-//! The handle and the owner of a runtime whose threads wait in this reactor.
+//! The handle and the owner of a runtime on this reactor.
 
 use std::fmt;
 use std::future::Future;
@@ -17,29 +17,29 @@ use anyrt_kit::time::clock::Clock;
 use crate::executor::{Executor, Global};
 use crate::reactor::Reactor;
 
-/// What differs between the runtimes that share this reactor.
+/// The differences between the runtimes that share this reactor.
 pub trait Host:
     executor::Host<Handle = Handle<Self>, Reactor = Arc<Reactor>, Executor = Executor<Self::Global>>
 {
-    /// Starts tasks in the executor of the process.
+    /// The executor of the process.
     type Global: Global;
 
-    /// The runtime of threads on which none is current.
+    /// Returns the default runtime of the process.
     fn process_default() -> &'static OnceLock<Handle<Self>>;
 
-    /// A runtime that the application started by itself, on whose thread this is.
+    /// Returns the runtime of this thread that the application started by itself, if any.
     fn of_application() -> Option<Handle<Self>> {
         None
     }
 }
 
-/// A host whose runtime is also the one that the process has anyway.
+/// A host with an executor of the process.
 #[diagnostic::on_unimplemented(
     message = "there is no executor of the process here",
     note = "for `SmolRuntime::global`, enable the feature `global` of `anyrt-smol`"
 )]
 pub trait HasGlobal: Host {
-    /// The handle, made once.
+    /// Returns the handle, which is created once.
     fn global_runtime() -> &'static OnceLock<Handle<Self>>;
 }
 
@@ -49,8 +49,8 @@ pub struct Handle<H: executor::Host> {
 }
 
 impl<H: Host> Handle<H> {
-    /// The runtime that is current on this thread, if it is one of these: entered by anyrt, started by the application, or
-    /// the default of the process.
+    /// Returns the runtime that is current on this thread, if it is of this kind: entered by anyrt,
+    /// started by the application, or the default of the process.
     pub fn try_current() -> Option<Self> {
         Self::with_current(Clone::clone)
     }
@@ -73,30 +73,33 @@ impl<H: Host> Handle<H> {
         }
     }
 
-    /// A handle to a runtime in `executor`, which the application runs on threads of its own.
+    /// Returns a handle to a runtime in `executor`, which the application runs on its own threads.
     ///
-    /// The contract holds for all that does not speak of threads, options or the end: the application decides those. The
-    /// handle does not keep `executor` alive. Its last `Arc` drops the tasks, which tells those who join; then spawning
-    /// gives cancelled tasks. Nobody waits for blocking jobs.
+    /// The contract holds except for threads, options and shutdown, which the application controls.
+    /// The handle does not keep `executor` alive. Dropping its last `Arc` drops the tasks, whose
+    /// handles then report the cancellation; later spawns return cancelled tasks. Blocking jobs are
+    /// not waited for.
     ///
     /// # Panics
-    /// If async-io cannot be started, for want of descriptors.
+    /// Panics if async-io cannot be started, for lack of descriptors.
     #[must_use]
     pub fn on(executor: Arc<async_executor::Executor<'static>>) -> Self {
         Self::embed(Executor::Of(Arc::downgrade(&executor)))
     }
 
-    /// A handle to a runtime in the executor of the process: `smol::spawn`'s or `async_std::task::spawn`'s.
+    /// Returns a handle to a runtime in the executor of the process: that of `smol::spawn` or
+    /// `async_std::task::spawn`.
     ///
-    /// As [`on`](Self::on), but that executor never ends.
+    /// Like [`on`](Self::on), but that executor never ends.
     ///
-    /// While a task is in `block_in_place`, async-std's has one thread more, up to four times as many as it began with; the
-    /// thread stays for the next one. Smol's has not: their number is fixed, and is one unless `SMOL_THREADS` in the
-    /// environment says otherwise. A job that waits for another task there may wait forever; timers, sockets and blocking
-    /// jobs get on.
+    /// While a task is in `block_in_place`, async-std's executor gets an additional thread, up to
+    /// four times the initial number; the thread is kept for the next one. The number of threads of
+    /// Smol's executor is fixed, and is one unless `SMOL_THREADS` is set in the environment. A job
+    /// there that waits for another task may wait forever; timers, sockets and blocking jobs make
+    /// progress.
     ///
     /// # Panics
-    /// If async-io cannot be started, for want of descriptors.
+    /// Panics if async-io cannot be started, for lack of descriptors.
     #[must_use]
     pub fn global() -> Self
     where
@@ -113,15 +116,15 @@ impl<H: Host> Handle<H> {
         }
     }
 
-    /// A runtime that the application started by itself, on whose thread this is.
+    /// Returns the runtime of this thread that the application started by itself, if any.
     pub fn of_application() -> Option<Self> {
         H::of_application()
     }
 
-    /// Makes this the current runtime of all threads on which none is.
+    /// Makes this the current runtime on all threads that have no other one.
     ///
     /// # Errors
-    /// The runtime that is the default already.
+    /// Returns the existing default runtime if there is one.
     pub fn make_default(&self) -> Result<(), Self> {
         match H::process_default().set(self.clone()) {
             Ok(()) => Ok(()),
@@ -129,22 +132,22 @@ impl<H: Host> Handle<H> {
         }
     }
 
-    /// Makes the runtime current on this thread until the guard is dropped.
+    /// Makes the runtime the current one on this thread until the guard is dropped.
     #[must_use = "the runtime is current only while the guard lives"]
     pub fn enter(&self) -> SlotGuard<Self> {
         self.engine.enter()
     }
 
-    /// Runs `future` on this thread until it is ready.
+    /// Runs `future` on this thread until it completes.
     ///
     /// # Panics
-    /// When the thread is driving a runtime already. When `future` panics.
+    /// Panics if the thread is already driving a runtime, or if `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.engine.block_on(future)
     }
 
-    /// The name that the runtime was given.
+    /// Returns the name of the runtime.
     pub fn name(&self) -> Option<&str> {
         self.engine.name()
     }
@@ -152,24 +155,25 @@ impl<H: Host> Handle<H> {
     /// See [`Engine::block_in_place`].
     ///
     /// # Panics
-    /// On the thread of a current-thread runtime, and in a `LocalSet`: nobody can take over there.
+    /// Panics on the thread of a current-thread runtime and in a `LocalSet`, where no other thread
+    /// can take over.
     #[track_caller]
     pub fn block_in_place<T>(&self, job: impl FnOnce() -> T) -> T {
         self.engine.block_in_place(job)
     }
 
-    /// The clock that the timers follow, on a runtime where it can be paused.
+    /// Returns the clock of the timers, on a runtime where it can be paused.
     pub fn clock(&self) -> Option<&Arc<Clock>> {
         self.engine.clock()
     }
 
-    /// What its sockets and timers have in common.
+    /// Returns the reactor that its sockets and timers share.
     #[inline]
     pub fn reactor(&self) -> &Arc<Reactor> {
         self.engine.reactor()
     }
 
-    /// What it is made of: its tasks, its flavor, its blocking pool.
+    /// Returns its engine: tasks, flavor and blocking pool.
     pub fn engine(&self) -> &Arc<Engine<H>> {
         &self.engine
     }
@@ -195,7 +199,7 @@ impl<H: executor::Host> fmt::Debug for Handle<H> {
     }
 }
 
-/// Owns a runtime: its threads and its tasks. Dropping it drops every task first.
+/// An owned runtime: its threads and its tasks. Dropping it drops every task first.
 pub struct Runtime<H: Host> {
     owned: Owned<H>,
     handle: Handle<H>,

@@ -1,4 +1,4 @@
-//! A runtime in an executor of the application.
+//! A runtime inside an executor of the application.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -34,33 +34,37 @@ struct Adoption {
     executor: usize,
     runtime: GlommioRuntime,
     at_home: Option<AtHome>,
-    /// The driver. Glommio would never drop it: it drops no task that sleeps when its executor ends. So the executor has
-    /// only a task that polls what is in here. `None` while that does, and when the shard has ended.
+    /// The driver. Glommio would never drop it: it drops no task that sleeps when its executor
+    /// ends. So the executor has only a task that polls what is in here. `None` while that does,
+    /// and when the shard has ended.
     driver: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
 impl GlommioRuntime {
-    /// Makes the Glommio executor that this is called in one that anyrt runs on.
+    /// Runs anyrt inside the Glommio executor in which this is called.
     ///
-    /// The driver becomes one task of the executor, beside the application's own. From here on the runtime is current on
-    /// this thread, in native tasks as well, and its handle may be sent to other threads. A second call in the same
-    /// executor returns the same runtime, and so does a call in an executor that anyrt started.
+    /// The driver becomes one task of the executor, next to the application's own. From now on the
+    /// runtime is current on this thread, in native tasks as well, and its handle may be sent to
+    /// other threads. A second call in the same executor returns the same runtime, and so does a
+    /// call in an executor that anyrt started.
     ///
-    /// The application owns the threads and the end: the runtime's tasks run while the executor runs, and are dropped with
-    /// its thread. To end them earlier, or to run several executors one after the other on a thread, see
-    /// [`adopt_scoped`](Self::adopt_scoped). Blocking jobs are not waited for.
+    /// The application owns the threads and the shutdown: the runtime's tasks run while the
+    /// executor runs, and are dropped with its thread. To end them earlier, or to run several
+    /// executors one after the other on a thread, use [`adopt_scoped`](Self::adopt_scoped).
+    /// Blocking jobs are not waited for.
     ///
-    /// Leave `preempt_timer` of the executor at its default. Glommio may park with runnable tasks when it is short; with
-    /// 1 ms it stands still after seconds, with or without anyrt.
+    /// Leave `preempt_timer` of the executor at its default. With a short one Glommio may park with
+    /// runnable tasks; with 1 ms it stalls after seconds, with or without anyrt.
     ///
-    /// Native tasks that await what another thread completes (a blocking job, a channel) use Glommio's own wakers across
-    /// threads; tasks of [`spawn`](anyrt_core::Spawner::spawn) and `spawn_local` do not, and are the better place for that.
+    /// Native tasks that await something which another thread completes (a blocking job, a channel)
+    /// use Glommio's own cross-thread wakers. Prefer tasks of [`spawn`](anyrt_core::Spawner::spawn)
+    /// and `spawn_local` for this, which do not.
     ///
     /// # Errors
     /// Fails if the system provides no descriptors for the epoll, the doorbell and the alarm.
     ///
     /// # Panics
-    /// Outside of a Glommio executor.
+    /// Panics outside of a Glommio executor.
     ///
     /// # Examples
     /// ```
@@ -76,7 +80,8 @@ impl GlommioRuntime {
     /// });
     /// ```
     pub fn adopt() -> io::Result<Self> {
-        // All are thread-locals. Looked at before `ADOPTION`, they outlive it at the end of the thread, which needs them.
+        // All are thread-locals. Looked at before `ADOPTION`, they outlive it at the end of the
+        // thread, which needs them.
         let (current, id) = (Self::try_current(), shard::current_id());
         let is_shard = shard::with_current(|shard| shard.id() == id) == Some(true);
         if sys::is_running()
@@ -98,16 +103,17 @@ impl GlommioRuntime {
         start(executor)
     }
 
-    /// As [`adopt`](Self::adopt), until the guard is dropped: then all tasks of the runtime are dropped, sockets and timers
-    /// are told of the end, and no descriptor is left.
+    /// Like [`adopt`](Self::adopt), until the guard is dropped. Then all tasks of the runtime are
+    /// dropped, waiting sockets and timers end, and no descriptor is left.
     ///
-    /// For applications that end an executor before its thread. Drop the guard inside the executor, or after it has run.
+    /// Intended for applications that end an executor before its thread. Drop the guard inside the
+    /// executor, or after it has run.
     ///
     /// # Errors
-    /// As [`adopt`](Self::adopt).
+    /// See [`adopt`](Self::adopt).
     ///
     /// # Panics
-    /// As [`adopt`](Self::adopt).
+    /// See [`adopt`](Self::adopt).
     pub fn adopt_scoped() -> io::Result<Adopted> {
         let runtime = Self::adopt()?;
         Ok(Adopted {
@@ -117,16 +123,16 @@ impl GlommioRuntime {
     }
 }
 
-/// Ends an adopted runtime when it is dropped; see [`GlommioRuntime::adopt_scoped`].
+/// Ends an adopted runtime on drop; see [`GlommioRuntime::adopt_scoped`].
 #[must_use = "the runtime ends when the guard is dropped"]
 pub struct Adopted {
     runtime: GlommioRuntime,
-    // It belongs to its thread: `!Send`.
+    // Tied to its thread: `!Send`.
     thread: PhantomData<*const ()>,
 }
 
 impl Adopted {
-    /// Returns the handle.
+    /// Returns the handle to the runtime.
     pub fn handle(&self) -> &GlommioRuntime {
         &self.runtime
     }
@@ -229,7 +235,8 @@ impl Drop for Adoption {
 }
 
 impl GlommioRuntime {
-    /// In a poll of the driver, whatever the application has entered around it. The guards end in this order.
+    /// In a poll of the driver, whatever the application has entered around it. The guards end in
+    /// this order.
     fn enter_in_poll(&self) -> (SlotGuard<Self>, Entered) {
         let outside = context::allow_blocking();
         (self.make_current(context::drive(&KIND)), outside)

@@ -1,21 +1,23 @@
-//! Files: what is read goes through io_uring, everything else through the blocking pool.
+//! Files: reads go through io_uring, everything else through the blocking pool.
 //!
-//! A [`File`] is `Send` and may be polled on any thread. Its operations go to a service on one shard, where Glommio's
-//! file lives, and the replies come back; an operation that the shard has accepted is carried out before the shard
-//! ends, whatever becomes of the file and of the future.
+//! A [`File`] is `Send` and may be polled on any thread. Its operations are sent to a service on
+//! one shard, where Glommio's file lives, and the replies come back. An operation that the shard
+//! has accepted is executed before the shard ends, even if the file or the future is dropped.
 //!
 //! # What goes through the ring
-//! Reading of regular files on local file systems that were opened for reading alone. Glommio's file is opened beside
-//! the one that is handed in, through `/proc/self/fd`, since there is no safe way to give it a descriptor; so a file
-//! in the ring has two descriptors, and a lock of fcntl(2) ends when the second one is closed, too. The cursor is the
-//! first one's: [`File::try_clone`] shares it, and so does a descriptor that is made of the file later, though its
-//! operations are not ordered with the ring's.
+//! Reads of regular files on local file systems that were opened read-only. Glommio's file is
+//! opened in addition to the given one, through `/proc/self/fd`, because there is no safe way to
+//! pass it a descriptor. So a file in the ring has two descriptors, and closing the second one also
+//! releases locks of fcntl(2). The cursor is that of the first: [`File::try_clone`] shares it, and
+//! so does a descriptor that is created from the file later, though its operations are not ordered
+//! with the ring's.
 //!
-//! Through the pool, with the same result, goes the rest: files that can be written, since a second one that is open for
-//! writing would be seen from outside (a program that was just written could not be started), and since a position in the
-//! ring is not the cursor, which a child process may share; files that were opened elsewhere; pipes, devices, `/proc`, FUSE
-//! and network file systems; direct I/O; files that cannot be opened a second time (without `/proc`, or when permissions
-//! have changed); and all that is about names and metadata.
+//! Everything else goes through the pool, with the same result: files that can be written, because
+//! a second descriptor that is open for writing is visible outside (a program that was just written
+//! could not be started), and because a position in the ring is not the cursor, which a child
+//! process may share; files that were opened elsewhere; pipes, devices, `/proc`, FUSE and network
+//! file systems; direct I/O; files that cannot be opened a second time (without `/proc`, or after a
+//! change of permissions); and all operations on names and metadata.
 
 mod ring;
 
@@ -38,13 +40,13 @@ use ring::Ring;
 /// An open file.
 pub type File = fs::File<Disk>;
 
-/// A file whose operations run on the Glommio runtime that is current then, else on `home`. Its cursor may be shared with
-/// descriptors elsewhere, so all of it goes through the pool.
+/// Converts a file of std. Its operations run on the current Glommio runtime, or on `home` if there
+/// is none. Its cursor may be shared with other descriptors, so all operations go through the pool.
 pub fn from_std(std: std::fs::File, home: Option<GlommioRuntime>) -> File {
     new(std, home, Route::Pool)
 }
 
-/// As [`from_std`], of a file that was just opened, so that nobody else has its cursor.
+/// Like [`from_std`], for a file that was just opened: its cursor is not shared.
 pub fn opened(std: std::fs::File, home: Option<GlommioRuntime>) -> File {
     new(std, home, Route::Unknown)
 }
@@ -54,7 +56,7 @@ fn new(std: std::fs::File, home: Option<GlommioRuntime>, route: Route) -> File {
     File::new(std, Disk { home, route })
 }
 
-/// Carries out the operations of a file.
+/// Executes the operations of a file.
 pub struct Disk {
     home: Option<GlommioRuntime>,
     /// One for all handles that share the cursor.

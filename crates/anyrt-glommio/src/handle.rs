@@ -1,4 +1,4 @@
-//! The handle to a runtime: which one is current, where a task goes, and what it tells about itself.
+//! The handle to a runtime, the current runtime, and the placement of tasks.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -36,13 +36,14 @@ thread_local! {
     static ADOPTED: RefCell<Option<GlommioRuntime>> = const { RefCell::new(None) };
 }
 
-/// A handle to the runtime. It does not keep the runtime alive; its [`Runtime`](crate::runtime::Runtime) does.
+/// A handle to the runtime. It does not keep the runtime alive; its
+/// [`Runtime`](crate::runtime::Runtime) does.
 #[derive(Clone)]
 pub struct GlommioRuntime {
     pub(crate) inner: Arc<Inner>,
 }
 
-/// What all handles to a runtime share.
+/// The state that all handles to a runtime share.
 pub(crate) struct Inner {
     id: Id,
     name: Option<String>,
@@ -54,12 +55,12 @@ pub(crate) struct Inner {
     ring: RingOptions,
 }
 
-/// Whose threads drive the shards.
+/// Which threads drive the shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whose {
     /// Those of the runtime.
     Own,
-    /// Whoever calls `block_on`.
+    /// Those that call `block_on`.
     Callers,
     /// One that runs a Glommio executor of the application.
     Adopted,
@@ -155,10 +156,10 @@ impl GlommioRuntime {
         }
     }
 
-    /// Makes this the current runtime of all threads on which none is.
+    /// Makes this the current runtime on all threads that have no other one.
     ///
     /// # Errors
-    /// The runtime that is the default already.
+    /// Returns the existing default runtime if there is one.
     pub fn make_default(&self) -> Result<(), Self> {
         match DEFAULT.set(self.clone()) {
             Ok(()) => Ok(()),
@@ -166,7 +167,8 @@ impl GlommioRuntime {
         }
     }
 
-    /// The runtime that was adopted on this thread. It is current where no other was entered.
+    /// Returns the runtime that was adopted on this thread. It is current unless another one was
+    /// entered.
     #[cold]
     pub(crate) fn adopted() -> Option<Self> {
         ADOPTED
@@ -175,13 +177,13 @@ impl GlommioRuntime {
             .flatten()
     }
 
-    /// Sets what [`adopted`](Self::adopted) returns.
+    /// Sets the result of [`adopted`](Self::adopted).
     pub(crate) fn set_adopted(runtime: Option<Self>) {
         let former = ADOPTED.try_with(|adopted| adopted.replace(runtime));
         drop(former);
     }
 
-    /// Makes the runtime current on this thread until the guard is dropped.
+    /// Makes the runtime the current one on this thread until the guard is dropped.
     pub fn enter(&self) -> SlotGuard<Self> {
         self.make_current(context::enter(&KIND))
     }
@@ -190,13 +192,13 @@ impl GlommioRuntime {
         Slot::enter(&CURRENT, self.clone(), entered)
     }
 
-    /// Runs `future` on this thread until it is ready.
+    /// Runs `future` on this thread until it completes.
     ///
-    /// On a current-thread runtime the thread runs the spawned tasks, too. On another the thread becomes no shard: it
-    /// waits, and the shards watch its sockets and timers for it.
+    /// On a current-thread runtime this thread also runs the spawned tasks. On others the thread
+    /// only waits, and the shards watch its sockets and timers.
     ///
     /// # Panics
-    /// When the thread is driving a runtime already. When `future` panics.
+    /// Panics if the thread is already driving a runtime, or if `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         boxed_if_large!(future: F = Box::pin(future) => self.drive(future))
@@ -204,7 +206,8 @@ impl GlommioRuntime {
 
     #[track_caller]
     fn drive<F: Future>(&self, future: F) -> F::Output {
-        // In a native task of the executor that this was adopted in: nobody would drive it meanwhile.
+        // Also panics in a native task of the executor in which this was adopted, which nothing
+        // would drive meanwhile.
         let native =
             shard::has_seat() && self.current_shard().is_some() && context::driving().is_none();
         let _native = native.then(|| self.make_current(context::drive(&KIND)));
@@ -217,23 +220,24 @@ impl GlommioRuntime {
         }
     }
 
-    /// The clock that the timers follow, on a runtime where it can be paused.
+    /// Returns the clock of the timers, on a runtime where it can be paused.
     pub fn clock(&self) -> Option<&Arc<Clock>> {
         self.inner.clock.as_ref()
     }
 
-    /// The name that the runtime was given.
+    /// Returns the name of the runtime.
     pub fn name(&self) -> Option<&str> {
         self.inner.name.as_deref()
     }
 
-    /// Runs `job`, which may block, on this thread, while another thread takes over the tasks of this one.
+    /// Runs `job`, which may block, on this thread. Another thread takes over the tasks of this one
+    /// meanwhile.
     ///
-    /// `job` may call `block_on`. Local tasks of the shard and Glommio's own futures stay where they are, and wait until
-    /// `job` is done.
+    /// `job` may call `block_on`. Local tasks of the shard and Glommio's own futures stay on this
+    /// thread and wait until `job` is done.
     ///
     /// # Panics
-    /// On the thread of a current-thread runtime, and in a `LocalSet`, as on every backend.
+    /// Panics on the thread of a current-thread runtime and in a `LocalSet`, as on every backend.
     #[track_caller]
     pub fn block_in_place<T>(&self, job: impl FnOnce() -> T) -> T {
         let alone = self.flavor() == Flavor::CurrentThread && context::driving().is_some();
@@ -250,7 +254,7 @@ impl GlommioRuntime {
         self.inner.shards.len()
     }
 
-    /// Returns the number of the shard that the calling task runs on; `None` on a thread that is no shard of this
+    /// Returns the index of the current shard, or `None` on a thread that is not a shard of this
     /// runtime.
     pub fn current_shard_index(&self) -> Option<usize> {
         let first = self.inner.shards[0].id();
@@ -258,10 +262,11 @@ impl GlommioRuntime {
         (index < self.shards()).then_some(index)
     }
 
-    /// Starts `future` as a task on shard number `index`, instead of the one that `spawn` would choose.
+    /// Spawns `future` as a task on shard number `index`, instead of the shard that `spawn` would
+    /// choose.
     ///
     /// # Panics
-    /// When there is no such shard.
+    /// Panics if there is no such shard.
     ///
     /// # Examples
     /// ```
@@ -292,7 +297,7 @@ impl GlommioRuntime {
         self.inner.shards.iter().map(|s| s.load()).collect()
     }
 
-    /// The shard that is this thread, if it belongs to this runtime.
+    /// Returns the shard that is this thread, if it belongs to this runtime.
     pub(crate) fn current_shard(&self) -> Option<&Arc<Shard>> {
         self.current_shard_index()
             .map(|index| &self.inner.shards[index])
@@ -311,7 +316,7 @@ impl GlommioRuntime {
     /// Whether its shards still watch sockets.
     ///
     /// # Errors
-    /// When it has ended.
+    /// Fails if it has ended.
     pub(crate) fn check(&self) -> io::Result<()> {
         match self.inner.shards[0].ending().is_over() {
             true => Err(gone()),
@@ -323,9 +328,9 @@ impl GlommioRuntime {
         self.inner.next.fetch_add(1, Ordering::Relaxed) % self.shards()
     }
 
-    /// Where a task goes: to the one of two shards that has fewer live tasks. The two are this shard and another
-    /// one in turn, or two in turn on a thread that is no shard. The task that spawns does not count, and the
-    /// first of the two wins a tie.
+    /// Where a task goes: to the one of two shards that has fewer live tasks. The two are this
+    /// shard and another one in turn, or two in turn on a thread that is no shard. The task that
+    /// spawns does not count, and the first of the two wins a tie.
     pub(crate) fn place(&self) -> &Arc<Shard> {
         let shards = &self.inner.shards;
         if let [only] = &**shards {
@@ -350,7 +355,8 @@ impl GlommioRuntime {
         &self.inner.blocking
     }
 
-    /// Whether files may keep a service in an executor: it must live as long as the shard.
+    /// Returns `true` if files may keep a service in an executor: it must live as long as the
+    /// shard.
     pub(crate) fn has_own_rings(&self) -> bool {
         self.inner.whose == Whose::Own
     }

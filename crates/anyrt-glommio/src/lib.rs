@@ -1,4 +1,5 @@
-//! The Glommio backend of anyrt: io_uring, one thread per core, under the same contract as the others.
+//! The Glommio backend of anyrt: io_uring, one thread per core, under the same contract as the
+//! others.
 //!
 //! ```
 //! use anyrt_core::{Spawner, runtime::Owner};
@@ -11,36 +12,41 @@
 //! # Ok::<(), anyrt_core::BuildError>(())
 //! ```
 //!
-//! A runtime is a number of *shards*. Each is a thread with a Glommio executor, a run queue, timers and sockets of its
-//! own; nothing that a shard does for its own tasks takes a lock that another one holds for long. Linux 5.8 or newer
-//! with io_uring is needed; [`is_available`] says what is missing and how to get it.
+//! A runtime consists of *shards*. Each is a thread with its own Glommio executor, run queue,
+//! timers and sockets. A shard never waits for another shard's lock for long. Linux 5.8 or newer
+//! with io_uring is needed; [`is_available`] reports what is missing and the remedy.
 //!
 //! # Where tasks run
-//! - A task stays on its shard. `spawn` places it on the shard that has fewer live tasks of two: this one and another in
-//!   turn, or two in turn when called off the shards. The task that spawns does not count, and this shard wins a tie.
-//!   So an accept loop that spawns a task per connection fills all shards, in `block_on` as well as in a task, and a
-//!   task that spawns and joins one child after the other keeps them at hand.
-//! - `spawn_local` stays on this shard, for what is not `Send` and for what belongs together;
-//!   [`GlommioRuntime::spawn_on`] names the shard.
-//! - While a task is in `block_in_place`, another thread takes over the tasks of its shard, so that it may call `block_on`
-//!   there. Local tasks, and Glommio's own futures, stay on the thread and wait.
-//! - `block_on` of a multi-thread runtime makes no shard of its thread: the shards watch its sockets and timers for it.
-//! - The current-thread flavour is one shard, on the thread that calls `block_on`, in an executor that is kept for the next
-//!   call. Of several threads that call it at once, one drives; when it leaves, another takes over. Files go through the
-//!   pool there.
-//! - A shard that panics outside of its tasks (a hook of the application does) aborts the process, as a worker of Tokio's.
+//! - A task stays on its shard. `spawn` chooses between two shards the one with fewer live tasks:
+//!   this shard and another in turn, or two in turn if called outside the shards. The spawning task
+//!   does not count, and this shard wins a tie. So an accept loop that spawns a task per connection
+//!   fills all shards, in `block_on` as well as in a task, and a task that spawns and joins one
+//!   child after the other keeps them on its own shard.
+//! - `spawn_local` stays on this shard, for futures that are not `Send` and for tasks that share
+//!   state. [`GlommioRuntime::spawn_on`] names the shard.
+//! - While a task is in `block_in_place`, another thread takes over the tasks of its shard, so it
+//!   may call `block_on`. Local tasks and Glommio's own futures stay on the thread and wait.
+//! - `block_on` of a multi-thread runtime does not turn its thread into a shard: the shards watch
+//!   its sockets and timers.
+//! - The current-thread flavour is one shard, on the thread that calls `block_on`, in an executor
+//!   that is kept for the next call. If several threads call it at once, one drives, and another
+//!   takes over when it returns. Files go through the pool.
+//! - A panic on a shard outside of its tasks, for example in a hook of the application, aborts the
+//!   process, as on a worker of Tokio.
 //!
 //! # An executor of the application
-//! [`GlommioRuntime::adopt`], called in it, makes our driver one of its tasks. What the contract says of options, threads
-//! and the end does not hold there: the application owns them. Files go through the pool.
+//! [`GlommioRuntime::adopt`], called inside it, makes our driver one of its tasks. The rules of the
+//! contract about options, threads and shutdown do not apply there, because the application owns
+//! them. Files go through the pool.
 //!
 //! # Sockets go anywhere
-//! Every socket and timer is `Send` and may be polled on any shard, on a plain thread, or on a worker of another
-//! runtime, and dropped anywhere. A stream follows its reader to another shard; what is under way is not lost.
-//! Polled after the runtime has ended, a socket that would have to wait gives an error of kind `Other`, and a sleep
-//! panics, as Tokio's does.
+//! Every socket and timer is `Send`. It may be polled on any shard, on a plain thread, or on a
+//! worker of another runtime, and dropped anywhere. A stream follows its reader to another shard
+//! without losing an operation in progress. After the runtime has ended, a socket that would have
+//! to wait fails with an error of kind `Other`, and polling a sleep panics, as in Tokio.
 //!
-//! Files do, too. On a runtime with threads of its own, what is only read goes through the ring of one shard, see [`fs`].
+//! The same holds for files. On a runtime with its own threads, read-only files go through the ring
+//! of one shard; see [`fs`].
 //!
 //! # What differs from native Glommio
 //! | native Glommio | here |
@@ -55,19 +61,21 @@
 //! | one thread for blocking jobs per executor | the pool of every backend, up to 512 |
 //! | an always ready task starves I/O until the preempt timer | a budget of 128 operations per poll |
 //!
-//! Glommio's own futures (files, timers) may be awaited in local tasks of a shard. They have their turn when the shard
-//! is idle and at least once per `preempt_timer`.
+//! Glommio's own futures (files, timers) may be awaited in local tasks of a shard. They run when
+//! the shard is idle and at least once per `preempt_timer`.
 //!
 //! # What a shard costs
-//! 200 KiB resident, 7 descriptors, 2 threads (Glommio's own for blocking calls is the second and sleeps), 0.2 ms to
-//! start; about 250 KiB of locked memory, so that 32 shards fit into the usual 8 MiB of an unprivileged user.
-//! Measured on Linux 6.18 with `cargo run --release -p anyrt-glommio --example footprint`.
+//! 200 KiB resident, 7 descriptors, 2 threads (the second is Glommio's own for blocking calls, and
+//! sleeps), 0.2 ms to start; about 250 KiB of locked memory, so 32 shards fit into the usual limit
+//! of 8 MiB for unprivileged users. Measured on Linux 6.18 with `cargo run --release -p
+//! anyrt-glommio --example footprint`.
 //!
 //! # Why sockets do not go through the ring
-//! Measured with `cargo run --release -p anyrt-glommio --example echo_bench` (1 KB, one server thread, a quiet virtual
-//! machine with two cores, medians of five rounds): native Glommio streams, which poll in the ring and then call `recv`,
-//! take 38.3 µs of CPU per request with one connection and 4.7 µs with 64; epoll with direct system calls takes 21.7 µs
-//! and 3.3 µs, at 1.24 and 1.34 times the rate. The ring carries what it is good at: files, and the long waits.
+//! Measured with `cargo run --release -p anyrt-glommio --example echo_bench` (1 KB, one server
+//! thread, a quiet virtual machine with two cores, medians of five rounds): native Glommio streams,
+//! which poll in the ring and then call `recv`, take 38.3 µs of CPU per request with one connection
+//! and 4.7 µs with 64; epoll with direct system calls takes 21.7 µs and 3.3 µs, at 1.24 and 1.34
+//! times the rate. The ring carries what it is good at: files, and the long waits.
 #![forbid(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]

@@ -9,11 +9,11 @@ use anyrt_kit::net::{self, Origin, Poller, System};
 use crate::handle::GlommioRuntime;
 use crate::readiness::{AsyncFd, Watch};
 
-/// Accepts connections. Each belongs to no shard until it is polled for the first time.
+/// A TCP listener. An accepted connection belongs to no shard until its first poll.
 pub type TcpListener = net::TcpListener<GlommioRuntime>;
-/// A connection. It can be read and written through `&TcpStream`, too.
+/// A TCP connection. It can also be read and written through `&TcpStream`.
 pub type TcpStream = net::TcpStream<GlommioRuntime>;
-/// Sends and receives datagrams.
+/// Converts into a socket that sends and receives datagrams.
 pub type UdpSocket = net::UdpSocket<GlommioRuntime>;
 
 impl Poller for GlommioRuntime {

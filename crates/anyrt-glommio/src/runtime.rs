@@ -1,4 +1,4 @@
-//! What owns the shards, and how they are configured.
+//! The owner of the shards, and its configuration.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -24,7 +24,7 @@ use crate::{caller, drive};
 pub use crate::handle::GlommioRuntime;
 pub use crate::kind::KIND;
 
-/// Configures and builds a [`Runtime`]: the options of every backend, and Glommio's own.
+/// Configures and builds a [`Runtime`], with the common options and those of Glommio.
 #[derive(Debug)]
 pub struct Builder {
     config: Config,
@@ -34,12 +34,12 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// One shard per core, unless set.
+    /// Creates a builder for one shard per core.
     pub fn new() -> Self {
         Self::from_config(Config::default())
     }
 
-    /// The options of every backend; Glommio's own at their defaults.
+    /// Creates a builder from common options, with Glommio's own at their defaults.
     pub fn from_config(config: Config) -> Self {
         Self {
             config,
@@ -49,35 +49,38 @@ impl Builder {
         }
     }
 
-    /// The number of shards; as `worker_threads` of the common options. 0 is an error of `build`.
+    /// Sets the number of shards, like `worker_threads` of the common options; one per core by
+    /// default. With 0, `build` fails.
     pub fn shards(&mut self, shards: usize) -> &mut Self {
         self.positive("shards", shards);
         self.config.worker_threads = NonZeroUsize::new(shards);
         self
     }
 
-    /// Binds shard `i` to the `i`th core that the process may use, modulo their number.
+    /// Sets whether shard `i` is bound to core number `i` of those that the process may use, modulo
+    /// their number; `false` by default.
     pub fn pin(&mut self, pin: bool) -> &mut Self {
         self.config.pin_workers = pin;
         self
     }
 
-    /// The number of entries of each of the three rings of a shard; 128 unless set. 0 is an error of `build`.
+    /// Sets the number of entries of each of the three rings of a shard; 128 by default. With 0,
+    /// `build` fails.
     pub fn ring_depth(&mut self, entries: usize) -> &mut Self {
         self.positive("ring_depth", entries);
         self.ring.depth = entries;
         self
     }
 
-    /// The memory for direct file I/O that each shard registers, in bytes; 64 KiB unless set. Glommio locks about
-    /// three times as much.
+    /// Sets the memory for direct file I/O that each shard registers, in bytes; 64 KiB by default.
+    /// Glommio locks about three times as much.
     pub fn io_memory(&mut self, bytes: usize) -> &mut Self {
         self.ring.io_memory = bytes;
         self
     }
 
-    /// How long a busy shard may go on before Glommio's own rings (files) have their turn; 1 ms unless set.
-    /// Sockets and timers are looked at far more often, between tasks.
+    /// Sets how long a busy shard runs before it serves Glommio's own rings (files); 1 ms by
+    /// default. Sockets and timers are checked far more often, between tasks.
     pub fn preempt_timer(&mut self, slice: Duration) -> &mut Self {
         self.preempt_timer = slice;
         self
@@ -86,8 +89,9 @@ impl Builder {
     /// Starts the shards.
     ///
     /// # Errors
-    /// As [`is_available`](crate::is_available); [`BuildError::Invalid`] for a zero; [`BuildError::Io`] when the
-    /// system gives no thread or descriptor, or does not let a thread be bound to its core.
+    /// See [`is_available`](crate::is_available). Returns [`BuildError::Invalid`] for a zero, and
+    /// [`BuildError::Io`] if the system cannot provide a thread or descriptor, or bind a thread to
+    /// its core.
     pub fn build(&mut self) -> Result<Runtime, BuildError> {
         Runtime::start(self)
     }
@@ -105,7 +109,7 @@ impl Default for Builder {
     }
 }
 
-/// Owns the shards. Dropping it drops every task first, each on its own shard.
+/// An owned runtime. Dropping it drops every task first, each on its own shard.
 pub struct Runtime {
     handle: GlommioRuntime,
     threads: Vec<JoinHandle<()>>,
@@ -179,7 +183,8 @@ impl Runtime {
         let (runtime, hooks) = (self.handle.clone(), builder.config.hooks.clone());
         let work = move || {
             let _running = running;
-            // In this order: the thread that Glommio starts for its own blocking calls must not be bound to the core.
+            // In this order: the thread that Glommio starts for its own blocking calls must not be
+            // bound to the core.
             let executor = sys::executor(&ring).and_then(|executor| {
                 let pinned = if pin { affinity::bind(index) } else { Ok(()) };
                 pinned.map_err(build_error).map(|()| executor)
@@ -219,7 +224,8 @@ impl Runtime {
             shards => {
                 shards.iter().for_each(|shard| shard.close());
                 caller::wait_for_end(&shards[0], deadline);
-                // A task that blocks in place may wait for one job after the other; its shard waits for it.
+                // A task that blocks in place may wait for one job after the other; its shard waits
+                // for it.
                 self.handle.inner.blocking.close();
             }
         }

@@ -1,4 +1,4 @@
-//! Spawning: on a shard, on this thread, on a thread for blocking jobs.
+//! Spawning: on a shard, on this thread, and on the blocking thread pool.
 
 use std::future::Future;
 
@@ -21,8 +21,8 @@ impl Spawner for GlommioRuntime {
     }
 }
 
-/// Inside `block_on`, and in the tasks that it runs: beside its future. On a shard, of whatever Glommio runtime: onto that
-/// shard.
+/// Inside `block_on`, and in the tasks that it runs: beside its future. On a shard, of whatever
+/// Glommio runtime: onto that shard.
 impl LocalSpawner for GlommioRuntime {
     type LocalJoinHandle<T: 'static> = TaskHandle<T>;
 

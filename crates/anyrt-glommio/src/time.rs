@@ -1,4 +1,4 @@
-//! Timers: each shard keeps its own, and one alarm for the earliest of them.
+//! Timers. Each shard keeps its own, with one alarm for the earliest.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::shard::Shard;
 
 /// Waits until a deadline.
 ///
-/// It is kept by the shard that polls it, or by any shard of its runtime if it is polled elsewhere.
+/// The shard that polls it keeps it, or any shard of its runtime if it is polled elsewhere.
 pub type Sleep = timers::Sleep<GlommioRuntime>;
 
 /// The timers of one shard.
