@@ -6,7 +6,7 @@ use std::io::Write;
 use std::pin::pin;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Wake, Waker};
 
 use anyrt::net::{TcpListener, TcpStream, UnixStream};
@@ -72,6 +72,67 @@ fn a_wait_inside_block_in_place_ends_with_the_runtime() {
             interval.tick().await;
         }
     });
+}
+
+/// Tells when it is dropped.
+struct Tells(mpsc::Sender<()>);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+/// Blocks the task in place until `go` comes; tells when it does so, and when it goes on.
+fn block_until(go: &Mutex<mpsc::Receiver<()>>, tell: &mpsc::Sender<()>) {
+    block_in_place(|| {
+        tell.send(()).expect("somebody listens");
+        go.lock().expect("no panic").recv().expect("a word");
+    });
+    tell.send(()).expect("somebody listens");
+}
+
+/// The worker is back while the poll of the second task goes on where a substitute began it. That task ends last, when the
+/// worker has nothing left to do but to wait for it.
+#[test]
+fn a_task_that_has_blocked_in_place_may_be_the_last_to_end() {
+    for &backend in Backend::enabled() {
+        for _ in 0..20 {
+            let runtime = build(backend, 1);
+            let (tell, told) = mpsc::channel();
+            let [
+                (let_first, first),
+                (let_second, second),
+                (dropped, is_dropped),
+            ] = [(); 3].map(|()| {
+                let (send, receive) = mpsc::channel();
+                (send, Mutex::new(receive))
+            });
+            let tells = tell.clone();
+            let first = runtime.spawn(async move { block_until(&first, &tells) });
+            told.recv().expect("the first blocks");
+            let tells = tell.clone();
+            runtime.spawn(async move {
+                block_until(&second, &tells);
+                let is_dropped = is_dropped.lock().expect("no panic");
+                is_dropped.recv().expect("a drop");
+            });
+            told.recv().expect("the second blocks");
+            let dropped = Tells(dropped);
+            runtime.spawn(async move {
+                let _dropped = dropped;
+                tell.send(()).expect("somebody listens");
+                std::future::pending::<()>().await;
+            });
+            told.recv().expect("the third waits");
+            let_first.send(()).expect("the first listens");
+            told.recv().expect("the first goes on");
+            runtime.block_on(first).expect("no panic");
+            let_second.send(()).expect("the second listens");
+            told.recv().expect("the second goes on");
+            drop(runtime);
+        }
+    }
 }
 
 /// Tasks that are dropped, or polled a last time, while the runtime ends see nothing of that.

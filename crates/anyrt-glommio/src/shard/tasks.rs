@@ -230,7 +230,8 @@ impl Shard {
         here::is_home_of(self.id)
     }
 
-    /// The shard waits for its last task to end; one that was spawned too late ended where it was spawned.
+    /// The shard waits for its last task to end, which may do so on a thread that has not the seat: where it was spawned
+    /// too late, or where it blocked in place.
     fn ring_if_closed(&self) {
         if self.tasks.is_closed() {
             self.epoll.ring_doorbell();
@@ -316,6 +317,8 @@ impl Shard {
                 };
                 here.run(ready);
                 if !here.has_seat() {
+                    // It blocked in place. If it has ended now, whoever has the seat did not see that.
+                    self.ring_if_closed();
                     break;
                 }
             }
