@@ -22,8 +22,8 @@ pub fn unbound<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 
-/// Returns the cores that this thread is bound to, for a thread that stands in for it. `None` if
-/// [`bind`] has not bound it.
+/// Returns the cores that this thread is bound to, for a thread that replaces it. `None` if
+/// [`bind`] was not called.
 pub fn bound() -> Option<Bound> {
     system::bound()
 }
@@ -69,8 +69,8 @@ mod system {
     }
 
     impl Bound {
-        /// Binds this thread as well until the guard is dropped. It stays as it is if the system
-        /// refuses.
+        /// Binds this thread as well until the guard is dropped. Has no effect if the system call
+        /// fails.
         pub fn share(&self) -> Option<Unbind> {
             let outer = BEFORE.get();
             let now = sched_getaffinity(None).ok()?;

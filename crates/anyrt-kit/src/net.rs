@@ -1,8 +1,9 @@
-//! Sockets over a poller: TCP, its halves, and UDP, for runtimes whose sockets are the system's.
+//! Sockets over a poller: TCP, its halves, and UDP, for runtimes that use the sockets of the
+//! operating system.
 //!
-//! A backend names its [`Poller`] and has [`TcpListener`], [`TcpStream`] and [`UdpSocket`] with all
-//! that `anyrt-core` promises of them. Operations are direct system calls, once the socket is known
-//! to be ready.
+//! A backend provides a [`Poller`] and gets [`TcpListener`], [`TcpStream`] and [`UdpSocket`] with
+//! the whole contract of `anyrt-core`. Operations are direct system calls once the socket is marked
+//! as ready.
 
 mod socket;
 mod tcp;

@@ -1,8 +1,8 @@
-//! The readiness of descriptors: what a poller (epoll, kqueue, async-io) and those who wait for it
-//! share.
+//! The readiness of descriptors: the state shared by a poller (epoll, kqueue, async-io) and the
+//! waiting tasks.
 //!
-//! [`Source`] is what is known of one descriptor, [`Sources`] are all of one poller, and
-//! [`Watched`] is a descriptor with its source: a backend that brings one has the sockets of
+//! [`Source`] is the state of one descriptor, [`Sources`] is the table of one poller, and
+//! [`Watched`] is a descriptor with its source. A backend that implements it gets the sockets of
 //! [`net`](crate::net), and with a [`Registration`] an [`AsyncFd`].
 //!
 //! The traits of a runtime with a reactor are in [`anyrt_core::readiness`].

@@ -1,13 +1,15 @@
 //! Which backends there are. Every `cfg` on a backend feature is in this file.
 //!
-//! [`backends!`] is the one list of them. From it come the public [`Backend`], the enums with one variant per
-//! *enabled* backend, the arms of the matches over them, and the macros by which the attribute `test` asks what is
-//! enabled. With one backend an enum has one variant: neither a tag nor a branch. With none it has no value.
+//! [`backends!`] is the one list of them. From it come the public [`Backend`], the enums with one
+//! variant per *enabled* backend, the arms of the matches over them, and the macros by which the
+//! attribute `test` asks what is enabled. With one backend an enum has one variant: neither a tag
+//! nor a branch. With none it has no value.
 //!
 //! # For backend authors
-//! A backend is a row of [`backends!`] and a module below of the same name, here `m`, that provides what [`provides::Provides`]
-//! names and bounds, and these functions; the compiler holds both (`backend/provides.rs`). A runtime that is built on the task layer of
-//! anyrt gets all of them from [`over_kit!`].
+//! A backend is a row of [`backends!`] and a module below of the same name, here `m`, that provides
+//! what [`provides::Provides`] names and bounds, and these functions; the compiler holds both
+//! (`backend/provides.rs`). A runtime that is built on the task layer of anyrt gets all of them
+//! from [`over_kit!`].
 //!
 //! | item | what it does |
 //! |---|---|
@@ -38,8 +40,8 @@ use anyrt_core::context::{self, Kind};
 use anyrt_core::error::NoRuntime;
 use anyrt_core::{BuildError, Timer};
 
-/// The list, by preference: variant, module, feature, the macro that asks for it, and what the documentation says. In
-/// brackets what is never chosen by preference.
+/// The list, by preference: variant, module, feature, the macro that asks for it, and what the
+/// documentation says. In brackets what is never chosen by preference.
 ///
 /// Calls `$callback!` with its arguments and the rows.
 macro_rules! backends {
@@ -54,7 +56,8 @@ macro_rules! backends {
     };
 }
 
-/// A function of a runtime that is not Tokio: out of line where Tokio, which most programs run on, is enabled beside it.
+/// A function of a runtime that is not Tokio: out of line where Tokio, which most programs run on,
+/// is enabled beside it.
 #[cfg(feature = "tokio")]
 macro_rules! beside_tokio {
     ($($function:tt)*) => {
@@ -71,7 +74,8 @@ macro_rules! beside_tokio {
     };
 }
 
-// `__if_…!({ then } { else })` for each backend, and for any; the attributes ask through them, whoever expands them.
+// `__if_…!({ then } { else })` for each backend, and for any; the attributes ask through them,
+// whoever expands them.
 macro_rules! if_macros {
     (
         ($d:tt) $(($Variant:ident $module:ident $feature:literal $if:ident $doc:literal))*
@@ -172,7 +176,8 @@ macro_rules! enums {
         }
 
         pin_project_lite::pin_project! {
-            /// As [`Each`], of values that stay where they are; the names are what pinning without unsafe asks for.
+            /// As [`Each`], of values that stay where they are; the names are what pinning without
+            /// unsafe asks for.
             #[project = EachPinnedProj]
             pub(crate) enum EachPinned<$($Variant),+> {
                 $($Variant { #[pin] value: $Variant },)+
@@ -193,8 +198,9 @@ impl Never {
     }
 }
 
-/// The type of a value of one of the enabled backends: `one_of!(net::TcpStream)`, or of `EachPinned` after `pinned`.
-/// Before a semicolon comes what a type without values is to be generic over: `one_of!(T; task::JoinHandle<T>)`.
+/// The type of a value of one of the enabled backends: `one_of!(net::TcpStream)`, or of
+/// `EachPinned` after `pinned`. Before a semicolon comes what a type without values is to be
+/// generic over: `one_of!(T; task::JoinHandle<T>)`.
 macro_rules! one_of {
     (pinned $($path:tt)+) => { enabled! { one_of_type! (EachPinned [$($path)+] [()]) } };
     ($marker:ty; $($path:tt)+) => { enabled! { one_of_type! (Each [$($path)+] [$marker]) } };
@@ -210,8 +216,8 @@ macro_rules! item_of {
     ($module:ident [$($path:tt)+]) => { $crate::backend::$module::$($path)+ };
 }
 
-/// The match: evaluates the expression with the value of whichever backend it is. With a name before the pattern,
-/// the expression finds the backend's module under that name.
+/// The match: evaluates the expression with the value of whichever backend it is. With a name
+/// before the pattern, the expression finds the backend's module under that name.
 macro_rules! each {
     ($value:expr, $pattern:pat => $result:expr) => { each!($value, module, $pattern => $result) };
     ($value:expr, $module:ident, $pattern:pat => $result:expr) => {
@@ -219,8 +225,9 @@ macro_rules! each {
     };
 }
 
-/// Evaluates an expression with a future or a job that is in a [`Box`] if it is large and the build is not optimized.
-/// There each arm of a match has a copy of its own of what it takes, and a few copies of 64 KiB fill a worker's stack.
+/// Evaluates an expression with a future or a job that is in a [`Box`] if it is large and the build
+/// is not optimized. There each arm of a match has a copy of its own of what it takes, and a few
+/// copies of 64 KiB fill a worker's stack.
 macro_rules! boxed_for_match {
     ($value:ident: $type:ty = $boxed:expr => $then:expr) => {
         if const { cfg!(debug_assertions) && size_of::<$type>() >= anyrt_core::LARGE } {
@@ -261,8 +268,8 @@ macro_rules! each_pinned {
     };
 }
 
-/// Matches two values, the second of the enum that is named: an expression where both are of one backend, or else
-/// another one.
+/// Matches two values, the second of the enum that is named: an expression where both are of one
+/// backend, or else another one.
 macro_rules! each_pair {
     (
         $first:expr, $Enum:ident $second:expr,
@@ -358,15 +365,16 @@ macro_rules! no_value {
     };
 }
 
-/// Evaluates the expression for the kind of the current runtime, whose module it finds under the name; panics where none
-/// is current. The result is an [`Each`].
+/// Evaluates the expression for the kind of the current runtime, whose module it finds under the
+/// name; panics where none is current. The result is an [`Each`].
 macro_rules! on_current {
     ($alias:ident => $result:expr) => {
         map_each!($crate::backend::entered($crate::backend::Current::find()), $alias, () => $result)
     };
 }
 
-/// The first enabled backend for which the expression, which finds its module under the name, is `Some`.
+/// The first enabled backend for which the expression, which finds its module under the name, is
+/// `Some`.
 macro_rules! find_backend {
     ($alias:ident => $result:expr) => {
         enabled! { find_steps! ([$alias] [$result]) }
@@ -483,7 +491,8 @@ pub(crate) mod simulated;
 ))]
 pub(crate) mod shared;
 
-/// Runs what starts a thread or a child process, which must not be bound to a core as a worker may be.
+/// Runs what starts a thread or a child process, which must not be bound to a core as a worker may
+/// be.
 #[cfg(all(
     unix,
     any(feature = "process", feature = "signal"),
@@ -515,7 +524,7 @@ macro_rules! backend_enum {
         () $(($Variant:ident $module:ident $feature:literal $if:ident $doc:literal))+
         [$Sim:ident $sim:ident $sim_feature:literal $if_sim:ident $sim_doc:literal]
     ) => {
-        /// One of the runtimes that anyrt knows; each is a feature of the same name.
+        /// A runtime that anyrt supports. Each has a feature of the same name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Backend {$(
@@ -527,7 +536,7 @@ macro_rules! backend_enum {
         }
 
         impl Backend {
-            /// The name, as the feature's and in `ANYRT_BACKEND`.
+            /// Returns the name, which is that of the feature and of `ANYRT_BACKEND`.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$Variant => $feature,)+
@@ -607,8 +616,8 @@ macro_rules! unit {
 enabled!(enabled_backends!());
 
 impl Current {
-    /// The kind of the current runtime: the one that anyrt entered last on this thread, or one that the application
-    /// started by itself.
+    /// Returns the kind of the current runtime: the one that anyrt entered last on this thread, or
+    /// one that the application started by itself.
     #[inline]
     pub(crate) fn find() -> Option<Self> {
         context::current()
@@ -632,8 +641,8 @@ macro_rules! from_handles {
 enabled!(from_handles!());
 
 impl Backend {
-    /// The backends that are enabled, by preference: Tokio, Smol, async-std, Glommio. The simulator, which is never
-    /// chosen by preference, is not among them.
+    /// Returns the enabled backends in the order of preference: Tokio, Smol, async-std, Glommio.
+    /// The simulator, which is never chosen by preference, is not included.
     pub const fn enabled() -> &'static [Self] {
         match ENABLED {
             [preferred @ .., Self::Sim] => preferred,
@@ -641,7 +650,7 @@ impl Backend {
         }
     }
 
-    /// Whether the feature of that name is enabled.
+    /// Returns `true` if the feature of the backend is enabled.
     pub const fn is_enabled(self) -> bool {
         let mut at = 0;
         while at < ENABLED.len() {
@@ -653,10 +662,12 @@ impl Backend {
         false
     }
 
-    /// What the environment variable `ANYRT_BACKEND` asks for; `None` when it is unset or empty.
+    /// Returns the backend that the environment variable `ANYRT_BACKEND` names, or `None` if it is
+    /// unset or empty.
     ///
     /// # Errors
-    /// [`BuildError::UnknownBackend`] when no enabled backend has that name; the message lists those that do.
+    /// Returns [`BuildError::UnknownBackend`] if no enabled backend has that name. The message
+    /// lists the enabled ones.
     pub fn from_env() -> Result<Option<Self>, BuildError> {
         match std::env::var_os("ANYRT_BACKEND") {
             Some(name) if !name.is_empty() => name.to_string_lossy().parse().map(Some),
@@ -664,7 +675,8 @@ impl Backend {
         }
     }
 
-    /// What a runtime is built on when nobody says: `ANYRT_BACKEND`, else what [`DEFAULT`] is.
+    /// Returns the backend of a runtime that names none: that of `ANYRT_BACKEND`, or else
+    /// [`DEFAULT`].
     pub(crate) fn preferred() -> Result<Self, BuildError> {
         match (Self::from_env()?, DEFAULT) {
             (Some(backend), _) | (None, Some(backend)) => Ok(backend),
@@ -678,7 +690,7 @@ impl Backend {
         }
     }
 
-    /// The kind, or the error that names those that are enabled.
+    /// Returns the kind, or the error that names those that are enabled.
     pub(crate) fn require(self) -> Result<Current, BuildError> {
         Current::of(self).ok_or_else(|| unknown(self.name()))
     }
@@ -693,7 +705,8 @@ const DEFAULT: Option<Backend> = match option_env!("ANYRT_BACKEND_CFG") {
 const ONLY_SIM_ENABLED: &str = "only the simulator is enabled, which is never chosen by preference: use `anyrt::sim`, \
      set ANYRT_BACKEND=sim, or enable another backend";
 
-/// The backend of that name. It is called when anyrt is compiled, so its panic is an error of the compiler.
+/// Returns the backend of that name. It is called when anyrt is compiled, so its panic is an error
+/// of the compiler.
 const fn pinned(name: &str) -> Backend {
     let mut at = 0;
     let enabled = Backend::enabled();
@@ -714,7 +727,7 @@ const fn are_equal(one: &[u8], other: &[u8]) -> bool {
     at == one.len() && at == other.len()
 }
 
-/// The present, by the clock of the current runtime.
+/// Returns the present, by the clock of the current runtime.
 #[inline]
 pub(crate) fn now() -> Instant {
     if was_any_paused()
@@ -722,7 +735,8 @@ pub(crate) fn now() -> Instant {
     {
         return now;
     }
-    // Tokio, which is the first where it is enabled, remembers by itself whether one of its clocks was paused.
+    // Tokio, which is the first where it is enabled, remembers by itself whether one of its clocks
+    // was paused.
     #[allow(
         clippy::disallowed_methods,
         reason = "this is the clock; with a backend it is the backend's"
@@ -732,7 +746,7 @@ pub(crate) fn now() -> Instant {
     }
 }
 
-/// Whether a clock was paused that is not Tokio's.
+/// Returns `true` if a clock was paused that is not Tokio's.
 #[inline]
 fn was_any_paused() -> bool {
     #[cfg(any(
@@ -765,7 +779,7 @@ impl fmt::Display for Backend {
 impl FromStr for Backend {
     type Err = BuildError;
 
-    /// Takes the name of an enabled backend.
+    /// Parses the name of an enabled backend.
     fn from_str(name: &str) -> Result<Self, BuildError> {
         let known = ENABLED.iter().find(|backend| backend.name() == name);
         known.copied().ok_or_else(|| unknown(name))
@@ -787,13 +801,13 @@ fn names(backends: &[Backend]) -> String {
     names.join(", ")
 }
 
-/// Whether this thread is polling a set of local tasks, which nobody else can take over.
+/// Returns `true` if this thread is polling a set of local tasks, which nobody else can take over.
 #[allow(dead_code, reason = "Tokio knows by itself")]
 pub(crate) fn in_local_set() -> bool {
     in_first!(backend => backend::local_set::is_polling(), else false)
 }
 
-/// The error of who needs a current runtime where there is none.
+/// Returns the error of who needs a current runtime where there is none.
 #[cold]
 pub(crate) fn no_runtime() -> NoRuntime {
     NoRuntime::new(match ENABLED {

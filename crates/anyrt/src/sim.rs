@@ -1,8 +1,9 @@
 //! Simulations: one seed, one execution, with faults (feature `sim`).
 //!
-//! Inside of a simulation all of this crate works as on any other backend: [`spawn`](crate::spawn), timers, sockets,
-//! `select!`, [`sync`](crate::sync), blocking jobs. The order of tasks, the network and its faults come from the seed,
-//! time is virtual, and a failing seed replays. [`anyrt_sim`] tells how, and what it cannot control.
+//! Inside a simulation this crate works as on any other backend: [`spawn`](crate::spawn), timers,
+//! sockets, `select!`, [`sync`](crate::sync), blocking jobs. The seed determines the order of
+//! tasks, the network and its faults; time is virtual, and a failing seed replays. [`anyrt_sim`]
+//! describes how this works and what it cannot control.
 //!
 //! ```
 //! use anyrt::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,8 +33,8 @@
 //! ```
 //!
 //! # Tests
-//! `#[anyrt::test(sim, seeds = 100)]` runs a test under many seeds; see the attribute [`test`](macro@crate::test). A failure
-//! tells the command that replays it.
+//! `#[anyrt::test(sim, seeds = 100)]` runs a test under many seeds; see the attribute
+//! [`test`](macro@crate::test). A failure prints the command that replays it.
 //!
 //! ```
 //! use anyrt::net::{TcpListener, TcpStream};
@@ -50,12 +51,14 @@
 //! ```
 //!
 //! # What a simulated node does not have
-//! Child processes, Unix sockets, pipes, [`AsyncFd`](crate::io::unix::AsyncFd) and files are errors of kind
-//! [`Unsupported`](std::io::ErrorKind::Unsupported) that name the node and what it was asked for. Signals come from
-//! [`Node::signal`]. Options of sockets are taken, and change nothing but for `TCP_NODELAY` and a linger of zero.
+//! Child processes, Unix sockets, pipes, [`AsyncFd`](crate::io::unix::AsyncFd) and files are errors
+//! of kind [`Unsupported`](std::io::ErrorKind::Unsupported) that name the node and what it was
+//! asked for. Signals come from [`Node::signal`]. Options of sockets are taken, and change nothing
+//! but for `TCP_NODELAY` and a linger of zero.
 //!
 //! # Beside another runtime
-//! A simulation may run in a program that has other backends; what is built without a name is never a simulation.
+//! A simulation may run in a program with other backends. A runtime that is built without naming a
+//! backend is never a simulation.
 
 use std::future::Future;
 
@@ -69,7 +72,8 @@ pub use anyrt_sim::{
     Sim, SimRuntime, Step, Trouble,
 };
 
-/// The node of the simulation that this code runs on: its faults, its random numbers, further nodes.
+/// Returns the current node of the simulation, which gives access to its faults, its random numbers
+/// and further nodes.
 ///
 /// # Panics
 /// Outside of a simulation.
@@ -97,7 +101,7 @@ pub fn __first_branch(branches: u32) -> u32 {
     }
 }
 
-/// Whether the program is to misbehave at that place.
+/// Returns `true` if the program is to misbehave at that place.
 #[doc(hidden)]
 pub fn __buggify(place: &'static str) -> bool {
     try_current().is_some_and(|node| node.buggify(place))

@@ -1,4 +1,4 @@
-//! What a backend brings for its sockets, and what all of them have in common.
+//! The part of sockets that a backend provides, and the part that all sockets share.
 
 use std::fmt;
 use std::future::Future;
@@ -15,26 +15,26 @@ use socket2::SockRef;
 
 use crate::readiness::{Watched, run};
 
-/// For runtime authors: what watches sockets.
+/// For runtime authors: watches sockets.
 pub trait Poller: 'static {
-    /// A runtime's part of it. Each socket belongs to one; a stream that was accepted, to that of
+    /// The part of one runtime. Each socket belongs to one; an accepted stream belongs to that of
     /// its listener.
     type Home: Send + Sync + 'static;
 
-    /// A socket that is watched.
+    /// A watched socket.
     type Watched<T: System>: Watched<Inner = T> + Readiness + fmt::Debug + Send + Sync + Unpin;
 
-    /// Watches a non-blocking socket.
+    /// Registers a socket in non-blocking mode.
     ///
     /// # Errors
-    /// Fails if the poller does not take it, or if the runtime has ended.
+    /// Fails if the poller rejects it, or if the runtime has ended.
     fn watch<T: System>(
         home: &Self::Home,
         socket: T,
         origin: Origin,
     ) -> io::Result<Self::Watched<T>>;
 
-    /// Returns what the socket belongs to.
+    /// Returns the owner of the socket.
     fn home<T: System>(socket: &Self::Watched<T>) -> &Self::Home;
 }
 
@@ -43,27 +43,27 @@ pub trait System: AsSystem + fmt::Debug + Send + Sync + Unpin + 'static {}
 
 impl<T: AsSystem + fmt::Debug + Send + Sync + Unpin + 'static> System for T {}
 
-/// For runtime authors: where a socket comes from, which tells what it may be ready for.
+/// For runtime authors: the origin of a socket, which implies its initial readiness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// From anywhere: nothing is known.
+    /// From elsewhere: nothing is known.
     Anywhere,
-    /// From a listener: it can be written, and often there is something to read already.
+    /// From a listener: it is writable, and often already readable.
     Accepted,
-    /// It is connecting: there can be nothing to read yet.
+    /// It is connecting, and cannot be readable yet.
     Connecting,
 }
 
-/// A socket `T` of the standard library, non-blocking, that `P` watches.
+/// A socket `T` of the standard library in non-blocking mode, watched by `P`.
 pub struct Socket<P: Poller, T: System> {
     pub(super) io: P::Watched<T>,
 }
 
 impl<P: Poller, T: System> Socket<P, T> {
-    /// For runtime authors: takes over a non-blocking socket.
+    /// For runtime authors: converts a socket in non-blocking mode.
     ///
     /// # Errors
-    /// Fails if the poller does not take it, or if the runtime has ended.
+    /// Fails if the poller rejects it, or if the runtime has ended.
     pub fn from_std(home: &P::Home, socket: T) -> io::Result<Self> {
         Self::new(home, socket, Origin::Anywhere)
     }
@@ -76,7 +76,7 @@ impl<P: Poller, T: System> Socket<P, T> {
     /// Converts into the type of std. The socket stays in non-blocking mode.
     ///
     /// # Errors
-    /// Fails if the poller cannot forget it.
+    /// Fails if the poller cannot deregister it.
     pub fn into_std(self) -> io::Result<T> {
         self.io.into_inner()
     }

@@ -1,4 +1,4 @@
-//! TCP: direct system calls once the socket is ready.
+//! TCP, by direct system calls once the socket is ready.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self as std_net, Shutdown, SocketAddr};
@@ -18,7 +18,7 @@ use crate::readiness::{READ, WRITE, Watched, poll_bytes, poll_io, run};
 /// A TCP listener, which accepts connections.
 pub type TcpListener<P> = Socket<P, std_net::TcpListener>;
 
-/// A connection. It can be read and written through `&TcpStream`, too.
+/// A TCP connection. It can also be read and written through `&TcpStream`.
 pub type TcpStream<P> = Socket<P, std_net::TcpStream>;
 
 impl<P: Poller> TcpListener<P> {
@@ -208,7 +208,7 @@ impl<P: Poller> AsyncWrite for TcpStream<P> {
     }
 }
 
-/// Accepts a connection that is there; the stream is non-blocking.
+/// Accepts a pending connection. The stream is in non-blocking mode.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn accept(listener: &std_net::TcpListener) -> io::Result<(std_net::TcpStream, SocketAddr)> {
     use rustix::net::{SocketFlags, acceptfrom_with};
@@ -230,7 +230,7 @@ fn accept(listener: &std_net::TcpListener) -> io::Result<(std_net::TcpStream, So
     Ok((stream, peer))
 }
 
-/// Returns a non-blocking socket that has begun to connect.
+/// Creates a socket in non-blocking mode that has begun to connect.
 fn start_connecting(address: SocketAddr) -> io::Result<std_net::TcpStream> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     const STREAM: Type = Type::STREAM.nonblocking();

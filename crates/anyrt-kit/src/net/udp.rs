@@ -1,4 +1,4 @@
-//! UDP: direct system calls once the socket is ready.
+//! UDP, by direct system calls once the socket is ready.
 
 use std::io;
 use std::net::{self as std_net, SocketAddr};
@@ -21,7 +21,7 @@ impl<P: Poller> net::UdpSocket for UdpSocket<P> {
     }
 
     async fn connect(&self, peer: SocketAddr) -> io::Result<()> {
-        // No datagram is sent, so nothing is waited for.
+        // No datagram is sent, so there is nothing to wait for.
         self.io.get_ref().connect(peer)
     }
 

@@ -11,41 +11,41 @@ use anyrt_core::readiness::{self, Direction, Interest, Readiness, Ready, ReadyEv
 use super::source::{Seen, Source, observe};
 use super::watched::{Waiter, Watched, run};
 
-/// For runtime authors: that a poller watches a descriptor, or will when something has to wait for
-/// it.
+/// For runtime authors: the registration of a descriptor with a poller, which may be deferred until
+/// an operation has to wait.
 ///
-/// `fd` is always the descriptor that it was made for.
+/// `fd` is always the descriptor of this registration.
 pub trait Registration {
-    /// As [`Watched::EDGE_TRIGGERED`].
+    /// See [`Watched::EDGE_TRIGGERED`].
     const EDGE_TRIGGERED: bool;
 
-    /// As [`Watched::source`].
+    /// See [`Watched::source`].
     fn source(&self) -> &Source;
 
-    /// As [`Watched::bind`].
+    /// See [`Watched::bind`].
     ///
     /// # Errors
     /// See [`Watched::bind`].
     fn bind(&self, fd: BorrowedFd<'_>, interest: Interest, waiter: Waiter) -> io::Result<bool>;
 
-    /// Brings what is known of `interest` up to date, for whoever wants to be told and not to try.
+    /// Updates the state of `interest`, for callers that wait for readiness without an attempt.
     ///
     /// # Errors
-    /// Fails if the poller does not take the descriptor.
+    /// Fails if the poller rejects the descriptor.
     fn refresh(&self, fd: BorrowedFd<'_>, interest: Interest, waiter: Waiter) -> io::Result<()>;
 
-    /// Somebody is about to try, whom nothing may have told of readiness: looks for it, where that
-    /// takes a look.
+    /// Called before an attempt that may come without an event. Checks the readiness if the poller
+    /// needs that.
     fn before_attempt(&self, _interest: Interest) {}
 
-    /// Stops watching; the descriptor is about to be closed or to go elsewhere.
+    /// Deregisters the descriptor, which is about to be closed or moved.
     fn end(&self, fd: BorrowedFd<'_>);
 }
 
-/// A descriptor of any kind that the system can poll, non-blocking, with its readiness.
+/// Any descriptor that the system can poll, in non-blocking mode, with its readiness.
 ///
-/// It can be used on every thread: one of its runtime, a worker of another one, a plain one. What
-/// waits when its runtime ends, or later, fails. Dropping it closes the descriptor at once.
+/// It can be used on every thread: of its runtime, of another runtime, or a plain one. Operations
+/// that wait when its runtime ends, or later, fail. Dropping it closes the descriptor at once.
 pub struct AsyncFd<W: Registration, T: AsFd> {
     registration: W,
     // `None` only while it is taken out.
@@ -53,7 +53,7 @@ pub struct AsyncFd<W: Registration, T: AsFd> {
 }
 
 impl<W: Registration, T: AsFd> AsyncFd<W, T> {
-    /// For runtime authors: a descriptor with the registration that was made for it.
+    /// For runtime authors: creates it from a descriptor and its registration.
     pub fn new(registration: W, fd: T) -> Self {
         Self {
             registration,
@@ -61,7 +61,7 @@ impl<W: Registration, T: AsFd> AsyncFd<W, T> {
         }
     }
 
-    /// For runtime authors: that it is watched.
+    /// For runtime authors: returns the registration.
     pub fn registration(&self) -> &W {
         &self.registration
     }

@@ -120,7 +120,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The part of the requested readiness that it had.
+    /// Returns the part of the requested readiness that it had.
     pub fn ready(self) -> Ready {
         #[expect(
             clippy::cast_possible_truncation,

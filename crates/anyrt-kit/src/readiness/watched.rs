@@ -1,4 +1,4 @@
-//! What a poller watches, and how its operations wait.
+//! Watched objects, and how their operations wait.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -7,31 +7,31 @@ use anyrt_core::readiness::{Direction, Interest};
 
 use super::source::{Event, Run, Source, unclosed};
 
-/// What one waits for to read from a socket: an error, too, is something to read.
+/// The interest of reading from a socket. A pending error counts as readable.
 pub const READ: Interest = Interest::READABLE.add(Interest::ERROR);
-/// What one waits for to write to a socket.
+/// The interest of writing to a socket.
 pub const WRITE: Interest = Interest::WRITABLE.add(Interest::ERROR);
 
-/// For runtime authors: who waits.
+/// For runtime authors: the kind of waiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiter {
-    /// The task that polled a direction last; no other one is woken.
+    /// The task that polled a direction last. Only this task is woken.
     Last,
-    /// One of any number of futures, in whatever tasks.
+    /// One of any number of futures, in any tasks.
     OneOfMany,
 }
 
-/// For runtime authors: an object of the system with its readiness, which is what a poller brings
-/// for [`AsyncFd`] and for the sockets of [`net`](crate::net).
+/// For runtime authors: an object of the system with its readiness. A poller implements it for
+/// [`AsyncFd`] and for the sockets of [`net`](crate::net).
 ///
 /// [`AsyncFd`]: super::AsyncFd
 pub trait Watched {
     /// The object.
     type Inner;
 
-    /// Whether the poller tells the source of each event, asked or not. If not, it tells only of
-    /// what was asked for with [`bind`](Self::bind); then each poll begins with an attempt, since
-    /// what is known may be out of date.
+    /// Whether the poller reports every event to the source. If not, it reports only events that
+    /// were requested with [`bind`](Self::bind), and each poll begins with an attempt, because the
+    /// known state may be stale.
     const EDGE_TRIGGERED: bool;
 
     /// Returns the object.
@@ -40,26 +40,27 @@ pub trait Watched {
     /// Deregisters the descriptor and returns the wrapped value.
     ///
     /// # Errors
-    /// Fails if the poller cannot forget the object.
+    /// Fails if the poller cannot deregister the object.
     fn into_inner(self) -> io::Result<Self::Inner>;
 
-    /// Returns what is known of its readiness.
+    /// Returns the state of its readiness.
     fn source(&self) -> &Source;
 
-    /// Makes a poller tell the source of `interest`. Returns whether it is another poller than
-    /// before, of which an event may have been missed.
+    /// Makes a poller report `interest` to the source. Returns `true` if the poller has changed, so
+    /// that an event may have been missed.
     ///
     /// # Errors
-    /// Fails if the poller does not take the object.
+    /// Fails if the poller rejects the object.
     fn bind(&self, interest: Interest, waiter: Waiter) -> io::Result<bool>;
 }
 
-/// For runtime authors: runs `operation` until it fails with something else than
-/// [`io::ErrorKind::WouldBlock`] or succeeds, and waits in between; of several tasks that poll in
-/// `direction`, the last one is woken.
+/// For runtime authors: calls `operation` until it returns anything but
+/// [`io::ErrorKind::WouldBlock`], and waits in between. Only the task that polled last in
+/// `direction` is woken.
 ///
 /// # Errors
-/// Those of `operation`; one of kind `Other` if it has to wait and the runtime has ended.
+/// Returns the error of `operation`, or fails with kind `Other` if it has to wait and the runtime
+/// has ended.
 #[inline]
 pub fn poll_io<W: Watched, R>(
     io: &W,
@@ -70,9 +71,8 @@ pub fn poll_io<W: Watched, R>(
     poll_until(io, cx, direction, operation, |_| false)
 }
 
-/// For runtime authors: as [`poll_io`], for a byte stream. `operation` moved all that there was, or
-/// all that there was room for, if it moved less than `len`; then the next one need not try in
-/// vain.
+/// For runtime authors: like [`poll_io`], for a byte stream. If `operation` moved fewer than `len`
+/// bytes, nothing is left to move, and the readiness is cleared to save a futile attempt.
 ///
 /// # Errors
 /// See [`poll_io`].
@@ -116,7 +116,7 @@ fn poll_until<W: Watched, R>(
     )
 }
 
-/// For runtime authors: as [`poll_io`], as a future of which there may be any number.
+/// For runtime authors: like [`poll_io`], as a future, any number of which may wait.
 ///
 /// # Cancel safety
 /// Cancel-safe if a call of `operation` that fails has no effect.
