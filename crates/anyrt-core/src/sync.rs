@@ -1,5 +1,5 @@
-//! Locks and atomics of modelled code: those of std, or of loom in the models (`scripts/check
-//! loom`).
+//! Locks and atomics of modelled code: those of std, or of loom in the models
+//! (`scripts/check loom`).
 
 pub(crate) use std::sync::PoisonError;
 

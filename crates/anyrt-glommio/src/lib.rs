@@ -67,8 +67,8 @@
 //! # What a shard costs
 //! 200 KiB resident, 7 descriptors, 2 threads (the second is Glommio's own for blocking calls, and
 //! sleeps), 0.2 ms to start; about 250 KiB of locked memory, so 32 shards fit into the usual limit
-//! of 8 MiB for unprivileged users. Measured on Linux 6.18 with `cargo run --release -p
-//! anyrt-glommio --example footprint`.
+//! of 8 MiB for unprivileged users. Measured on Linux 6.18 with
+//! `cargo run --release -p anyrt-glommio --example footprint`.
 //!
 //! # Why sockets do not go through the ring
 //! Measured with `cargo run --release -p anyrt-glommio --example echo_bench` (1 KB, one server

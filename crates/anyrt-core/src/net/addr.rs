@@ -22,8 +22,8 @@ pub enum Target {
 
 /// A type that can be used as an address: the types that std accepts, resolved without blocking.
 ///
-/// Strings are `"127.0.0.1:80"`, `"[::1]:80"` or `"example.com:80"`; tuples are `("example.com",
-/// 80)`.
+/// Strings are `"127.0.0.1:80"`, `"[::1]:80"` or `"example.com:80"`; tuples are
+/// `("example.com", 80)`.
 ///
 /// # Examples
 /// ```

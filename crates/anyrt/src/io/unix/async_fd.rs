@@ -161,8 +161,8 @@ impl<T: AsRawFd> AsyncFd<T> {
         self.poll_ready(cx, Direction::Write)
     }
 
-    /// Like [`poll_write_ready`](Self::poll_write_ready), with a guard that gives access to `&mut
-    /// T`.
+    /// Like [`poll_write_ready`](Self::poll_write_ready), with a guard that gives access to
+    /// `&mut T`.
     ///
     /// # Errors
     /// Fails if the runtime has ended.
