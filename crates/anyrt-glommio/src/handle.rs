@@ -1,12 +1,11 @@
 //! The handle to a runtime, the current runtime, and the placement of tasks.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::thread;
 
 use anyrt_core::blocking::CANNOT_BLOCK_IN_PLACE;
 use anyrt_core::boxed_if_large;
@@ -122,11 +121,15 @@ impl GlommioRuntime {
 
     /// Has a thread of the pool drive `shard` until its home is back.
     fn start_stand_in(&self, shard: Arc<Shard>) {
-        let runtime = self.clone();
-        let (caller, cores) = (thread::current().id(), affinity::bound());
+        thread_local! {
+            static STARTS: Cell<bool> = const { Cell::new(false) };
+        }
+        let (runtime, cores) = (self.clone(), affinity::bound());
+        STARTS.set(true);
         drop(self.inner.blocking.spawn(move || {
-            // The system had no thread for it, and the pool runs it right here.
-            if thread::current().id() == caller {
+            // The system had no thread for it, and the pool runs it right here. Not so on a thread of the pool that is
+            // done with its task before another one came: that stands in.
+            if STARTS.get() {
                 return;
             }
             let _bound = cores.map(|cores| cores.share());
@@ -134,6 +137,7 @@ impl GlommioRuntime {
             let _current = runtime.make_current(context::drive(&KIND));
             drive::stand_in(&shard);
         }));
+        STARTS.set(false);
     }
 
     /// Returns the runtime that is current on this thread, if it is one of these.

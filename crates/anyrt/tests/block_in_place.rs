@@ -143,3 +143,23 @@ async fn tasks_that_block_in_place_wait_for_each_other() {
     assert_eq!(b.await.unwrap(), 7);
     a.await.unwrap();
 }
+
+/// Whoever took the worker's place blocks for a moment itself, and may be back before another one has taken over.
+#[anyrt::test(flavor = "multi_thread", worker_threads = 1)]
+async fn tasks_that_block_in_place_for_a_moment_hold_nobody_up_while_one_does_for_long() {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (tell, blocks) = oneshot::channel();
+    let long = anyrt::spawn(async move {
+        block_in_place(|| {
+            tell.send(()).unwrap();
+            held.recv().unwrap();
+        });
+    });
+    blocks.await.unwrap();
+    for _ in 0..500 {
+        let short = anyrt::spawn(async { block_in_place(|| ()) });
+        short.await.unwrap();
+    }
+    release.send(()).unwrap();
+    long.await.unwrap();
+}
