@@ -49,6 +49,9 @@
 //! 200 and 64, the reactor handles all available events at once, and these hints have no effect. A
 //! worker counts as parked when it has nothing to run; it may then be waiting in the reactor on
 //! behalf of all workers.
+//!
+//! The table of tasks in the executor never shrinks: it keeps 16 bytes for each of the most tasks that were
+//! ever alive at once.
 #![forbid(unsafe_code)]
 // On docs.rs each item tells which features it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
