@@ -100,3 +100,178 @@ macro_rules! options {
     )*};
 }
 pub(super) use options;
+
+/// Methods for the options of IP packets, the same for TCP and UDP.
+macro_rules! ip_options {
+    ($socket:ident) => {
+        #[cfg(any(
+            target_os = "android",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "fuchsia",
+            target_os = "linux",
+            target_os = "macos",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_os = "cygwin"
+        ))]
+        impl $socket {
+            sys::options! {
+                /// Returns the traffic class of IPv6 packets (`IPV6_TCLASS`).
+                tclass_v6() -> u32 = tclass_v6;
+                /// Sets the traffic class of IPv6 packets.
+                set_tclass_v6(tclass: u32) -> () = set_tclass_v6;
+            }
+        }
+
+        #[cfg(not(any(
+            target_os = "fuchsia",
+            target_os = "redox",
+            target_os = "solaris",
+            target_os = "illumos",
+            target_os = "haiku"
+        )))]
+        impl $socket {
+            sys::options! {
+                /// Returns the type of service of IPv4 packets (`IP_TOS`).
+                tos_v4() -> u32 = tos_v4;
+                /// Sets the type of service of IPv4 packets.
+                set_tos_v4(tos: u32) -> () = set_tos_v4;
+                /// Returns the type of service of IPv4 packets.
+                #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
+                #[doc(hidden)]
+                tos() -> u32 = tos_v4;
+                /// Sets the type of service of IPv4 packets.
+                #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
+                #[doc(hidden)]
+                set_tos(tos: u32) -> () = set_tos_v4;
+            }
+        }
+
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
+        impl $socket {
+            sys::options! {
+                /// Returns the network device that the socket is bound to (`SO_BINDTODEVICE`).
+                device() -> Option<Vec<u8>> = device;
+                /// Binds the socket to a network device, or to none.
+                bind_device(interface: Option<&[u8]>) -> () = bind_device;
+            }
+        }
+    };
+}
+pub(super) use ip_options;
+
+/// Defines the methods of a socket that wait for readiness and use it, from the four that the others build on.
+macro_rules! readiness {
+    (
+        $(#[$readable:meta])*
+        $socket:ident: $poll_read_ready:ident, $poll_write_ready:ident;
+        ready($ready:ident, $interest:ident) => $ready_body:expr;
+        poll_ready($poll:ident, $cx:ident, $direction:ident) => $poll_body:expr;
+        try_io($try:ident, $try_interest:ident, $try_f:ident) => $try_body:expr;
+        async_io($async:ident, $async_interest:ident, $async_f:ident) => $async_body:expr;
+    ) => {
+        impl $socket {
+            /// Waits until the descriptor is ready for any part of `interest`. Any number of tasks may
+            /// wait.
+            ///
+            /// It may complete although the socket is not ready; the next operation then returns
+            /// [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock), which clears the readiness.
+            ///
+            /// # Errors
+            /// Fails if the runtime of the socket has ended.
+            ///
+            /// # Cancel safety
+            /// Cancel-safe: dropping the future has no effect.
+            pub async fn ready(
+                &self,
+                $interest: $crate::io::Interest,
+            ) -> std::io::Result<$crate::io::Ready> {
+                let $ready = self;
+                $ready_body
+            }
+
+            /// Waits until data is available, or the end of it. Any number of tasks may wait.
+            ///
+            /// # Errors
+            /// See [`ready`](Self::ready).
+            ///
+            /// # Cancel safety
+            /// Cancel-safe: dropping the future has no effect.
+            $(#[$readable])*
+            pub async fn readable(&self) -> std::io::Result<()> {
+                self.ready($crate::io::Interest::READABLE).await.map(drop)
+            }
+
+            /// Waits until there is room to write. Any number of tasks may wait.
+            ///
+            /// # Errors
+            /// See [`ready`](Self::ready).
+            ///
+            /// # Cancel safety
+            /// Cancel-safe: dropping the future has no effect.
+            pub async fn writable(&self) -> std::io::Result<()> {
+                self.ready($crate::io::Interest::WRITABLE).await.map(drop)
+            }
+
+            /// Polls for readability. Only the task that polled last is woken.
+            ///
+            /// # Errors
+            /// See [`ready`](Self::ready).
+            pub fn $poll_read_ready(
+                &self,
+                $cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                let ($poll, $direction) = (self, anyrt_core::readiness::Direction::Read);
+                $poll_body
+            }
+
+            /// Polls for writability. Only the task that polled last is woken.
+            ///
+            /// # Errors
+            /// See [`ready`](Self::ready).
+            pub fn $poll_write_ready(
+                &self,
+                $cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                let ($poll, $direction) = (self, anyrt_core::readiness::Direction::Write);
+                $poll_body
+            }
+
+            /// Calls `f`, which makes a system call on this socket, if the socket is marked as ready for any
+            /// part of `interest`. If `f` returns [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock),
+            /// the mark is cleared.
+            ///
+            /// # Errors
+            /// Returns [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock) if the socket is not
+            /// ready, or else the error of `f`.
+            pub fn try_io<R>(
+                &self,
+                $try_interest: $crate::io::Interest,
+                $try_f: impl FnOnce() -> std::io::Result<R>,
+            ) -> std::io::Result<R> {
+                let $try = self;
+                $try_body
+            }
+
+            /// Calls `f`, which makes a system call on this socket, each time the socket is ready for any
+            /// part of `interest`, until `f` returns anything but
+            /// [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock). Any number of tasks may wait.
+            ///
+            /// # Errors
+            /// Fails if the runtime of the socket has ended, or with the error of `f`.
+            ///
+            /// # Cancel safety
+            /// Cancel-safe if a call of `f` that fails has no effect.
+            pub async fn async_io<R>(
+                &self,
+                $async_interest: $crate::io::Interest,
+                mut $async_f: impl FnMut() -> std::io::Result<R>,
+            ) -> std::io::Result<R> {
+                let $async = self;
+                $async_body
+            }
+        }
+    };
+}
+pub(super) use readiness;

@@ -9,31 +9,10 @@ use anyrt_core::readiness::{Direction, Readiness};
 use bytes::BufMut;
 
 use super::{TcpStream, sys};
-use crate::io::{Interest, Ready};
+use crate::io::Interest;
 
-impl TcpStream {
-    /// Waits until the descriptor is ready for any part of `interest`. Any number of tasks may
-    /// wait.
-    ///
-    /// It may complete although the stream is not ready; the next operation then returns
-    /// [`io::ErrorKind::WouldBlock`], which clears the readiness.
-    ///
-    /// # Errors
-    /// Fails if the runtime of the stream has ended.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        each!(&self.inner, stream => stream.ready(interest).await)
-    }
-
-    /// Waits until the stream is readable or has ended. Any number of tasks may wait.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
+sys::readiness! {
+    // Of `readable`.
     ///
     /// # Examples
     /// ```
@@ -57,67 +36,14 @@ impl TcpStream {
     /// assert_eq!(read, 5);
     /// # Ok(()) });
     /// ```
-    pub async fn readable(&self) -> io::Result<()> {
-        self.ready(Interest::READABLE).await.map(drop)
-    }
+    TcpStream: poll_read_ready, poll_write_ready;
+    ready(stream, interest) => each!(&stream.inner, stream => stream.ready(interest).await);
+    poll_ready(stream, cx, direction) => each!(&stream.inner, stream => stream.poll_ready(cx, direction));
+    try_io(stream, interest, f) => each!(&stream.inner, stream => stream.try_io(interest, f));
+    async_io(stream, interest, f) => each!(&stream.inner, stream => stream.async_io(interest, &mut f).await);
+}
 
-    /// Waits until the descriptor is writable. Any number of tasks may wait.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.ready(Interest::WRITABLE).await.map(drop)
-    }
-
-    /// Polls for readability. Only the task that polled last is woken.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(&self.inner, stream => stream.poll_ready(cx, Direction::Read))
-    }
-
-    /// Polls for writability. Only the task that polled last is woken.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(&self.inner, stream => stream.poll_ready(cx, Direction::Write))
-    }
-
-    /// Calls `f` if the stream is marked as ready for any part of `interest`. If `f` returns
-    /// [`io::ErrorKind::WouldBlock`], the mark is cleared.
-    ///
-    /// # Errors
-    /// Returns [`io::ErrorKind::WouldBlock`] if the descriptor is not ready, or else the error of
-    /// `f`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        each!(&self.inner, stream => stream.try_io(interest, f))
-    }
-
-    /// Calls `f` each time the stream is ready for any part of `interest`, until `f` returns
-    /// anything but [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
-    ///
-    /// # Errors
-    /// Fails if the runtime of the socket has ended, or with the error of `f`.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe if a call of `f` that fails has no effect.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        mut f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        each!(&self.inner, stream => stream.async_io(interest, &mut f).await)
-    }
-
+impl TcpStream {
     /// Like [`try_io`](Self::try_io), for operations that never wait.
     fn try_now<R>(
         &self,

@@ -86,28 +86,6 @@ impl TcpSocket {
         reuseaddr() -> bool = reuse_address;
         /// Sets whether an address can be bound that closed connections still occupy.
         set_reuseaddr(reuseaddr: bool) -> () = set_reuse_address;
-        /// Returns `true` if several sockets can share the address (`SO_REUSEPORT`).
-        #[cfg(all(
-            unix,
-            not(any(
-                target_os = "solaris",
-                target_os = "illumos",
-                target_os = "cygwin",
-                target_os = "nuttx"
-            ))
-        ))]
-        reuseport() -> bool = reuse_port;
-        /// Sets whether several sockets, all with this option, can share the address.
-        #[cfg(all(
-            unix,
-            not(any(
-                target_os = "solaris",
-                target_os = "illumos",
-                target_os = "cygwin",
-                target_os = "nuttx"
-            ))
-        ))]
-        set_reuseport(reuseport: bool) -> () = set_reuse_port;
         /// Returns how long closing waits for unsent data (`SO_LINGER`); `None` does not wait.
         linger() -> Option<Duration> = linger;
         /// Sets how long closing waits for unsent data.
@@ -117,78 +95,6 @@ impl TcpSocket {
         nodelay() -> bool = tcp_nodelay;
         /// Sets whether small writes are sent at once.
         set_nodelay(nodelay: bool) -> () = set_tcp_nodelay;
-        /// Returns the traffic class of IPv6 packets (`IPV6_TCLASS`).
-        #[cfg(any(
-            target_os = "android",
-            target_os = "dragonfly",
-            target_os = "freebsd",
-            target_os = "fuchsia",
-            target_os = "linux",
-            target_os = "macos",
-            target_os = "netbsd",
-            target_os = "openbsd",
-            target_os = "cygwin"
-        ))]
-        tclass_v6() -> u32 = tclass_v6;
-        /// Sets the traffic class of IPv6 packets.
-        #[cfg(any(
-            target_os = "android",
-            target_os = "dragonfly",
-            target_os = "freebsd",
-            target_os = "fuchsia",
-            target_os = "linux",
-            target_os = "macos",
-            target_os = "netbsd",
-            target_os = "openbsd",
-            target_os = "cygwin"
-        ))]
-        set_tclass_v6(tclass: u32) -> () = set_tclass_v6;
-        /// Returns the type of service of IPv4 packets (`IP_TOS`).
-        #[cfg(not(any(
-            target_os = "fuchsia",
-            target_os = "redox",
-            target_os = "solaris",
-            target_os = "illumos",
-            target_os = "haiku"
-        )))]
-        tos_v4() -> u32 = tos_v4;
-        /// Sets the type of service of IPv4 packets.
-        #[cfg(not(any(
-            target_os = "fuchsia",
-            target_os = "redox",
-            target_os = "solaris",
-            target_os = "illumos",
-            target_os = "haiku"
-        )))]
-        set_tos_v4(tos: u32) -> () = set_tos_v4;
-        /// Returns the type of service of IPv4 packets.
-        #[cfg(not(any(
-            target_os = "fuchsia",
-            target_os = "redox",
-            target_os = "solaris",
-            target_os = "illumos",
-            target_os = "haiku"
-        )))]
-        #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
-        #[doc(hidden)]
-        tos() -> u32 = tos_v4;
-        /// Sets the type of service of IPv4 packets.
-        #[cfg(not(any(
-            target_os = "fuchsia",
-            target_os = "redox",
-            target_os = "solaris",
-            target_os = "illumos",
-            target_os = "haiku"
-        )))]
-        #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
-        #[doc(hidden)]
-        set_tos(tos: u32) -> () = set_tos_v4;
-        /// Returns the network device that the socket is bound to (`SO_BINDTODEVICE`).
-        #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
-        device() -> Option<Vec<u8>> = device;
-        /// Binds the socket to a network device, or to none.
-        #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
-        bind_device(interface: Option<&[u8]>) -> () = bind_device;
         /// Returns and clears the pending error of the socket, if any (`SO_ERROR`).
         take_error() -> Option<io::Error> = take_error;
     }
@@ -306,6 +212,26 @@ impl TcpSocket {
         Handle::current().tcp_listener_from_std(self.inner.into())
     }
 }
+
+#[cfg(all(
+    unix,
+    not(any(
+        target_os = "solaris",
+        target_os = "illumos",
+        target_os = "cygwin",
+        target_os = "nuttx"
+    ))
+))]
+impl TcpSocket {
+    sys::options! {
+        /// Returns `true` if several sockets can share the address (`SO_REUSEPORT`).
+        reuseport() -> bool = reuse_port;
+        /// Sets whether several sockets, all with this option, can share the address.
+        set_reuseport(reuseport: bool) -> () = set_reuse_port;
+    }
+}
+
+sys::ip_options!(TcpSocket);
 
 fn saturated(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)

@@ -168,25 +168,6 @@ impl TcpStream {
         set_ttl(ttl: u32) -> ();
     }
 
-    sys::options! {
-        /// Returns `true` if acknowledgements are sent at once (`TCP_QUICKACK`).
-        #[cfg(any(
-            target_os = "linux",
-            target_os = "android",
-            target_os = "fuchsia",
-            target_os = "cygwin"
-        ))]
-        quickack() -> bool = tcp_quickack;
-        /// Sets whether acknowledgements are sent at once. The system may reset it at any time.
-        #[cfg(any(
-            target_os = "linux",
-            target_os = "android",
-            target_os = "fuchsia",
-            target_os = "cygwin"
-        ))]
-        set_quickack(quickack: bool) -> () = set_tcp_quickack;
-    }
-
     /// Makes closing discard unsent data and send RST.
     ///
     /// # Errors
@@ -287,6 +268,21 @@ impl TcpStream {
         each!(&self.inner, backend, stream => {
             backend::net::poll_write_vectored_shared(stream, cx, bufs)
         })
+    }
+}
+
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "fuchsia",
+    target_os = "cygwin"
+))]
+impl TcpStream {
+    sys::options! {
+        /// Returns `true` if acknowledgements are sent at once (`TCP_QUICKACK`).
+        quickack() -> bool = tcp_quickack;
+        /// Sets whether acknowledgements are sent at once. The system may reset it at any time.
+        set_quickack(quickack: bool) -> () = set_tcp_quickack;
     }
 }
 

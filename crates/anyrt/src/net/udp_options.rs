@@ -36,78 +36,6 @@ impl UdpSocket {
         multicast_loop_v6() -> bool = multicast_loop_v6;
         /// Sets whether IPv6 multicast packets are looped back to this host.
         set_multicast_loop_v6(on: bool) -> () = set_multicast_loop_v6;
-        /// Returns the traffic class of IPv6 packets (`IPV6_TCLASS`).
-        #[cfg(any(
-            target_os = "android",
-            target_os = "dragonfly",
-            target_os = "freebsd",
-            target_os = "fuchsia",
-            target_os = "linux",
-            target_os = "macos",
-            target_os = "netbsd",
-            target_os = "openbsd",
-            target_os = "cygwin"
-        ))]
-        tclass_v6() -> u32 = tclass_v6;
-        /// Sets the traffic class of IPv6 packets.
-        #[cfg(any(
-            target_os = "android",
-            target_os = "dragonfly",
-            target_os = "freebsd",
-            target_os = "fuchsia",
-            target_os = "linux",
-            target_os = "macos",
-            target_os = "netbsd",
-            target_os = "openbsd",
-            target_os = "cygwin"
-        ))]
-        set_tclass_v6(tclass: u32) -> () = set_tclass_v6;
-        /// Returns the type of service of IPv4 packets (`IP_TOS`).
-        #[cfg(not(any(
-            target_os = "fuchsia",
-            target_os = "redox",
-            target_os = "solaris",
-            target_os = "illumos",
-            target_os = "haiku"
-        )))]
-        tos_v4() -> u32 = tos_v4;
-        /// Sets the type of service of IPv4 packets.
-        #[cfg(not(any(
-            target_os = "fuchsia",
-            target_os = "redox",
-            target_os = "solaris",
-            target_os = "illumos",
-            target_os = "haiku"
-        )))]
-        set_tos_v4(tos: u32) -> () = set_tos_v4;
-        /// Returns the type of service of IPv4 packets.
-        #[cfg(not(any(
-            target_os = "fuchsia",
-            target_os = "redox",
-            target_os = "solaris",
-            target_os = "illumos",
-            target_os = "haiku"
-        )))]
-        #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
-        #[doc(hidden)]
-        tos() -> u32 = tos_v4;
-        /// Sets the type of service of IPv4 packets.
-        #[cfg(not(any(
-            target_os = "fuchsia",
-            target_os = "redox",
-            target_os = "solaris",
-            target_os = "illumos",
-            target_os = "haiku"
-        )))]
-        #[deprecated(note = "`tos` related methods have been renamed `tos_v4` since they are IPv4-specific.")]
-        #[doc(hidden)]
-        set_tos(tos: u32) -> () = set_tos_v4;
-        /// Returns the network device that the socket is bound to (`SO_BINDTODEVICE`).
-        #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
-        device() -> Option<Vec<u8>> = device;
-        /// Binds the socket to a network device, or to none.
-        #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
-        bind_device(interface: Option<&[u8]>) -> () = bind_device;
         /// Joins an IPv6 multicast group on the interface with that index; 0 lets the system
         /// choose.
         join_multicast_v6(multiaddr: &Ipv6Addr, interface: u32) -> () = join_multicast_v6;
@@ -132,3 +60,5 @@ impl UdpSocket {
         self.socket().leave_multicast_v4(&multiaddr, &interface)
     }
 }
+
+sys::ip_options!(UdpSocket);

@@ -10,95 +10,20 @@ use anyrt_core::readiness::{Direction, Readiness};
 use bytes::BufMut;
 
 use super::{UdpSocket, sys};
-use crate::io::{Interest, Ready};
+use crate::io::Interest;
 
 /// A pending error counts as readable.
 const RECEIVE: Interest = Interest::READABLE.add(Interest::ERROR);
 
+sys::readiness! {
+    UdpSocket: poll_recv_ready, poll_send_ready;
+    ready(socket, interest) => each!(&socket.inner, socket => socket.ready(interest).await);
+    poll_ready(socket, cx, direction) => each!(&socket.inner, socket => socket.poll_ready(cx, direction));
+    try_io(socket, interest, f) => each!(&socket.inner, socket => socket.try_io(interest, f));
+    async_io(socket, interest, f) => each!(&socket.inner, socket => socket.async_io(interest, &mut f).await);
+}
+
 impl UdpSocket {
-    /// Waits until the descriptor is ready for any part of `interest`. Any number of tasks may
-    /// wait.
-    ///
-    /// It may complete although the socket is not ready; the next operation then returns
-    /// [`io::ErrorKind::WouldBlock`], which clears the readiness.
-    ///
-    /// # Errors
-    /// Fails if the runtime of the socket has ended.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        each!(&self.inner, socket => socket.ready(interest).await)
-    }
-
-    /// Waits until a datagram is available. Any number of tasks may wait.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.ready(Interest::READABLE).await.map(drop)
-    }
-
-    /// Waits until there is room for a datagram. Any number of tasks may wait.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.ready(Interest::WRITABLE).await.map(drop)
-    }
-
-    /// Polls for readability. Only the task that polled last is woken.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(&self.inner, socket => socket.poll_ready(cx, Direction::Read))
-    }
-
-    /// Polls for writability. Only the task that polled last is woken.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(&self.inner, socket => socket.poll_ready(cx, Direction::Write))
-    }
-
-    /// Calls `f` if the socket is marked as ready for any part of `interest`. If `f` returns
-    /// [`io::ErrorKind::WouldBlock`], the mark is cleared.
-    ///
-    /// # Errors
-    /// Returns [`io::ErrorKind::WouldBlock`] if the descriptor is not ready, or else the error of
-    /// `f`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        each!(&self.inner, socket => socket.try_io(interest, f))
-    }
-
-    /// Calls `f` each time the socket is ready for any part of `interest`, until `f` returns
-    /// anything but [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
-    ///
-    /// # Errors
-    /// Fails if the runtime of the socket has ended, or with the error of `f`.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe if a call of `f` that fails has no effect.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        mut f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        each!(&self.inner, socket => socket.async_io(interest, &mut f).await)
-    }
-
     /// Like [`try_io`](Self::try_io), for operations that never wait.
     fn try_now<R>(
         &self,

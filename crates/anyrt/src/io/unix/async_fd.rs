@@ -174,7 +174,7 @@ impl<T: AsRawFd> AsyncFd<T> {
         Poll::Ready(Ok(AsyncFdReadyMutGuard::new(self, ready)))
     }
 
-    fn poll_ready<'a>(
+    pub(crate) fn poll_ready<'a>(
         &'a self,
         cx: &mut Context<'_>,
         direction: Direction,

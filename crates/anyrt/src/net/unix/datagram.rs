@@ -1,9 +1,7 @@
 //! Unix datagrams.
 
-use std::fmt;
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net;
 use std::path::Path;
 use std::task::{Context, Poll, ready};
@@ -15,7 +13,8 @@ use super::SocketAddr;
 use crate::backend::simulated::check_real;
 use crate::io::read_buf::read_buf;
 use crate::io::unix::AsyncFd;
-use crate::io::{Interest, Ready, fd_io};
+use crate::io::{Interest, Ready};
+use crate::net::sys;
 use anyrt_core::readiness::Direction;
 
 /// A Unix datagram socket, between processes on one machine. Datagrams arrive whole and in order.
@@ -35,6 +34,14 @@ use anyrt_core::readiness::Direction;
 /// ```
 pub struct UnixDatagram {
     io: AsyncFd<net::UnixDatagram>,
+}
+
+sys::readiness! {
+    UnixDatagram: poll_recv_ready, poll_send_ready;
+    ready(socket, interest) => Ok(socket.io.ready(interest).await?.ready());
+    poll_ready(socket, cx, direction) => socket.io.poll_ready(cx, direction).map_ok(drop);
+    try_io(socket, interest, f) => socket.io.try_now(interest, |_| f());
+    async_io(socket, interest, f) => socket.io.async_io(interest, |_| f()).await;
 }
 
 impl UnixDatagram {
@@ -83,20 +90,6 @@ impl UnixDatagram {
         Self::nonblocking(net::UnixDatagram::unbound()?)
     }
 
-    /// Converts a socket of std, which must be in non-blocking mode.
-    ///
-    /// # Errors
-    /// Fails if the socket cannot be registered with the reactor.
-    ///
-    /// # Panics
-    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
-    /// panics if the socket is in blocking mode.
-    #[track_caller]
-    pub fn from_std(datagram: net::UnixDatagram) -> io::Result<Self> {
-        fd_io::check_nonblocking(&datagram)?;
-        Self::new(datagram)
-    }
-
     #[track_caller]
     fn nonblocking(socket: net::UnixDatagram) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
@@ -110,14 +103,6 @@ impl UnixDatagram {
         })
     }
 
-    /// Converts into the type of std. The socket stays in non-blocking mode.
-    ///
-    /// # Errors
-    /// Never fails; the signature is Tokio's.
-    pub fn into_std(self) -> io::Result<net::UnixDatagram> {
-        Ok(self.io.into_inner())
-    }
-
     /// Sets the peer: from now on the socket sends to and receives from the socket at `path` only.
     ///
     /// # Errors
@@ -125,58 +110,6 @@ impl UnixDatagram {
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
         let address = SocketAddr::new(path.as_ref())?;
         self.io.get_ref().connect_addr(&address.0)
-    }
-
-    /// Waits until the socket is ready for any part of `interest`.
-    ///
-    /// The readiness may be gone by the next operation, which then returns
-    /// [`io::ErrorKind::WouldBlock`].
-    ///
-    /// # Errors
-    /// Fails if the runtime of the socket has ended.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        Ok(self.io.ready(interest).await?.ready())
-    }
-
-    /// Waits until a datagram is available.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.ready(Interest::READABLE).await.map(drop)
-    }
-
-    /// Waits until there is room to send.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.ready(Interest::WRITABLE).await.map(drop)
-    }
-
-    /// Polls for an available datagram. Only the task that polled last is woken.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_read_ready(cx).map_ok(drop)
-    }
-
-    /// Polls for room to send. Only the task that polled last is woken.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_write_ready(cx).map_ok(drop)
     }
 
     /// Sends a datagram to the peer that [`connect`](Self::connect) set.
@@ -376,58 +309,12 @@ impl UnixDatagram {
             .try_now(Interest::READABLE, |socket| recv_buf_from(socket, buf))
     }
 
-    /// Calls `f`, which makes a system call on this socket, if the socket is marked as ready.
-    ///
-    /// `f` must return [`io::ErrorKind::WouldBlock`] if and only if the socket is not ready.
-    ///
-    /// # Errors
-    /// Returns [`io::ErrorKind::WouldBlock`] if the socket is not ready, or else the error of `f`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.io.try_now(interest, |_| f())
-    }
-
-    /// Calls `f`, which makes a system call on this socket, each time the socket is ready, until
-    /// `f` returns anything but [`io::ErrorKind::WouldBlock`].
-    ///
-    /// # Errors
-    /// Fails if the runtime of the socket has ended, or with the error of `f`.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe if a call of `f` that fails has no effect.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        mut f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.io.async_io(interest, |_| f()).await
-    }
-
-    /// Returns the local address.
-    ///
-    /// # Errors
-    /// Fails if the system's `getsockname` does.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get_ref().local_addr().map(SocketAddr)
-    }
-
     /// Returns the address of the peer that [`connect`](Self::connect) set.
     ///
     /// # Errors
     /// Fails if the system's `getpeername` does.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().peer_addr().map(SocketAddr)
-    }
-
-    /// Returns and clears the pending error of the socket, if any.
-    ///
-    /// # Errors
-    /// Fails if the system's `getsockopt` does.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.io.get_ref().take_error()
     }
 
     /// Shuts down receiving, sending or both. Sending then fails with
@@ -463,29 +350,4 @@ fn recv_buf_from<B: BufMut>(
     }
 }
 
-impl TryFrom<net::UnixDatagram> for UnixDatagram {
-    type Error = io::Error;
-
-    /// See [`UnixDatagram::from_std`].
-    fn try_from(datagram: net::UnixDatagram) -> io::Result<Self> {
-        Self::from_std(datagram)
-    }
-}
-
-impl fmt::Debug for UnixDatagram {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.get_ref().fmt(f)
-    }
-}
-
-impl AsRawFd for UnixDatagram {
-    fn as_raw_fd(&self) -> RawFd {
-        self.io.get_ref().as_raw_fd()
-    }
-}
-
-impl AsFd for UnixDatagram {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.get_ref().as_fd()
-    }
-}
+std_socket!(UnixDatagram);

@@ -1,16 +1,14 @@
 //! Unix listeners.
 
-use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net;
 use std::path::Path;
 use std::task::{Context, Poll, ready};
 
 use super::{SocketAddr, UnixStream};
 use crate::backend::simulated::check_real;
+use crate::io::Interest;
 use crate::io::unix::AsyncFd;
-use crate::io::{Interest, fd_io};
 use anyrt_core::readiness::Direction;
 
 /// A listener of Unix stream sockets.
@@ -72,49 +70,11 @@ impl UnixListener {
         Self::new(listener)
     }
 
-    /// Converts a listener of std, which must be in non-blocking mode.
-    ///
-    /// # Errors
-    /// Fails if the socket cannot be registered with the reactor.
-    ///
-    /// # Panics
-    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
-    /// panics if the socket is in blocking mode.
-    #[track_caller]
-    pub fn from_std(listener: net::UnixListener) -> io::Result<Self> {
-        fd_io::check_nonblocking(&listener)?;
-        Self::new(listener)
-    }
-
     #[track_caller]
     pub(super) fn new(listener: net::UnixListener) -> io::Result<Self> {
         Ok(Self {
             io: AsyncFd::with_interest(listener, Interest::READABLE)?,
         })
-    }
-
-    /// Converts into the type of std. The socket stays in non-blocking mode.
-    ///
-    /// # Errors
-    /// Never fails; the signature is Tokio's.
-    pub fn into_std(self) -> io::Result<net::UnixListener> {
-        Ok(self.io.into_inner())
-    }
-
-    /// Returns the local address.
-    ///
-    /// # Errors
-    /// Fails if the system's `getsockname` does.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get_ref().local_addr().map(SocketAddr)
-    }
-
-    /// Returns and clears the pending error of the socket, if any.
-    ///
-    /// # Errors
-    /// Fails if the system's `getsockopt` does.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.io.get_ref().take_error()
     }
 
     /// Accepts a connection. Any number of tasks may wait at once.
@@ -146,29 +106,4 @@ fn accept(listener: &net::UnixListener) -> io::Result<(net::UnixStream, net::Soc
     Ok((stream, peer))
 }
 
-impl TryFrom<net::UnixListener> for UnixListener {
-    type Error = io::Error;
-
-    /// See [`UnixListener::from_std`].
-    fn try_from(listener: net::UnixListener) -> io::Result<Self> {
-        Self::from_std(listener)
-    }
-}
-
-impl fmt::Debug for UnixListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.get_ref().fmt(f)
-    }
-}
-
-impl AsRawFd for UnixListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.io.get_ref().as_raw_fd()
-    }
-}
-
-impl AsFd for UnixListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.get_ref().as_fd()
-    }
-}
+std_socket!(UnixListener);

@@ -1,15 +1,12 @@
 //! Unix streams.
 
-use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net;
 use std::path::Path;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use ::tokio::io::ReadBuf;
 use bytes::BufMut;
 use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
@@ -17,10 +14,11 @@ use socket2::{Domain, Socket, Type};
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{SocketAddr, UCred, ucred};
 use crate::backend::simulated::check_real;
-use crate::io::bridge::{futures_read, futures_write};
 use crate::io::read_buf::read_buf;
 use crate::io::unix::AsyncFd;
 use crate::io::{Interest, Ready, fd_io};
+use crate::net::halves::{shared_read, shared_write};
+use crate::net::sys;
 
 /// A Unix stream, a connection between processes on one machine.
 ///
@@ -44,6 +42,14 @@ use crate::io::{Interest, Ready, fd_io};
 /// ```
 pub struct UnixStream {
     io: AsyncFd<net::UnixStream>,
+}
+
+sys::readiness! {
+    UnixStream: poll_read_ready, poll_write_ready;
+    ready(stream, interest) => Ok(stream.io.ready(interest).await?.ready());
+    poll_ready(stream, cx, direction) => stream.io.poll_ready(cx, direction).map_ok(drop);
+    try_io(stream, interest, f) => stream.io.try_now(interest, |_| f());
+    async_io(stream, interest, f) => stream.io.async_io(interest, |_| f()).await;
 }
 
 impl UnixStream {
@@ -119,85 +125,11 @@ impl UnixStream {
         Ok(stream)
     }
 
-    /// Converts a stream of std, which must be in non-blocking mode.
-    ///
-    /// # Errors
-    /// Fails if the socket cannot be registered with the reactor.
-    ///
-    /// # Panics
-    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
-    /// panics if the socket is in blocking mode.
-    #[track_caller]
-    pub fn from_std(stream: net::UnixStream) -> io::Result<Self> {
-        fd_io::check_nonblocking(&stream)?;
-        Self::new(stream)
-    }
-
     #[track_caller]
     pub(super) fn new(stream: net::UnixStream) -> io::Result<Self> {
         Ok(Self {
             io: AsyncFd::new(stream)?,
         })
-    }
-
-    /// Converts into the type of std. The socket stays in non-blocking mode.
-    ///
-    /// # Errors
-    /// Never fails; the signature is Tokio's.
-    pub fn into_std(self) -> io::Result<net::UnixStream> {
-        Ok(self.io.into_inner())
-    }
-
-    /// Waits until the stream is ready for any part of `interest`.
-    ///
-    /// The readiness may be gone by the next operation, which then returns
-    /// [`io::ErrorKind::WouldBlock`].
-    ///
-    /// # Errors
-    /// Fails if the runtime of the stream has ended.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        Ok(self.io.ready(interest).await?.ready())
-    }
-
-    /// Waits until data is available.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.ready(Interest::READABLE).await.map(drop)
-    }
-
-    /// Waits until there is room to write.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.ready(Interest::WRITABLE).await.map(drop)
-    }
-
-    /// Polls for available data. Only the task that polled last is woken.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_read_ready(cx).map_ok(drop)
-    }
-
-    /// Polls for room to write. Only the task that polled last is woken.
-    ///
-    /// # Errors
-    /// See [`ready`](Self::ready).
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_write_ready(cx).map_ok(drop)
     }
 
     /// Reads the available data without waiting. Returns 0 at the end of the stream.
@@ -246,44 +178,6 @@ impl UnixStream {
             .try_now(Interest::WRITABLE, |mut stream| stream.write_vectored(buf))
     }
 
-    /// Calls `f`, which makes a system call on this socket, if the socket is marked as ready.
-    ///
-    /// `f` must return [`io::ErrorKind::WouldBlock`] if and only if the socket is not ready.
-    ///
-    /// # Errors
-    /// Returns [`io::ErrorKind::WouldBlock`] if the socket is not ready, or else the error of `f`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        f: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.io.try_now(interest, |_| f())
-    }
-
-    /// Calls `f`, which makes a system call on this socket, each time the socket is ready, until
-    /// `f` returns anything but [`io::ErrorKind::WouldBlock`].
-    ///
-    /// # Errors
-    /// Fails if the runtime of the socket has ended, or with the error of `f`.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe if a call of `f` that fails has no effect.
-    pub async fn async_io<R>(
-        &self,
-        interest: Interest,
-        mut f: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.io.async_io(interest, |_| f()).await
-    }
-
-    /// Returns the local address.
-    ///
-    /// # Errors
-    /// Fails if the system's `getsockname` does.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get_ref().local_addr().map(SocketAddr)
-    }
-
     /// Returns the address of the peer.
     ///
     /// # Errors
@@ -302,14 +196,6 @@ impl UnixStream {
         ucred::of_peer(self)
     }
 
-    /// Returns and clears the pending error of the socket, if any.
-    ///
-    /// # Errors
-    /// Fails if the system's `getsockopt` does.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.io.get_ref().take_error()
-    }
-
     /// Borrows the stream as two halves, which can be used at the same time within one task.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         split::split(self)
@@ -320,15 +206,18 @@ impl UnixStream {
         split::into_split(self)
     }
 
-    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        match self.io.get_ref().shutdown(how) {
+    /// Ends the stream for the peer.
+    pub(super) fn close_write(&self) -> io::Result<()> {
+        match self.io.get_ref().shutdown(Shutdown::Write) {
             // The peer was faster.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             result => result,
         }
     }
 
-    pub(super) fn poll_read(
+    fn is_shut_down(&mut self) {}
+
+    pub(super) fn poll_read_shared(
         &self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
@@ -336,11 +225,15 @@ impl UnixStream {
         fd_io::poll_read(&self.io, cx, buf)
     }
 
-    pub(super) fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_write_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         fd_io::poll_write(&self.io, cx, buf)
     }
 
-    pub(super) fn poll_write_vectored(
+    pub(super) fn poll_write_vectored_shared(
         &self,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
@@ -349,78 +242,12 @@ impl UnixStream {
     }
 }
 
-impl AsyncRead for UnixStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Self::poll_read(&self, cx, buf)
-    }
-}
-
-impl AsyncWrite for UnixStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Self::poll_write(&self, cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Self::poll_write_vectored(&self, cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shutdown(Shutdown::Write).into()
-    }
-}
-
-futures_read!(UnixStream);
-futures_write!(UnixStream);
-
-impl TryFrom<net::UnixStream> for UnixStream {
-    type Error = io::Error;
-
-    /// See [`UnixStream::from_std`].
-    fn try_from(stream: net::UnixStream) -> io::Result<Self> {
-        Self::from_std(stream)
-    }
-}
-
-impl fmt::Debug for UnixStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.get_ref().fmt(f)
-    }
-}
+shared_read!(UnixStream);
+shared_write!(UnixStream);
+std_socket!(UnixStream);
 
 impl AsRef<Self> for UnixStream {
     fn as_ref(&self) -> &Self {
         self
-    }
-}
-
-impl AsRawFd for UnixStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.io.get_ref().as_raw_fd()
-    }
-}
-
-impl AsFd for UnixStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.get_ref().as_fd()
     }
 }
