@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use ::tokio::io::ReadBuf;
 
 use super::File;
+use crate::io::bridge::{futures_read_each, futures_write_each};
 
 impl ::tokio::io::AsyncRead for File {
     fn poll_read(
@@ -58,43 +59,8 @@ impl ::tokio::io::AsyncSeek for File {
     }
 }
 
-impl futures_io::AsyncRead for File {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        each!(&mut self.inner, file => futures_io::AsyncRead::poll_read(Pin::new(file), cx, buf))
-    }
-}
-
-impl futures_io::AsyncWrite for File {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        each!(&mut self.inner, file => futures_io::AsyncWrite::poll_write(Pin::new(file), cx, buf))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        each!(&mut self.inner, file => {
-            futures_io::AsyncWrite::poll_write_vectored(Pin::new(file), cx, bufs)
-        })
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(&mut self.inner, file => futures_io::AsyncWrite::poll_flush(Pin::new(file), cx))
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(&mut self.inner, file => futures_io::AsyncWrite::poll_close(Pin::new(file), cx))
-    }
-}
+futures_read_each!(File);
+futures_write_each!(File);
 
 impl futures_io::AsyncSeek for File {
     fn poll_seek(

@@ -52,4 +52,76 @@ macro_rules! futures_write {
     )*};
 }
 
-pub(crate) use {futures_read, futures_write};
+/// As [`futures_read!`], for a type whose `inner` is one of each backend's.
+macro_rules! futures_read_each {
+    ($reader:ident) => {
+        impl futures_io::AsyncRead for $reader {
+            fn poll_read(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                buf: &mut [u8],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                each!(&mut self.inner, reader => {
+                    futures_io::AsyncRead::poll_read(std::pin::Pin::new(reader), cx, buf)
+                })
+            }
+
+            fn poll_read_vectored(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                bufs: &mut [std::io::IoSliceMut<'_>],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                each!(&mut self.inner, reader => {
+                    futures_io::AsyncRead::poll_read_vectored(std::pin::Pin::new(reader), cx, bufs)
+                })
+            }
+        }
+    };
+}
+
+/// As [`futures_write!`], for a type whose `inner` is one of each backend's.
+macro_rules! futures_write_each {
+    ($writer:ident) => {
+        impl futures_io::AsyncWrite for $writer {
+            fn poll_write(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                buf: &[u8],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                each!(&mut self.inner, writer => {
+                    futures_io::AsyncWrite::poll_write(std::pin::Pin::new(writer), cx, buf)
+                })
+            }
+
+            fn poll_write_vectored(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                bufs: &[std::io::IoSlice<'_>],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                each!(&mut self.inner, writer => {
+                    futures_io::AsyncWrite::poll_write_vectored(std::pin::Pin::new(writer), cx, bufs)
+                })
+            }
+
+            fn poll_flush(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                each!(&mut self.inner, writer => {
+                    futures_io::AsyncWrite::poll_flush(std::pin::Pin::new(writer), cx)
+                })
+            }
+
+            fn poll_close(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                each!(&mut self.inner, writer => {
+                    futures_io::AsyncWrite::poll_close(std::pin::Pin::new(writer), cx)
+                })
+            }
+        }
+    };
+}
+
+pub(crate) use {futures_read, futures_read_each, futures_write, futures_write_each};
