@@ -85,9 +85,9 @@ macro_rules! if_macros {
             if_macro! { ($d) $if (feature = $feature) }
         )*
         if_macro! { ($d) $if_sim (feature = $sim_feature) }
-        if_macro! { ($d) __if_any (any($(feature = $feature),*)) }
+        if_macro! { ($d) __if_any (feature = "__runtime") }
 
-        #[cfg(any($(feature = $feature),*))]
+        #[cfg(feature = "__runtime")]
         #[doc(hidden)]
         #[macro_export]
         macro_rules! __need_backend {
@@ -98,7 +98,7 @@ macro_rules! if_macros {
         /// #[anyrt::main]
         /// async fn main() {}
         /// ```
-        #[cfg(not(any($(feature = $feature),*)))]
+        #[cfg(not(feature = "__runtime"))]
         #[doc(hidden)]
         #[macro_export]
         macro_rules! __need_backend {
@@ -483,36 +483,17 @@ pub(crate) mod simulated;
 pub(crate) mod simulated;
 
 /// What the backends over the kit share.
-#[cfg(any(
-    feature = "smol",
-    feature = "async-std",
-    feature = "glommio",
-    feature = "sim"
-))]
+#[cfg(feature = "__kit")]
 pub(crate) mod shared;
 
 /// Runs what starts a thread or a child process, which must not be bound to a core as a worker may
 /// be.
-#[cfg(all(
-    unix,
-    any(feature = "process", feature = "signal"),
-    any(
-        feature = "smol",
-        feature = "async-std",
-        feature = "glommio",
-        feature = "sim"
-    )
-))]
+#[cfg(all(unix, any(feature = "process", feature = "signal"), feature = "__kit"))]
 pub(crate) use anyrt_kit::affinity::unbound;
 #[cfg(all(
     unix,
     any(feature = "process", feature = "signal"),
-    not(any(
-        feature = "smol",
-        feature = "async-std",
-        feature = "glommio",
-        feature = "sim"
-    ))
+    not(feature = "__kit")
 ))]
 pub(crate) fn unbound<T>(start: impl FnOnce() -> T) -> T {
     start()
@@ -749,19 +730,9 @@ pub(crate) fn now() -> Instant {
 /// Returns `true` if a clock was paused that is not Tokio's.
 #[inline]
 fn was_any_paused() -> bool {
-    #[cfg(any(
-        feature = "smol",
-        feature = "async-std",
-        feature = "glommio",
-        feature = "sim"
-    ))]
+    #[cfg(feature = "__kit")]
     return shared::time::was_any_paused();
-    #[cfg(not(any(
-        feature = "smol",
-        feature = "async-std",
-        feature = "glommio",
-        feature = "sim"
-    )))]
+    #[cfg(not(feature = "__kit"))]
     false
 }
 

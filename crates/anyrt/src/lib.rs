@@ -50,13 +50,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Without a backend, no function reaches the code that uses its arguments.
 #![cfg_attr(
-    not(any(
-        feature = "tokio",
-        feature = "smol",
-        feature = "async-std",
-        feature = "glommio",
-        feature = "sim"
-    )),
+    not(any(feature = "__runtime", feature = "__kit")),
     allow(
         dead_code,
         unused_imports,

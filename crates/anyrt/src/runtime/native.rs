@@ -26,7 +26,7 @@ impl Handle {
     ///
     /// # Examples
     /// ```
-    /// # #[cfg(feature = "smol")]
+    /// # anyrt::__if_smol! {{
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::sync::Arc;
     /// use anyrt::runtime::Handle;
@@ -41,8 +41,7 @@ impl Handle {
     /// }));
     /// # Ok(())
     /// # }
-    /// # #[cfg(not(feature = "smol"))]
-    /// # fn main() {}
+    /// # } { fn main() {} }}
     /// ```
     pub fn make_default(self) -> Result<(), DefaultIsSet> {
         let mut is_first = false;
@@ -70,7 +69,7 @@ impl Handle {
     ///
     /// # Examples
     /// ```
-    /// # #[cfg(feature = "smol")]
+    /// # anyrt::__if_smol! {{
     /// # fn main() -> std::io::Result<()> {
     /// use anyrt::runtime::Runtime;
     ///
@@ -82,8 +81,7 @@ impl Handle {
     /// assert_eq!(value, 7);
     /// # Ok(())
     /// # }
-    /// # #[cfg(not(feature = "smol"))]
-    /// # fn main() {}
+    /// # } { fn main() {} }}
     /// ```
     pub fn wrap<F: Future>(&self, future: F) -> Wrapped<F> {
         Wrapped {

@@ -19,8 +19,7 @@ use crate::backend::{Current, entered};
 ///
 /// # Examples
 /// ```
-/// # #[cfg(any(feature = "tokio", feature = "smol", feature = "async-std", feature = "glommio"))]
-/// # {
+/// # anyrt::__if_any! {{
 /// use anyrt::time::{self, Duration, Instant};
 ///
 /// let runtime = anyrt::runtime::Builder::new_current_thread().build()?;
@@ -30,7 +29,7 @@ use crate::backend::{Current, entered};
 ///     time::sleep(Duration::from_secs(3600)).await;
 ///     assert!(start.elapsed() >= Duration::from_secs(3600));
 /// });
-/// # }
+/// # } {}}
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[track_caller]
