@@ -80,6 +80,19 @@ impl Row {
         }
     }
 
+    /// Whether it waits for sockets, so that what the reactor does is part of it.
+    pub const fn is_net(self) -> bool {
+        matches!(
+            self,
+            Self::TcpConnect
+                | Self::Tcp1B
+                | Self::Tcp1K
+                | Self::Tcp64K
+                | Self::TcpVectored
+                | Self::Udp1K
+        )
+    }
+
     /// Whether another thread takes part on every runtime.
     pub const fn is_shared(self) -> bool {
         matches!(self, Self::SpawnBlocking | Self::FileRead | Self::FileWrite)

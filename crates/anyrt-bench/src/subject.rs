@@ -39,6 +39,13 @@ pub enum Backend {
 }
 names!(Backend { Tokio = "tokio", Smol = "smol", AsyncStd = "async-std", Glommio = "glommio" });
 
+impl Backend {
+    /// Whether what is measured is in a task, not in the future of `block_on`: natively async-std's `block_on` runs no tasks.
+    pub const fn body_is_a_task(self) -> bool {
+        matches!(self, Self::AsyncStd)
+    }
+}
+
 /// A way to a runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Via {

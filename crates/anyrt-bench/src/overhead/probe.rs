@@ -17,6 +17,9 @@ use crate::fail;
 /// How long one run may take: some hundred times what it takes on a machine with nothing else to do.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The turn of async-io's reactor, which any thread takes that comes first: how many of them there are is luck.
+const REACTOR: &str = "--toggle-collect=async_io::reactor::ReactorLock::react*";
+
 /// How many runs without valgrind count allocations: they take no time.
 const DIRECT_RUNS: usize = 3;
 
@@ -61,8 +64,8 @@ impl Probe {
     }
 
     /// Whether the native runtime takes the same in each run. Beside Smol and async-std the thread of async-io turns the
-    /// reactor whenever it comes first (spawn + join on Smol takes 1,817 instructions or 2,483), and Glommio looks at it
-    /// after a time, not after a number of polls.
+    /// reactor whenever it comes first, which counts where sockets are waited for, and Glommio looks at its rings after a
+    /// time, not after a number of polls.
     pub(crate) const fn native_is_exact(self) -> bool {
         matches!(self.backend, Backend::Tokio)
     }
@@ -317,9 +320,11 @@ impl Probes {
     ) -> Result<Counts, String> {
         let mut command = if valgrind {
             let mut valgrind = Command::new("valgrind");
-            valgrind
-                .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-                .arg(program);
+            valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+            if !row.is_net() {
+                valgrind.args([REACTOR, "--collect-atstart=yes"]);
+            }
+            valgrind.arg(program);
             valgrind
         } else {
             Command::new(program)

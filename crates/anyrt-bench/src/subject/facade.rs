@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::Pin;
 use std::time::Duration;
 
 use anyrt::fs::File;
@@ -31,6 +32,7 @@ pub struct Rt;
 
 pub struct Host {
     runtime: Runtime,
+    backend: Backend,
 }
 
 impl Host {
@@ -40,14 +42,21 @@ impl Host {
                 .backend(backend.name().parse().unwrap())
                 .build()
                 .unwrap(),
+            backend,
         }
     }
 
     pub fn run<F>(&self, body: impl FnOnce(Rt) -> F + Send + 'static)
     where
-        F: Future<Output = ()> + 'static,
+        F: Future<Output = ()> + Send + 'static,
     {
-        self.runtime.block_on(body(Rt));
+        // Boxed, or the compiler would not take it in where it stands twice.
+        let body: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(body(Rt));
+        if self.backend.body_is_a_task() {
+            self.runtime.block_on(self.runtime.spawn(body)).unwrap();
+        } else {
+            self.runtime.block_on(body);
+        }
     }
 
     pub fn block_on_ready(&self) {

@@ -15,7 +15,7 @@ use anyrt_core::{
 };
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
-use super::{File, Handle, Owner, from_std};
+use super::{BACKEND, File, Handle, Owner, from_std};
 use crate::subject::Backend;
 use crate::subject::common::HOUR;
 
@@ -38,10 +38,15 @@ impl Host {
 
     pub fn run<F>(&self, body: impl FnOnce(Rt) -> F + Send + 'static)
     where
-        F: Future<Output = ()> + 'static,
+        F: Future<Output = ()> + Send + 'static,
     {
-        let rt = Rt(self.0.handle().clone());
-        self.0.block_on(body(rt));
+        let rt = self.0.handle().clone();
+        let body = body(Rt(rt.clone()));
+        if const { BACKEND.body_is_a_task() } {
+            self.0.block_on(rt.spawn(body)).unwrap();
+        } else {
+            self.0.block_on(body);
+        }
     }
 
     pub fn block_on_ready(&self) {

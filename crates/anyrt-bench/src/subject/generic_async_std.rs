@@ -3,6 +3,10 @@
 use anyrt_async_std::fs::{File, from_std};
 use anyrt_async_std::{AsyncStdRuntime as Handle, runtime::Runtime as Owner};
 
+use crate::subject::Backend;
+
+const BACKEND: Backend = Backend::AsyncStd;
+
 #[path = "generic.rs"]
 mod api;
 #[path = "ops.rs"]

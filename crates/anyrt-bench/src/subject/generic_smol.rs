@@ -3,6 +3,10 @@
 use anyrt_smol::fs::{File, from_std};
 use anyrt_smol::{SmolRuntime as Handle, runtime::Runtime as Owner};
 
+use crate::subject::Backend;
+
+const BACKEND: Backend = Backend::Smol;
+
 #[path = "generic.rs"]
 mod api;
 #[path = "ops.rs"]

@@ -3,6 +3,10 @@
 use anyrt_tokio::fs::{File, from_std};
 use anyrt_tokio::{TokioRuntime as Handle, runtime::Runtime as Owner};
 
+use crate::subject::Backend;
+
+const BACKEND: Backend = Backend::Tokio;
+
 #[path = "generic.rs"]
 mod api;
 #[path = "ops.rs"]
