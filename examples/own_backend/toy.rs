@@ -48,7 +48,7 @@ impl Host for Parking {
     type Executor = Executor<NoGlobal>;
 
     fn executor() -> Executor<NoGlobal> {
-        Executor::Own(async_executor::Executor::new())
+        Executor::own()
     }
 
     type Reactor = Arc<Reactor>;

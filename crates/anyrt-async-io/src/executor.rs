@@ -3,18 +3,55 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::sync::Weak;
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
-use anyrt_kit::executor::{self, Started};
+use anyrt_kit::executor::{self, Started, Tasks};
+use async_executor::StaticExecutor;
 
 /// An executor of the Smol family: that of the runtime, of the application, or of the process.
 pub enum Executor<G> {
     /// Runs on the runtime's own threads.
-    Own(async_executor::Executor<'static>),
+    Own(Own),
     /// The application runs it, and ends it with its last `Arc`.
     Of(Weak<async_executor::Executor<'static>>),
     /// The process's, which never ends.
     Global(PhantomData<fn() -> G>),
+}
+
+/// An executor that one runtime uses at a time.
+///
+/// It is never dropped, since only a static executor keeps no table of its tasks. Ours suffices to end them, and a second
+/// one would cost a quarter of a spawn. There are as many as there were runtimes at the same time.
+#[derive(Debug)]
+pub struct Own(&'static StaticExecutor);
+
+static FREE: Mutex<Vec<&'static StaticExecutor>> = Mutex::new(Vec::new());
+
+fn free() -> MutexGuard<'static, Vec<&'static StaticExecutor>> {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<G> Executor<G> {
+    /// Returns an executor for the threads of a runtime.
+    #[must_use]
+    pub fn own() -> Self {
+        let executor = free().pop();
+        Self::Own(Own(
+            executor.unwrap_or_else(|| async_executor::Executor::new().leak())
+        ))
+    }
+}
+
+impl Own {
+    /// Ends `tasks`, which no thread runs any more, and leaves the executor to the next runtime.
+    fn retire(&self, tasks: &Tasks) {
+        tasks.close();
+        while self.0.try_tick() {}
+        // A task that is left could still be woken, and would then run among those of another runtime.
+        if tasks.is_empty() {
+            free().push(self.0);
+        }
+    }
 }
 
 /// Spawns tasks in the executor of the process.
@@ -54,7 +91,7 @@ impl<G: Global> executor::Executor for Executor<G> {
         F::Output: Send + 'static,
     {
         Some(match self {
-            Self::Own(executor) => Started::task(executor.spawn(task)),
+            Self::Own(Own(executor)) => Started::task(executor.spawn(task)),
             Self::Of(executor) => Started::task(executor.upgrade()?.spawn(task)),
             Self::Global(_) => G::spawn(task),
         })
@@ -62,7 +99,7 @@ impl<G: Global> executor::Executor for Executor<G> {
 
     async fn run<F: Future>(&self, until: F) -> F::Output {
         match self {
-            Self::Own(executor) => executor.run(until).await,
+            Self::Own(Own(executor)) => executor.run(until).await,
             Self::Of(executor) => match executor.upgrade() {
                 Some(executor) => executor.run(until).await,
                 None => until.await,
@@ -74,22 +111,28 @@ impl<G: Global> executor::Executor for Executor<G> {
 
     fn try_tick(&self) -> bool {
         match self {
-            Self::Own(executor) => executor.try_tick(),
+            Self::Own(Own(executor)) => executor.try_tick(),
             Self::Of(_) | Self::Global(_) => false,
         }
     }
 
     fn depth(&self) -> usize {
         match self {
-            Self::Own(executor) => depth(executor),
-            Self::Of(executor) => executor.upgrade().map_or(0, |executor| depth(&executor)),
+            Self::Own(Own(executor)) => depth(executor),
+            Self::Of(executor) => executor.upgrade().map_or(0, |executor| depth(&*executor)),
             Self::Global(_) => 0,
+        }
+    }
+
+    fn retire(&self, tasks: &Tasks) {
+        if let Self::Own(own) = self {
+            own.retire(tasks);
         }
     }
 }
 
 /// async-executor tells the length of its queue in its `Debug` output alone.
-fn depth(executor: &async_executor::Executor<'_>) -> usize {
+fn depth(executor: &impl fmt::Debug) -> usize {
     let text = format!("{executor:?}");
     let number = text
         .split_once("global_tasks: ")
@@ -109,17 +152,52 @@ impl<G> fmt::Debug for Executor<G> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+    use std::ptr;
+    use std::sync::Arc;
+
+    use anyrt_kit::executor::Executor as _;
+
     use super::*;
 
     #[test]
+    fn an_executor_goes_to_the_next_runtime_when_its_tasks_have_ended() {
+        let executor = Executor::<NoGlobal>::own();
+        let Executor::Own(Own(first)) = executor else {
+            unreachable!("it is its own");
+        };
+        let tasks = Tasks::new();
+        let held = Arc::new(());
+        for polls in 0..2 {
+            let held = Arc::clone(&held);
+            let future = async move {
+                pending::<()>().await;
+                drop(held);
+            };
+            drop(tasks.spawn_hosted(future, None, |task| executor.spawn(task)));
+            // One waits, the other is still queued.
+            for _ in polls..1 {
+                assert!(executor.try_tick());
+            }
+        }
+        executor.retire(&tasks);
+        assert_eq!(Arc::strong_count(&held), 1);
+        let Executor::Own(Own(second)) = Executor::<NoGlobal>::own() else {
+            unreachable!("it is its own");
+        };
+        assert!(ptr::eq(first, second));
+        assert_eq!(depth(second), 0);
+    }
+
+    #[test]
     fn an_executor_tells_how_many_tasks_are_queued() {
-        let executor = async_executor::Executor::new();
-        assert_eq!(depth(&executor), 0);
+        let executor = async_executor::Executor::new().leak();
+        assert_eq!(depth(executor), 0);
         for _ in 0..12 {
             executor.spawn(async {}).detach();
         }
-        assert_eq!(depth(&executor), 12);
+        assert_eq!(depth(executor), 12);
         while executor.try_tick() {}
-        assert_eq!(depth(&executor), 0);
+        assert_eq!(depth(executor), 0);
     }
 }

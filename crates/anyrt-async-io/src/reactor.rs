@@ -201,30 +201,75 @@ pub(crate) struct Sleep {
     deadline: Instant,
     state: State,
     reactor: Arc<Reactor>,
-    /// Among those who are told of the end of the runtime.
-    place: Option<u32>,
-    /// Of who polled last.
-    waker: Option<Waker>,
 }
 
+#[inline]
 pub(crate) fn sleep_until(reactor: &Arc<Reactor>, deadline: Instant) -> Sleep {
     Sleep {
         timer: Timer::at(deadline),
         deadline,
         state: State::New,
         reactor: Arc::clone(reactor),
-        place: None,
-        waker: None,
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
-    /// Not polled yet.
+    /// Neither polled nor reset yet.
     New,
-    Waiting,
+    /// No task waits.
+    Reset,
+    /// The waker of the last poll, by a task that is gone before the runtime ends. async-io has the waker, too, but wakes
+    /// it in its own time.
+    Within(Waker),
+    /// The place of that waker among those that are woken when the runtime ends.
+    Told(u32),
     /// Fired.
     Fired,
+}
+
+impl Sleep {
+    /// Remembers who waits.
+    ///
+    /// # Panics
+    /// When the runtime has ended.
+    #[inline]
+    fn wait(&mut self, waker: &Waker) {
+        if !self.reactor.tasks.is_polling() {
+            return self.wait_for_the_end(waker);
+        }
+        match &self.state {
+            State::Within(former) if former.will_wake(waker) => {}
+            _ => drop(self.change(State::Within(waker.clone()))),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_for_the_end(&mut self, waker: &Waker) {
+        let place = match self.state {
+            State::Told(place) => Some(place),
+            _ => None,
+        };
+        // The former waker is dropped outside of the lock: its destructor is not ours.
+        let (place, _former) = self.reactor.lock_timers().wait(place, waker);
+        match place {
+            Some(place) => self.state = State::Told(place),
+            None => {
+                panic!("a sleep was polled after its runtime had ended: nobody is left to wake it")
+            }
+        }
+    }
+
+    /// Goes over to another state. Returns who has waited.
+    #[inline]
+    fn change(&mut self, to: State) -> Option<Waker> {
+        match std::mem::replace(&mut self.state, to) {
+            State::New | State::Reset | State::Fired => None,
+            State::Within(waker) => Some(waker),
+            State::Told(place) => self.reactor.lock_timers().leave(place),
+        }
+    }
 }
 
 impl anyrt_core::time::Sleep for Sleep {
@@ -235,20 +280,24 @@ impl anyrt_core::time::Sleep for Sleep {
     fn is_elapsed(&self) -> bool {
         match self.state {
             State::New => false,
-            State::Waiting => now() >= self.deadline,
+            State::Reset | State::Within(_) | State::Told(_) => now() >= self.deadline,
             State::Fired => true,
         }
     }
 
     fn reset(mut self: Pin<&mut Self>, to: Instant) {
         self.deadline = to;
-        if let Some(waker) = self.waker.take_if(|_| to <= now()) {
+        let waits = matches!(self.state, State::Within(_) | State::Told(_));
+        if waits && to <= now() {
             self.timer.clear();
-            self.state = State::Fired;
-            waker.wake();
+            if let Some(waker) = self.change(State::Fired) {
+                waker.wake();
+            }
         } else {
             self.timer.set_at(to);
-            self.state = State::Waiting;
+            if !waits {
+                self.state = State::Reset;
+            }
         }
     }
 }
@@ -256,43 +305,28 @@ impl anyrt_core::time::Sleep for Sleep {
 impl Future for Sleep {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         coop::charged(cx, |cx| {
-            if this.state == State::Fired {
+            if matches!(this.state, State::Fired) {
                 return Poll::Ready(());
             }
-            this.state = State::Waiting;
             if Pin::new(&mut this.timer).poll(cx).is_ready() {
-                this.state = State::Fired;
+                drop(this.change(State::Fired));
                 return Poll::Ready(());
             }
-            if !this.reactor.tasks.is_polling() {
-                // Outside the lock: the destructor of a waker is foreign code.
-                let (place, _former) = this.reactor.lock_timers().wait(this.place, cx.waker());
-                this.place = place;
-                assert!(
-                    this.place.is_some(),
-                    "a sleep was polled after its runtime had ended: nobody is left to wake it"
-                );
-            }
-            if !this
-                .waker
-                .as_ref()
-                .is_some_and(|waker| waker.will_wake(cx.waker()))
-            {
-                this.waker = Some(cx.waker().clone());
-            }
+            this.wait(cx.waker());
             Poll::Pending
         })
     }
 }
 
 impl Drop for Sleep {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(place) = self.place {
-            let waker = self.reactor.lock_timers().leave(place);
-            drop(waker);
+        if let State::Told(_) = self.state {
+            drop(self.change(State::Fired));
         }
     }
 }

@@ -228,7 +228,7 @@ impl<H: Host> Owner for Runtime<H> {
 
     #[track_caller]
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.handle.block_on(future)
+        self.owned.block_on(future)
     }
 
     fn enter<T>(&self, scope: impl FnOnce() -> T) -> T {

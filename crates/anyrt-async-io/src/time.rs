@@ -25,6 +25,7 @@ impl<H: Host> Timer for Handle<H> {
         self.clock().map_or_else(now, |clock| clock.now())
     }
 
+    #[inline]
     fn sleep_until(&self, deadline: Instant) -> Sleep {
         Sleep(match self.clock() {
             None => Kept::ByReactor(reactor::sleep_until(self.reactor(), deadline)),
@@ -70,6 +71,7 @@ impl anyrt_core::time::Sleep for Sleep {
 impl Future for Sleep {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.0 {
             Kept::ByReactor(sleep) => Pin::new(sleep).poll(cx),

@@ -60,7 +60,7 @@ impl Host for AsyncStd {
     type Executor = Executor<ByAsyncStd>;
 
     fn executor() -> Self::Executor {
-        Executor::Own(async_executor::Executor::new())
+        Executor::own()
     }
 
     type Reactor = Arc<Reactor>;

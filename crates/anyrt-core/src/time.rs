@@ -172,18 +172,23 @@ pub fn saturating_add(instant: Instant, duration: Duration) -> Instant {
         .unwrap_or(instant)
 }
 
-/// Rounds `deadline` up to a full millisecond since `start`.
+/// Rounds `deadline` up to a full millisecond since `start`. Returns also by how much.
 ///
 /// Tokio's timers fire there, and those of a clock that can be paused (`anyrt_kit::time::clock`).
-pub fn next_millisecond(start: Instant, deadline: Instant) -> Instant {
+#[inline]
+pub fn next_millisecond(start: Instant, deadline: Instant) -> (Instant, Duration) {
     const TICK: Duration = Duration::from_millis(1);
     let since = deadline.saturating_duration_since(start);
     let into_tick = since.subsec_nanos() % TICK.subsec_nanos();
     if into_tick == 0 {
-        return deadline;
+        return (deadline, Duration::ZERO);
     }
     let rest = TICK - Duration::from_nanos(into_tick.into());
-    deadline.checked_add(rest).unwrap_or(deadline)
+    match deadline.checked_add(rest) {
+        Some(next) => (next, rest),
+        // The clock cannot count that far.
+        None => (deadline, Duration::ZERO),
+    }
 }
 
 pin_project! {

@@ -213,7 +213,7 @@ pub(crate) fn wake(woken: Vec<Waker>) {
     reason = "an Instant can only be had from the system; what counts are the differences, which are virtual"
 )]
 fn base() -> Instant {
-    next_millisecond(ticks_begin(), Instant::now())
+    next_millisecond(ticks_begin(), Instant::now()).0
 }
 
 impl fmt::Debug for World {

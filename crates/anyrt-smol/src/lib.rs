@@ -1,5 +1,5 @@
-//! The Smol backend of anyrt: tasks in a `smol::Executor`, sockets and timers in `async-io`, which
-//! are Smol's own.
+//! The Smol backend of anyrt: tasks in `async-executor`, sockets and timers in `async-io`, which are
+//! Smol's own.
 //!
 //! ```
 //! use anyrt_core::{Spawner, runtime::Owner};

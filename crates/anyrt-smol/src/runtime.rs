@@ -75,7 +75,7 @@ impl Host for Smol {
     type Executor = Executor<BySmol>;
 
     fn executor() -> Self::Executor {
-        Executor::Own(async_executor::Executor::new())
+        Executor::own()
     }
 
     type Reactor = Arc<Reactor>;

@@ -27,6 +27,7 @@ use anyrt_core::task;
 use futures_lite::future;
 
 use super::hosted::{Executor, Scope};
+use super::registry::address;
 use super::threads::{AbortOnUnwind, Latch, Substitute};
 use super::workers::{InTask, Workers};
 use super::{BlockingPool, TaskHandle, Tasks, local, local_set};
@@ -400,6 +401,12 @@ impl<H: Host> Engine<H> {
     }
 }
 
+impl<H: Host> Drop for Engine<H> {
+    fn drop(&mut self) {
+        self.executor.retire(&self.tasks);
+    }
+}
+
 impl<H: Host> Scope for Engine<H> {
     fn run(&self, poll: &mut dyn FnMut()) {
         let engine = self.embedded.as_ref().and_then(Weak::upgrade);
@@ -466,6 +473,17 @@ impl<H: Host> Owned<H> {
     /// The engine.
     pub fn engine(&self) -> &Arc<Engine<H>> {
         &self.engine
+    }
+
+    /// As [`Engine::block_on`]. While the owner is borrowed the runtime does not end, so what `future` waits for need not be
+    /// told of its end.
+    ///
+    /// # Panics
+    /// As there.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        boxed_if_large!(future: F = Box::pin(future) =>
+            self.engine.drive(InTask::polling(address(&self.engine.tasks), future)))
     }
 
     /// Ends the runtime; waits no longer than `timeout` for what cannot be stopped.

@@ -4,7 +4,7 @@
 //! future that the executor is given ([`Hosted`]) and in the handle:
 //!
 //! - *Abort needs no waker at the beginning.* A new task is queued, so its first poll sees the mark by itself. Only a task
-//!   that waits leaves its waker with [`Tasks`](super::Tasks); one that ends in its first poll never pays for it.
+//!   that waits leaves its waker with [`Tasks`]; one that ends in its first poll never pays for it.
 //! - *An executor that goes away cancels.* It drops the futures, which tells those who join.
 
 use std::fmt;
@@ -17,9 +17,9 @@ use anyrt_core::task::enter_task;
 use pin_project_lite::pin_project;
 
 use super::isolated::{Isolated, Outcome};
-use super::registry::address;
+use super::registry::{Tasks, address};
 use super::started::Started;
-use super::workers::{InTask, count_poll};
+use super::workers::InTask;
 
 /// For runtime authors: an executor that runs the tasks of an [`Engine`](super::Engine).
 pub trait Executor: fmt::Debug + Send + Sync + 'static {
@@ -38,6 +38,11 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
 
     /// The number of queued tasks that no worker has taken yet, as far as it is known.
     fn depth(&self) -> usize;
+
+    /// Nobody runs the executor any more. Where it outlives the engine, ends what is left of `tasks`.
+    fn retire(&self, tasks: &Tasks) {
+        let _ = tasks;
+    }
 }
 
 /// For runtime authors: what is around each poll of a task, and around its destructor, on threads that know nothing of
@@ -85,7 +90,6 @@ impl<F: Future> Future for Hosted<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut task = this.task;
-        count_poll();
         let _task = enter_task(task.id());
         let _of = InTask::of(address(task.tasks()));
         let polled = within(this.scope.as_deref(), || task.as_mut().poll(cx));

@@ -140,8 +140,8 @@ impl Tasks {
         Blocks(self)
     }
 
-    /// Whether this thread is polling one of these, in an executor of another crate. What that task waits for need not be
-    /// told of the end of the runtime: the task is dropped then.
+    /// Whether this thread is polling one of these, in an executor of another crate, or the future of the owner's `block_on`.
+    /// What waits there need not be told of the end of the runtime: it is gone by then.
     #[inline]
     pub fn is_polling(self: &Arc<Self>) -> bool {
         InTask::is_of(address(self))

@@ -25,8 +25,8 @@ impl WorkerMetrics {
     }
 
     fn was_busy(&self, since: Instant) {
-        let busy = now().saturating_duration_since(since).as_nanos();
-        let nanos = u64::try_from(busy).unwrap_or(u64::MAX);
+        let busy = now().saturating_duration_since(since);
+        let nanos = busy.as_secs() * 1_000_000_000 + u64::from(busy.subsec_nanos());
         self.busy_nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 }

@@ -1,23 +1,22 @@
 //! The threads that run an executor's tasks: which one this is, and what each has done.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use anyrt_core::runtime::{Config, ThreadHooks};
 use pin_project_lite::pin_project;
 
 use super::shift::{Shift, WorkerMetrics};
 
-/// After so many polls in a row an executor of the smol family lets the reactor have a look, and does not wait.
-const POLLS: u32 = 200;
-
 thread_local! {
     /// The worker that is polling on this thread: the address of its `Workers`, and its number.
     static PLACE: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
-    /// How many polls of tasks there were on this thread.
-    static POLLED: Cell<u32> = const { Cell::new(0) };
+    /// Of the last worker on this thread, for the next one.
+    static BELL: RefCell<Option<Bell>> = const { RefCell::new(None) };
 }
 
 thread_local! {
@@ -25,13 +24,19 @@ thread_local! {
     static TASKS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Says until it is dropped whose task is being polled on this thread, by the address of its `Tasks`.
+/// Says until it is dropped whose task is being polled on this thread, by the address of its `Tasks`. What is polled there
+/// is gone before the runtime ends.
 pub(super) struct InTask(usize);
 
 impl InTask {
     #[inline]
     pub(super) fn of(tasks: usize) -> Self {
         Self(TASKS.replace(tasks))
+    }
+
+    /// Polls `future` as if it were a task of those.
+    pub(super) fn polling<F: Future>(tasks: usize, future: F) -> Polling<F> {
+        Polling { future, tasks }
     }
 
     /// A future that is not dropped when the runtime ends, although it is polled inside of a task that is.
@@ -53,10 +58,25 @@ impl Drop for InTask {
     }
 }
 
-/// A task is polled on this thread.
-#[inline]
-pub(super) fn count_poll() {
-    POLLED.set(POLLED.get().wrapping_add(1));
+pin_project! {
+    /// The future of [`InTask::polling`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub(super) struct Polling<F> {
+        #[pin]
+        future: F,
+        tasks: usize,
+    }
+}
+
+impl<F: Future> Future for Polling<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _of = InTask::of(*this.tasks);
+        this.future.poll(cx)
+    }
 }
 
 /// The workers of one engine.
@@ -104,6 +124,7 @@ impl Workers {
                 metrics: &self.metrics[index],
             },
             hooks: &self.hooks,
+            bell: None,
         }
     }
 
@@ -154,6 +175,53 @@ impl Drop for Books<'_> {
     }
 }
 
+/// A waker that remembers whether it was used. A worker that was woken in its own poll is polled again at once: it lets the
+/// reactor have a look, and does not wait.
+struct Bell {
+    rung: Arc<Rung>,
+    waker: Waker,
+}
+
+struct Rung {
+    rung: AtomicBool,
+    outer: Waker,
+}
+
+impl Bell {
+    /// One that wakes `outer`: `kept`, or this thread's last one, or a new one.
+    #[inline]
+    fn of<'a>(kept: &'a mut Option<Self>, outer: &Waker) -> &'a Self {
+        drop(kept.take_if(|bell| !bell.rung.outer.will_wake(outer)));
+        kept.get_or_insert_with(|| Self::find(outer))
+    }
+
+    #[cold]
+    fn find(outer: &Waker) -> Self {
+        let last = BELL.try_with(RefCell::take).ok().flatten();
+        last.filter(|bell| bell.rung.outer.will_wake(outer))
+            .unwrap_or_else(|| {
+                let rung = Arc::new(Rung {
+                    rung: AtomicBool::new(false),
+                    outer: outer.clone(),
+                });
+                let waker = Waker::from(Arc::clone(&rung));
+                Self { rung, waker }
+            })
+    }
+}
+
+impl Wake for Rung {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Who wakes from another thread may come too late for the worker to see it; then it looks like a short wait.
+        self.rung.store(true, Ordering::Relaxed);
+        self.outer.wake_by_ref();
+    }
+}
+
 pin_project! {
     /// The future of [`Workers::work`].
     #[must_use = "futures do nothing unless awaited"]
@@ -163,6 +231,16 @@ pin_project! {
         place: (usize, usize),
         books: Books<'a>,
         hooks: &'a ThreadHooks,
+        bell: Option<Bell>,
+    }
+
+    impl<F> PinnedDrop for Work<'_, F> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(bell) = this.project().bell.take() {
+                let last = BELL.try_with(|last| last.replace(Some(bell)));
+                drop(last);
+            }
+        }
     }
 }
 
@@ -174,11 +252,10 @@ impl<F: Future> Future for Work<'_, F> {
         let _former = Placed(PLACE.replace(Some(*this.place)));
         let books = this.books;
         books.shift.work(books.metrics, this.hooks);
-        let before = POLLED.get();
-        let polled = this.future.poll(cx);
-        // Else it only lets the reactor have a look.
-        let waits = POLLED.get().wrapping_sub(before) < POLLS;
-        if polled.is_pending() && waits {
+        let bell = Bell::of(this.bell, cx.waker());
+        bell.rung.rung.store(false, Ordering::Relaxed);
+        let polled = this.future.poll(&mut Context::from_waker(&bell.waker));
+        if polled.is_pending() && !bell.rung.rung.load(Ordering::Relaxed) {
             books.shift.park(books.metrics, this.hooks);
         }
         polled

@@ -343,7 +343,7 @@ impl Keeper for Arc<Clock> {
     }
 
     fn due(&self, deadline: Instant) -> Instant {
-        next_millisecond(self.start, deadline)
+        next_millisecond(self.start, deadline).0
     }
 
     fn queue(&self) -> Self {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyrt_core::Timer;
 use anyrt_core::time::{Sleep, next_millisecond};
@@ -21,10 +21,15 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    fn up(self, deadline: Instant) -> Instant {
+    /// When it fires, and by how many nanoseconds that is later.
+    #[inline]
+    fn up(self, deadline: Instant) -> (Instant, u32) {
         match self {
-            Self::Millisecond => next_millisecond(ticks_begin(), deadline),
-            Self::OfTheRuntime => deadline,
+            Self::Millisecond => {
+                let (next, late) = next_millisecond(ticks_begin(), deadline);
+                (next, late.subsec_nanos())
+            }
+            Self::OfTheRuntime => (deadline, 0),
         }
     }
 }
@@ -35,17 +40,19 @@ pin_project! {
     pub(crate) struct Ticked<S> {
         #[pin]
         sleep: S,
-        // As it was asked for; that of `sleep` is rounded up.
-        deadline: Instant,
+        // In nanoseconds, by how much the deadline of `sleep` was rounded up: less than a millisecond.
+        late: u32,
         step: Step,
     }
 }
 
 impl<S: Sleep> Ticked<S> {
+    #[inline]
     pub(crate) fn new(timer: &impl Timer<Sleep = S>, deadline: Instant, step: Step) -> Self {
+        let (deadline, late) = step.up(deadline);
         Self {
-            sleep: timer.sleep_until(step.up(deadline)),
-            deadline,
+            sleep: timer.sleep_until(deadline),
+            late,
             step,
         }
     }
@@ -62,7 +69,7 @@ impl<S: Sleep> Future for Ticked<S> {
 
 impl<S: Sleep> Sleep for Ticked<S> {
     fn deadline(&self) -> Instant {
-        self.deadline
+        self.sleep.deadline() - Duration::from_nanos(self.late.into())
     }
 
     fn is_elapsed(&self) -> bool {
@@ -71,8 +78,9 @@ impl<S: Sleep> Sleep for Ticked<S> {
 
     fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.project();
-        *this.deadline = deadline;
-        this.sleep.reset(this.step.up(deadline));
+        let (deadline, late) = this.step.up(deadline);
+        *this.late = late;
+        this.sleep.reset(deadline);
     }
 
     fn has_budget_remaining(&self) -> bool {
