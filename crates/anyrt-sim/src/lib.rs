@@ -56,7 +56,7 @@
 //!   outside, or if the main future of a node panics, the simulation ends with a [`Failure`] that names the tasks, where
 //!   they were spawned and what they wait for.
 //! - **Comparison.** [`Sim::hash`] is a rolling hash of every step; two executions of one seed that differ have left
-//!   the simulation somewhere, and [`Sim::steps`] tells where.
+//!   the simulation somewhere, and [`Sim::steps`] tells where. [`Sim::write_trace`] shows an execution in Perfetto.
 //! - **Tests** under many seeds: `#[anyrt::test(sim)]`, and [`testing`] behind it.
 //!
 //! # What it cannot control
@@ -79,7 +79,7 @@
 //! - Files per node, Unix sockets, pipes: the facade's are errors. A blocking job that uses `std::fs` reaches the real
 //!   disk.
 //! - The clock drift of a node (only an offset of its wall clock), a clock that is paused by hand.
-//! - Rules as closures, minimising of faults, trace files, a history checker.
+//! - Rules as closures, minimising of faults, a history checker.
 //! - An IPv6 socket that takes IPv4 connections as well, multicast and broadcast, socket options but for
 //!   `TCP_NODELAY` and a linger of zero (others are kept and change nothing), buffers of other sizes, failures of name resolution other than an unknown name.
 //! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
@@ -100,6 +100,7 @@ pub mod fs;
 mod local;
 pub mod net;
 mod node;
+mod perfetto;
 mod places;
 mod random;
 pub mod readiness;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use crate::drive::{self, Driver};
 use crate::failure::Failure;
 use crate::local::Scope;
 use crate::node::{self, Clients, Life, Node, NodeState};
+use crate::perfetto;
 use crate::ready::Schedule;
 use crate::task;
 use crate::trace::Step;
@@ -42,6 +44,11 @@ thread_local! {
 /// A handle to a node of a simulation. It does not keep the simulation alive; its [`Sim`] does.
 #[derive(Clone)]
 pub struct SimRuntime {
+    inner: Arc<Inner>,
+}
+
+/// Together, so that a handle is one word.
+struct Inner {
     world: Arc<World>,
     node: Arc<NodeState>,
     life: Arc<Life>,
@@ -50,10 +57,13 @@ pub struct SimRuntime {
 impl SimRuntime {
     /// The handle to the present life of a node.
     pub(crate) fn of(world: &Arc<World>, node: &Arc<NodeState>) -> Self {
-        Self {
+        let inner = Inner {
             world: Arc::clone(world),
             life: node.life(),
             node: Arc::clone(node),
+        };
+        Self {
+            inner: Arc::new(inner),
         }
     }
 
@@ -84,7 +94,7 @@ impl SimRuntime {
 
     /// The node's name.
     pub fn name(&self) -> Option<&str> {
-        Some(self.node.name())
+        Some(self.inner.node.name())
     }
 
     /// Always `None`: the clock of a simulation is virtual, and cannot be paused by hand.
@@ -126,14 +136,14 @@ impl SimRuntime {
         let driving = context::drive(&KIND);
         let _current = Slot::enter(&CURRENT, self.clone(), driving);
         let driver = Driver::sit(self, location)?;
-        let _scope = Scope::open(&self.world, driver.seat());
+        let _scope = Scope::open(&self.inner.world, driver.seat());
         // Local tasks end before the thread gives its turn to others.
-        self.world.drive(&driver, future)
+        self.inner.world.drive(&driver, future)
     }
 
     /// The node that this is a handle to.
     pub fn node(&self) -> Node {
-        Node::new(&self.world, &self.node)
+        Node::new(&self.inner.world, &self.inner.node)
     }
 
     /// As [`Sim::host`], while the simulation runs.
@@ -146,7 +156,7 @@ impl SimRuntime {
         P: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        node::host(&self.world, name, program, Location::caller())
+        node::host(&self.inner.world, name, program, Location::caller())
     }
 
     /// As [`Sim::client`], while the simulation runs.
@@ -158,14 +168,14 @@ impl SimRuntime {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        node::client(&self.world, name, future, Location::caller())
+        node::client(&self.inner.world, name, future, Location::caller())
     }
 
     /// All nodes, in the order in which they were added. The first one is `main`, which `block_on` runs on.
     pub fn nodes(&self) -> Vec<Node> {
-        let all = self.world.nodes().all();
+        let all = self.inner.world.nodes().all();
         all.iter()
-            .map(|state| Node::new(&self.world, state))
+            .map(|state| Node::new(&self.inner.world, state))
             .collect()
     }
 
@@ -175,45 +185,45 @@ impl SimRuntime {
     /// When there are none.
     pub fn first_branch(&self, branches: u32) -> u32 {
         assert!(branches > 0, "there is no branch");
-        self.world.first_branch(branches)
+        self.inner.world.first_branch(branches)
     }
 
     /// The node of that name.
     pub fn find_node(&self, name: &str) -> Option<Node> {
-        let state = self.world.nodes().named(name)?;
-        Some(Node::new(&self.world, &state))
+        let state = self.inner.world.nodes().named(name)?;
+        Some(Node::new(&self.inner.world, &state))
     }
 
     /// A random number from the seed. Drawing it changes nothing else: neither the order of tasks nor the network.
     pub fn random(&self) -> u64 {
-        self.world.draw()
+        self.inner.world.draw()
     }
 
     /// The virtual time since the simulation began.
     pub fn elapsed(&self) -> Duration {
-        self.world.elapsed()
+        self.inner.world.elapsed()
     }
 
     /// The seed of the simulation.
     pub fn seed(&self) -> u64 {
-        self.world.options.seed
+        self.inner.world.options.seed
     }
 
     pub(crate) fn world(&self) -> &Arc<World> {
-        &self.world
+        &self.inner.world
     }
 
     pub(crate) fn node_state(&self) -> &Arc<NodeState> {
-        &self.node
+        &self.inner.node
     }
 
     pub(crate) fn life(&self) -> &Arc<Life> {
-        &self.life
+        &self.inner.life
     }
 
     /// Whether both are handles to the same life of a node.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.life, &other.life)
+        Arc::ptr_eq(&self.inner.life, &other.inner.life)
     }
 }
 
@@ -221,7 +231,7 @@ impl fmt::Debug for SimRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SimRuntime")
             .field("seed", &self.seed())
-            .field("node", &self.node.name())
+            .field("node", &self.inner.node.name())
             .finish()
     }
 }
@@ -229,11 +239,11 @@ impl fmt::Debug for SimRuntime {
 /// Tasks run on one thread at a time, whatever the number of workers that was asked for.
 impl Metrics for SimRuntime {
     fn id(&self) -> Id {
-        self.world.id
+        self.inner.world.id
     }
 
     fn flavor(&self) -> Flavor {
-        self.world.options.config.flavor
+        self.inner.world.options.config.flavor
     }
 
     fn num_workers(&self) -> usize {
@@ -241,15 +251,15 @@ impl Metrics for SimRuntime {
     }
 
     fn worker_index(&self) -> Option<usize> {
-        drive::seat(&self.world).map(|_| 0)
+        drive::seat(&self.inner.world).map(|_| 0)
     }
 
     fn num_alive_tasks(&self) -> usize {
-        self.life.tasks().len()
+        self.inner.life.tasks().len()
     }
 
     fn global_queue_depth(&self) -> usize {
-        self.world.scheduler().ready_of(self)
+        self.inner.world.scheduler().ready_of(self)
     }
 
     fn worker(&self, index: usize) -> WorkerStats {
@@ -446,7 +456,7 @@ impl Sim {
         P: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        node::host(&self.handle.world, name, program, Location::caller())
+        node::host(&self.handle.inner.world, name, program, Location::caller())
     }
 
     /// Adds a node that runs `future` once; [`run`](Self::run) waits for it.
@@ -458,7 +468,7 @@ impl Sim {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        node::client(&self.handle.world, name, future, Location::caller())
+        node::client(&self.handle.inner.world, name, future, Location::caller())
     }
 
     /// Runs until all clients have ended.
@@ -472,7 +482,7 @@ impl Sim {
     #[track_caller]
     pub fn run(&self) -> Result<(), Failure> {
         let clients = Clients {
-            world: Arc::clone(&self.handle.world),
+            world: Arc::clone(&self.handle.inner.world),
         };
         self.try_block_on(clients)
     }
@@ -488,7 +498,7 @@ impl Sim {
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, Failure> {
         let result = self.handle.try_block_on(future, Location::caller());
         let result = result.map_err(|failure| (*failure).clone());
-        match self.handle.world.scheduler().failure() {
+        match self.handle.inner.world.scheduler().failure() {
             // The future was ready in the very poll in which something else failed.
             Some(failure) if result.is_ok() => Err((*failure).clone()),
             _ => result,
@@ -502,23 +512,40 @@ impl Sim {
 
     /// The hash of all that has happened so far: equal for two executions of one seed.
     pub fn hash(&self) -> u64 {
-        self.handle.world.scheduler().trace().hash()
+        self.handle.inner.world.scheduler().trace().hash()
     }
 
     /// How many steps there were so far.
     pub fn step_count(&self) -> u64 {
-        self.handle.world.scheduler().trace().steps()
+        self.handle.inner.world.scheduler().trace().steps()
     }
 
     /// All steps so far, if [`Builder::record`] was called. The first that differs between two executions of one
     /// seed tells where chance came in.
     pub fn steps(&self) -> Vec<Step> {
-        self.handle.world.scheduler().trace().recorded().to_vec()
+        let scheduler = self.handle.inner.world.scheduler();
+        let recorded = scheduler.trace().recorded();
+        recorded.map_or_else(Vec::new, |recorded| recorded.steps.clone())
+    }
+
+    /// Writes all steps so far, if [`Builder::record`] was called, in the JSON format that [Perfetto] and Chrome's
+    /// `about:tracing` open: a process for each node, a thread for each of its tasks, and one process for timers,
+    /// packets and faults.
+    ///
+    /// [Perfetto]: https://ui.perfetto.dev
+    ///
+    /// # Errors
+    /// Those of `to`.
+    pub fn write_trace(&self, to: &mut dyn io::Write) -> io::Result<()> {
+        let nodes = self.handle.nodes();
+        let names: Vec<_> = nodes.iter().map(Node::name).collect();
+        let scheduler = self.handle.inner.world.scheduler();
+        perfetto::write(to, &names, scheduler.trace().recorded())
     }
 
     /// What was noted by [`SimRuntime::sometimes`], and whether it happened.
     pub fn sometimes(&self) -> BTreeMap<String, bool> {
-        let places = self.handle.world.places();
+        let places = self.handle.inner.world.places();
         let noted = places.sometimes().iter();
         noted
             .map(|(name, happened)| ((*name).to_owned(), *happened))
@@ -528,20 +555,20 @@ impl Sim {
     /// How many wake-ups came from threads that are not part of the simulation. With any, the seed alone does not
     /// replay the execution.
     pub fn foreign_wakes(&self) -> u64 {
-        self.handle.world.scheduler().foreign_wakes()
+        self.handle.inner.world.scheduler().foreign_wakes()
     }
 
     fn shutdown(&self, timeout: Option<Duration>) {
         let deadline = timeout.and_then(|timeout| real_now().checked_add(timeout));
         let left = || deadline.map(|at| at.saturating_duration_since(real_now()));
-        let world = &self.handle.world;
+        let world = &self.handle.inner.world;
         let _current = self.handle.enter();
         let nodes = world.nodes().all();
         for node in nodes {
             let rt = SimRuntime::of(world, &node);
             task::end_life(&rt);
             // A task that another thread is polling, or has woken and is about to queue.
-            while !rt.life.tasks().is_empty() && left() != Some(Duration::ZERO) {
+            while !rt.inner.life.tasks().is_empty() && left() != Some(Duration::ZERO) {
                 std::thread::yield_now();
                 task::end_life(&rt);
             }
@@ -559,7 +586,7 @@ impl Sim {
 
     /// Runs the jobs that are left, and joins their threads.
     fn finish_jobs(&self) {
-        let world = &self.handle.world;
+        let world = &self.handle.inner.world;
         let mut scheduler = world.scheduler();
         let seat = scheduler.sit(true);
         scheduler.turn = Some(seat);

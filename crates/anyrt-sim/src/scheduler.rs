@@ -24,7 +24,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::random::{Concern, Random};
 use crate::ready::Ready;
 use crate::runtime::SimRuntime;
-use crate::trace::{Event, Trace};
+use crate::trace::{self, Event, Trace};
 use crate::wait::Wait;
 use crate::world::Options;
 
@@ -56,6 +56,18 @@ pub(crate) enum Kind {
     Local,
     /// A blocking job.
     Job,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Root => "block_on",
+            Self::Main => "main task",
+            Self::Task => "task",
+            Self::Local => "local task",
+            Self::Job => "blocking job",
+        }
+    }
 }
 
 /// The number of an entity, and the number of the task, which is never given again.
@@ -164,6 +176,12 @@ impl Scheduler {
     ) -> Key {
         self.next_task += 1;
         let task = self.next_task;
+        self.trace.born(trace::Task {
+            number: task,
+            node: rt.node_state().id(),
+            what: kind.name(),
+            spawned_at,
+        });
         let entity = Entity {
             task,
             rt,
@@ -514,16 +532,10 @@ impl Scheduler {
 
 impl fmt::Display for Entity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            Kind::Root => "block_on",
-            Kind::Main => "main task",
-            Kind::Task => "task",
-            Kind::Local => "local task",
-            Kind::Job => "blocking job",
-        };
         write!(
             f,
-            "{what} {} of node {}, started at {}",
+            "{} {} of node {}, started at {}",
+            self.kind.name(),
             self.task,
             self.rt.node_state().name(),
             self.spawned_at

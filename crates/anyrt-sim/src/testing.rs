@@ -6,6 +6,7 @@
 //! | `ANYRT_SIM_SEED=17` | only that seed: the replay of a failure |
 //! | `ANYRT_SIM_SEEDS=5000` | the seeds from 0 to 4999, on all cores, with the progress on standard error |
 //! | `ANYRT_SIM_SEEDS=5000..9000` | the same for a range |
+//! | `ANYRT_SIM_TRACE=trace.json` | beside `ANYRT_SIM_SEED`: writes the execution to a file that Perfetto opens |
 //!
 //! # What a failure tells
 //! The seed, the virtual time, the step, the place of the panic, and the command that replays it. The failing seed is
@@ -19,9 +20,12 @@
 mod compare;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::future::Future;
+use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -35,6 +39,9 @@ use crate::trace::Step;
 
 /// The environment variable that tells which seeds a test runs.
 pub const SEEDS_VARIABLE: &str = "ANYRT_SIM_SEEDS";
+
+/// The environment variable that tells where the execution of a single seed is written.
+pub const TRACE_VARIABLE: &str = "ANYRT_SIM_TRACE";
 
 /// A test body: its future gives what to tell of a failure.
 pub type Body = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
@@ -135,6 +142,19 @@ type Make = Arc<dyn Fn() -> Body + Send + Sync>;
 const NODE: &str = "test";
 
 fn execute(test: &Test, make: &Make, seed: u64, record: bool) -> Execution {
+    let (sim, failure) = simulate(test, make, seed, record);
+    Execution {
+        sometimes: sim.sometimes(),
+        hash: sim.hash(),
+        step_count: sim.step_count(),
+        steps: sim.steps(),
+        foreign_wakes: sim.foreign_wakes(),
+        failure,
+    }
+}
+
+/// Runs one seed; the simulation is what it left.
+fn simulate(test: &Test, make: &Make, seed: u64, record: bool) -> (Sim, Option<Failed>) {
     let mut builder = Sim::builder().seed(seed);
     if record {
         builder = builder.record();
@@ -155,17 +175,11 @@ fn execute(test: &Test, make: &Make, seed: u64, record: bool) -> Execution {
     });
     let result = sim.run();
     let told = told.lock().unwrap_or_else(PoisonError::into_inner).take();
-    Execution {
-        sometimes: sim.sometimes(),
-        hash: sim.hash(),
-        step_count: sim.step_count(),
-        steps: sim.steps(),
-        foreign_wakes: sim.foreign_wakes(),
-        failure: match (result, told) {
-            (Err(failure), _) => Some(Failed::Simulation(Box::new(failure))),
-            (Ok(()), told) => told.map(Failed::Body),
-        },
-    }
+    let failed = match (result, told) {
+        (Err(failure), _) => Some(Failed::Simulation(Box::new(failure))),
+        (Ok(()), told) => told.map(Failed::Body),
+    };
+    (sim, failed)
 }
 
 /// Runs a test: `make` makes its body for each seed, which is run as the client of a simulation.
@@ -215,6 +229,11 @@ pub fn run(test: Test, make: impl Fn() -> Body + Send + Sync + 'static) {
 }
 
 fn run_plan(test: &Test, plan: &Plan, make: &Make, at: &AtomicU64) -> Result<(), String> {
+    if plan.single
+        && let Some(path) = std::env::var_os(TRACE_VARIABLE).filter(|path| !path.is_empty())
+    {
+        write_trace(test, make, plan.seeds.start, Path::new(&path))?;
+    }
     if let Some(report) = compare::report_of_child() {
         return compare::run_child(test, plan, make, &report);
     }
@@ -234,6 +253,17 @@ fn run_plan(test: &Test, plan: &Plan, make: &Make, at: &AtomicU64) -> Result<(),
         }
     }
     check_sometimes(test, plan, &sometimes)
+}
+
+/// Runs a seed for its trace, whatever comes of it.
+fn write_trace(test: &Test, make: &Make, seed: u64, path: &Path) -> Result<(), String> {
+    let (sim, _) = simulate(test, make, seed, true);
+    let written = File::create(path).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        sim.write_trace(&mut file)?;
+        file.flush()
+    });
+    written.map_err(|error| format!("{TRACE_VARIABLE}: {}: {error}", path.display()))
 }
 
 fn merge(all: &mut Sometimes, one: Sometimes) {

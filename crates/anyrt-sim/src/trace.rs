@@ -1,6 +1,7 @@
 //! What happened, as a rolling hash, for comparing two executions.
 
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
 use crate::random::mix;
@@ -66,7 +67,23 @@ impl Event {
 pub(crate) struct Trace {
     hash: u64,
     steps: u64,
-    recorded: Option<Vec<Step>>,
+    recorded: Option<Record>,
+}
+
+/// What is kept of an execution, if it is.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) tasks: Vec<Task>,
+}
+
+/// A task of a recorded execution.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) number: u64,
+    pub(crate) node: usize,
+    pub(crate) what: &'static str,
+    pub(crate) spawned_at: &'static Location<'static>,
 }
 
 impl Trace {
@@ -74,7 +91,7 @@ impl Trace {
         Self {
             hash: mix(seed),
             steps: 0,
-            recorded: record.then(Vec::new),
+            recorded: record.then(Record::default),
         }
     }
 
@@ -84,7 +101,7 @@ impl Trace {
         self.hash =
             mix(self.hash ^ mix(nanos).rotate_left(7) ^ mix(value.wrapping_add(kind << 56)));
         if let Some(recorded) = &mut self.recorded {
-            recorded.push(Step {
+            recorded.steps.push(Step {
                 time: Duration::from_nanos(nanos),
                 event,
                 hash: self.hash,
@@ -100,8 +117,14 @@ impl Trace {
         self.steps
     }
 
-    pub(crate) fn recorded(&self) -> &[Step] {
-        self.recorded.as_deref().unwrap_or_default()
+    pub(crate) fn born(&mut self, task: Task) {
+        if let Some(recorded) = &mut self.recorded {
+            recorded.tasks.push(task);
+        }
+    }
+
+    pub(crate) fn recorded(&self) -> Option<&Record> {
+        self.recorded.as_ref()
     }
 }
 

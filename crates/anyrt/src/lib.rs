@@ -91,14 +91,20 @@ mod testing;
 pub mod time;
 
 pub use anyrt_macros::{main, test};
-#[doc(no_inline)]
-pub use backend::simulated::public::select;
 #[doc(inline)]
 pub use backend::simulated::public::{buggify, sometimes};
 pub use runtime::block_on;
 pub use task::spawn;
+#[cfg(not(feature = "sim"))]
+#[doc(no_inline)]
+pub use tokio::select;
 #[doc(no_inline)]
 pub use tokio::{join, pin, task_local, try_join};
+
+/// Tokio's `select!`; in a simulation the seed decides which branch is polled first.
+#[cfg(feature = "sim")]
+#[doc(inline)]
+pub use __select as select;
 
 #[doc(hidden)]
 pub use tokio as __tokio;

@@ -363,7 +363,7 @@ macro_rules! options {
             /// When the system has no socket.
             pub fn socket(&self) -> SockRef<'_> {
                 let local = anyrt_core::net::$Trait::local_addr(self);
-                SockRef::from(self.placeholder.get(local, Type::$kind))
+                SockRef::from(self.placeholder().get(local, Type::$kind))
             }
 
             /// Always fails: there is no socket of the system.
@@ -382,7 +382,7 @@ macro_rules! options {
             /// The descriptor of [`socket`](Self::socket).
             fn as_fd(&self) -> BorrowedFd<'_> {
                 let local = anyrt_core::net::$Trait::local_addr(self);
-                self.placeholder.get(local, Type::$kind).as_fd()
+                self.placeholder().get(local, Type::$kind).as_fd()
             }
         }
     )*};

@@ -118,26 +118,35 @@ impl Net {
 
 /// Accepts connections.
 pub struct TcpListener {
+    // One word, as handles of sockets are small.
+    inner: Box<ListenerParts>,
+}
+
+struct ListenerParts {
     world: Arc<World>,
     id: u64,
     local: SocketAddr,
-    pub(super) placeholder: Placeholder,
+    placeholder: Placeholder,
 }
 
 impl TcpListener {
+    pub(super) fn placeholder(&self) -> &Placeholder {
+        &self.inner.placeholder
+    }
+
     /// As [`accept`](net::TcpListener::accept); of several tasks that poll, the last one is woken.
     ///
     /// # Errors
     /// As [`accept`](net::TcpListener::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let polled = coop::charged(cx, |cx| {
-            let (polled, old) = self.world.net().poll_accept(self.id, None, cx);
+            let (polled, old) = self.inner.world.net().poll_accept(self.inner.id, None, cx);
             drop(old);
             polled
         });
         polled.map_ok(|conn| {
-            let stream = TcpStream::new(&self.world, (conn, 1));
-            let peer = stream.peer;
+            let stream = TcpStream::new(&self.inner.world, (conn, 1));
+            let peer = stream.inner.peer;
             (stream, peer)
         })
     }
@@ -152,11 +161,14 @@ impl TcpListener {
         let local = net.listeners.get(&id).map_or(address, |l| l.local);
         drop(net);
         let placeholder = Placeholder::default();
-        Ok(Self {
+        let inner = ListenerParts {
             world,
             id,
             local,
             placeholder,
+        };
+        Ok(Self {
+            inner: Box::new(inner),
         })
     }
 }
@@ -172,19 +184,23 @@ impl net::TcpListener for TcpListener {
         let conn = poll_fn(|cx| {
             coop::charged(cx, |cx| {
                 let ticket = Some(&mut waiting.ticket);
-                let (polled, old) = self.world.net().poll_accept(self.id, ticket, cx);
+                let (polled, old) = self
+                    .inner
+                    .world
+                    .net()
+                    .poll_accept(self.inner.id, ticket, cx);
                 drop(old);
                 polled
             })
         })
         .await?;
-        let stream = TcpStream::new(&self.world, (conn, 1));
-        let peer = stream.peer;
+        let stream = TcpStream::new(&self.inner.world, (conn, 1));
+        let peer = stream.inner.peer;
         Ok((stream, peer))
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.local)
+        Ok(self.inner.local)
     }
 }
 
@@ -192,20 +208,20 @@ impl Drop for TcpListener {
     fn drop(&mut self) {
         let mut woken = Vec::new();
         {
-            let now = self.world.nanos();
-            let mut net = self.world.net();
-            net.close_listener(self.id, true, now, &mut woken);
-            net.listeners.remove(&self.id);
+            let now = self.inner.world.nanos();
+            let mut net = self.inner.world.net();
+            net.close_listener(self.inner.id, true, now, &mut woken);
+            net.listeners.remove(&self.inner.id);
         }
         world::wake(woken);
-        self.world.planned();
+        self.inner.world.planned();
     }
 }
 
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TcpListener")
-            .field("local_addr", &self.local)
+            .field("local_addr", &self.inner.local)
             .finish_non_exhaustive()
     }
 }
@@ -219,8 +235,8 @@ struct Accepting<'a> {
 impl Drop for Accepting<'_> {
     fn drop(&mut self) {
         let waker = {
-            let mut net = self.listener.world.net();
-            let listener = net.listeners.get_mut(&self.listener.id);
+            let mut net = self.listener.inner.world.net();
+            let listener = net.listeners.get_mut(&self.listener.inner.id);
             listener.and_then(|listener| listener.waiting.forget(self.ticket))
         };
         drop(waker);
@@ -229,21 +245,30 @@ impl Drop for Accepting<'_> {
 
 /// A connection. It can be read and written through `&TcpStream`, too.
 pub struct TcpStream {
+    // As that of a listener.
+    inner: Box<StreamParts>,
+}
+
+struct StreamParts {
     world: Arc<World>,
     end: (u64, usize),
     local: SocketAddr,
     peer: SocketAddr,
-    pub(super) placeholder: Placeholder,
+    placeholder: Placeholder,
 }
 
 impl TcpStream {
+    pub(super) fn placeholder(&self) -> &Placeholder {
+        &self.inner.placeholder
+    }
+
     pub(super) fn world(&self) -> &Arc<World> {
-        &self.world
+        &self.inner.world
     }
 
     /// Which end of which connection it is.
     pub(super) fn end(&self) -> (u64, usize) {
-        self.end
+        self.inner.end
     }
 
     fn new(world: &Arc<World>, end: (u64, usize)) -> Self {
@@ -254,12 +279,15 @@ impl TcpStream {
             (local, at(&mut net, (end.0, 1 - end.1)))
         };
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        Self {
+        let inner = StreamParts {
             world: Arc::clone(world),
             end,
             local: local.unwrap_or(nowhere),
             peer: peer.unwrap_or(nowhere),
             placeholder: Placeholder::default(),
+        };
+        Self {
+            inner: Box::new(inner),
         }
     }
 
@@ -283,13 +311,15 @@ impl TcpStream {
         };
         let mut ticket = None;
         poll_fn(|cx| {
-            let (polled, old) = stream
-                .world
-                .net()
-                .poll_connected(stream.end.0, &mut ticket, cx);
+            let (polled, old) =
+                stream
+                    .inner
+                    .world
+                    .net()
+                    .poll_connected(stream.inner.end.0, &mut ticket, cx);
             drop(old);
             if polled.is_pending() {
-                wait::note(Wait::Connect(stream.peer));
+                wait::note(Wait::Connect(stream.inner.peer));
             }
             polled
         })
@@ -299,7 +329,7 @@ impl TcpStream {
 
     /// Makes the end of the stream a reset, as `SO_LINGER` with zero does.
     pub fn set_linger_zero(&self, linger_zero: bool) {
-        if let Ok(end) = self.world.net().end_mut(self.end) {
+        if let Ok(end) = self.inner.world.net().end_mut(self.inner.end) {
             end.linger_zero = linger_zero;
         }
     }
@@ -309,24 +339,32 @@ impl TcpStream {
             return Poll::Ready(Ok(0));
         }
         let polled = coop::charged(cx, |cx| {
-            let now = self.world.nanos();
+            let now = self.inner.world.nanos();
             let reader = Reader::Take(bufs);
-            let (polled, old) = self.world.net().poll_read(now, self.end, reader, None, cx);
+            let (polled, old) =
+                self.inner
+                    .world
+                    .net()
+                    .poll_read(now, self.inner.end, reader, None, cx);
             drop(old);
             polled
         });
-        self.world.planned();
+        self.inner.world.planned();
         polled
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, bufs: &[&[u8]]) -> Poll<io::Result<usize>> {
         let polled = coop::charged(cx, |cx| {
-            let now = self.world.nanos();
-            let (polled, old) = self.world.net().poll_write(now, self.end, bufs, cx);
+            let now = self.inner.world.nanos();
+            let (polled, old) = self
+                .inner
+                .world
+                .net()
+                .poll_write(now, self.inner.end, bufs, cx);
             drop(old);
             polled
         });
-        self.world.planned();
+        self.inner.world.planned();
         polled
     }
 }
@@ -336,28 +374,32 @@ impl net::TcpStream for TcpStream {
     type OwnedWriteHalf = OwnedWriteHalf<Self>;
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.world.net().peer_addr(self.end)
+        self.inner.world.net().peer_addr(self.inner.end)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.local)
+        Ok(self.inner.local)
     }
 
     fn nodelay(&self) -> io::Result<bool> {
-        Ok(self.world.net().end_mut(self.end)?.nodelay)
+        Ok(self.inner.world.net().end_mut(self.inner.end)?.nodelay)
     }
 
     fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.world.net().end_mut(self.end)?.nodelay = nodelay;
+        self.inner.world.net().end_mut(self.inner.end)?.nodelay = nodelay;
         Ok(())
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         let mut woken = Vec::new();
-        let now = self.world.nanos();
-        let result = self.world.net().shutdown(now, self.end, how, &mut woken);
+        let now = self.inner.world.nanos();
+        let result = self
+            .inner
+            .world
+            .net()
+            .shutdown(now, self.inner.end, how, &mut woken);
         world::wake(woken);
-        self.world.planned();
+        self.inner.world.planned();
         result
     }
 
@@ -384,17 +426,17 @@ impl net::TcpStream for TcpStream {
 
 impl Drop for TcpStream {
     fn drop(&mut self) {
-        let now = self.world.nanos();
-        self.world.net().close(now, self.end);
-        self.world.planned();
+        let now = self.inner.world.nanos();
+        self.inner.world.net().close(now, self.inner.end);
+        self.inner.world.planned();
     }
 }
 
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TcpStream")
-            .field("local_addr", &self.local)
-            .field("peer_addr", &self.peer)
+            .field("local_addr", &self.inner.local)
+            .field("peer_addr", &self.inner.peer)
             .finish_non_exhaustive()
     }
 }
@@ -410,13 +452,15 @@ impl Peeking<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let stream = self.stream;
         coop::charged(cx, |cx| {
-            let now = stream.world.nanos();
+            let now = stream.inner.world.nanos();
             let reader = Reader::Peek(self.buf);
             let ticket = Some(&mut self.ticket);
-            let (polled, old) = stream
-                .world
-                .net()
-                .poll_read(now, stream.end, reader, ticket, cx);
+            let (polled, old) =
+                stream
+                    .inner
+                    .world
+                    .net()
+                    .poll_read(now, stream.inner.end, reader, ticket, cx);
             drop(old);
             polled
         })
@@ -427,9 +471,10 @@ impl Drop for Peeking<'_> {
     fn drop(&mut self) {
         let waker = self
             .stream
+            .inner
             .world
             .net()
-            .forget_reader(self.stream.end, self.ticket);
+            .forget_reader(self.stream.inner.end, self.ticket);
         drop(waker);
     }
 }

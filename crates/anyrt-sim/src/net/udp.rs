@@ -227,7 +227,7 @@ impl Net {
 pub struct UdpSocket {
     rt: SimRuntime,
     id: u64,
-    pub(super) placeholder: Placeholder,
+    placeholder: Placeholder,
 }
 
 impl UdpSocket {
@@ -262,6 +262,10 @@ impl UdpSocket {
             id,
             placeholder: Placeholder::default(),
         })
+    }
+
+    pub(super) fn placeholder(&self) -> &Placeholder {
+        &self.placeholder
     }
 
     pub(super) fn world(&self) -> &Arc<World> {

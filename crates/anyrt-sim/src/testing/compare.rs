@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use super::{
-    Execution, Make, Plan, SEEDS_VARIABLE, Sometimes, Test, execute, merge, name_in_harness,
-    replay, run_seed, sources,
+    Execution, Make, Plan, SEEDS_VARIABLE, Sometimes, TRACE_VARIABLE, Test, execute, merge,
+    name_in_harness, replay, run_seed, sources,
 };
 use crate::runtime::SEED_VARIABLE;
 use crate::trace::Step;
@@ -170,6 +170,7 @@ fn reports(test: &Test, count: u32, configure: impl Fn(&mut Command)) -> Option<
                 .args(["--exact", name_in_harness(test.name), "--nocapture"])
                 .args(["--include-ignored", "--test-threads=1"])
                 .env(REPORT_VARIABLE, &report)
+                .env_remove(TRACE_VARIABLE)
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped());

@@ -8,6 +8,7 @@ mod diversity;
 mod failures;
 mod faults;
 mod nodes;
+mod perfetto;
 mod planted;
 mod processes;
 mod scheduler;

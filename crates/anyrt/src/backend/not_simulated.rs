@@ -7,9 +7,6 @@ use crate::net::{TcpListener, TcpStream};
 
 /// What the facade exports.
 pub(crate) mod public {
-    #[doc(no_inline)]
-    pub use tokio::select;
-
     pub use crate::{__buggify as buggify, __sometimes as sometimes};
 }
 

@@ -13,7 +13,6 @@ use crate::runtime::Handle;
 
 /// What the facade exports.
 pub(crate) mod public {
-    pub use crate::__select as select;
     pub use crate::{__buggify as buggify, __sometimes as sometimes};
 }
 

@@ -166,6 +166,23 @@ fn a_failure_tells_the_seed_the_time_the_step_and_the_place() {
 }
 
 #[test]
+fn a_replay_writes_a_trace_if_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("trace.json");
+    let trace = path.to_str().unwrap();
+    let (passed, _) = run(
+        "gives_an_error",
+        &[("ANYRT_SIM_SEED", "3"), ("ANYRT_SIM_TRACE", trace)],
+    );
+    assert!(!passed);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.contains("node test") && text.ends_with("]}\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn executions_that_differ_between_processes_are_found() {
     let (passed, text) = run("asks_a_hash_map", &[]);
     assert!(!passed);
