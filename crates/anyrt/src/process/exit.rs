@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn where_signals_tell_the_end_the_end_of_the_runtime_is_told_too() {
         for runtime in runtimes() {
-            let mut exit = runtime.block_on(async { by_signals("sleep 1000") });
+            let mut exit = runtime.block_on(async { by_signals("exec sleep 1000") });
             let handle = runtime.handle().clone();
             let (waits, does_wait) = std::sync::mpsc::channel();
             let job = runtime.spawn_blocking(move || {
