@@ -19,7 +19,7 @@ pub struct AsyncFd<T> {
 
 /// That a descriptor was ready: none ever is.
 #[derive(Debug)]
-pub struct Event<'a> {
+pub struct NoEvent<'a> {
     none: Infallible,
     descriptor: PhantomData<&'a ()>,
 }
@@ -36,7 +36,7 @@ impl Reactor for SimRuntime {
 
 impl<T> readiness::AsyncFd<T> for AsyncFd<T> {
     type Event<'a>
-        = Event<'a>
+        = NoEvent<'a>
     where
         T: 'a;
 
@@ -56,11 +56,15 @@ impl<T> readiness::AsyncFd<T> for AsyncFd<T> {
         match self.none {}
     }
 
-    fn poll_ready<'a>(&'a self, _: &mut Context<'_>, _: Direction) -> Poll<io::Result<Event<'a>>> {
+    fn poll_ready<'a>(
+        &'a self,
+        _: &mut Context<'_>,
+        _: Direction,
+    ) -> Poll<io::Result<NoEvent<'a>>> {
         match self.none {}
     }
 
-    async fn ready<'a>(&'a self, _: Interest) -> io::Result<Event<'a>> {
+    async fn ready<'a>(&'a self, _: Interest) -> io::Result<NoEvent<'a>> {
         match self.none {}
     }
 
@@ -73,7 +77,7 @@ impl<T> readiness::AsyncFd<T> for AsyncFd<T> {
     }
 }
 
-impl ReadyEvent for Event<'_> {
+impl ReadyEvent for NoEvent<'_> {
     fn ready(&self) -> Ready {
         match self.none {}
     }

@@ -44,11 +44,11 @@ thread_local! {
 /// A handle to a node of a simulation. It does not keep the simulation alive; its [`Sim`] does.
 #[derive(Clone)]
 pub struct SimRuntime {
-    inner: Arc<Inner>,
+    inner: Arc<OnNode>,
 }
 
 /// Together, so that a handle is one word.
-struct Inner {
+struct OnNode {
     world: Arc<World>,
     node: Arc<NodeState>,
     life: Arc<Life>,
@@ -57,7 +57,7 @@ struct Inner {
 impl SimRuntime {
     /// The handle to the present life of a node.
     pub(crate) fn of(world: &Arc<World>, node: &Arc<NodeState>) -> Self {
-        let inner = Inner {
+        let inner = OnNode {
             world: Arc::clone(world),
             life: node.life(),
             node: Arc::clone(node),
