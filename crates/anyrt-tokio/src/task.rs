@@ -13,7 +13,7 @@ use anyrt_core::coop;
 use anyrt_core::error::JoinError;
 use anyrt_core::task::{Id, LocalSpawner, Spawner};
 use pin_project_lite::pin_project;
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 
 use crate::runtime::TokioRuntime;
@@ -81,13 +81,13 @@ pub(crate) fn local_set() -> Rc<dyn LocalTasks> {
              so a future that is not `Send` cannot live there. Use `spawn`, or call `spawn_local` from the future \
              given to `block_on` (or from one of its local tasks)."
         ),
-        Scope::Open => {
+        scope @ (Scope::Open | Scope::Waiting) => {
             let set: Rc<dyn LocalTasks> = Rc::new(LocalSet::new());
-            ROOT.with_borrow(|root| {
-                if let Some(root) = root {
-                    set.turn(&mut Context::from_waker(root));
-                }
-            });
+            if scope == Scope::Waiting
+                && let Some(root) = ROOTS.with_borrow_mut(Vec::pop)
+            {
+                set.turn(&mut Context::from_waker(&root));
+            }
             SETS.with_borrow_mut(|sets| sets.push(Rc::clone(&set)));
             SCOPE.set(Scope::Filled);
             set
@@ -255,9 +255,8 @@ thread_local! {
     static SCOPE: Cell<Scope> = const { Cell::new(Scope::Closed) };
     /// The sets of the scopes that have one; the innermost is the last.
     static SETS: RefCell<Vec<Rc<dyn LocalTasks>>> = const { RefCell::new(Vec::new()) };
-    /// Wakes the `block_on`, for a first local task that is spawned by a task which the same thread
-    /// runs beside it.
-    static ROOT: RefCell<Option<Waker>> = const { RefCell::new(None) };
+    /// The wakers of the scopes that wait; that of the innermost one is the last.
+    static ROOTS: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A [`LocalSet`] behind a trait, so that a program without local tasks contains no code for them.
@@ -285,6 +284,9 @@ enum Scope {
     Closed,
     /// No local task has been spawned.
     Open,
+    /// The same, and `block_on` waits. It has left its waker, since a task that this thread runs
+    /// meanwhile may spawn the first local task.
+    Waiting,
     Filled,
     /// The local tasks are being dropped.
     Closing,
@@ -297,10 +299,7 @@ pub(crate) fn is_local_scope_open() -> bool {
 /// While it is open, this thread accepts local tasks. Closing it drops the remaining ones.
 pub(crate) struct LocalScope<'a> {
     outer: Scope,
-    outer_root: Option<Waker>,
     runtime: &'a Handle,
-    /// Whether this thread runs the tasks of the runtime as well.
-    runs_tasks: bool,
     // Tied to its thread: `!Send`.
     thread: PhantomData<*const ()>,
 }
@@ -308,26 +307,24 @@ pub(crate) struct LocalScope<'a> {
 impl<'a> LocalScope<'a> {
     #[inline]
     pub(crate) fn open(runtime: &'a Handle) -> Self {
-        let runs_tasks = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
         Self {
             outer: SCOPE.replace(Scope::Open),
-            outer_root: if runs_tasks { ROOT.take() } else { None },
             runtime,
-            runs_tasks,
             thread: PhantomData,
         }
     }
 
     pub(crate) fn run_until<F: Future>(&self, future: F) -> RunUntil<F> {
-        RunUntil {
-            future,
-            runs_tasks: self.runs_tasks,
-        }
+        RunUntil { future }
     }
 
     #[cold]
     #[inline(never)]
-    fn drop_tasks(&self) {
+    fn close(&self) {
+        if SCOPE.get() == Scope::Waiting {
+            ROOTS.with_borrow_mut(Vec::pop);
+            return;
+        }
         SCOPE.set(Scope::Closing);
         let set = SETS.with_borrow_mut(Vec::pop);
         // Destructors see their runtime, as they do when Tokio drops a task.
@@ -339,13 +336,10 @@ impl<'a> LocalScope<'a> {
 impl Drop for LocalScope<'_> {
     #[inline]
     fn drop(&mut self) {
-        if SCOPE.get() == Scope::Filled {
-            self.drop_tasks();
+        if SCOPE.get() != Scope::Open {
+            self.close();
         }
         SCOPE.set(self.outer);
-        if self.runs_tasks {
-            ROOT.set(self.outer_root.take());
-        }
     }
 }
 
@@ -354,7 +348,6 @@ pin_project! {
     pub(crate) struct RunUntil<F> {
         #[pin]
         future: F,
-        runs_tasks: bool,
     }
 }
 
@@ -363,26 +356,29 @@ impl<F: Future> Future for RunUntil<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
+        let future = self.project().future;
         // In addition to Tokio's own budget, for operations that charge the core's.
-        if let Poll::Ready(value) = coop::with_budget(|| this.future.poll(cx)) {
+        if let Poll::Ready(value) = coop::with_budget(|| future.poll(cx)) {
             return Poll::Ready(value);
         }
-        if SCOPE.get() == Scope::Filled {
-            run_local_tasks(cx);
-        } else if *this.runs_tasks {
-            leave_waker(cx);
+        match SCOPE.get() {
+            Scope::Open => leave_waker(cx),
+            Scope::Filled => run_local_tasks(cx),
+            // Tokio polls a `block_on` with one waker from its beginning to its end.
+            _ => {}
         }
         Poll::Pending
     }
 }
 
-/// Has the first local task wake the `block_on`.
+#[cold]
+#[inline(never)]
 fn leave_waker(cx: &Context<'_>) {
-    ROOT.with_borrow_mut(|root| match root {
-        Some(root) => root.clone_from(cx.waker()),
-        None => *root = Some(cx.waker().clone()),
-    });
+    // Inside the destructor of a thread-local the list may be gone; nor are there tasks then.
+    let leave = |roots: &RefCell<Vec<Waker>>| roots.borrow_mut().push(cx.waker().clone());
+    if ROOTS.try_with(leave).is_ok() {
+        SCOPE.set(Scope::Waiting);
+    }
 }
 
 #[cold]
