@@ -41,8 +41,9 @@
 //! worker counts as parked when it has nothing to run; it may then be waiting in the reactor on
 //! behalf of all workers.
 //!
-//! The table of tasks in the executor never shrinks: it keeps 16 bytes for each of the most tasks that were
-//! ever alive at once.
+//! The executor of the process, which `AsyncStdRuntime::global` uses, has a table of tasks that
+//! never shrinks: it keeps 16 bytes for each of the most tasks that were ever alive at once. A
+//! runtime that anyrt builds has no such table.
 #![forbid(unsafe_code)]
 
 pub mod runtime;
