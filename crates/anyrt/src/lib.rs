@@ -58,8 +58,14 @@
         unused_macros,
         unused_mut,
         unused_variables,
+        clippy::never_loop,
         reason = "only backends do"
     )
+)]
+// What a real runtime alone has, such as child processes, is then a type without values.
+#![cfg_attr(
+    not(feature = "__runtime"),
+    allow(clippy::drop_non_drop, reason = "real runtimes have what is dropped")
 )]
 
 #[macro_use]
