@@ -39,8 +39,8 @@ enum Part {
     Row(usize),
     /// An item of a list.
     Item,
-    /// An include outside of code.
-    Include,
+    /// An include outside of code. A picture has a file per language.
+    Include(String),
 }
 
 fn parts(text: &str) -> Vec<Part> {
@@ -67,7 +67,7 @@ fn parts(text: &str) -> Vec<Part> {
         } else if line.starts_with("- ") || is_numbered(line) {
             parts.push(Part::Item);
         } else if line.starts_with("{{#include") {
-            parts.push(Part::Include);
+            parts.push(Part::Include(line.replace(".zh.svg", ".svg")));
         }
     }
     parts
@@ -157,6 +157,28 @@ fn every_include_is_there() {
         }
     }
     assert!(seen > 100, "{seen} includes");
+}
+
+#[test]
+fn every_picture_is_shown_in_its_language() {
+    let pictures = docs("pictures");
+    for (language, end) in [("en", ".svg"), ("zh", ".zh.svg")] {
+        let pages: String = pages(language)
+            .iter()
+            .map(|page| read(&docs(language).join(page)))
+            .collect();
+        let shown: BTreeSet<String> = between(&pages, "{{#include ../pictures/", "}}")
+            .map(str::to_owned)
+            .collect();
+        let drawn: BTreeSet<String> = fs::read_dir(&pictures)
+            .expect("the pictures are there")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|kind| kind == "dot"))
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned() + end))
+            .collect();
+        assert_eq!(shown, drawn, "docs/{language}");
+        assert!(drawn.iter().all(|name| pictures.join(name).is_file()));
+    }
 }
 
 #[test]
