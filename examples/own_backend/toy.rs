@@ -22,7 +22,6 @@ use anyrt_core::runtime::{Config, Owner};
 use anyrt_core::time::Sleep as _;
 use anyrt_core::{Blocking, BuildError, LocalSpawner, Net, Spawner, Timer, coop};
 use anyrt_kit::executor::{Engine, Host, Owned, TaskHandle, Tasks, local};
-use anyrt_kit::queue;
 
 static KIND: Kind = Kind::new("toy");
 
@@ -179,20 +178,7 @@ impl Blocking for ToyRuntime {
 }
 
 impl Channel for ToyRuntime {
-    type Sender<T: Send + 'static> = queue::Sender<T>;
-    type Receiver<T: Send + 'static> = queue::Receiver<T>;
-    type UnboundedSender<T: Send + 'static> = queue::UnboundedSender<T>;
-    type UnboundedReceiver<T: Send + 'static> = queue::Receiver<T>;
-
-    fn bounded<T: Send + 'static>(&self, capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        queue::bounded(capacity)
-    }
-
-    fn unbounded<T: Send + 'static>(
-        &self,
-    ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>) {
-        queue::unbounded()
-    }
+    anyrt_kit::queue_channels!();
 }
 // ANCHOR_END: tasks
 

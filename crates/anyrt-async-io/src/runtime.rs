@@ -11,7 +11,6 @@ use anyrt_core::context::{Kind, Slot, SlotGuard};
 use anyrt_core::error::BuildError;
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
 use anyrt_kit::executor::{self, Engine, Owned};
-use anyrt_kit::queue;
 use anyrt_kit::time::clock::Clock;
 
 use crate::executor::{Executor, Global};
@@ -277,18 +276,5 @@ impl<H: Host> Metrics for Handle<H> {
 }
 
 impl<H: Host> Channel for Handle<H> {
-    type Sender<T: Send + 'static> = queue::Sender<T>;
-    type Receiver<T: Send + 'static> = queue::Receiver<T>;
-    type UnboundedSender<T: Send + 'static> = queue::UnboundedSender<T>;
-    type UnboundedReceiver<T: Send + 'static> = queue::Receiver<T>;
-
-    fn bounded<T: Send + 'static>(&self, capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        queue::bounded(capacity)
-    }
-
-    fn unbounded<T: Send + 'static>(
-        &self,
-    ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>) {
-        queue::unbounded()
-    }
+    anyrt_kit::queue_channels!();
 }

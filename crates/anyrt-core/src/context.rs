@@ -8,7 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::MutexGuard;
-use std::thread::LocalKey;
+use std::thread::{self, LocalKey};
+use std::time::Duration;
 
 /// A kind of runtime. Each backend has one static of it; kinds are compared by address.
 #[derive(Debug)]
@@ -143,11 +144,22 @@ pub fn panic_cannot_drop_here() -> ! {
     )
 }
 
-/// Returns `true` if an owner must not wait for the end of its runtime on this thread. It then
-/// shuts down in the background and calls [`panic_cannot_drop_here`].
-#[must_use]
-pub fn must_not_wait(timeout: std::time::Duration) -> bool {
-    !timeout.is_zero() && driving().is_some()
+/// For runtime authors: ends a runtime whose owner is dropped (`timeout` is `None`) or shut down.
+///
+/// `end` gets the time it may wait, which is zero on a thread that is driving a runtime.
+///
+/// # Panics
+/// Panics after `end` if the thread may not wait, unless `timeout` is zero or the thread is already
+/// panicking.
+#[track_caller]
+pub fn end_owner(timeout: Option<Duration>, end: impl FnOnce(Option<Duration>)) {
+    if timeout == Some(Duration::ZERO) || driving().is_none() {
+        return end(timeout);
+    }
+    end(Some(Duration::ZERO));
+    if !thread::panicking() {
+        panic_cannot_drop_here();
+    }
 }
 
 /// The current runtime of a thread. Each backend has one as a `thread_local!`.
@@ -230,7 +242,7 @@ impl<R> Drop for SlotGuard<R> {
             })
         });
         // Outside the borrow: dropping the last handle of a runtime may look up the current one.
-        if matches!(left, Ok(None)) && !std::thread::panicking() {
+        if matches!(left, Ok(None)) && !thread::panicking() {
             panic!(
                 "`EnterGuard` values dropped out of order. Guards returned by `Runtime::enter()` must be dropped in \
                  the reverse order as they were acquired."

@@ -2,8 +2,8 @@
 //!
 //! A backend binds and connects to one address and resolves a name; everything else is implemented
 //! here, once. No required method names a type of the operating system, so a runtime may have its
-//! own network. For sockets of the operating system, [`FromStd`] converts them, [`Descriptor`]
-//! provides operations that do not wait, and [`system`] binds them.
+//! own network. For sockets of the operating system, [`FromStd`] converts them,
+//! [`SystemSocket`] provides operations that do not wait, and [`system`] binds them.
 
 use std::future::Future;
 use std::io;
@@ -20,7 +20,7 @@ mod tcp;
 mod udp;
 
 pub use addr::{Target, ToSocketAddrs};
-pub use descriptor::{Descriptor, FromStd};
+pub use descriptor::{Descriptor, FromStd, SystemSocket};
 pub use now::{DatagramNow, SocketOptions, StreamNow};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, into_split, reunite};
 pub use tcp::{TcpListener, TcpStream, connected};

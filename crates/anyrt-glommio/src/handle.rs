@@ -15,7 +15,6 @@ use anyrt_core::coop;
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, WorkerStats};
 use anyrt_kit::affinity;
 use anyrt_kit::executor::{BlockingPool, TaskHandle, local, local_set};
-use anyrt_kit::queue;
 use anyrt_kit::readiness::gone;
 use anyrt_kit::time::clock::Clock;
 
@@ -414,18 +413,5 @@ impl Metrics for GlommioRuntime {
 }
 
 impl Channel for GlommioRuntime {
-    type Sender<T: Send + 'static> = queue::Sender<T>;
-    type Receiver<T: Send + 'static> = queue::Receiver<T>;
-    type UnboundedSender<T: Send + 'static> = queue::UnboundedSender<T>;
-    type UnboundedReceiver<T: Send + 'static> = queue::Receiver<T>;
-
-    fn bounded<T: Send + 'static>(&self, capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        queue::bounded(capacity)
-    }
-
-    fn unbounded<T: Send + 'static>(
-        &self,
-    ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>) {
-        queue::unbounded()
-    }
+    anyrt_kit::queue_channels!();
 }

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyrt_core::BuildError;
@@ -280,27 +280,15 @@ impl Owner for Runtime {
 
     #[track_caller]
     fn shutdown_timeout(mut self, timeout: Duration) {
-        if context::must_not_wait(timeout) {
-            self.end(Some(Duration::ZERO));
-            context::panic_cannot_drop_here();
-        }
-        self.end(Some(timeout));
+        context::end_owner(Some(timeout), |timeout| self.end(timeout));
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        if self.done {
-            return;
+        if !self.done {
+            context::end_owner(None, |timeout| self.end(timeout));
         }
-        if context::driving().is_some() {
-            self.end(Some(Duration::ZERO));
-            if !thread::panicking() {
-                context::panic_cannot_drop_here();
-            }
-            return;
-        }
-        self.end(None);
     }
 }
 

@@ -29,3 +29,11 @@ mod table;
 pub mod time;
 
 pub use asleep::Asleep;
+
+/// The names that the macros of this crate use.
+#[doc(hidden)]
+pub mod __private {
+    pub use anyrt_core::error::ReuniteError;
+    pub use anyrt_core::net;
+    pub use futures_io::{AsyncRead, AsyncWrite};
+}

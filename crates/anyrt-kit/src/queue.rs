@@ -9,6 +9,31 @@ use anyrt_core::coop;
 use anyrt_core::error::{SendError, TryRecvError, TrySendError};
 use futures_core::Stream;
 
+/// For runtime authors: the items of [`Channel`](anyrt_core::Channel) for a runtime with these
+/// channels.
+#[macro_export]
+macro_rules! queue_channels {
+    () => {
+        type Sender<T: ::std::marker::Send + 'static> = $crate::queue::Sender<T>;
+        type Receiver<T: ::std::marker::Send + 'static> = $crate::queue::Receiver<T>;
+        type UnboundedSender<T: ::std::marker::Send + 'static> = $crate::queue::UnboundedSender<T>;
+        type UnboundedReceiver<T: ::std::marker::Send + 'static> = $crate::queue::Receiver<T>;
+
+        fn bounded<T: ::std::marker::Send + 'static>(
+            &self,
+            capacity: usize,
+        ) -> (Self::Sender<T>, Self::Receiver<T>) {
+            $crate::queue::bounded(capacity)
+        }
+
+        fn unbounded<T: ::std::marker::Send + 'static>(
+            &self,
+        ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>) {
+            $crate::queue::unbounded()
+        }
+    };
+}
+
 /// Creates a channel that holds up to `capacity` values.
 ///
 /// # Panics

@@ -12,7 +12,6 @@ use anyrt_core::channel::Channel;
 use anyrt_core::context::{self, Kind, Slot, SlotGuard};
 use anyrt_core::error::BuildError;
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
-use anyrt_kit::queue;
 use anyrt_kit::time::clock::Clock;
 
 use crate::blocking;
@@ -273,20 +272,7 @@ impl Metrics for SimRuntime {
 }
 
 impl Channel for SimRuntime {
-    type Sender<T: Send + 'static> = queue::Sender<T>;
-    type Receiver<T: Send + 'static> = queue::Receiver<T>;
-    type UnboundedSender<T: Send + 'static> = queue::UnboundedSender<T>;
-    type UnboundedReceiver<T: Send + 'static> = queue::Receiver<T>;
-
-    fn bounded<T: Send + 'static>(&self, capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        queue::bounded(capacity)
-    }
-
-    fn unbounded<T: Send + 'static>(
-        &self,
-    ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>) {
-        queue::unbounded()
-    }
+    anyrt_kit::queue_channels!();
 }
 
 /// The options of a simulation.
@@ -656,27 +642,15 @@ impl Owner for Sim {
     #[track_caller]
     fn shutdown_timeout(mut self, timeout: Duration) {
         self.ended = true;
-        if context::must_not_wait(timeout) {
-            self.shutdown(Some(Duration::ZERO));
-            context::panic_cannot_drop_here();
-        }
-        self.shutdown(Some(timeout));
+        context::end_owner(Some(timeout), |timeout| self.shutdown(timeout));
     }
 }
 
 impl Drop for Sim {
     fn drop(&mut self) {
-        if self.ended {
-            return;
+        if !self.ended {
+            context::end_owner(None, |timeout| self.shutdown(timeout));
         }
-        if context::driving().is_some() {
-            self.shutdown(Some(Duration::ZERO));
-            if !std::thread::panicking() {
-                context::panic_cannot_drop_here();
-            }
-            return;
-        }
-        self.shutdown(None);
     }
 }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
-use anyrt_core::net::{Descriptor, FromStd, Net, system};
+use anyrt_core::net::{Descriptor, FromStd, Net, SystemSocket, system};
 use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
 use socket2::SockRef;
 
@@ -125,6 +125,8 @@ macro_rules! socket {
                 SockRef::from(&self.0)
             }
         }
+
+        impl SystemSocket for $socket {}
 
         impl Readiness for $socket {
             async fn ready(&self, interest: Interest) -> io::Result<Ready> {

@@ -47,14 +47,28 @@ pub trait FromStd: Net {
     fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<Self::UdpSocket>;
 }
 
-/// A socket of the operating system. A type that implements this and [`Readiness`] gets
-/// [`StreamNow`] or [`DatagramNow`], and [`SocketOptions`].
+/// A socket whose options are those of a socket of the operating system. Gets [`SocketOptions`].
 pub trait Descriptor {
     /// Returns the socket, for options and operations that are missing here.
     fn socket(&self) -> SockRef<'_>;
+
+    /// For a network of the runtime's own: called after the linger time was set.
+    fn lingers(&self, _linger: Option<Duration>) {}
+
+    /// Implements [`SocketOptions::take_error`].
+    ///
+    /// # Errors
+    /// Fails if the system's `getsockopt` does.
+    fn pending_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket().take_error()
+    }
 }
 
-impl<S: TcpStream + Descriptor + Readiness> StreamNow for S {
+/// A socket whose data goes through its [`Descriptor`]. With [`Readiness`] it gets [`StreamNow`] or
+/// [`DatagramNow`].
+pub trait SystemSocket: Descriptor {}
+
+impl<S: TcpStream + SystemSocket + Readiness> StreamNow for S {
     #[inline]
     fn read_now(&self, buf: &mut [u8]) -> io::Result<usize> {
         recv(&self.socket(), buf, RecvFlags::empty())
@@ -91,7 +105,7 @@ impl<S: TcpStream + Descriptor + Readiness> StreamNow for S {
     }
 }
 
-impl<S: UdpSocket + Descriptor + Readiness> DatagramNow for S {
+impl<S: UdpSocket + SystemSocket + Readiness> DatagramNow for S {
     #[inline]
     fn recv_now(&self, buf: &mut [u8]) -> io::Result<usize> {
         recv(&self.socket(), buf, RecvFlags::empty())
@@ -140,11 +154,13 @@ impl<S: Descriptor> SocketOptions for S {
     }
 
     fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        self.socket().set_linger(linger)
+        self.socket().set_linger(linger)?;
+        self.lingers(linger);
+        Ok(())
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket().take_error()
+        self.pending_error()
     }
 }
 

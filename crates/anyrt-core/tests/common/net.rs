@@ -6,8 +6,6 @@ use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use anyrt_core::error::ReuniteError;
-use anyrt_core::net::{self, OwnedReadHalf, OwnedWriteHalf};
 use anyrt_core::{TcpListener, TcpStream, UdpSocket};
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -43,8 +41,7 @@ impl<const N: u8> TcpListener for BusyListener<N> {
 pub(crate) struct BusyStream<const N: u8>(pub(crate) std::net::TcpStream);
 
 impl<const N: u8> TcpStream for BusyStream<N> {
-    type OwnedReadHalf = OwnedReadHalf<Self>;
-    type OwnedWriteHalf = OwnedWriteHalf<Self>;
+    anyrt_kit::shared_halves!();
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.peer_addr()
@@ -68,17 +65,6 @@ impl<const N: u8> TcpStream for BusyStream<N> {
 
     async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         poll_fn(|cx| busy(cx, self.0.peek(buf))).await
-    }
-
-    fn into_split(self) -> (Self::OwnedReadHalf, Self::OwnedWriteHalf) {
-        net::into_split(self)
-    }
-
-    fn reunite(
-        read: Self::OwnedReadHalf,
-        write: Self::OwnedWriteHalf,
-    ) -> Result<Self, ReuniteError<Self::OwnedReadHalf, Self::OwnedWriteHalf>> {
-        net::reunite(read, write)
     }
 }
 
@@ -126,49 +112,7 @@ impl<const N: u8> AsyncWrite for &BusyStream<N> {
     }
 }
 
-impl<const N: u8> AsyncRead for BusyStream<N> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buf)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read_vectored(cx, bufs)
-    }
-}
-
-impl<const N: u8> AsyncWrite for BusyStream<N> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write_vectored(cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
-    }
-}
+anyrt_kit::shared_io!(for [const N: u8] BusyStream<N>);
 
 #[derive(Debug)]
 pub(crate) struct BusyUdp(pub(crate) std::net::UdpSocket);

@@ -11,7 +11,6 @@ use anyrt_core::net::{FromStd, system};
 use anyrt_core::runtime::{Config, Flavor};
 use anyrt_core::{Blocking, Channel, LocalSpawner, Net, Spawner, Timer};
 use anyrt_kit::executor::{BlockingPool, TaskHandle, local};
-use anyrt_kit::queue;
 
 use super::queue::Queue;
 use super::{BusyListener, BusyStream, BusyUdp, Clock, VirtualSleep};
@@ -140,18 +139,5 @@ impl<const N: u8> FromStd for RtOf<N> {
 }
 
 impl<const N: u8> Channel for RtOf<N> {
-    type Sender<T: Send + 'static> = queue::Sender<T>;
-    type Receiver<T: Send + 'static> = queue::Receiver<T>;
-    type UnboundedSender<T: Send + 'static> = queue::UnboundedSender<T>;
-    type UnboundedReceiver<T: Send + 'static> = queue::Receiver<T>;
-
-    fn bounded<T: Send + 'static>(&self, capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        queue::bounded(capacity)
-    }
-
-    fn unbounded<T: Send + 'static>(
-        &self,
-    ) -> (Self::UnboundedSender<T>, Self::UnboundedReceiver<T>) {
-        queue::unbounded()
-    }
+    anyrt_kit::queue_channels!();
 }

@@ -494,11 +494,9 @@ impl<H: Host> Owned<H> {
     pub fn shutdown_timeout(mut self, timeout: Duration) {
         // Threads that are still busy go on by themselves.
         self.ended = true;
-        if context::must_not_wait(timeout) {
-            self.engine.shutdown(Some(Duration::ZERO));
-            context::panic_cannot_drop_here();
-        }
-        self.engine.shutdown(Some(timeout));
+        context::end_owner(Some(timeout), |timeout| {
+            self.engine.shutdown(timeout);
+        });
     }
 
     fn start_worker(
@@ -538,18 +536,15 @@ impl<H: Host> Drop for Owned<H> {
         if self.ended {
             return;
         }
-        if context::driving().is_some() {
-            self.engine.shutdown(Some(Duration::ZERO));
-            if !thread::panicking() {
-                context::panic_cannot_drop_here();
+        context::end_owner(None, |timeout| {
+            self.engine.shutdown(timeout);
+            if timeout.is_none() {
+                for thread in self.threads.drain(..) {
+                    // The panics of tasks are caught, and one of the worker was reported.
+                    let _ = thread.join();
+                }
             }
-            return;
-        }
-        self.engine.shutdown(None);
-        for thread in self.threads.drain(..) {
-            // A worker catches the panics of its tasks; should it panic itself, it was reported already.
-            let _ = thread.join();
-        }
+        });
     }
 }
 

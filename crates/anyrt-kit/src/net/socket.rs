@@ -9,7 +9,7 @@ use std::os::fd::{AsFd as AsSystem, BorrowedFd};
 use std::os::windows::io::{AsSocket as AsSystem, BorrowedSocket};
 use std::task::{Context, Poll};
 
-use anyrt_core::net::Descriptor;
+use anyrt_core::net::{Descriptor, SystemSocket};
 use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
 use socket2::SockRef;
 
@@ -102,6 +102,8 @@ impl<P: Poller, T: System> Descriptor for Socket<P, T> {
         SockRef::from(self.io.get_ref())
     }
 }
+
+impl<P: Poller, T: System> SystemSocket for Socket<P, T> {}
 
 impl<P: Poller, T: System> Readiness for Socket<P, T> {
     fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>> + Send {

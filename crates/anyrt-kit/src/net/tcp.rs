@@ -5,8 +5,7 @@ use std::net::{self as std_net, Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use anyrt_core::error::ReuniteError;
-use anyrt_core::net::{self, OwnedReadHalf, OwnedWriteHalf, TcpStream as _};
+use anyrt_core::net::{self, TcpStream as _};
 use anyrt_core::readiness::Direction;
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
@@ -68,8 +67,7 @@ impl<P: Poller> TcpStream<P> {
 }
 
 impl<P: Poller> net::TcpStream for TcpStream<P> {
-    type OwnedReadHalf = OwnedReadHalf<Self>;
-    type OwnedWriteHalf = OwnedWriteHalf<Self>;
+    crate::shared_halves!();
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().peer_addr()
@@ -93,17 +91,6 @@ impl<P: Poller> net::TcpStream for TcpStream<P> {
 
     async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         run(&self.io, READ, |stream| stream.peek(buf)).await
-    }
-
-    fn into_split(self) -> (Self::OwnedReadHalf, Self::OwnedWriteHalf) {
-        net::into_split(self)
-    }
-
-    fn reunite(
-        read: Self::OwnedReadHalf,
-        write: Self::OwnedWriteHalf,
-    ) -> Result<Self, ReuniteError<Self::OwnedReadHalf, Self::OwnedWriteHalf>> {
-        net::reunite(read, write)
     }
 }
 
@@ -162,51 +149,7 @@ impl<P: Poller> AsyncWrite for &TcpStream<P> {
     }
 }
 
-impl<P: Poller> AsyncRead for TcpStream<P> {
-    #[inline]
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buf)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read_vectored(cx, bufs)
-    }
-}
-
-impl<P: Poller> AsyncWrite for TcpStream<P> {
-    #[inline]
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write_vectored(cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
-    }
-}
+crate::shared_io!(for [P: Poller] TcpStream<P>);
 
 /// Accepts a pending connection. The stream is in non-blocking mode.
 #[cfg(any(target_os = "linux", target_os = "android"))]

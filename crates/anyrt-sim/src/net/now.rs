@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use anyrt_core::coop;
-use anyrt_core::net::{DatagramNow, FromStd, Net as _, SocketOptions, StreamNow};
+use anyrt_core::net::{DatagramNow, Descriptor, FromStd, Net as _, StreamNow};
 use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -354,18 +354,8 @@ impl Placeholder {
 }
 
 macro_rules! options {
-    ($($Socket:ident: $Trait:ident, $kind:ident, $what:literal;)*) => {$(
+    ($($Socket:ident, $kind:ident, $what:literal $({ $($hook:item)* })?;)*) => {$(
         impl $Socket {
-            /// A socket of the system that stands in for this one: it keeps options that the simulated network does not
-            /// know, and nothing is ever sent or received by it.
-            ///
-            /// # Panics
-            /// When the system has no socket.
-            pub fn socket(&self) -> SockRef<'_> {
-                let local = anyrt_core::net::$Trait::local_addr(self);
-                SockRef::from(self.placeholder().get(local, Type::$kind))
-            }
-
             /// Always fails: there is no socket of the system.
             ///
             /// # Errors
@@ -378,95 +368,50 @@ macro_rules! options {
             }
         }
 
+        /// A socket of the system stands in for this one: it keeps options that the simulated network does not know,
+        /// and nothing is ever sent or received by it. Panics when the system has no socket.
+        impl Descriptor for $Socket {
+            fn socket(&self) -> SockRef<'_> {
+                let local = anyrt_core::net::$Socket::local_addr(self);
+                SockRef::from(self.placeholder().get(local, Type::$kind))
+            }
+
+            $($($hook)*)?
+        }
+
         impl AsFd for $Socket {
-            /// The descriptor of [`socket`](Self::socket).
+            /// The descriptor of [`socket`](Descriptor::socket).
             fn as_fd(&self) -> BorrowedFd<'_> {
-                let local = anyrt_core::net::$Trait::local_addr(self);
+                let local = anyrt_core::net::$Socket::local_addr(self);
                 self.placeholder().get(local, Type::$kind).as_fd()
             }
         }
     )*};
 }
 options! {
-    TcpListener: TcpListener, STREAM, "listener";
-    TcpStream: TcpStream, STREAM, "connection";
-    UdpSocket: UdpSocket, DGRAM, "UDP socket";
-}
+    TcpListener, STREAM, "listener" {
+        fn pending_error(&self) -> io::Result<Option<io::Error>> {
+            Ok(None)
+        }
+    };
+    TcpStream, STREAM, "connection" {
+        /// What is not zero changes nothing: closing never waits here.
+        fn lingers(&self, linger: Option<Duration>) {
+            self.set_linger_zero(linger.is_some_and(|linger| linger.is_zero()));
+        }
 
-impl SocketOptions for TcpListener {
-    fn ttl(&self) -> io::Result<u32> {
-        self.socket().ttl_v4()
-    }
-
-    fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.socket().set_ttl_v4(ttl)
-    }
-
-    fn linger(&self) -> io::Result<Option<Duration>> {
-        self.socket().linger()
-    }
-
-    fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        self.socket().set_linger(linger)
-    }
-
-    fn take_error(&self) -> io::Result<Option<io::Error>> {
-        Ok(None)
-    }
-}
-
-impl SocketOptions for TcpStream {
-    fn ttl(&self) -> io::Result<u32> {
-        self.socket().ttl_v4()
-    }
-
-    fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.socket().set_ttl_v4(ttl)
-    }
-
-    fn linger(&self) -> io::Result<Option<Duration>> {
-        self.socket().linger()
-    }
-
-    /// What is not zero changes nothing: closing never waits here.
-    fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        self.socket().set_linger(linger)?;
-        self.set_linger_zero(linger.is_some_and(|linger| linger.is_zero()));
-        Ok(())
-    }
-
-    fn take_error(&self) -> io::Result<Option<io::Error>> {
-        let mut net = self.world().net();
-        let errno = net
-            .end_mut(self.end())
-            .ok()
-            .and_then(|end| end.take_error());
-        Ok(errno.map(super::error))
-    }
-}
-
-impl SocketOptions for UdpSocket {
-    fn ttl(&self) -> io::Result<u32> {
-        self.socket().ttl_v4()
-    }
-
-    fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.socket().set_ttl_v4(ttl)
-    }
-
-    fn linger(&self) -> io::Result<Option<Duration>> {
-        self.socket().linger()
-    }
-
-    fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        self.socket().set_linger(linger)
-    }
-
-    fn take_error(&self) -> io::Result<Option<io::Error>> {
-        Ok(self
-            .with(|socket| Ok(socket.error.take()))?
-            .map(super::error))
-    }
+        fn pending_error(&self) -> io::Result<Option<io::Error>> {
+            let mut net = self.world().net();
+            let end = net.end_mut(self.end()).ok();
+            Ok(end.and_then(|end| end.take_error()).map(super::error))
+        }
+    };
+    UdpSocket, DGRAM, "UDP socket" {
+        fn pending_error(&self) -> io::Result<Option<io::Error>> {
+            let errno = self.with(|socket| Ok(socket.error.take()))?;
+            Ok(errno.map(super::error))
+        }
+    };
 }
 
 // ---- Sockets of std ------------------------------------------------------------------------------------------

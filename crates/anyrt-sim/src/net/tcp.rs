@@ -10,9 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use anyrt_core::coop;
-use anyrt_core::error::ReuniteError;
+use anyrt_core::net;
 use anyrt_core::net::system::LISTEN_BACKLOG;
-use anyrt_core::net::{self, OwnedReadHalf, OwnedWriteHalf};
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
 
@@ -370,8 +369,7 @@ impl TcpStream {
 }
 
 impl net::TcpStream for TcpStream {
-    type OwnedReadHalf = OwnedReadHalf<Self>;
-    type OwnedWriteHalf = OwnedWriteHalf<Self>;
+    anyrt_kit::shared_halves!();
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.inner.world.net().peer_addr(self.inner.end)
@@ -410,17 +408,6 @@ impl net::TcpStream for TcpStream {
             buf,
         };
         poll_fn(|cx| peeking.poll(cx)).await
-    }
-
-    fn into_split(self) -> (Self::OwnedReadHalf, Self::OwnedWriteHalf) {
-        net::into_split(self)
-    }
-
-    fn reunite(
-        read: Self::OwnedReadHalf,
-        write: Self::OwnedWriteHalf,
-    ) -> Result<Self, ReuniteError<Self::OwnedReadHalf, Self::OwnedWriteHalf>> {
-        net::reunite(read, write)
     }
 }
 
@@ -525,46 +512,4 @@ impl AsyncWrite for &TcpStream {
     }
 }
 
-impl AsyncRead for TcpStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buf)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read_vectored(cx, bufs)
-    }
-}
-
-impl AsyncWrite for TcpStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write_vectored(cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
-    }
-}
+anyrt_kit::shared_io!(TcpStream);

@@ -9,10 +9,7 @@ use std::time::Duration;
 use ::tokio::io::ReadBuf;
 use anyrt_core::Net;
 use anyrt_core::TcpStream as _;
-#[allow(
-    unused_imports,
-    reason = "backends with sockets of their own have a method for it"
-)]
+#[allow(unused_imports, reason = "there may be no backend")]
 use anyrt_core::net::Descriptor;
 use anyrt_core::net::{FromStd, SocketOptions, ToSocketAddrs};
 use socket2::SockRef;

@@ -6,10 +6,7 @@ use std::net::SocketAddr;
 
 use anyrt_core::Net;
 use anyrt_core::UdpSocket as _;
-#[allow(
-    unused_imports,
-    reason = "backends with sockets of their own have a method for it"
-)]
+#[allow(unused_imports, reason = "there may be no backend")]
 use anyrt_core::net::Descriptor;
 use anyrt_core::net::{FromStd, ToSocketAddrs};
 use socket2::SockRef;
