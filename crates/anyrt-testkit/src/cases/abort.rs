@@ -1,4 +1,4 @@
-//! Aborting: from anywhere, at any time, as often as one likes.
+//! Aborting: from any thread, at any time, any number of times.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +52,8 @@ fn aborting_a_queued_task_drops_it<O: Owner>(backend: &Backend<O>) {
     let error = owner.block_on(spawner).unwrap().unwrap_err();
     assert!(error.is_cancelled() && !error.is_panic());
     assert!(dropped.is_dropped());
-    // Another worker may have started it before the abort; the only one was busy with the task that spawned.
+    // Another worker may have started it before the abort. A single worker was busy with the
+    // spawning task.
     if backend.config().flavor == Flavor::CurrentThread {
         assert!(!polled.load(Ordering::SeqCst), "polled after the abort");
     }
@@ -129,7 +130,7 @@ async fn aborting_twice_is_aborting_once<R: Runtime>(rt: R) {
         task.abort_handle().abort();
     }
     assert!(task.await.unwrap_err().is_cancelled());
-    // The marks of the abort are gone with the task: the next one is not hit by them.
+    // The abort must not affect a later task.
     assert_eq!(rt.spawn(async { 7 }).await.unwrap(), 7);
 }
 
@@ -167,7 +168,7 @@ async fn an_abort_handle_outlives_its_task<R: Runtime>(rt: R) {
     let task = rt.spawn(async {});
     let (abort, id) = (task.abort_handle(), task.id());
     task.await.unwrap();
-    // New tasks may sit where the old one sat; they must not be hit.
+    // New tasks may reuse the memory or slot of the old one; the abort must not affect them.
     let others: Vec<_> = (0..100).map(|_| rt.spawn(yield_now())).collect();
     abort.abort();
     assert!(abort.is_finished());
@@ -193,7 +194,7 @@ async fn a_task_can_abort_itself<R: Runtime>(rt: R) {
     assert!(joined.unwrap_err().is_cancelled());
 }
 
-/// Blocks its drop until it is told to go on.
+/// Its destructor blocks until `go` is opened.
 struct SlowDrop {
     began: Gate,
     go: Gate,

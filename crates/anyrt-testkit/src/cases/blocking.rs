@@ -1,4 +1,4 @@
-//! Blocking jobs: as many as needed, none lost, none in the way.
+//! Blocking jobs: as many as needed, none is lost, none blocks the tasks.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -68,7 +68,7 @@ async fn a_hundred_jobs_run_at_the_same_time<R: Runtime>(rt: R) {
     let jobs: Vec<_> = (0..100)
         .map(|_| {
             let all_here = Arc::clone(&all_here);
-            // Each blocks until a hundred are there.
+            // Each blocks until all hundred run.
             rt.spawn_blocking(move || {
                 all_here.wait();
             })

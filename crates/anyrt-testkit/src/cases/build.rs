@@ -1,4 +1,4 @@
-//! The builder: what is set is honoured, or `build` says that it cannot be.
+//! The builder: an option is honoured, or `build` fails and names it.
 
 use std::thread;
 
@@ -24,7 +24,7 @@ cases! {
     fn a_builder_builds_more_than_once;
 }
 
-/// The option that the error names.
+/// Returns the option that the error names.
 fn option<O: Owner>(result: Result<O, BuildError>) -> &'static str {
     match result {
         Ok(owner) => panic!("{owner:?} was built"),
@@ -92,7 +92,7 @@ fn more_workers_than_cores_are_fine<O: Owner>(backend: &Backend<O>) {
     });
 }
 
-/// A runtime with an option, or `None` if the backend says that it cannot honour it: never silence.
+/// Builds a runtime with an option. Returns `None` if the backend reports that it cannot honour it.
 fn honoured<O: Owner>(
     backend: &Backend<O>,
     name: &str,
@@ -113,7 +113,7 @@ fn honoured<O: Owner>(
     }
 }
 
-/// Runs `look` on a worker (if there are any while nobody is inside `block_on`) and on a blocking thread.
+/// Runs `look` on a blocking thread, and on a worker if the runtime has worker threads.
 fn on_its_threads<O: Owner, T: Send + 'static>(
     backend: &Backend<O>,
     owner: &O,
@@ -140,7 +140,7 @@ fn the_thread_name_is_that_of_workers_and_blocking_threads<O: Owner>(backend: &B
 }
 
 fn the_stack_size_is_that_of_workers_and_blocking_threads<O: Owner>(backend: &Backend<O>) {
-    // More than any default, and cheap: it is only reserved.
+    // More than any default. The memory is only reserved.
     const SIZE: usize = 48 << 20;
     let owner = honoured(backend, "thread_stack_size", |builder| {
         builder.thread_stack_size(SIZE);
@@ -149,12 +149,12 @@ fn the_stack_size_is_that_of_workers_and_blocking_threads<O: Owner>(backend: &Ba
     for size in on_its_threads(backend, &owner, stack_size) {
         match size {
             Some(size) => assert!(size >= SIZE, "the stack has {size} bytes"),
-            None => return, // The system does not tell.
+            None => return, // Unknown on this system.
         }
     }
 }
 
-/// The size of the mapping that this thread's stack is in.
+/// Returns the size of the mapping that contains this thread's stack.
 fn stack_size() -> Option<usize> {
     let local = 0_u8;
     let here = std::ptr::from_ref(std::hint::black_box(&local)).addr();
@@ -179,7 +179,7 @@ fn pinned_workers_stay_on_one_core<O: Owner>(backend: &Backend<O>) {
     }
 }
 
-/// The cores that this thread may run on, as Linux lists them: `0-1`, `3`.
+/// Returns the cores on which this thread may run, in the format of Linux: `0-1`, `3`.
 fn allowed_cores() -> Option<String> {
     let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
     let cores = status

@@ -1,4 +1,4 @@
-//! Dropping an operation that waits loses nothing: no connection, no byte, no datagram, no wake-up.
+//! Dropping a pending operation loses no connection, byte, datagram or wake-up.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -43,8 +43,9 @@ cases! {
     async dropped_sends_have_sent_nothing;
 }
 
-/// Polls the operation anew until it is ready, drops each that is not, and lets the runtime work between.
-// A macro because the operation borrows its buffer anew each time, which a closure may not.
+/// Polls a new operation each time until one is ready, and drops those that are pending. The
+/// runtime makes progress in between.
+// A macro because each operation borrows the buffer again, which a closure cannot express.
 macro_rules! persist {
     ($operation:expr) => {
         loop {
@@ -52,7 +53,7 @@ macro_rules! persist {
                 Some(output) => break output,
                 None => {
                     yield_now().await;
-                    // The peer is a thread: a busy machine must not think that this one alone is in a hurry.
+                    // The peer is a thread, and needs a core on a busy machine.
                     std::thread::yield_now();
                 }
             }
@@ -60,7 +61,7 @@ macro_rules! persist {
     };
 }
 
-/// The same with a short timeout around each attempt; now and then it is over before the first poll.
+/// Like `persist`, with a short timeout around each attempt. Some expire before the first poll.
 macro_rules! persist_with_timeouts {
     ($rt:expr, $operation:expr) => {
         'ready: loop {
@@ -74,7 +75,7 @@ macro_rules! persist_with_timeouts {
     };
 }
 
-/// Connects `count` clients, one after the other; each must be greeted before the next comes.
+/// Connects `count` clients, one after the other; each must be greeted before the next connects.
 fn greeted_clients(address: std::net::SocketAddr, count: u32) {
     for number in 0..count {
         let mut client = std_connect(address);
@@ -93,7 +94,7 @@ async fn greet<S: TcpStream>(mut stream: S, number: u32) {
 
 async fn dropped_accepts_lose_no_connection<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
-    // Nobody is there yet: this one is dropped for certain.
+    // No client has connected, so this one is certainly pending when it is dropped.
     assert!(dropped(listener.accept()).await.is_none());
     let clients = start_peer(move || greeted_clients(address, 300));
     for number in 0..300 {
@@ -142,7 +143,8 @@ async fn accepts_of_aborted_tasks_lose_no_connection<R: Runtime>(rt: R) {
     }
 }
 
-/// Two wait; when the first is woken it is dropped without having looked. The second must not sleep on.
+/// Two accepts wait. The first is dropped after it was woken, without another poll. The second must
+/// then be woken.
 async fn a_dropped_accept_passes_its_wake_on<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
     let listener = Arc::new(listener);
@@ -172,11 +174,11 @@ async fn a_dropped_accept_passes_its_wake_on<R: Runtime>(rt: R) {
     }
 }
 
-/// A waker that opens a gate instead of polling anything.
+/// A waker that opens a gate.
 struct WokenFlag(Gate);
 
 impl WokenFlag {
-    /// Polls `future`, which must be pending, and gives what opens when it is woken.
+    /// Polls `future`, which must be pending. Returns a gate that opens when it is woken.
     fn arm<F: Future>(future: std::pin::Pin<&mut F>) -> Gate {
         let gate = Gate::new();
         let waker = Waker::from(Arc::new(Self(gate.clone())));
@@ -192,7 +194,8 @@ impl Wake for WokenFlag {
     }
 }
 
-/// Writes numbered bytes in pieces, each only after the acknowledgement of the one before, so that reads wait.
+/// Writes numbered bytes in pieces, each after the acknowledgement of the previous one, so that
+/// reads have to wait.
 fn paced_writer(mut peer: std::net::TcpStream, total: usize) {
     const PIECE: usize = 20;
     for piece in bytes(0, total).chunks(PIECE) {
@@ -208,7 +211,7 @@ async fn dropped_reads_lose_no_byte<R: Runtime>(rt: R) {
     let mut received = Vec::new();
     while received.len() < TOTAL {
         if received.len().is_multiple_of(20) {
-            // The peer waits for the next acknowledgement, so this one is dropped for certain.
+            // The peer waits for the next acknowledgement, so this one is certainly pending.
             assert!(dropped(stream.read(&mut [0; 7])).await.is_none());
             stream.write_all(&[1]).await.unwrap();
         }
@@ -283,7 +286,7 @@ async fn dropped_writes_send_what_they_reported_and_no_more<R: Runtime + FromStd
             Some(n) => sent += n.unwrap(),
             None => {
                 yield_now().await;
-                // Pending with a fresh budget: there is no room, and the peer may begin to read.
+                // Pending with a fresh budget: the buffer is full, so the peer may begin to read.
                 match dropped(stream.write(&data[sent..])).await {
                     Some(n) => sent += n.unwrap(),
                     None => {
@@ -303,7 +306,8 @@ async fn dropped_writes_send_what_they_reported_and_no_more<R: Runtime + FromStd
 
 async fn a_dropped_write_keeps_nothing_of_its_buffer<R: Runtime + FromStd>(rt: R) {
     let (mut stream, peer) = narrow_pair(&rt);
-    // What was reported as written. The system may make room at any time, though nobody reads yet.
+    // The bytes that were reported as written. The system may free buffer space at any time, even
+    // without a reader.
     let mut sent = Vec::new();
     let mut pending = 0;
     while pending < 2 {
@@ -327,7 +331,7 @@ async fn a_dropped_write_keeps_nothing_of_its_buffer<R: Runtime + FromStd>(rt: R
             None => given_up += 1,
         }
     }
-    // Other data than those of the dropped writes: the stream must carry these and not those.
+    // Different from the data of the dropped writes, which must not be in the stream.
     let peer = start_peer(move || read_to_end(&peer));
     let last = bytes(sent.len(), 100);
     stream.write_all(&last).await.unwrap();
@@ -343,7 +347,8 @@ async fn dropped_connects_are_closed<R: Runtime>(rt: R) {
     for _ in 0..DROPPED {
         drop(dropped(rt.connect_tcp(address)).await);
     }
-    // What was given up may or may not have reached the listener; what did has ended. The last one is alive.
+    // A dropped connect may have reached the listener; its connection is then closed. The last one
+    // is alive.
     let mut last = rt.connect_tcp(address).await.unwrap();
     last.write_all(b"last").await.unwrap();
     let from = last.local_addr().unwrap();
@@ -367,7 +372,8 @@ async fn dropped_connects_are_closed<R: Runtime>(rt: R) {
 }
 
 async fn a_connect_that_nobody_answers_can_be_given_up<R: Runtime>(rt: R) {
-    // A listener whose queue is full lets clients wait; how many it takes before that is the system's affair.
+    // A listener with a full queue lets clients wait. The length of the queue depends on the
+    // system.
     let (listener, address) = std_listen();
     SockRef::from(&listener).listen(0).unwrap();
     let mut taken = Vec::new();
@@ -380,7 +386,7 @@ async fn a_connect_that_nobody_answers_can_be_given_up<R: Runtime>(rt: R) {
         }
         assert!(taken.len() < 1000, "the queue of the listener never fills");
     }
-    // The runtime still connects elsewhere, and those that were taken are real.
+    // The runtime still connects elsewhere, and the accepted connections work.
     drop(with_peer(&rt).await);
     for mut stream in taken {
         let (peer, from) = listener.accept().unwrap();
@@ -390,7 +396,8 @@ async fn a_connect_that_nobody_answers_can_be_given_up<R: Runtime>(rt: R) {
     }
 }
 
-/// Sends numbered datagrams, each after the acknowledgement of the one before: a lost one is noticed at once.
+/// Sends numbered datagrams, each after the acknowledgement of the previous one, so a lost one is
+/// noticed at once.
 fn acknowledged_datagrams(peer: &std::net::UdpSocket, address: std::net::SocketAddr, count: u32) {
     for number in 0..count {
         peer.send_to(&number.to_be_bytes(), address).unwrap();
@@ -424,7 +431,7 @@ async fn dropped_receives_of_a_connected_socket_lose_no_datagram<R: Runtime>(rt:
         let mut buffer = [0; 8];
         let n = persist!(socket.recv(&mut buffer)).unwrap();
         assert_eq!(buffer[..n], number.to_be_bytes());
-        // The peer has not sent the next one yet: dropped for certain.
+        // The peer has not sent the next one yet, so this one is certainly pending.
         assert!(dropped(socket.recv(&mut [0; 8])).await.is_none());
         socket.send(&buffer[..n]).await.unwrap();
     }
@@ -496,8 +503,8 @@ async fn dropped_sends_have_sent_nothing<R: Runtime>(rt: R) {
                 sent.insert(number);
             }
         }
-        // The loopback delivers within the call, so all there will ever be is there now. The batches are small
-        // enough for the peer's buffer.
+        // The loopback delivers within the call, so every datagram has arrived by now. The batches
+        // are small enough for the peer's buffer.
         peer.set_nonblocking(true).unwrap();
         let mut buffer = [0; 8];
         loop {

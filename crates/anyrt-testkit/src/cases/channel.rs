@@ -1,4 +1,4 @@
-//! Channels: order, ends, and what becomes of values when one side goes.
+//! Channels: order, closing, and the queued values when one side is dropped.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -124,7 +124,7 @@ async fn try_send_to_a_closed_channel_gives_the_value_back<R: Runtime>(rt: R) {
     let (sender, receiver) = rt.bounded(1);
     sender.try_send("first").unwrap();
     drop(receiver);
-    // Closed comes before full.
+    // Closed takes precedence over full.
     let error = sender.try_send("second");
     assert_eq!(error, Err(TrySendError::Closed("second")));
 }
@@ -200,7 +200,7 @@ async fn dropping_recv_loses_no_value<R: Runtime>(rt: R) {
     });
     let mut next = 0;
     loop {
-        // Polled once and dropped, whatever came of it.
+        // Polled once and dropped, whatever the result.
         let polled = poll_once(&mut Box::pin(receiver.recv())).await;
         match polled {
             std::task::Poll::Ready(Some(number)) => {
@@ -242,7 +242,7 @@ async fn every_send_that_succeeded_is_received_exactly_once<R: Runtime>(rt: R) {
             rt.spawn(async move {
                 let mut sent = 0_usize;
                 for _ in 0..100 {
-                    // Polled once and dropped: what it reports is what happened.
+                    // Polled once and dropped: the value was sent if, and only if, it reports so.
                     let polled = poll_once(&mut Box::pin(sender.send(()))).await;
                     sent += usize::from(polled.is_ready());
                     yield_now().await;
@@ -308,7 +308,7 @@ async fn try_recv_tells_empty_from_disconnected<R: Runtime>(rt: R) {
 
 async fn poll_recv_wakes_the_task_that_polled_last<R: Runtime>(rt: R) {
     let (sender, mut receiver) = rt.bounded(1);
-    // Polled by this task first, then moved to another, which must be the one to hear of the value.
+    // Polled by this task first, then moved to another one, which must be woken for the value.
     let first = poll_fn(|cx| std::task::Poll::Ready(receiver.poll_recv(cx))).await;
     assert!(first.is_pending());
     let task = rt.spawn(async move { receiver.recv().await });

@@ -1,4 +1,4 @@
-//! The current runtime: who sees it, and that it is gone afterwards.
+//! The current runtime: where it is visible, and that it is not afterwards.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -119,7 +119,7 @@ fn a_thread_is_clean_after_a_panic_in_block_on<O: Owner>(backend: &Backend<O>) {
 fn a_blocking_job_drives_nothing<O: Owner>(backend: &Backend<O>) {
     let owner = backend.build();
     let inner = std::sync::Arc::new(owner.handle().clone());
-    // What counts is that `block_on` is allowed there; of the same runtime it is a case of `nesting.rs`.
+    // `block_on` must be allowed there. `nesting.rs` has the case for the same runtime.
     let other = backend.build();
     let job = owner.handle().spawn_blocking(move || {
         let outer = name();
@@ -161,7 +161,7 @@ fn enter_of_two_runtimes_nests<O: Owner>(backend: &Backend<O>) {
 
 fn tasks_spawned_inside_enter_belong_to_the_handle<O: Owner>(backend: &Backend<O>) {
     let (one, other) = (backend.build(), backend.build());
-    // A handle is a value: it spawns on its own runtime, whichever is current.
+    // A handle spawns on its own runtime, whichever runtime is current.
     let task = other.enter(|| one.handle().spawn(async { 7 }));
     drop(other);
     assert_eq!(one.block_on(task).unwrap(), 7);

@@ -1,4 +1,4 @@
-//! Names: resolved beside the tasks, never instead of them; errors, not panics.
+//! Name resolution never blocks the tasks, and fails with errors rather than panics.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
@@ -52,7 +52,7 @@ async fn a_name_that_does_not_exist_is_an_error<R: Runtime>(rt: R) {
     rt.bind_tcp(NOBODY).await.unwrap_err();
     rt.connect_tcp(NOBODY).await.unwrap_err();
     rt.bind_udp(NOBODY).await.unwrap_err();
-    // The runtime has survived it.
+    // The runtime still works.
     assert_eq!(rt.spawn(async { 7 }).await.unwrap(), 7);
 }
 
@@ -89,8 +89,8 @@ async fn all_forms_of_literals_are_understood<R: Runtime>(rt: R) {
     }
 }
 
-/// Runs `case` on a runtime whose only thread for blocking work is taken until `release` opens, so that nothing
-/// can be resolved before.
+/// Runs `case` on a runtime whose only blocking thread is busy until `release` opens, so that no
+/// name can be resolved before that.
 fn with_a_busy_resolver<O: Owner>(backend: &Backend<O>, case: impl AsyncFnOnce(O::Handle, Gate)) {
     let owner = backend.build_with(|options| {
         options.max_blocking_threads(1);
@@ -137,7 +137,7 @@ fn literals_need_no_resolution<O: Owner>(backend: &Backend<O>) {
         listener.accept().await.unwrap();
         rt.bind_udp("127.0.0.1:0").await.unwrap();
         rt.lookup_host("[::1]:80").await.unwrap();
-        // What is no address needs none either.
+        // An invalid address needs no resolver either.
         rt.lookup_host("no-port").await.unwrap_err();
         drop(client);
         release.open();
@@ -156,7 +156,7 @@ fn a_dropped_resolution_does_no_harm<O: Owner>(backend: &Backend<O>) {
         }
         release.open();
         rt.lookup_host("localhost:80").await.unwrap();
-        // Those that were given up never connected.
+        // The dropped ones never connected.
         native.set_nonblocking(true).unwrap();
         let nobody = native.accept().unwrap_err();
         assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock);

@@ -1,4 +1,4 @@
-//! Handles of a runtime that has ended: they tell so, and nobody is left waiting.
+//! Handles of a runtime that has ended report it, and leave no task waiting.
 
 use std::thread;
 

@@ -1,4 +1,5 @@
-//! Fairness: a task that is always ready starves nobody. (That of sockets is in `fairness_io.rs`.)
+//! Fairness: a task that is always ready starves no other task. `fairness_io.rs` has the cases for
+//! sockets.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -37,10 +38,10 @@ cases! {
     fn    a_worker_that_blocks_stops_no_socket_while_others_are_idle;
 }
 
-/// More than the workers, so that each has one to be busy with.
+/// More than the number of workers, so that each of them is busy.
 const HOGS: usize = 4;
 
-/// Tasks that are always ready, until this is dropped.
+/// Tasks that are always ready until this value is dropped.
 struct Hogs {
     stop: Arc<AtomicBool>,
 }
@@ -254,7 +255,7 @@ async fn a_busy_task_can_be_aborted<R: Runtime>(rt: R) {
 }
 
 async fn two_busy_tasks_that_wake_each_other_starve_nobody<R: Runtime>(rt: R) {
-    // The next-task slot of a scheduler goes back and forth between the two.
+    // They alternate in the scheduler's next-task slot.
     let (there, mut from_here) = rt.bounded(1);
     let (back, mut from_there) = rt.bounded(1);
     let stop = Arc::new(AtomicBool::new(false));
@@ -284,7 +285,7 @@ async fn two_busy_tasks_that_wake_each_other_starve_nobody<R: Runtime>(rt: R) {
 async fn spawning_without_end_does_not_starve_timers<R: Runtime>(rt: R) {
     fn again<R: Runtime>(rt: R, stop: Arc<AtomicBool>) -> BoxFuture<'static, ()> {
         async move {
-            // Where spawn polls, the stack would overflow and take all other cases with it.
+            // If spawn polled, the stack would overflow and end all other cases.
             yield_now().await;
             if !stop.load(Ordering::Relaxed) {
                 drop(rt.spawn(again(rt.clone(), stop)));
@@ -302,7 +303,7 @@ async fn spawning_without_end_does_not_starve_timers<R: Runtime>(rt: R) {
     timers_go_on(&rt).await;
 }
 
-/// A task that ought not to block, and does so until it is released.
+/// Spawns a task that blocks its worker, which it must not, until it is released.
 fn blocks<R: Runtime>(rt: &R) -> (R::JoinHandle<()>, mpsc::Sender<()>) {
     let (release, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
@@ -316,13 +317,13 @@ fn blocks<R: Runtime>(rt: &R) -> (R::JoinHandle<()>, mpsc::Sender<()>) {
     (task, release)
 }
 
-/// Such a task costs one worker, and not the reactor, although it may be the worker that waits in the reactor that takes
-/// it: then another one has to be woken, for there is nothing else to do.
+/// Such a task occupies one worker, but must not stop the reactor, even if it is taken by the
+/// worker that waits in the reactor. Another worker must then be woken to wait there.
 fn goes_on_beside_what_blocks<O: Owner>(owner: &O, mut go_on: impl FnMut()) {
     const ROUNDS: usize = 10;
     for round in 0..ROUNDS {
         go_on();
-        // Meets the worker that had the last event before it waits again, and when it waits.
+        // The round decides whether the worker of the last event is already waiting again.
         for _ in 0..round * 10 {
             thread::yield_now();
         }
@@ -330,7 +331,8 @@ fn goes_on_beside_what_blocks<O: Owner>(owner: &O, mut go_on: impl FnMut()) {
         go_on();
         go_on();
         release.send(()).unwrap();
-        // Where tasks stay on one worker, the next one counts those that have not ended.
+        // A backend that keeps tasks on one worker counts unfinished tasks when it places the next
+        // one.
         owner.block_on(task).unwrap();
     }
 }

@@ -1,7 +1,7 @@
-//! Tasks whose sockets are always ready let the others run: tasks, timers, and other sockets.
+//! Tasks whose sockets are always ready let other tasks, timers and sockets make progress.
 //!
-//! Each case runs more greedy tasks than there are workers, and beside them one that has some work to do. The
-//! greedy ones stop when it is done; where they starve it, that is never.
+//! Each case runs more greedy tasks than there are workers, and one with a small amount of work.
+//! The greedy tasks stop when it has finished, so a case hangs if they starve it.
 
 use std::future::Future;
 use std::io::{Read, Write};
@@ -35,10 +35,11 @@ cases! {
     async endless_yielding_lets_a_new_client_in;
 }
 
-/// More than a suite has workers.
+/// More than the number of workers in a suite.
 const GREEDY: usize = 8;
 
-/// Runs the tasks of `greedy`, and `modest` once all of them have begun; stops them when it is done.
+/// Runs the tasks of `greedy`, and `modest` once all of them have begun. Stops them when it has
+/// finished.
 async fn beside<R, G, M>(rt: &R, greedy: Vec<G>, modest: M)
 where
     R: Runtime,
@@ -76,7 +77,7 @@ where
     outcome.unwrap();
 }
 
-/// What a greedy task does over and over.
+/// The operation that a greedy task repeats.
 trait Greedy: Send + 'static {
     fn work(&mut self) -> impl Future<Output = ()> + Send;
 }
@@ -99,7 +100,7 @@ impl<S: AsyncWriteExt + Unpin + Send + 'static> Greedy for Writes<S> {
     }
 }
 
-/// Sends datagrams to a socket that nobody reads, which takes them all.
+/// Sends datagrams to a socket that accepts all of them and is never read.
 struct Sends<U> {
     socket: U,
     to: SocketAddr,
@@ -111,7 +112,7 @@ impl<U: UdpSocket> Greedy for Sends<U> {
     }
 }
 
-/// Receives datagrams that are there already.
+/// Receives datagrams that have already arrived.
 struct Receives<U> {
     socket: U,
     peer: std::net::UdpSocket,
@@ -139,7 +140,7 @@ async fn readers<R: Runtime>(rt: &R) -> (Vec<Reads<R::TcpStream>>, Vec<Peer<()>>
     for _ in 0..GREEDY {
         let (stream, mut peer) = with_peer(rt).await;
         greedy.push(Reads(stream));
-        // Until the reader is gone.
+        // Until the reader closes.
         peers.push(start_peer(
             move || while peer.write_all(&[1; 65_536]).is_ok() {},
         ));
@@ -193,7 +194,7 @@ async fn round_trips<R: Runtime>(rt: R) {
     peer.join().await;
 }
 
-/// Modest work: a listener that greets clients who come one after the other.
+/// Modest work: a listener that greets clients, which connect one after the other.
 async fn greetings<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
     let clients = start_peer(move || {
@@ -292,7 +293,7 @@ async fn busy_echoes_let_a_new_client_in<R: Runtime>(rt: R) {
             futures_util::io::copy(&mut read, &mut write).await.unwrap();
         }));
         if servers.len() == GREEDY {
-            // Beside the busy ones come twenty more, each only when the one before was served.
+            // Twenty more clients connect, each after the previous one was served.
             let late = move || {
                 for number in 0..20 {
                     let mut client = std_connect(address);

@@ -1,4 +1,4 @@
-//! The owned halves of a stream: two directions in two tasks, and what dropping one means.
+//! The owned halves of a stream: two directions in two tasks, and the effect of dropping one.
 
 use std::io::{self, Write};
 
@@ -164,7 +164,7 @@ async fn dropping_both_halves_closes<R: Runtime>(rt: R) {
         }
         on_thread(move || {
             assert_eq!(read_to_end(&peer), b"");
-            // Not only the end of one direction: whoever writes on is told that nobody is there.
+            // Both directions have ended: a peer that continues to write gets an error.
             let error = loop {
                 if let Err(error) = peer.write(b"anybody?") {
                     break error;
@@ -200,7 +200,7 @@ async fn a_waiting_write_does_not_hold_up_reading<R: Runtime + FromStd>(rt: R) {
     let writer = rt.spawn(async move {
         write.write_all(&bytes(0, LENGTH)).await.unwrap();
     });
-    // The peer reads nothing until its own words have come back as an acknowledgement.
+    // The peer reads nothing until it gets its own bytes back as an acknowledgement.
     let heard = Gate::new();
     let peer = start_peer({
         let heard = heard.clone();
@@ -224,7 +224,7 @@ async fn reunited_halves_are_the_stream_again<R: Runtime>(rt: R) {
     let (mut stream, peer) = with_peer(&rt).await;
     let address = stream.local_addr().unwrap();
     let peer = start_peer(move || std_echo(&peer));
-    // More than once, so that a FIN sent by reuniting would be noticed.
+    // Repeated, so that a FIN sent by `reunite` would be noticed.
     for round in 0..3 {
         let (mut read, mut write) = stream.into_split();
         let sent = bytes(round * 100, 50);

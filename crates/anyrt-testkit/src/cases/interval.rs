@@ -1,4 +1,4 @@
-//! Intervals: the first tick at once, then the beat, and what becomes of missed ticks.
+//! Intervals: the first tick is immediate, later ones are regular; the behaviour for missed ticks.
 
 use std::time::{Duration, Instant};
 
@@ -73,8 +73,8 @@ async fn interval_at_a_past_start_ticks_at_once<R: Runtime>(rt: R) {
     assert_eq!(interval.tick().await, start);
 }
 
-/// An interval after its first tick, with more than three ticks missed; also that tick, and the time by which
-/// they were missed.
+/// Returns an interval that has missed more than three ticks after the first one, that first tick,
+/// and the time at which they had been missed.
 async fn late<R: Runtime>(
     rt: &R,
     behavior: Option<MissedTickBehavior>,
@@ -86,7 +86,8 @@ async fn late<R: Runtime>(
             assert_eq!(interval.missed_tick_behavior(), behavior);
         }
         let first = interval.tick().await;
-        // A busy machine may be late for the first tick already; that is another story, so once more.
+        // On a busy machine even the first tick may be late, which is not the subject here: try
+        // again.
         if rt.now() < first + PERIOD / 2 {
             rt.sleep(PERIOD * 7 / 2).await;
             let late = rt.now();
@@ -133,7 +134,7 @@ async fn dropping_a_tick_loses_none<R: Runtime>(rt: R) {
         for _ in 0..3 {
             let mut tick = Box::pin(interval.tick());
             if let std::task::Poll::Ready(due) = poll_once(&mut tick).await {
-                // The machine was held up; then this is the tick.
+                // The machine was busy, so this tick is the one to compare.
                 assert_eq!(due, first + PERIOD * number);
                 return;
             }

@@ -1,4 +1,4 @@
-//! Binding, accepting, and connecting: which address, which options, which error.
+//! Binding, accepting and connecting: addresses, options and errors.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -55,7 +55,7 @@ async fn port_zero_gives_a_port<R: Runtime>(rt: R) {
 
 async fn a_second_bind_of_a_live_port_is_refused<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
-    // While it is idle, and while it serves.
+    // While it is idle, and while it has a connection.
     for _ in 0..2 {
         let error = rt.bind_tcp(address).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -69,7 +69,7 @@ async fn a_second_bind_of_a_live_port_is_refused<R: Runtime>(rt: R) {
 }
 
 async fn a_second_bind_by_name_is_refused<R: Runtime>(rt: R) {
-    // A name may stand for several addresses; hold the port on all that the system has.
+    // A name may have several addresses; occupy the port on each that exists here.
     let first = rt.bind_tcp("localhost:0").await.unwrap();
     let port = first.local_addr().unwrap().port();
     let _others: Vec<_> = rt
@@ -87,7 +87,7 @@ async fn a_second_bind_by_name_is_refused<R: Runtime>(rt: R) {
 async fn nobody_can_share_the_port<R: Runtime>(rt: R) {
     needs_system_sockets();
     let (_listener, address) = listen(&rt).await;
-    // Works if, and only if, the first one has SO_REUSEPORT, too.
+    // Succeeds if, and only if, the first one also has SO_REUSEPORT.
     let thief = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     thief.set_reuse_address(true).unwrap();
     #[cfg(unix)]
@@ -101,7 +101,7 @@ async fn a_restarted_listener_gets_its_port_back_at_once<R: Runtime>(rt: R) {
     for _ in 0..3 {
         let client = std_connect(address);
         let (stream, _) = listener.accept().await.unwrap();
-        // The server closes first, so the remains of the connection (TIME_WAIT) hold its port.
+        // The server closes first, so its port is in TIME_WAIT.
         drop(stream);
         assert_eq!(on_thread(move || read_to_end(&client)).await, b"");
     }
@@ -128,7 +128,7 @@ async fn bind_tries_each_address<R: Runtime>(rt: R) {
 
 async fn bind_gives_the_last_error<R: Runtime>(rt: R) {
     let (_taken, taken) = std_listen();
-    // Of the block reserved for documentation: nobody's.
+    // Reserved for documentation, so no host has it.
     let foreign = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 0));
     for addresses in [vec![foreign, taken], vec![taken, foreign]] {
         let native = std::net::TcpListener::bind(&addresses[..]).unwrap_err();
@@ -161,7 +161,7 @@ async fn connect_tries_each_address<R: Runtime>(rt: R) {
 
 async fn connect_gives_the_last_error<R: Runtime>(rt: R) {
     let dead = dead_tcp();
-    // TCP does not broadcast; the system says so without asking the network.
+    // TCP has no broadcast; the system rejects it without using the network.
     let nowhere = SocketAddr::from((Ipv4Addr::BROADCAST, 9));
     let mut kinds = Vec::new();
     for addresses in [vec![nowhere, dead], vec![dead, nowhere]] {
@@ -184,7 +184,8 @@ async fn a_refused_connect_keeps_kind_and_errno<R: Runtime>(rt: R) {
 
 async fn accept_gives_the_address_of_the_peer<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
-    // All three wait before the first is accepted: they come in order, each with its own address.
+    // All three wait before the first is accepted. They must be accepted in order, with their
+    // addresses.
     let clients = [(); 3].map(|()| std_connect(address));
     for client in clients {
         let (stream, from) = listener.accept().await.unwrap();
@@ -223,7 +224,7 @@ async fn several_tasks_accept_at_once<R: Runtime>(rt: R) {
     for _ in 0..TASKS {
         waiting.recv().await.unwrap();
     }
-    // Each waits for a client of its own: a wake-up that is lost leaves one unserved.
+    // Each task waits for one client, so a lost wake-up leaves one client unserved.
     let clients = [(); TASKS].map(|()| std_connect(address));
     for client in clients {
         assert_eq!(on_thread(move || read_to_end(&client)).await, b"hello");
@@ -252,7 +253,7 @@ async fn five_hundred_connections_at_once_are_all_served<R: Runtime>(rt: R) {
     needs_system_sockets();
     const CLIENTS: usize = 500;
     let (listener, address) = listen(&rt).await;
-    // All are open before the first is accepted.
+    // All connections are open before the first is accepted.
     let clients = on_thread(move || {
         let clients: Vec<_> = (0..CLIENTS).map(|_| std_connect(address)).collect();
         clients
@@ -305,7 +306,7 @@ async fn incoming_gives_each_connection<R: Runtime>(rt: R) {
         let stream = incoming.next().await.unwrap().unwrap();
         assert_eq!(stream.peer_addr().unwrap(), client.local_addr().unwrap());
     }
-    // It does not end, it waits.
+    // The stream is pending; it has not ended.
     let more = poll_fn(|cx| std::task::Poll::Ready(incoming.poll_next_unpin(cx).is_pending()));
     assert!(more.await);
 }

@@ -311,7 +311,7 @@ fn a_local_destructor_that_panics_at_the_end_loses_no_other<O: Owner>(backend: &
     assert_eq!(owner.block_on(rt.spawn(async { 7 })).unwrap(), 7);
 }
 
-/// On a current-thread runtime; elsewhere a task has a thread that it shares with others.
+/// Only on a current-thread runtime; elsewhere other tasks share the thread.
 fn a_task_beside_block_on_starts_the_first_local_task<O: Owner>(backend: &Backend<O>) {
     let owner = backend.build();
     let rt = owner.handle().clone();

@@ -1,6 +1,8 @@
-//! Sockets that are made in one place and used in another: other tasks, plain threads, after the runtime.
+//! Sockets that are created in one place and used in another: in other tasks, on plain threads,
+//! after their runtime has ended.
 //!
-//! `Send` alone does not show it: a reactor may still wake the wrong place, or keep what was dropped elsewhere.
+//! `Send` alone does not prove this: a reactor may still wake the wrong task, or keep a socket that
+//! was dropped elsewhere.
 
 use std::io::{self, ErrorKind, Write};
 use std::pin::pin;
@@ -113,7 +115,7 @@ async fn round_trip<S: TcpStream>(mut stream: S, offset: usize) -> S {
 async fn the_last_place_that_waits_is_woken<R: Runtime>(rt: R) {
     let (mut stream, mut peer) = with_peer(&rt).await;
     for _ in 0..20 {
-        // Given up in a task, then awaited on a plain thread; and the other way round.
+        // Dropped in a task, then awaited on a plain thread; and vice versa.
         stream = rt.spawn(give_up_a_read(stream)).await.unwrap();
         let waits = Gate::new();
         let elsewhere = start_peer({
@@ -174,7 +176,7 @@ async fn connect_works_on_a_plain_thread<R: Runtime>(rt: R) {
     let there = rt.clone();
     let stream = on_thread(move || {
         park_on(async {
-            // By name as well: the resolver is no matter of the calling thread.
+            // By name as well: resolution must not depend on the calling thread.
             let name = ("localhost".to_owned(), address.port());
             there.lookup_host(name).await.unwrap().next().unwrap();
             there.connect_tcp(address).await.unwrap()
@@ -218,7 +220,7 @@ async fn two_hundred_streams_dropped_on_a_plain_thread_send_the_end<R: Runtime>(
     let (mut streams, mut peers) = (Vec::new(), Vec::new());
     for _ in 0..200 {
         let (mut stream, peer) = with_peer(&rt).await;
-        // Known to the reactor, with somebody who waited.
+        // The reactor knows the socket, and a task waited for it.
         assert!(dropped(stream.read(&mut [0; 1])).await.is_none());
         streams.push(stream);
         peers.push(peer);
@@ -233,7 +235,8 @@ async fn a_listener_dropped_on_a_plain_thread_refuses_later_clients<R: Runtime>(
     let (listener, address) = listen(&rt).await;
     assert!(dropped(listener.accept()).await.is_none());
     on_thread(move || drop(listener)).await;
-    // The home of the socket may need a turn to close it; a client that slipped in before sees the end.
+    // The owning thread may need one iteration to close it. A client that connects before that sees
+    // the end.
     while let Ok(mut stream) = rt.connect_tcp(address).await {
         let _ = stream.read(&mut [0; 1]).await;
     }
@@ -318,7 +321,7 @@ fn who_waits_for_a_socket_when_its_runtime_ends_is_told<O: Owner>(backend: &Back
     });
 }
 
-/// Opens `gate` once `operation` waits; gives how it failed.
+/// Opens `gate` once `operation` is pending. Returns its error.
 async fn told<T>(gate: Gate, operation: impl Future<Output = io::Result<T>>) -> Option<ErrorKind> {
     let mut operation = pin!(operation);
     assert!(poll_once(&mut operation).await.is_pending());

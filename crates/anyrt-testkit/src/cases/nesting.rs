@@ -1,4 +1,4 @@
-//! `block_on`: what it returns, and where it must not be called.
+//! `block_on`: its result, and the places where it must not be called.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -35,7 +35,7 @@ cases! {
     fn block_on_a_join_handle_of_its_own_runtime;
 }
 
-/// The start of what both the core and Tokio say.
+/// The beginning of the message of both the core and Tokio.
 fn assert_refuses(message: &str) {
     assert!(message.contains("from within"), "why? {message}");
 }
@@ -103,7 +103,7 @@ fn block_on_inside_block_on_panics_and_says_so<O: Owner>(backend: &Backend<O>) {
 }
 
 fn block_on_inside_a_task_panics_and_says_so<O: Owner>(backend: &Backend<O>) {
-    // Another owner, since a task cannot borrow its own; the thread is what counts.
+    // Another owner, because a task cannot borrow its own. Only the thread matters.
     let (owner, other) = (backend.build(), backend.build());
     let task = owner.handle().spawn(async move {
         let message = panic_message(|| other.block_on(async {}));
@@ -155,7 +155,7 @@ fn block_on_inside_a_blocking_job_works<O: Owner>(backend: &Backend<O>) {
         })
     });
     assert_eq!(owner.block_on(job).unwrap(), 8);
-    // The job's thread may still be letting go of the owner, which must not be dropped there.
+    // The thread of the job may still hold the owner, which must not be dropped there.
     let mut owner = owner;
     let owner = loop {
         match std::sync::Arc::try_unwrap(owner) {
@@ -211,7 +211,7 @@ fn four_threads_block_on_one_runtime_at_once<O: Owner>(backend: &Backend<O>) {
             scope.spawn(move || {
                 owner.block_on(async {
                     gates[number].open();
-                    // Each needs all others to be inside their `block_on` at the same time.
+                    // Each waits until all others are inside `block_on`.
                     for gate in gates {
                         gate.wait().await;
                     }
@@ -256,7 +256,7 @@ fn the_thread_that_drives_may_leave_before_the_others<O: Owner>(backend: &Backen
         inside.wait_blocking();
         owner.block_on(async {
             let rt = owner.handle().clone();
-            // Handed from one thread to the other in the middle of its life.
+            // Moved from one thread to the other while it runs.
             let timer = rt.clone();
             let task = rt.spawn(async move {
                 timer.sleep(Duration::from_millis(5)).await;

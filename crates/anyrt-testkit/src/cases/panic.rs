@@ -110,7 +110,7 @@ async fn a_panic_after_an_await_is_an_error<R: Runtime>(rt: R) {
 }
 
 async fn a_panicking_task_drops_its_future<R: Runtime>(rt: R) {
-    // Not a local of an async block, which the unwinding drops: a field that only the task's end drops.
+    // A field, which is dropped with the task. Unwinding would drop a local of an async block.
     struct Panics {
         _flag: DropFlag,
     }
@@ -228,7 +228,7 @@ async fn a_panic_while_a_panicking_future_is_dropped_is_the_first_panic<R: Runti
 }
 
 async fn a_panicking_waker_user_does_not_poison_the_runtime<R: Runtime>(rt: R) {
-    // The panic comes after the task has woken itself: the runtime must not poll what has ended.
+    // The task panics after it has woken itself: the runtime must not poll it again.
     let task = rt.spawn(poll_fn(|cx| {
         cx.waker().wake_by_ref();
         panic_on_purpose("after the wake")

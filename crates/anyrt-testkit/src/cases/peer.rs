@@ -1,5 +1,5 @@
-//! The other side of the network cases: `std::net` sockets and plain threads, which owe nothing to the runtime
-//! under test.
+//! The other side of the network cases: `std::net` sockets and plain threads, independent of the
+//! runtime under test.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, Read, Write};
@@ -24,7 +24,7 @@ use crate::watchdog::needs_system_sockets;
 pub(super) const LOOPBACK: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Names a lost byte or wake-up instead of hanging; far more than any peer ever needs.
+/// A lost byte or wake-up becomes an error instead of a hang. Far more than a peer needs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A listener of the runtime, and its address.
@@ -52,7 +52,7 @@ pub(super) fn std_connect(address: SocketAddr) -> std::net::TcpStream {
 pub(super) async fn with_peer<R: Net>(rt: &R) -> (R::TcpStream, std::net::TcpStream) {
     let (listener, address) = std_listen();
     let stream = rt.connect_tcp(address).await.unwrap();
-    // It is in the backlog already, so this does not block.
+    // The connection is already in the backlog, so this does not block.
     let (peer, _) = listener.accept().unwrap();
     (stream, patient(peer))
 }
@@ -105,25 +105,26 @@ fn patient(stream: std::net::TcpStream) -> std::net::TcpStream {
     stream
 }
 
-/// Closes `stream` so that the other side gets a reset rather than an end.
+/// Closes `stream` with a reset.
 pub(super) fn reset(stream: std::net::TcpStream) {
     SockRef::from(&stream)
         .set_linger(Some(Duration::ZERO))
         .unwrap();
 }
 
-/// A port that nobody listens on.
+/// Returns a port without a listener.
 pub(super) fn dead_tcp() -> SocketAddr {
     std_listen().1
 }
 
-/// `length` bytes in which any shift, loss or repetition shows; `offset` says where in the stream they lie.
+/// Returns `length` bytes in which any shift, loss or repetition shows. `offset` is their position
+/// in the stream.
 pub(super) fn bytes(offset: usize, length: usize) -> Vec<u8> {
     (offset..offset + length).map(byte).collect()
 }
 
 fn byte(position: usize) -> u8 {
-    // Knuth's multiplicative hash: the period is far longer than what a case sends.
+    // Knuth's multiplicative hash: its period is far longer than the data of a case.
     ((position as u32).wrapping_mul(2_654_435_761) >> 24) as u8
 }
 
@@ -134,7 +135,7 @@ pub(super) fn assert_bytes(data: &[u8], offset: usize) {
     assert_eq!(wrong, None, "(position, byte) of the first wrong byte");
 }
 
-/// Reads to the end and gives what came. A reset counts as an end.
+/// Reads to the end and returns the bytes. A reset counts as the end.
 pub(super) fn read_to_end(mut stream: &std::net::TcpStream) -> Vec<u8> {
     let mut data = Vec::new();
     match stream.read_to_end(&mut data) {
@@ -145,7 +146,7 @@ pub(super) fn read_to_end(mut stream: &std::net::TcpStream) -> Vec<u8> {
     data
 }
 
-/// Sends back what comes, until the end.
+/// Sends received bytes back until the end.
 pub(super) fn std_echo(mut stream: &std::net::TcpStream) {
     let mut buffer = [0; 4096];
     loop {
@@ -156,26 +157,26 @@ pub(super) fn std_echo(mut stream: &std::net::TcpStream) {
     }
 }
 
-/// A plain thread whose end can be awaited.
+/// A plain thread that can be awaited.
 pub(super) struct Peer<T> {
     result: queue::Receiver<std::thread::Result<T>>,
 }
 
-/// Starts `work` on a plain thread at once.
+/// Starts `work` on a plain thread.
 pub(super) fn start_peer<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Peer<T> {
     needs_system_sockets();
     use anyrt_core::channel::UnboundedSender as _;
     let (sender, result) = queue::unbounded();
     std::thread::spawn(move || {
         let result = catch_unwind(AssertUnwindSafe(work));
-        // A case that has failed no longer listens.
+        // A failed case has dropped the receiver.
         let _ = sender.send(result);
     });
     Peer { result }
 }
 
 impl<T: Send + 'static> Peer<T> {
-    /// Waits for the thread and gives its result, or its panic.
+    /// Waits for the thread. Returns its result, or resumes its panic.
     pub(super) async fn join(mut self) -> T {
         match self.result.recv().await {
             Some(Ok(value)) => value,
@@ -185,7 +186,7 @@ impl<T: Send + 'static> Peer<T> {
     }
 }
 
-/// Awaits `future` and counts how often it is polled.
+/// Awaits `future` and counts its polls.
 pub(super) async fn counted<F: Future>(future: F, polls: Arc<AtomicUsize>) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|cx| {
@@ -195,17 +196,17 @@ pub(super) async fn counted<F: Future>(future: F, polls: Arc<AtomicUsize>) -> F:
     .await
 }
 
-/// Panics if what waits on a socket where nothing happens is polled over and over.
+/// Panics if an operation on an idle socket is polled repeatedly.
 pub(super) async fn assert_at_rest<R: Runtime>(rt: &R, polls: &AtomicUsize) {
     settle(rt).await;
     let before = polls.load(Ordering::SeqCst);
     settle(rt).await;
     let in_vain = polls.load(Ordering::SeqCst) - before;
-    // A stray wake-up is allowed, waking each other in a circle is not: that is thousands.
+    // A spurious wake-up is allowed. Two tasks that wake each other would cause thousands.
     assert!(in_vain < 10, "polled {in_vain} times in vain");
 }
 
-/// Polls `future` once and drops it: the harshest cancellation there is.
+/// Polls `future` once and drops it: the earliest possible cancellation.
 pub(super) async fn dropped<F: Future>(future: F) -> Option<F::Output> {
     poll_immediate(pin!(future)).await
 }

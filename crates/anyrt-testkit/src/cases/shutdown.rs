@@ -1,4 +1,4 @@
-//! The end of a runtime: nothing is left behind, nobody is left waiting.
+//! The end of a runtime leaves no task, thread or waiter behind.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ cases! {
     fn an_idle_runtime_ends;
 }
 
-/// Spawns `count` tasks that hold a token each, polled until they wait in `then`.
+/// Spawns `count` tasks that hold a token each, and waits until all are pending in `then`.
 pub(super) fn start<O: Owner, F>(
     owner: &O,
     count: usize,
@@ -106,7 +106,7 @@ fn dropping_the_owner_drops_tasks_that_were_never_polled<O: Owner>(backend: &Bac
             std::future::pending::<()>().await;
         }));
     }
-    // On a current-thread runtime none has had a turn.
+    // On a current-thread runtime none has been polled.
     drop(owner);
     assert_eq!(live.count(), 0);
 }
@@ -145,7 +145,7 @@ fn dropping_the_owner_drops_tasks_that_join_each_other<O: Owner>(backend: &Backe
         let token = live.token();
         last = rt.spawn(async move {
             let _token = token;
-            // At the end it hears that the other was cancelled.
+            // At the end of the runtime the join reports that the other task was cancelled.
             drop(last.await);
         });
     }
@@ -156,12 +156,12 @@ fn dropping_the_owner_drops_tasks_that_join_each_other<O: Owner>(backend: &Backe
     });
     drop(owner);
     assert_eq!(live.count(), 0);
-    // Another worker may have let it end by itself, when the one that it joins was dropped first. Either way
-    // whoever joins hears of it.
+    // If the joined task was dropped first, another worker may have let this one finish. In both
+    // cases the join returns.
     drop(park_on(last));
 }
 
-/// Spawns once more when it is dropped.
+/// Spawns another task when it is dropped.
 struct SpawnsAgain<R: Runtime> {
     rt: R,
     live: Live,
@@ -264,7 +264,7 @@ fn dropping_the_owner_waits_for_a_running_blocking_job<O: Owner>(backend: &Backe
     drop(owner.handle().spawn_blocking(move || {
         tell.open();
         wait.wait_blocking();
-        // Work that is left when the owner is being dropped.
+        // Work that is left when the owner is dropped.
         for _ in 0..100 {
             thread::yield_now();
         }
@@ -299,7 +299,7 @@ fn dropping_the_owner_waits_for_a_task_that_is_inside_a_poll<O: Owner>(backend: 
 fn a_blocking_job_that_no_other_holds_up_runs_although_the_runtime_ends<O: Owner>(
     backend: &Backend<O>,
 ) {
-    // The end comes before the thread for it has started, or after.
+    // The runtime may end before or after the thread for the job has started.
     for _ in 0..20 {
         let owner = backend.build();
         let job = owner.handle().spawn_blocking(|| 7);
@@ -308,7 +308,8 @@ fn a_blocking_job_that_no_other_holds_up_runs_although_the_runtime_ends<O: Owner
     }
 }
 
-/// A runtime with one blocking thread, which is taken until the gate opens, and a job that waits for it.
+/// A runtime with one blocking thread, which is busy until the gate opens, and a job that is queued
+/// behind it.
 #[expect(clippy::type_complexity, reason = "what a case needs to look at")]
 fn queued_job<O: Owner>(
     backend: &Backend<O>,
@@ -390,7 +391,7 @@ fn shutdown_timeout_does_not_wait_for_a_long_job<O: Owner>(backend: &Backend<O>)
     });
     started.wait_blocking();
     owner.shutdown_timeout(Duration::from_millis(10));
-    // It has returned although the job cannot have ended: only now it may.
+    // It returned while the job was still blocked. Release the job now.
     go.open();
     park_on(job).unwrap();
 }
@@ -503,7 +504,7 @@ fn shutdown_timeout_inside_a_runtime_panics_and_ends_it_in_the_background<O: Own
 fn dropping_the_owner_inside_its_own_task_panics_and_names_shutdown_background<O: Owner>(
     backend: &Backend<O>,
 ) {
-    // Only worker threads run tasks while nobody is inside `block_on`.
+    // Outside `block_on` only worker threads run tasks.
     backend.needs_workers(2);
     let owner = backend.build();
     let rt = owner.handle().clone();
@@ -534,7 +535,8 @@ fn dropping_the_owner_inside_spawn_blocking_of_another_runtime_works<O: Owner>(
 
 fn fifty_runtimes_leave_no_thread<O: Owner>(backend: &Backend<O>) {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    // Other cases run beside this one, so only threads with this name count. Linux keeps 15 bytes of it.
+    // Other cases run at the same time, so only threads with this name count. Linux keeps 15 bytes
+    // of it.
     let name = format!("fifty-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     for _ in 0..50 {
         let owner = backend.build_with(|builder| {
@@ -545,13 +547,14 @@ fn fifty_runtimes_leave_no_thread<O: Owner>(backend: &Backend<O>) {
         assert_eq!(owner.block_on(job).unwrap().as_ref(), Some(&name));
         assert_eq!(owner.block_on(rt.spawn(async { 7 })).unwrap(), 7);
     }
-    // A thread may have said goodbye and still be on its way out.
+    // A thread that was joined may still be listed for a moment.
     while threads_named(&name) > 0 {
         thread::yield_now();
     }
 }
 
-/// How many threads of this process have that name; none where the system does not tell.
+/// Returns the number of threads of this process with that name, or zero where the system does not
+/// report it.
 fn threads_named(name: &str) -> usize {
     let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
         return 0;

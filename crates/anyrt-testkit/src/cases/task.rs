@@ -241,7 +241,7 @@ async fn spawning_in_a_spawned_task_a_hundred_thousand_deep_does_not_recurse<R: 
         Box::pin(async move {
             let depth = DEPTH.get();
             deepest.fetch_max(depth, Ordering::SeqCst);
-            // Ends early when it recurses: the stack would overflow, and take all other cases with it.
+            // Ends early if it recurses: the stack would overflow and end all other cases.
             if left == 0 || depth > 10 {
                 return end.open();
             }
@@ -323,7 +323,7 @@ fn cpu_bound_tasks_run_on_two_workers_at_once<O: Owner>(backend: &Backend<O>) {
         let (own, other) = (Arc::clone(&arrived[own]), Arc::clone(&arrived[other]));
         rt.spawn(async move {
             own.store(true, Ordering::SeqCst);
-            // Never ends unless the other task runs meanwhile.
+            // Ends only if the other task runs in the meantime.
             while !other.load(Ordering::SeqCst) {
                 std::hint::spin_loop();
             }
@@ -348,7 +348,7 @@ fn blocked_tasks_do_not_keep_the_other_worker_from_its_tasks<O: Owner>(backend: 
     });
     owner.block_on(async {
         started.wait().await;
-        // Wherever these are queued first, one worker is free to run them.
+        // Whichever queue these enter first, one worker is free to run them.
         let ran = Arc::new(AtomicUsize::new(0));
         for _ in 0..2 {
             let ran = Arc::clone(&ran);

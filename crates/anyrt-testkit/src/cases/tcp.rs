@@ -1,4 +1,4 @@
-//! TCP streams: every byte arrives, ends are seen, errors keep their names.
+//! TCP streams: every byte arrives, the end is seen, errors keep their kind.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -64,7 +64,7 @@ async fn eight_megabytes_are_echoed_while_they_are_sent<R: Runtime>(rt: R) {
     echo(rt, 8 * 1024 * 1024).await;
 }
 
-/// Sends `length` bytes through a server task and checks what comes back, both at the same time.
+/// Sends `length` bytes through a server task and checks the echo, both at the same time.
 async fn echo<R: Runtime>(rt: R, length: usize) {
     let (client, server) = pair(&rt).await;
     let server = rt.spawn(async move {
@@ -94,7 +94,7 @@ async fn echo<R: Runtime>(rt: R, length: usize) {
     assert_eq!(server.await.unwrap(), length);
 }
 
-/// Copies to the end, closes, and gives the number of bytes.
+/// Copies to the end and closes. Returns the number of bytes.
 async fn copy<A: AsyncRead + Unpin, B: AsyncWrite + Unpin>(read: &mut A, write: &mut B) -> usize {
     let mut buffer = vec![0; 16 * 1024];
     let mut total = 0;
@@ -236,7 +236,7 @@ async fn a_reset_is_an_error_of_read_with_kind_and_errno<R: Runtime>(rt: R) {
 async fn writing_to_a_reset_connection_is_an_error<R: Runtime>(rt: R) {
     let (mut stream, peer) = with_peer(&rt).await;
     reset(peer);
-    // The first error may be of the reset itself; none may be a signal, which would end the process.
+    // The first error may be the reset itself. A signal would end the process.
     for _ in 0..3 {
         let error = stream.write(b"too late").await.expect_err("reset");
         assert!(
@@ -263,7 +263,7 @@ async fn a_writer_waits_until_the_peer_reads<R: Runtime + FromStd>(rt: R) {
             sent.set(sent.get() + stream.write(&data[sent.get()..]).await.unwrap());
         }
     });
-    // However long it waits, four megabytes do not fit into some kilobytes of buffers.
+    // Four megabytes never fit into some kilobytes of buffers.
     rt.timeout(Duration::from_millis(50), &mut write)
         .await
         .expect_err("nobody reads");
@@ -314,7 +314,7 @@ async fn a_vectored_write_of_more_slices_than_the_system_takes_is_no_full_stream
     rt: R,
 ) {
     let (mut stream, peer) = with_peer(&rt).await;
-    // From now on it is known to whoever waits.
+    // From now on it is registered.
     assert!(dropped(stream.read(&mut [0; 1])).await.is_none());
     let peer = start_peer(move || read_to_end(&peer).len());
     let slices = [IoSlice::new(b"x"); 3000];
@@ -439,7 +439,7 @@ async fn ipv6_works_where_the_system_has_it<R: Runtime>(rt: R) {
     let listener = rt.bind_tcp(any).await.unwrap();
     let address = listener.local_addr().unwrap();
     assert!(address.is_ipv6());
-    // As text, too: the brackets must be understood.
+    // As text, too, with the brackets.
     let (client, accepted) = join(rt.connect_tcp(address.to_string()), listener.accept()).await;
     let (mut client, (mut server, from)) = (client.unwrap(), accepted.unwrap());
     assert_eq!(from, client.local_addr().unwrap());

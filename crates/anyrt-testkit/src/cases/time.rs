@@ -82,7 +82,7 @@ async fn a_sleep_of_duration_max_waits<R: Runtime>(rt: R) {
 async fn a_sleep_counts_from_the_call_not_from_the_first_poll<R: Runtime>(rt: R) {
     let first = rt.sleep(Duration::from_millis(60));
     rt.sleep(Duration::from_millis(60)).await;
-    // Due by now. If it only started now, this one would beat it.
+    // Due by now. If it had started only now, this one would finish first.
     let other = rt.sleep(Duration::from_millis(30));
     let (mut first, mut other) = (pin!(first), pin!(other));
     std::future::poll_fn(|cx| {
@@ -212,7 +212,7 @@ async fn reset_to_the_past_wakes_who_polled_last_at_once<R: Runtime>(rt: R) {
         rt.sleep(SHORT).await;
         assert_eq!(counter.wakes.load(Ordering::SeqCst), 0);
         sleep.as_mut().reset(then);
-        // Inside the call: a queue of delays (tokio-util's `DelayQueue`) polls nothing until it is woken.
+        // Inside the call: tokio-util's `DelayQueue` polls nothing until it is woken.
         assert_eq!(counter.wakes.load(Ordering::SeqCst), 1);
         assert!(poll_once(&mut sleep).await.is_ready());
     }
@@ -258,7 +258,7 @@ async fn an_armed_sleep_is_moved_to_a_plain_thread<R: Runtime>(rt: R) {
     assert!(rt.now() >= before + SHORT);
 }
 
-/// Counts wakes, and is itself counted by who keeps it.
+/// Counts wakes. The count of its `Arc` shows whether a timer still holds it.
 #[derive(Default)]
 struct Counter {
     wakes: AtomicUsize,
@@ -279,7 +279,7 @@ async fn a_sleep_wakes_the_task_that_polled_it_last<R: Runtime>(rt: R) {
         let waker = Waker::from(Arc::clone(counter));
         let polled = sleep.poll_unpin(&mut Context::from_waker(&waker));
         if polled.is_ready() {
-            return; // The machine was held up for so long that there is nothing to see.
+            return; // The machine was too busy for this case.
         }
     }
     last.woken.wait().await;
@@ -297,7 +297,7 @@ async fn a_dropped_sleep_keeps_no_waker<R: Runtime>(rt: R) {
                 .is_pending()
         );
     }
-    // A reactor may let go of them in its next turn.
+    // A reactor may release them in its next iteration.
     while Arc::strong_count(&counter) > 1 {
         rt.sleep(Duration::from_millis(1)).await;
     }
@@ -324,7 +324,7 @@ async fn now_does_not_go_back<R: Runtime>(rt: R) {
 }
 
 async fn an_idle_block_on_is_woken_by_its_timer<R: Runtime>(rt: R) {
-    // Nothing else happens meanwhile: only the timer can wake the thread.
+    // Nothing else is running: only the timer can wake the thread.
     for _ in 0..10 {
         rt.sleep(Duration::from_millis(1)).await;
     }

@@ -1,4 +1,4 @@
-//! Timeouts: the future first, the deadline from the call.
+//! Timeouts: the future is polled first, the deadline counts from the call.
 
 use std::future::{pending, poll_fn, ready};
 use std::pin::pin;
@@ -71,7 +71,7 @@ async fn a_timeout_is_never_early<R: Runtime>(rt: R) {
 async fn the_deadline_counts_from_the_call<R: Runtime>(rt: R) {
     let timeout = rt.timeout(Duration::from_millis(60), pending::<()>());
     rt.sleep(Duration::from_millis(60)).await;
-    // Due by now. If it only started now, this one would beat it.
+    // Due by now. If it had started only now, this one would finish first.
     let other = rt.sleep(Duration::from_millis(30));
     let (mut timeout, mut other) = (pin!(timeout), pin!(other));
     poll_fn(|cx| {
@@ -160,7 +160,7 @@ async fn the_error_says_so_and_is_timed_out<R: Runtime>(rt: R) {
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
 }
 
-/// Sends and receives for ever; always ready.
+/// Sends and receives forever; always ready.
 async fn busy<R: Runtime>(rt: R) {
     let (sender, mut receiver) = rt.bounded(1);
     loop {

@@ -1,4 +1,4 @@
-//! Datagrams: whole, from whom they came, and never an empty one in place of a full one.
+//! Datagrams arrive whole, with the address of the sender, and never empty in place of a full one.
 
 use std::io;
 use std::sync::Arc;
@@ -179,19 +179,22 @@ async fn a_flood_arrives_as_it_was_sent<R: Runtime>(rt: R) {
 async fn a_flood_through_a_small_send_buffer_arrives_as_it_was_sent<R: Runtime + FromStd>(rt: R) {
     let native = std::net::UdpSocket::bind(LOOPBACK).unwrap();
     native.set_nonblocking(true).unwrap();
-    // The system rounds it up to its smallest, so that sends have to wait where the network makes them wait.
+    // The system rounds it up to its minimum, so that sends have to wait where the network requires
+    // it.
     SockRef::from(&native).set_send_buffer_size(1).unwrap();
     flood(&rt, rt.udp_socket_from_std(native).unwrap()).await;
 }
 
-/// Sends numbered datagrams of every size from four tasks at once; each must arrive once, as it was sent.
+/// Sends numbered datagrams of every size from four tasks at once. Each must arrive once and
+/// unchanged.
 async fn flood<R: Runtime>(rt: &R, socket: R::UdpSocket) {
     const TASKS: usize = 4;
     const EACH: usize = 500;
     const WINDOW: usize = 8;
     let socket = Arc::new(socket);
     let (peer, address) = std_udp();
-    // The peer's acknowledgements keep its own buffer from overflowing: what is missing was lost by us.
+    // The acknowledgements keep the peer's buffer from overflowing, so a missing datagram was lost
+    // by the sender.
     let (acks, windows): (Vec<_>, Vec<_>) = (0..TASKS).map(|_| rt.bounded(WINDOW)).unzip();
     let receiver = start_peer(move || {
         let mut next = [0; TASKS];
@@ -205,7 +208,7 @@ async fn flood<R: Runtime>(rt: &R, socket: R::UdpSocket) {
             next[task] += 1;
             assert_eq!(n, size(number));
             assert_bytes(&buffer[8..n], number);
-            // Full only if somebody sent more than a window ahead.
+            // Full only if a task sent more than a window ahead.
             acks[task].try_send(()).unwrap();
         }
     });
@@ -223,7 +226,7 @@ async fn flood<R: Runtime>(rt: &R, socket: R::UdpSocket) {
                 let sent = socket.send_to(&datagram, address).await.unwrap();
                 assert_eq!(sent, datagram.len());
             }
-            // Kept until the peer is done, which would find it closed otherwise.
+            // Kept open until the peer has finished.
             window
         }));
     }
@@ -326,7 +329,7 @@ async fn one_task_sends_while_another_waits_to_receive<R: Runtime>(rt: R) {
     for round in 0..100 {
         let mut buffer = [0; 16];
         let sent = bytes(round, 16);
-        // The receive is polled first, so it waits when the send begins.
+        // The receive is polled first, so it is pending when the send begins.
         let (received, ()) = join(socket.recv_from(&mut buffer), async {
             socket.send_to(&sent, peer_address).await.unwrap();
         })

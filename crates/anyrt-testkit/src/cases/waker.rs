@@ -26,7 +26,7 @@ cases! {
     async a_waker_from_an_aborted_task_does_nothing;
 }
 
-/// A future that gives its waker away and is ready after `polls` further polls.
+/// A future that passes its waker on and is ready after `polls` further polls.
 fn leak_waker(slot: Arc<Mutex<Option<Waker>>>, polls: usize) -> impl Future<Output = usize> + Send {
     let mut count = 0;
     poll_fn(move |cx| {
@@ -92,7 +92,7 @@ async fn a_wake_during_the_poll_is_not_lost<R: Runtime>(rt: R) {
                 return Poll::Ready(());
             }
             let waker = cx.waker().clone();
-            // Joined inside the poll, so the wake comes while the task is running, from elsewhere.
+            // Joined inside the poll, so another thread wakes the task while it is running.
             std::thread::spawn(move || waker.wake()).join().unwrap();
             Poll::Pending
         }));
@@ -113,7 +113,7 @@ async fn many_wakes_before_a_poll_are_one_poll<R: Runtime>(rt: R) {
     }));
     go.wait().await;
     let waker = taken(&slot).await;
-    // The task lives on this thread, so it cannot be polled between these.
+    // The task is on this thread, so it cannot be polled between these wakes.
     for _ in 0..1_000 {
         waker.wake_by_ref();
     }
@@ -124,7 +124,7 @@ async fn many_wakes_before_a_poll_are_one_poll<R: Runtime>(rt: R) {
 }
 
 async fn forty_thousand_clones_of_a_waker_are_fine<R: Runtime>(rt: R) {
-    // More than an i16 counts.
+    // More than an `i16` can count.
     let task = rt.spawn(poll_fn(|cx| {
         let wakers: Vec<_> = (0..40_000).map(|_| cx.waker().clone()).collect();
         Poll::Ready(wakers.len())
@@ -139,7 +139,7 @@ async fn forty_thousand_wakes_from_a_plain_thread_are_fine<R: Runtime>(rt: R) {
             return Poll::Ready(());
         }
         let waker = cx.waker().clone();
-        // The task is busy meanwhile: the wakes meet a task that is inside its poll.
+        // The task is inside its poll while it is woken.
         std::thread::spawn(move || {
             for _ in 0..40_000 {
                 waker.wake_by_ref();
@@ -167,7 +167,8 @@ async fn a_waker_outlives_its_task<R: Runtime>(rt: R) {
 }
 
 async fn the_last_waker_may_be_dropped_on_a_plain_thread<R: Runtime>(rt: R) {
-    // The handle goes at home while the waker goes elsewhere: neither may free the task under the other.
+    // The handle and the waker are dropped on different threads: neither may free the task too
+    // early.
     for _ in 0..200 {
         let slot = Arc::default();
         let task = rt.spawn(leak_waker(Arc::clone(&slot), 0));
