@@ -1,4 +1,4 @@
-//! Whose executor runs the tasks.
+//! The executor of the tasks: the runtime's own, the application's, or the process's.
 
 use std::fmt;
 use std::future::Future;
@@ -20,8 +20,9 @@ pub enum Executor<G> {
 
 /// An executor that one runtime uses at a time.
 ///
-/// It is never dropped, since only a static executor keeps no table of its tasks. Ours suffices to end them, and a second
-/// one would cost a quarter of a spawn. There are as many as there were runtimes at the same time.
+/// It is never dropped, because only a static executor keeps no table of its tasks. The kit has
+/// such a table, and a second one would cost a quarter of a spawn. As many exist as there were
+/// runtimes at the same time.
 #[derive(Debug)]
 pub struct Own(&'static StaticExecutor);
 
@@ -43,33 +44,35 @@ impl<G> Executor<G> {
 }
 
 impl Own {
-    /// Ends `tasks`, which no thread runs any more, and leaves the executor to the next runtime.
+    /// Ends `tasks`, which no thread runs any more, and returns the executor to the list for the
+    /// next runtime.
     fn retire(&self, tasks: &Tasks) {
         tasks.close();
         while self.0.try_tick() {}
-        // A task that is left could still be woken, and would then run among those of another runtime.
+        // A remaining task could still be woken, and would then run with the tasks of another
+        // runtime.
         if tasks.is_empty() {
             free().push(self.0);
         }
     }
 }
 
-/// Spawns tasks in the executor of the process.
+/// The executor of the process, as a place to spawn tasks.
 pub trait Global: Send + Sync + 'static {
-    /// Starts a task that goes on until it is finished.
+    /// Starts a detached task.
     fn spawn<F>(task: F) -> Started<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static;
 
-    /// Waits for `until`, while one of its threads blocks in place: another thread takes its place,
-    /// if it can have one more.
+    /// Waits for `until` while one of its threads blocks in place. Adds a thread for that time, if
+    /// the executor can have one more.
     fn relieve<F: Future>(until: F) -> impl Future<Output = F::Output> {
         until
     }
 }
 
-/// There is no executor of the process.
+/// The executor of the process is unavailable.
 #[derive(Debug)]
 pub enum NoGlobal {}
 
@@ -104,7 +107,7 @@ impl<G: Global> executor::Executor for Executor<G> {
                 Some(executor) => executor.run(until).await,
                 None => until.await,
             },
-            // A thread of ours cannot run its tasks; it comes here only as a substitute.
+            // Our thread cannot run its tasks, and gets here only as a substitute.
             Self::Global(_) => G::relieve(until).await,
         }
     }
@@ -131,7 +134,7 @@ impl<G: Global> executor::Executor for Executor<G> {
     }
 }
 
-/// async-executor tells the length of its queue in its `Debug` output alone.
+/// Returns the length of the queue, which async-executor reveals only in its `Debug` output.
 fn depth(executor: &impl fmt::Debug) -> usize {
     let text = format!("{executor:?}");
     let number = text
@@ -175,7 +178,7 @@ mod tests {
                 drop(held);
             };
             drop(tasks.spawn_hosted(future, None, |task| executor.spawn(task)));
-            // One waits, the other is still queued.
+            // One is pending, the other still queued.
             for _ in polls..1 {
                 assert!(executor.try_tick());
             }

@@ -1,4 +1,4 @@
-//! Files: through the blocking pool of the runtime.
+//! Files, through the blocking pool of the runtime.
 
 use std::fmt;
 use std::future::Future;
@@ -13,12 +13,13 @@ use crate::runtime::{Handle, Host};
 /// An open file.
 pub type File<H> = fs::File<Disk<H>>;
 
-/// A file whose operations run on the blocking pool of the runtime that is current then, else of `home`.
+/// Converts a file of std. Its operations run on the blocking pool of the current runtime, or on
+/// that of `home` if none is current.
 pub fn from_std<H: Host>(std: std::fs::File, home: Option<Handle<H>>) -> File<H> {
     File::new(std, Disk { home })
 }
 
-/// Carries out the operations of a file on the blocking pool.
+/// Performs the operations of a file on the blocking pool.
 pub struct Disk<H: Host> {
     home: Option<Handle<H>>,
 }

@@ -1,4 +1,4 @@
-//! Sockets: those of [`anyrt_kit::net`], which async-io watches.
+//! Sockets: those of [`anyrt_kit::net`], watched by async-io.
 
 use std::io;
 use std::net::SocketAddr;

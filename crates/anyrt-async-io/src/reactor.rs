@@ -1,5 +1,5 @@
-//! async-io, the reactor of Smol and async-std: one per process. What is here is the part of one
-//! runtime in it.
+//! async-io, the reactor of Smol and async-std, exists once per process. This file has the part of
+//! one runtime in it.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -29,7 +29,7 @@ pub struct Reactor {
     sources: Mutex<Sources<Told>>,
     /// Timers that are not in a task of the runtime.
     timers: Mutex<Timers>,
-    /// Those that are, are dropped when it ends.
+    /// Timers in its tasks are dropped with the tasks.
     tasks: Arc<Tasks>,
 }
 
@@ -69,7 +69,7 @@ impl Reactor {
     }
 }
 
-/// Who waits for a timer.
+/// The wakers of those timers.
 #[derive(Debug, Default)]
 struct Timers {
     wakers: Slab<Waker>,
@@ -80,8 +80,8 @@ impl Timers {
     /// Below this capacity the table never shrinks.
     const KEEP: usize = 1024;
 
-    /// Adds a waker, or puts it in the place of the former one. Returns the place, or `None` if the
-    /// runtime has ended, and the former waker.
+    /// Adds a waker, or replaces the one at `place`. Returns its place, or `None` if the runtime
+    /// has ended, and the replaced waker.
     fn wait(&mut self, place: Option<u32>, waker: &Waker) -> (Option<u32>, Option<Waker>) {
         if self.ended {
             return (None, None);
@@ -105,8 +105,10 @@ impl Timers {
     }
 }
 
-/// async-io panics where it cannot be started, in whatever used it first. So it is started here,
-/// where that is an error.
+/// Starts async-io, which would otherwise start on first use and panic there if it cannot.
+///
+/// # Errors
+/// Fails if it cannot be started.
 fn start_async_io() -> io::Result<()> {
     /// Its poller takes three descriptors on Linux, and two elsewhere.
     const DESCRIPTORS: usize = 4;
@@ -119,7 +121,7 @@ fn start_async_io() -> io::Result<()> {
             room.push(Socket::new(Domain::IPV4, Type::DGRAM, None)?);
         }
         drop(room);
-        // Others may have taken what there was since then.
+        // Other code may have taken the descriptors since then.
         let first_use = || {
             let mut timer = Timer::at(saturating_add(now(), Duration::MAX));
             let _ = Pin::new(&mut timer).poll(&mut Context::from_waker(Waker::noop()));
@@ -130,7 +132,8 @@ fn start_async_io() -> io::Result<()> {
     Ok(())
 }
 
-/// What async-io wakes for one descriptor: sets what is ready there, and wakes who waits for it.
+/// The waker that async-io gets for one descriptor. It records the readiness and wakes the waiting
+/// tasks.
 #[derive(Debug)]
 pub(crate) struct Told {
     source: Source,
@@ -139,8 +142,8 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Of a descriptor that is taken for `ready`. It is told of the end of the runtime until it
-    /// [leaves](Self::leave).
+    /// Registers a descriptor that is assumed to be `ready`. The end of the runtime is reported to
+    /// it until it [leaves](Self::leave).
     ///
     /// # Errors
     /// Fails if the runtime has ended.
@@ -155,7 +158,7 @@ impl Told {
         Ok(told)
     }
 
-    /// The descriptor is about to be closed.
+    /// Deregisters the descriptor, before it is closed.
     pub(crate) fn leave(&self) {
         let told = {
             let mut sources = self.reactor.lock();
@@ -180,7 +183,7 @@ impl AsRef<Source> for Told {
     }
 }
 
-/// It can be read.
+/// Reports that the descriptor is readable.
 impl Wake for Told {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
@@ -219,20 +222,20 @@ enum State {
     New,
     /// No task waits.
     Reset,
-    /// The waker of the last poll, by a task that is gone before the runtime ends. async-io has the waker, too, but wakes
-    /// it in its own time.
+    /// The waker of the last poll, by a task that is dropped before the runtime ends. async-io has
+    /// the waker as well, but a reset to a time in the past must wake at once.
     Within(Waker),
-    /// The place of that waker among those that are woken when the runtime ends.
+    /// The place of the waker among those that are woken when the runtime ends.
     Told(u32),
     /// Fired.
     Fired,
 }
 
 impl Sleep {
-    /// Remembers who waits.
+    /// Stores the waker of the task that waits.
     ///
     /// # Panics
-    /// When the runtime has ended.
+    /// Panics if the runtime has ended.
     #[inline]
     fn wait(&mut self, waker: &Waker) {
         if !self.reactor.tasks.is_polling() {
@@ -251,7 +254,7 @@ impl Sleep {
             State::Told(place) => Some(place),
             _ => None,
         };
-        // The former waker is dropped outside of the lock: its destructor is not ours.
+        // The replaced waker is dropped outside the lock, because its destructor is foreign code.
         let (place, _former) = self.reactor.lock_timers().wait(place, waker);
         match place {
             Some(place) => self.state = State::Told(place),
@@ -261,7 +264,7 @@ impl Sleep {
         }
     }
 
-    /// Goes over to another state. Returns who has waited.
+    /// Changes the state. Returns the waker of the task that waited.
     #[inline]
     fn change(&mut self, to: State) -> Option<Waker> {
         match std::mem::replace(&mut self.state, to) {
@@ -331,15 +334,15 @@ impl Drop for Sleep {
     }
 }
 
-/// Waits until a system time.
+/// Waits until `at`, in the time of the system.
 pub async fn alarm(at: Instant) {
     Timer::at(at).await;
 }
 
-/// Waits until the tasks are woken for which the reactor had an event at the first poll.
+/// Waits until all tasks are woken for which the reactor had an event at the first poll.
 pub async fn delivered() {
-    // The reactor fires a timer in a round in which it also collects events, perhaps on another
-    // thread, and wakes in some order. The second round begins when all of the first were woken.
+    // The reactor fires a timer in a round that also collects events, perhaps on another thread,
+    // and wakes in any order. The second round begins after all of the first were woken.
     for _ in 0..2 {
         round().await;
     }
@@ -349,8 +352,8 @@ pub async fn delivered() {
 async fn round() {
     let fired = Arc::new(Fired::default());
     let waker = Waker::from(Arc::clone(&fired));
-    // A timer that is due when it is polled is ready without the reactor. This one is moved
-    // instead, and not polled again, so what wakes it is the reactor.
+    // A timer that is due when it is polled is ready without the reactor. This one is polled
+    // first and then moved, so only the reactor can wake it.
     let mut timer = Timer::at(saturating_add(now(), Duration::MAX));
     let _ = Pin::new(&mut timer).poll(&mut Context::from_waker(&waker));
     timer.set_at(now());

@@ -1,13 +1,15 @@
-//! Sockets and other descriptors with their readiness, by the reactor of async-io.
+//! Sockets and other descriptors with their readiness, from the reactor of async-io.
 //!
-//! async-io tells of a direction once each time that it is asked, whether what is there is new or not. So it is asked when
-//! somebody waits. What exactly a descriptor is ready for is looked up with `poll(2)`, which tells errors, closed
-//! directions and out-of-band data apart.
+//! async-io reports a direction once per request, whether its readiness is new or not, so a request
+//! is made when a task waits. The exact readiness is looked up with `poll(2)`, which distinguishes
+//! errors, closed directions and out-of-band data.
 //!
 //! # What differs from Tokio
-//! - An [`AsyncFd`] takes a second descriptor, a duplicate: async-io wants to own what it watches.
-//! - Readiness that was cleared although it was there is told again; an edge-triggered epoll tells of it when more comes.
-//! - Linux and Android alone tell of out-of-band data.
+//! - An [`AsyncFd`] takes a second descriptor, a duplicate, because async-io owns the descriptors
+//!   it watches.
+//! - Readiness that was cleared while it was still present is reported again. An edge-triggered
+//!   epoll reports it when more data arrives.
+//! - Only Linux and Android report out-of-band data.
 
 #[cfg(unix)]
 mod descriptor;

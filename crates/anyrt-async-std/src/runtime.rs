@@ -105,7 +105,8 @@ impl Global for ByAsyncStd {
     }
 
     async fn relieve<F: Future>(until: F) -> F::Output {
-        /// The threads that block in place now, and those that were started for such ones. These stay for the next.
+        /// The number of threads that block in place now, and of additional threads, which are kept
+        /// for later use.
         static BLOCKED: AtomicUsize = AtomicUsize::new(0);
         static MORE: AtomicUsize = AtomicUsize::new(0);
 
@@ -114,7 +115,7 @@ impl Global for ByAsyncStd {
         let needs_one = MORE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         if needs_one.is_ok() {
             let started = async_global_executor::spawn_more_threads(1).await;
-            // The system, or async-std, has no more.
+            // The limit of the system or of async-std is reached.
             if !matches!(started, Ok(1..)) {
                 MORE.fetch_sub(1, Ordering::Relaxed);
             }
@@ -133,7 +134,7 @@ impl runtime::Host for AsyncStd {
         &DEFAULT
     }
 
-    /// In a task of async-std, on a thread that this crate did not start.
+    // In a task of async-std, on a thread that this crate did not start.
     fn of_application() -> Option<AsyncStdRuntime> {
         async_std::task::try_current().map(|_| AsyncStdRuntime::global())
     }

@@ -1,5 +1,5 @@
-//! async-std's own executor, with one thread. How many it has is decided when it starts, by the environment, so the test
-//! is this program once more.
+//! async-std's own executor, with one thread. The environment at its start determines the number,
+//! so the test starts this program again.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use anyrt_async_std::AsyncStdRuntime;
 use anyrt_core::Spawner;
 
 const THREADS: &str = "ASYNC_STD_THREAD_COUNT";
-/// So long that a busy machine is no hang.
+/// Long enough for a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
@@ -31,7 +31,8 @@ fn a_task_that_blocks_in_place_may_wait_for_another_one() {
     assert!(program.wait().unwrap().success());
 }
 
-/// Three that block, one inside the other, and so four threads, which is all that there may be; then one after the other.
+/// Three nested tasks that block need four threads, which is the maximum. Then twenty more, one
+/// after the other.
 fn wait_in_place() {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
@@ -46,7 +47,7 @@ fn wait_in_place() {
     assert_eq!(sum, 21);
 }
 
-/// A task that waits for `future`, which is another one, on its thread.
+/// Spawns a task that blocks its thread until another task with `future` has finished.
 fn in_place<F>(rt: &AsyncStdRuntime, future: F) -> impl Future<Output = F::Output> + Send + 'static
 where
     F: Future<Output: Send> + Send + 'static,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyrt_core::{Blocking, Spawner, Timer};
 use anyrt_smol::SmolRuntime;
 
-/// Not for another task: nobody else runs those.
+// Not for another task, since no other thread would run it.
 #[test]
 fn a_task_that_blocks_in_place_may_wait_for_a_timer_and_a_blocking_job() {
     let rt = SmolRuntime::global();

@@ -1,4 +1,5 @@
-//! async-io beside the runtime: who drives it, and what becomes of sockets and timers when nobody does or the runtime ends.
+//! async-io together with the runtime: the threads that drive it, and sockets and timers when no
+//! thread of the runtime does, or after its end.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -35,7 +36,7 @@ async fn connected(rt: &SmolRuntime) -> (TcpStream, TcpStream) {
     (client, listener.accept().await.unwrap().0)
 }
 
-/// Reads before there is anything, so that the reactor has to tell.
+/// Reads before there is data, so that the reactor has to wake.
 async fn late_hello(mut client: TcpStream, mut server: TcpStream) {
     let mut word = [0; 5];
     {
@@ -100,7 +101,8 @@ fn one_thread_goes_on_when_the_one_that_waited_in_the_reactor_has_left() {
             });
         });
         is_inside.recv().unwrap();
-        // Whichever of the two waits in the reactor, it leaves: this one now, the other one when it has its word.
+        // Whichever of the two waits in the reactor leaves it: this thread now, the other one after
+        // it has read.
         rt.block_on(rt.sleep(Duration::from_millis(1)));
         rt.block_on(client.write_all(b"hello")).unwrap();
         other_thread.join().unwrap();
@@ -111,7 +113,7 @@ fn one_thread_goes_on_when_the_one_that_waited_in_the_reactor_has_left() {
 fn a_timer_of_another_thread_is_not_overslept() {
     let runtime = workers(2);
     let rt = runtime.handle().clone();
-    // A worker waits for something far away.
+    // A worker waits for a distant deadline.
     let far = rt.clone();
     let _task = rt.spawn(async move { far.sleep(Duration::from_secs(3600)).await });
     for _ in 0..20 {

@@ -1,4 +1,5 @@
-//! What is particular to Tokio; the contract itself is checked by `tests/conformance.rs` of the workspace.
+//! Tests of what is special about Tokio. `tests/conformance.rs` of the workspace checks the
+//! contract.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -38,7 +39,7 @@ fn panic_message(f: impl FnOnce()) -> String {
     }
 }
 
-/// Says on which thread it is dropped.
+/// Records the thread on which it is dropped.
 struct Dropped(Arc<Mutex<Vec<ThreadId>>>);
 
 impl Drop for Dropped {
@@ -145,7 +146,7 @@ fn what_is_left_of_local_tasks_is_dropped_here_also_after_a_panic() {
             }));
             assert_eq!(result.is_err(), panics);
             assert_eq!(*dropped.lock().unwrap(), [std::thread::current().id(); 3]);
-            // The thread is as before.
+            // The thread has its former state.
             assert!(panic_message(|| drop(rt.spawn_local(async {}))).contains("block_on"));
         }
     }
@@ -220,7 +221,7 @@ fn dropping_the_owner_where_waiting_is_forbidden_panics_and_names_the_remedy() {
             .unwrap();
         assert!(message.contains("shutdown_background"), "{message}");
     }
-    // While it unwinds anyway, there is one panic and no abort.
+    // During unwinding there is one panic and no abort.
     let inner = multi_thread();
     let message = outer.block_on(async {
         panic_message(|| {
@@ -229,7 +230,7 @@ fn dropping_the_owner_where_waiting_is_forbidden_panics_and_names_the_remedy() {
         })
     });
     assert_eq!(message, "the first");
-    // And the remedy works.
+    // The recommended remedy works.
     outer.block_on(async { multi_thread().shutdown_background() });
 }
 
@@ -248,7 +249,7 @@ fn a_runtime_of_the_application_serves_as_well() {
 fn sockets_and_timers_are_made_without_a_context() {
     let runtime = multi_thread();
     let rt = runtime.handle().clone();
-    // A thread of no runtime makes them and polls the connecting itself.
+    // A thread without a runtime creates them and polls the connect itself.
     let listener = futures_util::FutureExt::now_or_never(rt.bind_tcp("127.0.0.1:0"))
         .unwrap()
         .unwrap();

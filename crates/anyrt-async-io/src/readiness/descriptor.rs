@@ -1,4 +1,4 @@
-//! Descriptors of any kind in async-io.
+//! Descriptors of any kind, watched by async-io.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,7 +16,7 @@ use super::watched::unmet;
 use crate::reactor::{Reactor, Told};
 use crate::runtime::{Handle, Host};
 
-/// A descriptor of any kind that the system can poll, non-blocking, with its readiness.
+/// A non-blocking descriptor of any kind that the system can poll, with its readiness.
 pub type AsyncFd<T> = anyrt_kit::readiness::AsyncFd<Watch, T>;
 
 impl<H: Host> readiness::Reactor for Handle<H> {
@@ -30,11 +30,11 @@ impl<H: Host> readiness::Reactor for Handle<H> {
     }
 }
 
-/// After what time it is looked again for an error or out-of-band data, while there is something else to read: the
-/// reactor would tell of that again at once.
+/// The pause between two checks for an error or out-of-band data while other data can be read. The
+/// reactor would report that data again at once.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// That async-io watches a descriptor.
+/// The registration of a descriptor with async-io.
 #[derive(Debug)]
 pub struct Watch {
     shared: Arc<Shared>,
@@ -45,14 +45,14 @@ struct Shared {
     told: Arc<Told>,
     interest: Interest,
     asked: Mutex<Asked>,
-    /// What the reactor wakes.
+    /// Passed to the reactor.
     waker: Waker,
 }
 
-/// What the reactor was asked and has not told yet.
+/// The requests to the reactor that it has not answered.
 #[derive(Debug)]
 struct Asked {
-    /// A duplicate: the reactor wants to own what it watches. `None` after the end.
+    /// A duplicate, because the reactor owns the descriptors it watches. `None` after the end.
     fd: Option<Async<OwnedFd>>,
     reading: bool,
     writing: bool,
@@ -77,13 +77,14 @@ impl Watch {
         Ok(Self { shared })
     }
 
-    /// Looks what there is, which nobody tells while nobody waits.
+    /// Looks up the readiness, which is not reported while no task waits.
     fn look(&self) {
         let asked = self.shared.lock();
         let Some(fd) = &asked.fd else { return };
         let ready = look(fd.get_ref().as_fd(), self.shared.interest);
         drop(asked);
-        // What is known already is no event: whoever is about to find that it is not ready may still clear it.
+        // Known readiness is not a new event: an operation that is about to fail must still be able
+        // to clear it.
         let watched = self.shared.interest | Interest::ERROR;
         let new = ready - self.source().look(watched).ready();
         if !new.is_empty() {
@@ -108,7 +109,7 @@ impl Registration for Watch {
     }
 
     fn refresh(&self, _: BorrowedFd<'_>, interest: Interest, _: Waiter) -> io::Result<()> {
-        // Where nothing is known, who asks waits, and is told.
+        // Without known readiness the caller waits, and the reactor reports.
         if !self.source().look(interest).ready().is_empty() {
             self.look();
         }
@@ -121,7 +122,7 @@ impl Registration for Watch {
         }
     }
 
-    /// The duplicate would keep the descriptor open.
+    // The duplicate would keep the descriptor open.
     fn end(&self, _: BorrowedFd<'_>) {
         self.shared.told.leave();
         let fd = self.shared.lock().fd.take();
@@ -130,7 +131,7 @@ impl Registration for Watch {
 }
 
 impl Asked {
-    /// Has the reactor tell of the directions in which `interest` waits, of those that are watched.
+    /// Requests the directions of `interest` that are watched.
     fn ask(
         &mut self,
         interest: Interest,
@@ -138,7 +139,7 @@ impl Asked {
         cx: &mut Context<'_>,
     ) -> io::Result<()> {
         let Some(fd) = &self.fd else { return Ok(()) };
-        // Errors are told always.
+        // Errors are always reported.
         let reading = reads(interest) && (reads(watched) || interest.is_error());
         if reading && !self.reading {
             unmet(|| fd.poll_readable(cx))?;
@@ -152,11 +153,12 @@ impl Asked {
         Ok(())
     }
 
-    /// In which directions the reactor has told that there is something, which it then does no more.
+    /// Returns the directions that the reactor has reported. Each needs a new request to be
+    /// reported again.
     fn told(&mut self, cx: &mut Context<'_>) -> Ready {
         let mut told = Ready::EMPTY;
         let Some(fd) = &self.fd else { return told };
-        // An error comes from asking again, and comes again to whoever waits next.
+        // An error comes from the renewed request, and the next waiter gets it as well.
         if self.reading && fd.poll_readable(cx).is_ready() {
             self.reading = false;
             told |= Ready::READABLE;
@@ -180,13 +182,14 @@ impl Asked {
     }
 }
 
-/// The reactor, and `poll`, tell of errors and out-of-band data with what can be read.
+/// Returns `true` if the interest needs the reading direction, with which the reactor and `poll`
+/// report errors and out-of-band data.
 fn reads(interest: Interest) -> bool {
     interest.is_readable() || interest.is_priority() || interest.is_error()
 }
 
 impl Shared {
-    /// The reactor has woken: passes on what there is.
+    /// Passes the readiness on after the reactor has woken.
     fn tell(&self) {
         let mut cx = Context::from_waker(&self.waker);
         let mut asked = self.lock();
@@ -198,7 +201,7 @@ impl Shared {
         }
         let mut ready = look(fd.get_ref().as_fd(), self.interest);
         drop(asked);
-        // There are descriptors that `poll` cannot look at, such as terminals on macOS.
+        // `poll` does not support every descriptor, for example terminals on macOS.
         for interest in [Interest::READABLE, Interest::WRITABLE] {
             if (ready & interest.mask()).is_empty() {
                 ready |= told & interest.mask();
@@ -212,7 +215,8 @@ impl Shared {
         }
     }
 
-    /// For those for whom there was not the right thing to read.
+    /// Schedules another check for tasks that wait for an error or out-of-band data and got
+    /// neither.
     fn look_again(&self, cx: &mut Context<'_>) {
         let mut asked = self.lock();
         if asked.fd.is_some() && !asked.reading {
@@ -227,7 +231,7 @@ impl Shared {
     }
 }
 
-/// What the reactor keeps must not keep the watch.
+/// The waker for the reactor. It is weak because the reactor must not keep the registration alive.
 struct Bell(Weak<Shared>);
 
 impl Wake for Bell {

@@ -1,10 +1,10 @@
-//! What a descriptor is ready for, by `poll(2)`.
+//! The readiness of a descriptor, from `poll(2)`.
 
 use anyrt_core::readiness::{Interest, Ready};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::BorrowedFd;
 
-/// What `fd` is ready for at this moment, of what is watched.
+/// Returns the current readiness of `fd` within `watched`.
 pub(super) fn look(fd: BorrowedFd<'_>, watched: Interest) -> Ready {
     const NOW: Timespec = Timespec {
         tv_sec: 0,
@@ -21,13 +21,13 @@ pub(super) fn look(fd: BorrowedFd<'_>, watched: Interest) -> Ready {
     if watched.is_writable() {
         writing |= PollFlags::OUT;
     }
-    // One question for each direction: most systems tell of a hang-up in the direction that was asked for.
+    // One entry per direction: most systems report a hang-up in the requested direction.
     let mut answers = [reading, writing].map(|flags| PollFd::from_borrowed_fd(fd, flags));
     if !matches!(poll(&mut answers, Some(&NOW)), Ok(1..)) {
         return Ready::EMPTY;
     }
     let [read, written] = answers.map(|answer| answer.revents());
-    // Windows hangs up when the other side sends no more, although it may still read.
+    // Windows reports a hang-up when the peer has finished sending, although it may still read.
     let written = match cfg!(windows) {
         true => written - PollFlags::HUP,
         false => written,
@@ -52,7 +52,7 @@ const HALF_CLOSED: PollFlags = PollFlags::RDHUP;
 )))]
 const HALF_CLOSED: PollFlags = PollFlags::empty();
 
-/// The numbers differ from system to system.
+/// Converts the flags, whose values differ between systems.
 fn from_poll(flags: PollFlags) -> Ready {
     const LINUX: [(PollFlags, u32); 6] = [
         (PollFlags::IN, 0x1),

@@ -1,4 +1,4 @@
-//! A socket in async-io, with what is known of its readiness.
+//! A socket watched by async-io, with its known readiness.
 
 use std::fmt;
 use std::future::Future;
@@ -20,27 +20,29 @@ use rustix::fd::AsFd;
 use super::look::look;
 use crate::reactor::{Reactor, Told};
 
-/// What `poll(2)` is asked, as what Tokio watches: an error is told always.
+/// The interest for `poll(2)`, which is what Tokio watches. Errors are always reported.
 const WATCHED: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-/// How long a wait for an error alone pauses while there is something to read: async-io would tell of that again at once.
+/// The pause of a wait for errors alone while data can be read. async-io would report that data
+/// again at once.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A socket in async-io.
+/// A socket watched by async-io.
 ///
-/// Its [`Source`] holds what is known of its readiness, until an operation finds that it is over. Whoever found nothing to
-/// do leaves a waker there and asks async-io, which wakes the source: a waker of the user never gets into async-io, so
-/// none stays there when the runtime has ended.
+/// Its [`Source`] holds the known readiness until an operation finds that it is over. An operation
+/// that has to wait leaves its waker there and makes a request to async-io, which wakes the source.
+/// async-io never gets a waker of the user, so none remains there when the runtime has ended.
 pub struct Watched<T: System> {
     told: Arc<Told>,
-    // `None` only while it is taken out.
+    // `None` only while it is being removed.
     inner: Option<Async<T>>,
-    /// Made when a writer waits for the first time, which few do.
+    /// Created when a writer waits for the first time, which is rare.
     writable: OnceBox<Waker>,
 }
 
 impl<T: System> Watched<T> {
-    /// A non-blocking socket, which is taken for `ready` until someone finds that it is not.
+    /// Registers a non-blocking socket, which is assumed to be `ready` until an operation finds
+    /// that it is not.
     ///
     /// # Errors
     /// Fails if the socket cannot be registered with the reactor, or if the runtime has ended.
@@ -61,7 +63,7 @@ impl<T: System> Watched<T> {
         }
     }
 
-    /// The reactor that watches it.
+    /// Returns the reactor that watches it.
     pub(crate) fn reactor(&self) -> &Arc<Reactor> {
         self.told.reactor()
     }
@@ -72,7 +74,7 @@ impl<T: System> Watched<T> {
         Some(inner)
     }
 
-    /// What it is ready for of `interest` at this moment.
+    /// Returns the current readiness within `interest`.
     fn find(&self, interest: Interest) -> io::Result<Ready> {
         let ready = look(AsFd::as_fd(self.get_ref()), WATCHED) & interest.mask();
         if ready.is_empty() {
@@ -81,7 +83,7 @@ impl<T: System> Watched<T> {
         Ok(ready)
     }
 
-    /// As [`find`](Self::find), and remembers it. `event` is what was known before.
+    /// Like [`find`](Self::find), and stores the result. `event` is the readiness known before.
     fn find_and_keep(&self, event: Event, interest: Interest) -> io::Result<Ready> {
         let found = self.find(interest)?;
         self.source().clear(event, interest.mask() - found);
@@ -89,8 +91,8 @@ impl<T: System> Watched<T> {
         Ok(found)
     }
 
-    /// What is known of `interest`, with what came since then: the socket may have been closed, which nobody would tell
-    /// while something is known.
+    /// Returns the known readiness within `interest`, with changes since then: a close is not
+    /// reported while some readiness is known.
     fn known(&self, interest: Interest) -> Option<Ready> {
         let known = self.source().look(interest).ready();
         if known.is_empty() {
@@ -101,7 +103,8 @@ impl<T: System> Watched<T> {
         Some(known | now)
     }
 
-    /// What is known already is no event: whoever is about to find that it is over may still clear it.
+    /// Stores new readiness. Known readiness is not a new event: an operation that is about to fail
+    /// must still be able to clear it.
     fn keep(&self, ready: Ready, interest: Interest) {
         let new = ready - self.source().look(interest).ready();
         if !new.is_empty() {
@@ -109,7 +112,7 @@ impl<T: System> Watched<T> {
         }
     }
 
-    /// Waits for an error, or for what is never told, beside anything that may be there to read.
+    /// Waits for an error, or for readiness that is never reported, even while data can be read.
     async fn exceptional(&self, interest: Interest) -> io::Result<Ready> {
         loop {
             self.source().check()?;
@@ -117,7 +120,7 @@ impl<T: System> Watched<T> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 found => return found,
             }
-            // Until async-io has told of something once more.
+            // Until the next report of async-io.
             let mut told = false;
             let again = |_| match std::mem::replace(&mut told, true) {
                 true => Ok(()),
@@ -131,7 +134,7 @@ impl<T: System> Watched<T> {
     }
 }
 
-/// Asks until the answer is still to come: what was told before the question does not count.
+/// Repeats the request until it is pending: an earlier report does not count.
 pub(super) fn unmet(mut ask: impl FnMut() -> Poll<io::Result<()>>) -> io::Result<()> {
     while let Poll::Ready(result) = ask() {
         result?;
@@ -139,7 +142,7 @@ pub(super) fn unmet(mut ask: impl FnMut() -> Poll<io::Result<()>>) -> io::Result
     Ok(())
 }
 
-/// What async-io wakes for writers; for readers it is [`Told`] itself.
+/// The waker for writers. The one for readers is [`Told`] itself.
 struct Writable(Arc<Told>);
 
 impl Wake for Writable {
@@ -155,7 +158,7 @@ impl Wake for Writable {
 impl<T: System> readiness::Watched for Watched<T> {
     type Inner = T;
 
-    // async-io tells of a direction once, when it is asked.
+    // async-io reports a direction once per request.
     const EDGE_TRIGGERED: bool = false;
 
     #[inline]
@@ -175,7 +178,7 @@ impl<T: System> readiness::Watched for Watched<T> {
         self.told.source()
     }
 
-    /// Asks async-io to tell of the directions of `interest`.
+    /// Requests the directions of `interest` from async-io.
     fn bind(&self, interest: Interest, _: Waiter) -> io::Result<bool> {
         let inner = self.inner();
         if interest.is_readable() || !interest.is_writable() {
@@ -201,7 +204,7 @@ impl<T: System> Readiness for Watched<T> {
         if !interest.is_readable() && !interest.is_writable() {
             return self.exceptional(interest).await;
         }
-        // To look at once.
+        // So that the first check is made at once.
         self.source().assume(unclosed(interest));
         let bind = || self.bind(interest, Waiter::OneOfMany);
         let find = |event| self.find_and_keep(event, interest);
@@ -222,7 +225,7 @@ impl<T: System> Readiness for Watched<T> {
         interest: Interest,
         operation: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        // Unless somebody waits, nobody tells.
+        // async-io reports only while a task waits.
         if self.source().look(interest).ready().is_empty() {
             let found = self.find(interest)?;
             self.source().assume(found);
