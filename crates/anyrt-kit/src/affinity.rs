@@ -114,7 +114,7 @@ mod system {
     }
 }
 
-/// Where what is started is bound to nothing by itself.
+/// For systems on which new threads and processes do not inherit the cores.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod system {
     use std::io;
@@ -132,7 +132,7 @@ mod system {
 
     pub(super) fn unbind() {}
 
-    /// Nothing: cores are not told here.
+    /// Uninhabited: the cores of a thread are not available here.
     #[derive(Debug)]
     pub enum Bound {}
 

@@ -1,6 +1,6 @@
-//! Where locks, atomics and threads of the protocols that we synchronise by hand come from: std, or
-//! loom in the models of `tests/loom.rs` (`scripts/check loom`). So what is shipped is what is
-//! modelled.
+//! Locks, atomics and threads for the protocols that are synchronised by hand: from std, or from
+//! loom in the models of `tests/loom.rs` (`scripts/check loom`). So the shipped code is the
+//! modelled code.
 //!
 //! `Arc` stays std's: no protocol rests on a reference count.
 
@@ -51,7 +51,7 @@ mod model {
     pub(crate) use loom::sync::atomic::fence;
     pub(crate) use loom::thread::{JoinHandle, ThreadId, current};
 
-    /// loom's threads are one of the system's.
+    /// All threads of loom run on one thread of the system.
     macro_rules! per_thread {
         ($(#[$attribute:meta])* static $name:ident: $type:ty = const { $value:expr };) => {
             loom::thread_local! { $(#[$attribute])* static $name: $type = $value; }
@@ -67,8 +67,8 @@ mod model {
         Ok(loom::thread::spawn(body))
     }
 
-    /// loom takes a sequentially consistent access for an acquiring and releasing one; it knows
-    /// such fences, though.
+    /// loom treats a sequentially consistent access as acquire and release, but models sequentially
+    /// consistent fences.
     fn ordered<T>(order: Ordering, access: impl FnOnce() -> T) -> T {
         if order != Ordering::SeqCst {
             return access();
@@ -152,8 +152,8 @@ mod model {
         }
     }
 
-    /// As atomic-waker's: whoever registers after a wake-up has taken the waker sees what was done
-    /// before it.
+    /// Like atomic-waker's: a task that registers after a wake-up has taken the waker sees the
+    /// writes before that wake-up.
     #[derive(Debug)]
     pub(crate) struct AtomicWaker(Mutex<Option<Waker>>);
 
@@ -183,7 +183,7 @@ mod model {
         }
     }
 
-    /// loom's, whose guard knows its lock, for waits that time out.
+    /// loom's, with a guard that knows its lock, for waits with a timeout.
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
@@ -220,7 +220,7 @@ mod model {
         }
     }
 
-    /// loom's, and a wait of no time ends whenever it likes, as a real one may.
+    /// loom's. A wait with a timeout of zero may end at any time, like a real one.
     #[derive(Debug)]
     pub(crate) struct Condvar(loom::sync::Condvar);
 
@@ -263,8 +263,8 @@ mod model {
                 let guard = self.wait(guard).unwrap_or_else(PoisonError::into_inner);
                 return Ok((guard, TimedOut(false)));
             }
-            // A wake-up that comes meanwhile is lost, as one is that a thread gets while it times
-            // out.
+            // A wake-up in the meantime is lost, like one that reaches a thread while its wait
+            // times out.
             let lock = guard.lock;
             drop(guard);
             loom::thread::yield_now();

@@ -6,8 +6,8 @@ pub mod timers;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-/// Where the milliseconds of this process begin, at which timers fire in steps as Tokio's do. One beginning for all, so
-/// that timers of several runtimes fire together.
+/// The origin of the full milliseconds at which timers fire, as in Tokio. It is the same for the
+/// whole process, so that timers of several runtimes fire together.
 #[expect(
     clippy::disallowed_methods,
     reason = "only for clocks that are the system's, or begin with it"

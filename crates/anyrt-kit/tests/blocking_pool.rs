@@ -1,4 +1,4 @@
-//! The blocking pool: threads come, are reused, and go; no job is lost to another one.
+//! The blocking pool: threads are started, reused and ended; no job is lost.
 
 #[path = "../../anyrt-core/tests/common/mod.rs"]
 mod common;
@@ -24,7 +24,7 @@ fn pool(max_threads: usize, keep_alive: Duration) -> BlockingPool {
     BlockingPool::new(builder.config(), "test", None, |work| work())
 }
 
-/// Jobs wait at it until it is opened.
+/// A gate for jobs.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -61,7 +61,7 @@ fn a_job_runs_even_if_its_handle_is_dropped() {
         let gate = Gate::default();
         let wait = gate.clone();
         drop(pool.spawn(move || wait.wait()));
-        // Queued behind the first one when its handle goes.
+        // Its handle is dropped while it is queued behind the first one.
         drop(pool.spawn(move || done.send(7)));
         gate.open();
         assert_eq!(finished.recv(), Ok(7));
@@ -130,7 +130,7 @@ fn as_many_jobs_run_at_once_as_there_may_be_threads() {
     within_a_minute(|| {
         const JOBS: usize = 32;
         let pool = pool(JOBS, LONG);
-        // Nobody gets past the barrier unless all jobs run at the same time.
+        // The barrier opens only if all jobs run at the same time.
         let barrier = Arc::new(std::sync::Barrier::new(JOBS));
         let jobs: Vec<_> = (0..JOBS)
             .map(|_| {
@@ -152,7 +152,7 @@ fn idle_threads_are_reused() {
         let pool = pool(8, LONG);
         for _ in 0..100 {
             block_on(pool.spawn(|| ())).unwrap();
-            // The job's result comes a moment before its thread is idle again.
+            // The result of a job is visible slightly before its thread is idle again.
             while pool.idle_threads() == 0 {
                 thread::yield_now();
             }
@@ -169,7 +169,7 @@ fn idle_threads_go_after_a_while() {
         while pool.threads() > 0 {
             thread::yield_now();
         }
-        // And come again.
+        // They are started again.
         assert_eq!(block_on(pool.spawn(|| 7)).unwrap(), 7);
     });
 }
@@ -177,7 +177,7 @@ fn idle_threads_go_after_a_while() {
 #[test]
 fn no_job_is_lost_when_threads_come_and_go() {
     within_a_minute(|| {
-        // Threads give up at about the time at which the next job arrives.
+        // Idle threads end at about the time at which the next job arrives.
         let pool = pool(2, Duration::from_micros(20));
         for i in 0..5_000 {
             assert_eq!(block_on(pool.spawn(move || i)).unwrap(), i);
@@ -245,7 +245,7 @@ fn a_job_may_block_on_a_future_without_a_budget() {
     within_a_minute(|| {
         let pool = pool(1, LONG);
         let job = pool.spawn(|| {
-            // Far more ready operations than a poll of a task may have.
+            // Far more ready operations than the budget of a poll.
             block_on(async {
                 for _ in 0..1_000 {
                     anyrt_core::coop::cooperative(std::future::ready(())).await;
@@ -273,7 +273,7 @@ fn a_mandatory_job_is_refused_or_outlives_the_shutdown() {
         let mandatory = pool
             .spawn_mandatory(move || done.send(()))
             .expect("the pool is open");
-        // Gone with its handle, and yet it runs.
+        // Its handle is dropped, and it runs nevertheless.
         drop(mandatory);
         assert!(!pool.shutdown(Some(Duration::ZERO)), "one is running");
         assert!(pool.spawn_mandatory(|| ()).is_none(), "nothing is promised");
@@ -305,7 +305,7 @@ fn the_thread_locals_of_its_threads_are_dropped_when_shutdown_returns() {
             const { std::cell::RefCell::new(None) };
     }
     within_a_minute(|| {
-        // Threads that wait for jobs, and such that have ended by themselves.
+        // Threads that wait for jobs, and threads that have ended by themselves.
         for keep_alive in [LONG, Duration::ZERO] {
             for _ in 0..50 {
                 let pool = pool(2, keep_alive);
@@ -364,7 +364,7 @@ fn a_thread_that_is_ending_keeps_no_job_waiting() {
 fn a_job_whose_thread_ends_before_it_is_settled_at_the_shutdown() {
     within_a_minute(|| {
         for _ in 0..50 {
-            // The thread ends while the pool is open, or while it is being shut down.
+            // The thread ends while the pool is open, or during its shutdown.
             let pool = BlockingPool::new(&Config::default(), "test", None, |_| {
                 std::panic::resume_unwind(Box::new("before the first job"));
             });
@@ -388,7 +388,7 @@ fn a_thread_name_that_panics_leaves_no_thread_to_wait_for() {
             }
         });
         let pool = BlockingPool::new(builder.config(), "test", None, |work| work());
-        // As std's, which cannot make a thread of that name.
+        // Like std, which cannot start a thread with that name.
         assert!(catch_unwind(AssertUnwindSafe(|| pool.spawn(|| 7))).is_err());
         assert_eq!(pool.threads(), 0);
         assert_eq!(block_on(pool.spawn(|| 8)).unwrap(), 8);
@@ -415,7 +415,7 @@ fn a_mandatory_job_runs_also_if_its_thread_panics_before_it() {
 fn without_a_thread_the_job_runs_where_it_was_spawned() {
     within_a_minute(|| {
         let mut builder = Builder::<()>::new_multi_thread();
-        // More than there is memory for, so that the system refuses the thread.
+        // More than the memory, so that the system rejects the thread.
         builder.thread_stack_size(1 << 60);
         let pool = BlockingPool::new(builder.config(), "test", None, |work| work());
         let job = pool.spawn(|| thread::current().id());

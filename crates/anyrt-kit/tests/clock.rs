@@ -1,4 +1,4 @@
-//! The clock that can stand still: what moves it on, and what does not.
+//! The clock that can be paused: what advances it, and what does not.
 
 #[path = "../../anyrt-core/tests/common/mod.rs"]
 mod common;
@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Runs `future` as a runtime does that has neither sockets nor other threads.
+/// Runs `future` like a runtime without sockets and other threads.
 fn run<F: Future>(clock: &Arc<Clock>, future: F) -> F::Output {
     let driver = clock.drive();
     let alarm = |_| -> std::future::Pending<()> { panic!("a paused clock needs no alarm") };
@@ -106,7 +106,8 @@ fn a_paused_clock_stands_without_a_driver_and_while_it_is_inhibited() {
 fn a_driver_that_went_idle_while_the_clock_was_moved_on_looks_again() {
     let clock = Clock::new(true);
     let driver = clock.drive();
-    // Woken by the clock as it moves on: what a driver sees that becomes idle at that moment.
+    // Woken by the clock while it advances: the situation of a driver that becomes idle at that
+    // moment.
     let meanwhile = Arc::new(Meanwhile(Arc::clone(&clock)));
     let mut near = clock.sleep_until(clock.now() + Duration::from_millis(1));
     assert!(poll(&mut near, &Waker::from(meanwhile)).is_pending());
@@ -157,7 +158,7 @@ fn a_driver_that_ran_meanwhile_has_ended_the_lull() {
     let mut run = || driver.until_idle(future.as_mut()).now_or_never();
     assert_eq!(run(), Some(None));
     let before = lull(&clock);
-    // What it did may have made a socket ready that was looked at before.
+    // Its operations may have made a socket ready after the check of the sockets.
     woken.borrow().wake_by_ref();
     assert_eq!(run(), Some(None));
     assert!(!clock.try_advance(before, || true));
@@ -204,7 +205,7 @@ fn timers_fire_at_full_milliseconds_as_tokios_do() {
     );
     assert_eq!(clock.now() - start, Duration::from_millis(2));
 
-    // What was advanced by less than a tick stays.
+    // An advance by less than a tick is kept.
     clock.advance(Duration::from_micros(250)).unwrap();
     let before = clock.now();
     run(&clock, clock.sleep_until(before + Duration::from_millis(1)));

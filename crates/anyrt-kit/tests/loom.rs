@@ -1,8 +1,9 @@
-//! Models of what we synchronise by hand: loom runs each in every order in which its threads can meet, and in every
-//! order in which their memory may show what the others did. `scripts/check loom` runs them.
+//! Models of the protocols that are synchronised by hand. loom runs each in every interleaving of
+//! its threads, and with every result that the memory model allows. `scripts/check loom` runs them.
 //!
-//! A wake-up that is lost is a deadlock, which loom reports. "At most n preemptions" bounds the orders: with that many
-//! places where a thread that could go on is made to wait, and any number where it waits by itself.
+//! A lost wake-up is a deadlock, which loom reports. "At most n preemptions" limits the
+//! interleavings: at most that many times a thread is stopped that could continue. Blocking is not
+//! limited.
 #![cfg(anyrt_loom)]
 
 use std::future::{Future, pending, poll_fn, ready};
@@ -26,7 +27,7 @@ use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, fence};
 use loom::thread;
 
-/// Runs `execution` in every order with at most `preemptions`, and prints how many that were.
+/// Runs `execution` in every interleaving with at most `preemptions`, and prints their number.
 fn model(name: &str, preemptions: usize, execution: impl Fn() + Send + Sync + 'static) {
     let executions = Arc::new(PlainUsize::new(0));
     let mut builder = loom::model::Builder::new();
@@ -97,7 +98,7 @@ fn waiters_one_that_leaves_takes_nobody_else_s_place() {
                 });
             }
         });
-        // Has a place of the first round, and leaves in that or in a later one.
+        // Has a place in the first round, and leaves in that or in a later one.
         let mut early = Box::pin(waiters.wait());
         let _ = early.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         drop(early);
@@ -111,7 +112,7 @@ fn waiters_one_that_leaves_takes_nobody_else_s_place() {
 struct Arrived(AtomicUsize);
 
 impl Arrived {
-    /// A byte comes, and the poller tells of it.
+    /// A byte arrives, and the poller reports it.
     fn one(&self, source: &Source) {
         self.0.fetch_add(1, SeqCst);
         let mut wakers = Vec::new();
@@ -130,7 +131,7 @@ impl Arrived {
 #[test]
 fn source_a_byte_that_arrives_during_a_vain_attempt_is_read() {
     model("source, poll", 4, || {
-        // Ready at first, so that the attempt is made.
+        // Ready at first, so that an attempt is made.
         let source = Arc::new(Source::new(Ready::READABLE));
         let arrived = Arc::new(Arrived::default());
         let poller = thread::spawn({
@@ -203,7 +204,8 @@ fn source_the_end_of_the_poller_ends_every_wait() {
     });
 }
 
-/// A pool of at most that many threads. Those that are kept for no time may end whenever they are idle.
+/// A pool of at most that many threads. With a keep-alive of zero they may end whenever they are
+/// idle.
 fn pool(threads: usize, kept: Duration) -> BlockingPool {
     let mut builder = Builder::<()>::new_current_thread();
     builder
@@ -250,7 +252,7 @@ fn pool_a_mandatory_job_that_was_accepted_runs_before_the_end() {
             }
         });
         assert!(pool.shutdown(None));
-        // What was accepted before the end has run now; what was not never does.
+        // Accepted jobs have run by now; the others never run.
         let done_at_end = done.load(SeqCst);
         let accepted = other.join().unwrap();
         assert_eq!(accepted, done_at_end);
@@ -284,28 +286,28 @@ fn clock_a_driver_that_waits_sees_that_it_was_advanced() {
     model("clock, advance", 3, || {
         let clock = Clock::new(true);
         let sleep = clock.sleep_until(clock.now() + Duration::from_millis(1));
-        // It does not move on by itself.
+        // It does not advance by itself.
         let _inhibition = clock.inhibit();
         let other = thread::spawn({
             let clock = Arc::clone(&clock);
             move || clock.advance(Duration::from_millis(1)).unwrap()
         });
         let driver = clock.drive();
-        // An alarm for a moment that has passed is all that there is to wait for.
+        // The only event to wait for is an alarm in the past.
         block_on(driver.run(sleep, |_| ready(()), || ready(())));
         other.join().unwrap();
     });
 }
 
-/// Runs a task where it is woken.
+/// Runs a task inside its wake-up.
 fn here(runnable: Runnable) {
-    // What was done before a wake-up is seen by the run that follows: async-task's state orders them, which loom does
-    // not know of.
+    // The run sees the writes before the wake-up. async-task's state orders them, but loom does not
+    // see that.
     fence(SeqCst);
     runnable.run();
 }
 
-/// Spawns a task that never ends by itself, in an executor of another crate.
+/// Spawns a task that never ends by itself, in a foreign executor.
 fn host(tasks: &Arc<Tasks>, counted: Counted) -> TaskHandle<()> {
     let future = async move {
         let _counted = counted;
@@ -354,7 +356,7 @@ fn tasks_one_that_is_spawned_during_the_close_ends() {
         block_on(tasks.drained());
         closer.join().unwrap();
         let task = spawner.join().unwrap();
-        // Spawned before the close or after it: it has ended either way.
+        // Spawned before or after the close: it has ended in both cases.
         assert!(tasks.is_empty());
         assert_eq!(drops.load(SeqCst), 1);
         assert!(block_on(task).unwrap_err().is_cancelled());
@@ -480,7 +482,7 @@ fn asleep_what_is_left_while_a_thread_falls_asleep_wakes_it() {
     model("asleep, doorbell", 3, || {
         let asleep = Arc::new(Asleep::new());
         let left = Arc::new([(); 2].map(|()| AtomicBool::new(false)));
-        // Counts as an eventfd does: a wait takes all that was rung.
+        // Counts like an eventfd: a wait takes all signals.
         let doorbell = Arc::new((loom::sync::Mutex::new(0), loom::sync::Condvar::new()));
         let others = [0, 1].map(|number| {
             let (asleep, left) = (Arc::clone(&asleep), Arc::clone(&left));

@@ -1,4 +1,4 @@
-//! Tasks over a queue that is driven by hand, one poll at a time.
+//! Tasks over a queue that the test polls by hand, one task at a time.
 
 #[path = "../../anyrt-core/tests/common/mod.rs"]
 mod common;
@@ -56,7 +56,7 @@ impl ByHand {
         self.ready.pop().expect("a task is ready").run();
     }
 
-    /// Polls until no task is ready; gives how many polls there were.
+    /// Polls until no task is ready. Returns the number of polls.
     fn run(&self) -> usize {
         let mut polls = 0;
         while let Ok(runnable) = self.ready.pop() {
@@ -72,7 +72,7 @@ fn joined<T>(handle: TaskHandle<T>) -> Result<T, JoinError> {
     handle.now_or_never().expect("the task has ended")
 }
 
-/// Polls once and is pending then.
+/// Polls `future` once.
 fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -211,7 +211,7 @@ fn a_running_task_that_is_aborted_but_ends_keeps_its_result() {
     }));
     tasks.run();
     assert_eq!(joined(slot.lock().unwrap().take().unwrap()).unwrap(), 7);
-    // The abort that came too late must not hit a later task that has the same place.
+    // The late abort must not affect a later task in the same place.
     let next = tasks.spawn(async { 8 });
     tasks.run();
     assert_eq!(joined(next).unwrap(), 8);
@@ -256,7 +256,7 @@ fn aborting_twice_is_aborting_once() {
     abort.abort();
     assert_eq!(tasks.run(), 1);
     assert!(joined(handle).unwrap_err().is_cancelled());
-    // A task that comes to the same place is not met by what was meant for the one before it.
+    // A request for a former task must not affect a new task in the same place.
     let next = tasks.spawn(async { 1 });
     abort.abort();
     tasks.run();
@@ -341,13 +341,13 @@ fn a_panic_whose_payload_panics_when_dropped_harms_nobody() {
         }
     }
     let tasks = ByHand::new();
-    // In the destructor of a future that has panicked already.
+    // In the destructor of a future that has already panicked.
     let handle = tasks.spawn(PanicInPoll(Nested));
     let panicking = handle.abort_handle();
     tasks.run();
     assert!(panicking.is_finished());
     assert_eq!(message(joined(handle).unwrap_err()), "in the poll");
-    // In a result that nobody joins.
+    // In a result that is never joined.
     drop(tasks.spawn(async { Nested }));
     drop(tasks.spawn(async { std::panic::panic_any(PanicOnDrop("in the payload")) }));
     tasks.run();
@@ -433,7 +433,7 @@ fn a_task_spawned_by_a_destructor_at_the_end_ends_as_well() {
 #[test]
 fn an_output_that_panics_when_dropped_harms_nobody() {
     let tasks = ByHand::new();
-    // Detached before and after it runs.
+    // Detached before it runs, and another one after.
     drop(tasks.spawn(async { PanicOnDrop("before") }));
     tasks.run();
     let handle = tasks.spawn(async { PanicOnDrop("after") });
@@ -463,7 +463,7 @@ fn a_local_task_woken_on_another_thread_is_polled_at_home() {
     let home = thread::current().id();
     let waker = Arc::new(Mutex::new(None::<Waker>));
     let seen = Arc::clone(&waker);
-    // `Rc` makes the future one that must not leave the thread.
+    // Because of the `Rc` the future must not leave the thread.
     let polls = Rc::new(());
     let handle = tasks.spawn_local(async move {
         let mut first = true;

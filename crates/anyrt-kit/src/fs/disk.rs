@@ -1,4 +1,4 @@
-//! What carries out the operations of a file.
+//! The operations of a file, and the trait that executes them.
 
 use std::fmt;
 use std::future::Future;
@@ -13,7 +13,8 @@ pub const DEFAULT_MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
 /// Executes the operations of one file.
 ///
 /// # For implementors
-/// - A started operation must run to its end even if its job or the [`File`](super::File) is dropped.
+/// - A started operation must run to its end even if its job or the [`File`](super::File) is
+///   dropped.
 /// - A started [`Request::Write`] must also run if the runtime ends. If that is no longer possible,
 ///   `start` must fail.
 /// - The file is passed with each operation and must be released before the job is ready, so that
@@ -145,6 +146,6 @@ pub fn seek(mut file: &std::fs::File, unread: u64, to: SeekFrom) -> io::Result<u
 }
 
 fn signed(unread: u64) -> i64 {
-    // It counts the bytes of a buffer in memory.
+    // The number of bytes of a buffer in memory.
     i64::try_from(unread).unwrap_or(i64::MAX)
 }

@@ -48,7 +48,7 @@ pub trait Registration {
 /// that wait when its runtime ends, or later, fail. Dropping it closes the descriptor at once.
 pub struct AsyncFd<W: Registration, T: AsFd> {
     registration: W,
-    // `None` only while it is taken out.
+    // `None` only while it is being removed.
     fd: Option<T>,
 }
 
@@ -142,7 +142,7 @@ impl<W: Registration, T: AsFd> readiness::AsyncFd<T> for AsyncFd<W, T> {
         let (interest, waiter) = (direction.interest(), Waiter::Last);
         self.registration
             .refresh(self.get().as_fd(), interest, waiter)?;
-        // What is assumed for an attempt must not be told to who asks.
+        // Readiness that is only assumed, for an attempt, must not be reported to the caller.
         let bind = || self.bind(interest, waiter).map(|_| false);
         self.source()
             .poll(cx, direction, interest, bind, observe, |_| false)
@@ -176,7 +176,7 @@ impl<W: Registration, T: AsFd> readiness::AsyncFd<T> for AsyncFd<W, T> {
     }
 }
 
-/// For sockets that are made of a descriptor.
+/// For sockets that are created from a descriptor.
 impl<W: Registration + Sync, T: AsFd + Sync> Readiness for AsyncFd<W, T> {
     async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         let event = readiness::AsyncFd::ready(self, interest).await?;

@@ -516,7 +516,7 @@ mod tests {
 
     use super::*;
 
-    /// Notes who was woken.
+    /// Records which waiter was woken.
     struct Named(usize, Arc<Mutex<Vec<usize>>>);
 
     impl Wake for Named {
@@ -560,7 +560,7 @@ mod tests {
         let mut moved = 0;
         for step in 0..ids.len() {
             let before = waiting.entries.len();
-            // 7919 is prime to 20,000: each once, in an order of its own.
+            // 7919 and 20,000 are coprime: each is used once, in a different order.
             waiting.leave(ids[step * 7919 % ids.len()]);
             if waiting.entries.len() < before {
                 moved += before;

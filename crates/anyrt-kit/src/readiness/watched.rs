@@ -102,8 +102,8 @@ fn poll_until<W: Watched, R>(
         Direction::Write => WRITE,
     };
     if !W::EDGE_TRIGGERED {
-        // Where both ends are in one task, what is waited for is often there when another part of
-        // the task has run, and to wait takes more system calls than to try.
+        // If both ends are in one task, the data is often there once another part of the task has
+        // run, and an attempt takes fewer system calls than a wait.
         io.source().assume(unclosed(direction.interest()));
     }
     io.source().poll(

@@ -171,7 +171,7 @@ impl Clock {
             state.base = saturating_add(state.base, duration);
         }
         self.fire();
-        // A driver that became idle meanwhile was told to wait.
+        // A driver that became idle in the meantime was told to wait.
         self.look_again();
         Ok(())
     }
@@ -373,13 +373,13 @@ impl Drop for Inhibition {
     }
 }
 
-/// Has run everything that was ready, and was not woken since.
+/// The driver has run everything that was ready, and was not woken since.
 const IDLE: u8 = 0;
-/// Is polling.
+/// The driver is polling.
 const RUNNING: u8 = 1;
-/// Has something to run.
+/// The driver has something to run.
 const WOKEN: u8 = 2;
-/// Has nothing to run, but the result of `wait` may have changed.
+/// The driver has nothing to run, but the result of `wait` may have changed.
 const POKED: u8 = 3;
 
 /// The state of a driver.
@@ -475,17 +475,16 @@ impl Driver {
                     .compare_exchange(RUNNING, IDLE, Ordering::SeqCst, Ordering::SeqCst);
             match now_idle {
                 Ok(_) => Poll::Ready(None),
-                // Woken meanwhile, and so was the thread: it comes back after its reactor had its
-                // turn.
+                // It was woken in the meantime, and so was the thread, which returns here after one
+                // iteration of its reactor.
                 Err(_) => Poll::Pending,
             }
         })
         .await
     }
 
-    /// Says that nothing is left to run, for a runtime that polls everything in a loop of its own.
-    /// Call it before each
-    /// [`Clock::wait`]: whoever changed the clock since the last call has taken it back.
+    /// Reports that nothing is left to run, for a runtime that polls everything in its own loop.
+    /// Call it before each [`Clock::wait`], because every change of the clock revokes it.
     pub fn rest(&self) {
         self.flag.state.store(IDLE, Ordering::SeqCst);
     }
