@@ -38,13 +38,13 @@ use std::thread;
 use std::time::Instant;
 
 use anyrt_core::time::saturating_add;
-use anyrt_kit::executor::Shift;
+use anyrt_kit::executor::{BlockingPool, Shift};
 use anyrt_kit::time::clock::{self, Lull, Wait};
 use glommio::io::PollableFd;
 
 use crate::epoll::Scratch;
 use crate::instant::now;
-use crate::shard::{self, Present, Shard};
+use crate::shard::{self, AbortOnPanic, Present, Shard};
 
 pub(crate) use root::MainFuture;
 use root::{NoRoot, Root, StandIn};
@@ -136,8 +136,21 @@ pub(crate) fn with_root_in_epoll(shard: &Arc<Shard>, root: &mut dyn Root) {
     while driver.work(root) == Pause::ForRings {}
 }
 
+/// Starts a thread of `pool` that drives `shard` while its home blocks in place. It does so inside of `context`.
+pub(crate) fn start_stand_in(
+    pool: &BlockingPool,
+    shard: Arc<Shard>,
+    context: impl FnOnce(&dyn Fn()) + Send + 'static,
+) {
+    // Not on whatever thread calls the pool if the system refuses one: its own shard would stand still.
+    drop(pool.spawn_on_thread(move || {
+        let _aborts = AbortOnPanic::new(shard.id());
+        context(&|| stand_in(&shard));
+    }));
+}
+
 /// Runs a shard on this thread while its home blocks in place, until that wants it back.
-pub(crate) fn stand_in(shard: &Arc<Shard>) {
+fn stand_in(shard: &Arc<Shard>) {
     if !shard.seat().try_stand_in() {
         // The home was faster.
         return;

@@ -1,6 +1,6 @@
 //! The handle to a runtime, the current runtime, and the placement of tasks.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -118,25 +118,14 @@ impl GlommioRuntime {
         Self { inner }
     }
 
-    /// Has a thread of the pool drive `shard` until its home is back.
+    /// Lets a thread of the pool drive `shard` until its home is back.
     fn start_stand_in(&self, shard: Arc<Shard>) {
-        thread_local! {
-            static STARTS: Cell<bool> = const { Cell::new(false) };
-        }
         let (runtime, cores) = (self.clone(), affinity::bound());
-        STARTS.set(true);
-        drop(self.inner.blocking.spawn(move || {
-            // The system had no thread for it, and the pool runs it right here. Not so on a thread of the pool that is
-            // done with its task before another one came: that stands in.
-            if STARTS.get() {
-                return;
-            }
+        drive::start_stand_in(&self.inner.blocking, shard, move |drive| {
             let _bound = cores.map(|cores| cores.share());
-            let _aborts = shard::AbortOnPanic::new(shard.id());
             let _current = runtime.make_current(context::drive(&KIND));
-            drive::stand_in(&shard);
-        }));
-        STARTS.set(false);
+            drive();
+        });
     }
 
     /// Returns the runtime that is current on this thread, if it is one of these.

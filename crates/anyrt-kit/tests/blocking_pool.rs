@@ -412,6 +412,42 @@ fn a_mandatory_job_runs_also_if_its_thread_panics_before_it() {
 }
 
 #[test]
+fn a_job_for_a_thread_of_the_pool_waits_for_one() {
+    within_a_minute(|| {
+        let refuses = Arc::new(AtomicUsize::new(1));
+        let refused = Arc::clone(&refuses);
+        // While the first thread has no name yet, the second one is refused.
+        let (slow, gate) = (Gate::default(), Gate::default());
+        let (at_name, named) = (gate.clone(), slow.clone());
+        let mut builder = Builder::<()>::new_multi_thread();
+        builder.thread_stack_size(1 << 60).thread_name_fn(move || {
+            if refused.swap(0, Ordering::SeqCst) == 1 {
+                at_name.open();
+                named.wait();
+            }
+            "test".to_owned()
+        });
+        let pool = Arc::new(BlockingPool::new(builder.config(), "test", None, |work| {
+            work()
+        }));
+        let other = Arc::clone(&pool);
+        let caller = thread::spawn(move || {
+            let plain = other.spawn(|| thread::current().id());
+            (thread::current().id(), block_on(plain))
+        });
+        gate.wait();
+        let apart = pool.spawn_on_thread(|| ());
+        slow.open();
+        let (caller, ran_on) = caller.join().expect("no panic");
+        assert_eq!(ran_on.unwrap(), caller, "nobody else is there");
+        assert!(!apart.is_finished(), "the caller must not be held up by it");
+        assert_eq!((pool.threads(), pool.depth()), (0, 1));
+        assert!(pool.shutdown(None));
+        assert!(block_on(apart).unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
 fn without_a_thread_the_job_runs_where_it_was_spawned() {
     within_a_minute(|| {
         let mut builder = Builder::<()>::new_multi_thread();

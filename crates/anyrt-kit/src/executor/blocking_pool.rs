@@ -105,8 +105,18 @@ impl Joins {
 /// A queued job.
 struct Job {
     runnable: Runnable,
-    mandatory: bool,
+    kind: JobKind,
     inhibition: Option<Inhibition>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum JobKind {
+    /// Cancelled if the pool closes before its turn and has no thread.
+    Plain,
+    /// Runs in any case.
+    Mandatory,
+    /// Runs on a thread of the pool or not at all.
+    OnThread,
 }
 
 impl Job {
@@ -161,7 +171,7 @@ impl BlockingPool {
         self.shared.tasks.spawn(
             // A job may `block_on`, so the budget of one poll must not bind it.
             async move { coop::with_unconstrained(job) },
-            move |runnable| shared.schedule(runnable, false),
+            move |runnable| shared.schedule(runnable, JobKind::Plain),
         )
     }
 
@@ -185,8 +195,25 @@ impl BlockingPool {
         let shared = Arc::clone(&self.shared);
         Some(self.shared.tasks.spawn(
             async move { coop::with_unconstrained(job) },
-            move |runnable| shared.schedule(runnable, true),
+            move |runnable| shared.schedule(runnable, JobKind::Mandatory),
         ))
+    }
+
+    /// Like [`spawn`](Self::spawn), for a job that takes over the work of a thread, and would hold up the one that happens
+    /// to call the pool.
+    ///
+    /// If the system refuses a thread, the job stays queued until there is one. The other jobs run on the thread that
+    /// spawned one of them.
+    pub fn spawn_on_thread<F, T>(&self, job: F) -> TaskHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.shared.tasks.spawn(
+            async move { coop::with_unconstrained(job) },
+            move |runnable| shared.schedule(runnable, JobKind::OnThread),
+        )
     }
 
     /// What its threads do.
@@ -254,6 +281,13 @@ impl BlockingPool {
 }
 
 impl State {
+    /// The first job that may run outside of the pool.
+    fn take_for_any_thread(&mut self) -> Option<Job> {
+        let may_run = |job: &Job| job.kind != JobKind::OnThread;
+        let first = self.queue.iter().position(may_run)?;
+        self.queue.remove(first)
+    }
+
     /// The jobs that no thread will come for.
     fn abandoned(&mut self) -> VecDeque<Job> {
         if self.closed && self.threads == 0 {
@@ -267,16 +301,16 @@ impl State {
 /// Runs what must run, and cancels the rest: a panic outside the jobs, or the system, has taken their thread.
 fn settle(abandoned: VecDeque<Job>) {
     for job in abandoned {
-        if job.mandatory {
+        if job.kind == JobKind::Mandatory {
             job.run();
         }
     }
 }
 
 impl Shared {
-    fn schedule(self: &Arc<Self>, runnable: Runnable, mandatory: bool) {
+    fn schedule(self: &Arc<Self>, runnable: Runnable, kind: JobKind) {
         let mut state = self.lock();
-        if mandatory {
+        if kind == JobKind::Mandatory {
             state.promised -= 1;
         } else if state.closed {
             // Outside the lock: a cancelled job drops what it captured.
@@ -286,7 +320,7 @@ impl Shared {
         }
         state.queue.push_back(Job {
             runnable,
-            mandatory,
+            kind,
             inhibition: self.clock.as_ref().map(Clock::inhibit),
         });
         // An idle thread for each queued job, or else a new one: a job never waits behind a long one by chance.
@@ -318,13 +352,13 @@ impl Shared {
         affinity::unbound(|| spawn(&self.config, &self.name, work))
     }
 
-    /// The system gave no thread. Other threads will come to the job; if there are none, it runs here, since
-    /// losing it would be worse than blocking.
+    /// The system refused a thread. Other threads will come to the job; if there are none, it runs here, since losing it
+    /// would be worse than blocking.
     fn run_without_threads(&self) {
         let mut state = self.lock();
         // All that is queued: others may have left their jobs to the thread that did not come.
         while state.threads == 0
-            && let Some(job) = state.queue.pop_front()
+            && let Some(job) = state.take_for_any_thread()
         {
             drop(state);
             job.run();

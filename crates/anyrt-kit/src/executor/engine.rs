@@ -346,12 +346,8 @@ impl<H: Host> Engine<H> {
     fn substitute(self: &Arc<Self>, index: usize) -> Substitute {
         let substitute = Substitute::default();
         let (state, engine) = (substitute.back(), Arc::clone(self));
-        let (caller, cores) = (thread::current().id(), affinity::bound());
-        drop(self.pool.spawn(move || {
-            // The system had no thread for it, and the pool runs it right here.
-            if thread::current().id() == caller {
-                return;
-            }
+        let cores = affinity::bound();
+        drop(self.pool.spawn_on_thread(move || {
             let _bound = cores.map(|cores| cores.share());
             let _abort = AbortOnUnwind;
             let _current = engine.make_current(context::drive(H::KIND));
