@@ -4,23 +4,15 @@
 //! tracer would slow the server down, and what it finds depends on who is faster; waits are those that the kernel notes of
 //! each thread. One worker shares a core with the client, two have both cores.
 
-mod serve;
-
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use anyrt_bench::work::Dialogue;
-use anyrt_bench::{Backend, Via};
+use anyrt_bench::Backend;
 use lexopt::prelude::*;
 
-use crate::compare::{Ask, Pace, client};
+use crate::echo::{Result, Server, Sockets, serve_command};
 use crate::fail;
-
-pub(crate) use serve::serve;
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const HELP: &str = "\
 Usage: anyrt-bench counts [--backend NAME]... [--workers N]... [--connections N]...
@@ -76,14 +68,14 @@ pub(crate) fn main(mut args: lexopt::Parser) -> Result<()> {
 
 fn row(backend: Backend, workers: usize, connections: usize) -> Result<(String, String)> {
     let (mut calls, mut waits) = (Vec::new(), Vec::new());
-    for via in [Via::Native, Via::Facade] {
+    for sockets in [Sockets::Native, Sockets::Anyrt] {
         // A shard of Glommio's own shares no listener with another one.
-        if via == Via::Native && backend == Backend::Glommio && workers > 1 {
+        if sockets == Sockets::Native && backend == Backend::Glommio && workers > 1 {
             calls.push("–".to_owned());
             waits.push("–".to_owned());
             continue;
         }
-        let (system_calls, waited) = count(via, backend, workers, connections)?;
+        let (system_calls, waited) = count(sockets, backend, workers, connections)?;
         calls.push(format!("{system_calls:.2}"));
         waits.push(format!("{waited:.2}"));
     }
@@ -91,12 +83,20 @@ fn row(backend: Backend, workers: usize, connections: usize) -> Result<(String, 
 }
 
 /// System calls of a server, and waits of its threads, per answer.
-fn count(via: Via, backend: Backend, workers: usize, connections: usize) -> Result<(f64, f64)> {
+fn count(
+    sockets: Sockets,
+    backend: Backend,
+    workers: usize,
+    connections: usize,
+) -> Result<(f64, f64)> {
     let summary = crate::target_directory()?.join(format!("counts-{}", std::process::id()));
-    let server = Server::start(&summary, via, backend, workers)?;
-    let before = waits_of(&server.process)?;
-    server.ask(if workers == 1 { &[0] } else { &[0, 1] }, connections)?;
-    let waits = waits_of(&server.process)? - before;
+    let server = Server::start(under_perf(
+        &summary,
+        serve_command(sockets, backend, workers),
+    ))?;
+    let before = waits_of(server.process())?;
+    server.ask(workers, connections, TIME)?;
+    let waits = waits_of(server.process())? - before;
     let answers = server.end()?;
     let table = std::fs::read_to_string(&summary)?;
     std::fs::remove_file(&summary)?;
@@ -106,79 +106,16 @@ fn count(via: Via, backend: Backend, workers: usize, connections: usize) -> Resu
     Ok((calls / answers, waits / answers))
 }
 
-/// A server that is ended with its guard.
-struct Server {
-    child: Child,
-    output: BufReader<ChildStdout>,
-    address: String,
-    process: String,
-}
-
-impl Server {
-    /// Starts it under perf, which writes to `summary` when it ends.
-    fn start(summary: &Path, via: Via, backend: Backend, workers: usize) -> Result<Self> {
-        let workers = workers.to_string();
-        let mut child = Command::new("perf")
-            .args(["stat", "-x", ",", "-e", EVENT, "-o"])
-            .arg(summary)
-            .arg("--")
-            .arg(crate::this_program())
-            .args(["__serve", via.name(), backend.name(), &workers])
-            .env("ASYNC_STD_THREAD_COUNT", &workers)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| fail(format!("perf: {error}")))?;
-        let output = child.stdout.take().ok_or_else(|| fail("no output"))?;
-        let mut started = Self {
-            child,
-            output: BufReader::new(output),
-            address: String::new(),
-            process: String::new(),
-        };
-        started.process = started.line()?;
-        started.address = started.line()?;
-        Ok(started)
+/// The command under perf, which writes to `summary` when it ends.
+fn under_perf(summary: &Path, command: Command) -> Command {
+    let mut perf = Command::new("perf");
+    perf.args(["stat", "-x", ",", "-e", EVENT, "-o"]);
+    perf.arg(summary).arg("--");
+    perf.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        perf.env(name, value.unwrap_or_default());
     }
-
-    fn line(&mut self) -> Result<String> {
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        Ok(line.trim().to_owned())
-    }
-
-    /// Has a client ask for a while.
-    fn ask(&self, cores: &[usize], connections: usize) -> Result<()> {
-        let ask = Ask {
-            connections,
-            pace: Pace::Closed,
-            time: TIME,
-        };
-        let status = client(cores, &self.address, Dialogue::Echo, ask)?
-            .stdout(Stdio::null())
-            .status()?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(fail("the client failed"))
-        }
-    }
-
-    /// Gives how often it has answered.
-    fn end(mut self) -> Result<f64> {
-        drop(self.child.stdin.take());
-        let answers = self.line()?.parse()?;
-        self.child.wait()?;
-        Ok(answers)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    perf
 }
 
 /// How often the threads of a process have waited so far.

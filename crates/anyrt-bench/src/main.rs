@@ -9,7 +9,11 @@
 mod compare;
 #[cfg(target_os = "linux")]
 mod counts;
+#[cfg(target_os = "linux")]
+mod cpu;
 mod docs;
+#[cfg(target_os = "linux")]
+mod echo;
 mod overhead;
 mod statistics;
 
@@ -25,6 +29,7 @@ Usage: anyrt-bench <command> [options]
   overhead   instructions and allocations of each operation, beside the native runtime
   compare    the four runtimes beside each other on this machine, with an HTML report
   counts     system calls and switches of an echo server, natively and through anyrt
+  cpu        CPU time per request: the native runtime, its sockets inside anyrt's runtime, anyrt's sockets
 
 `anyrt-bench <command> --help` tells the options.";
 
@@ -55,7 +60,9 @@ fn run() -> Result<(), Box<dyn Error>> {
         #[cfg(target_os = "linux")]
         "counts" => counts::main(args),
         #[cfg(target_os = "linux")]
-        "__serve" => counts::serve(rest(args)?.into_iter()),
+        "cpu" => cpu::main(args),
+        #[cfg(target_os = "linux")]
+        "__serve" => echo::serve(rest(args)?.into_iter()),
         #[cfg(target_os = "linux")]
         "__work" => compare::work_child(rest(args)?.into_iter()),
         #[cfg(target_os = "linux")]
