@@ -1,4 +1,5 @@
-//! Two shards that wake each other, natively and through anyrt: run it under `perf stat` to count the system calls.
+//! Two shards that wake each other, natively and through anyrt. Run it under `perf stat` to count
+//! the system calls.
 //!
 //! ```text
 //! cargo build --release -p anyrt-glommio --example cross_shard
@@ -6,7 +7,8 @@
 //! perf stat -e raw_syscalls:sys_enter target/release/examples/cross_shard anyrt 15000
 //! perf stat -e raw_syscalls:sys_enter target/release/examples/cross_shard spawn 15000
 //! ```
-//! `native` and `anyrt` send a number to the other shard and back; `spawn` spawns a task there and joins it.
+//! `native` and `anyrt` send a number to the other shard and back; `spawn` spawns a task there and
+//! joins it.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use anyrt_core::channel::{Receiver as _, Sender as _};

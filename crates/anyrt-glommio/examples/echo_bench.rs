@@ -1,6 +1,7 @@
 //! 1 KB echo through anyrt's Glommio and Tokio backends and through native Glommio, in one run.
 //!
-//! The server has one thread; the client is a process of its own, so that the CPU time is the server's alone.
+//! The server has one thread. The client is another process, so the measured CPU time is that of
+//! the server only.
 //!
 //! ```text
 //! cargo run --release -p anyrt-glommio --example echo_bench [-- ROUNDS [PART OF A NAME]]
@@ -26,7 +27,7 @@ const BUFFER: usize = 4096;
 /// Requests per second, and microseconds of the server's CPU per request.
 type Figures = (f64, f64);
 
-/// Serves while the client runs with that many connections.
+/// Serves while the client runs with that number of connections.
 type Server = fn(usize) -> Figures;
 
 fn main() {
@@ -76,7 +77,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Runs the client against `address` and measures this process meanwhile.
+/// Runs the client against `address` and measures this process in the meantime.
 fn measure(address: SocketAddr, connections: usize) -> Figures {
     let requests = 100_000 / connections;
     let (started, busy) = (Instant::now(), cpu_nanos());
@@ -91,7 +92,7 @@ fn measure(address: SocketAddr, connections: usize) -> Figures {
     (total / started.elapsed().as_secs_f64(), cpu)
 }
 
-/// What the threads of this process have run.
+/// Returns the CPU time of this process's threads.
 fn cpu_nanos() -> u64 {
     std::fs::read_dir("/proc/self/task")
         .unwrap()

@@ -1,4 +1,4 @@
-//! What a shard costs: memory, descriptors, threads, time to start and to end.
+//! The cost of a shard: memory, descriptors, threads, time to start and to end.
 //!
 //! ```text
 //! cargo run --release -p anyrt-glommio --example footprint [-- SHARDS]
@@ -41,7 +41,7 @@ fn main() {
 
 fn measure() -> Result<(), BuildError> {
     let shards = std::env::args().nth(1).map_or(8, |n| n.parse().unwrap());
-    // What a process pays once is paid now.
+    // One-time costs of the process are excluded.
     drop(Builder::new().shards(1).build()?);
 
     let before = footprint();

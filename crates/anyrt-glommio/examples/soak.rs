@@ -1,10 +1,10 @@
-//! Everything at once, for as long as you like: fails if any of it stands still.
+//! Many activities at once, for a given time. Fails if any of them stalls.
 //!
 //! ```text
 //! cargo run --release -p anyrt-glommio --example soak -- --secs 60
 //! ```
-//! The first half of the time runs with a `preempt_timer` of 1 ms, the second one with 100 ms. More than a second is a
-//! stall; on a machine that others use, too, say how long the system may keep a thread waiting: `--stall 30`.
+//! The first half of the time runs with a `preempt_timer` of 1 ms, the second one with 100 ms. More
+//! than a second without progress is a stall; on a busy machine allow more with `--stall 30`.
 #![expect(clippy::unwrap_used, reason = "a soak fails by panicking")]
 #![expect(
     clippy::disallowed_methods,
@@ -41,7 +41,7 @@ fn main() {
         }
     }
     std::panic::set_hook(Box::new(|info| {
-        // Those on purpose say "soak".
+        // Intended panics begin with "soak".
         if !info
             .payload_as_str()
             .is_some_and(|text| text.starts_with("soak"))
@@ -52,7 +52,7 @@ fn main() {
     for preempt in [Duration::from_millis(1), Duration::from_millis(100)] {
         let before = descriptors();
         run(preempt, Duration::from_secs(secs) / 2, stall);
-        // Glommio's own blocking thread closes its last one when it has noticed.
+        // Glommio's own blocking thread closes its last one with a delay.
         let deadline = Instant::now() + stall;
         while descriptors() != before {
             assert!(Instant::now() < deadline, "descriptors are left over");
@@ -66,7 +66,7 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// Something that must go on.
+/// An activity that must make progress.
 struct Activity {
     name: &'static str,
     count: AtomicU64,
@@ -96,7 +96,8 @@ impl Monitor {
         Pulse(activity)
     }
 
-    /// Watches until `end`. Gives the longest time that any activity stood still, and which one it was.
+    /// Watches until `end`. Returns the longest time without progress, and the name of that
+    /// activity.
     fn watch(&self, end: Instant, stall: Duration) -> String {
         let mut seen = vec![(0, Instant::now()); self.activities.len()];
         let (mut longest, mut printed) = ((Duration::ZERO, ""), Instant::now());
@@ -239,7 +240,7 @@ fn timers(rt: &GlommioRuntime, pulse: &Pulse) -> Arc<AtomicU64> {
 
 async fn call(rt: &GlommioRuntime, address: SocketAddr) -> std::io::Result<()> {
     let mut stream = rt.connect_tcp(address).await?;
-    // Without TIME_WAIT, or the ports run out.
+    // Avoids TIME_WAIT, because the ports would run out.
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
     let mut buffer = [0; 64];
     stream.write_all(&[5; 64]).await?;
@@ -289,7 +290,7 @@ fn connections(rt: &GlommioRuntime, connections: &Pulse, cancelled: &Pulse) {
     });
 }
 
-/// One stream goes round the shards while its other end writes and reads.
+/// One stream moves from shard to shard while its other end writes and reads.
 fn travelling_stream(rt: &GlommioRuntime, pulse: &Pulse) {
     let (first, mut start) = queue::bounded::<TcpStream>(1);
     let rt2 = rt.clone();
@@ -430,7 +431,7 @@ fn locals(rt: &GlommioRuntime, pulse: &Pulse) {
     });
 }
 
-/// Glommio's own futures work in our tasks, on a busy shard too.
+/// Glommio's own futures work in tasks of anyrt, also on a busy shard.
 fn glommio_timers(rt: &GlommioRuntime, pulse: &Pulse) {
     let (rt2, pulse) = (rt.clone(), pulse.clone());
     go(rt, 0, async move {

@@ -20,23 +20,23 @@ use crate::kind::KIND;
 use crate::shard::{self, AbortOnPanic, AtHome, Shard};
 use crate::sys::{self, RingOptions};
 
-/// How long the driver goes on before the application's own tasks have their turn.
+/// The longest time that the driver runs before it yields to the application's own tasks.
 const SLICE: Duration = Duration::from_micros(200);
 
 thread_local! {
-    /// Ends with its thread, which is the last moment for whoever waits for this shard.
+    /// Dropped with its thread, at the latest: then the shard ends.
     static ADOPTION: RefCell<Option<Adoption>> = const { RefCell::new(None) };
 }
 
-/// A shard in an executor of the application, on the thread of that.
+/// A shard in an executor of the application, on the executor's thread.
 struct Adoption {
-    /// Of the executor. A thread may have one after the other.
+    /// The id of the executor. A thread may have several, one after the other.
     executor: usize,
     runtime: GlommioRuntime,
     at_home: Option<AtHome>,
-    /// The driver. Glommio would never drop it: it drops no task that sleeps when its executor
-    /// ends. So the executor has only a task that polls what is in here. `None` while that does,
-    /// and when the shard has ended.
+    /// The driver. Glommio drops no sleeping task when its executor ends, so the executor only has
+    /// a task that polls the driver in this field. `None` during such a poll, and after the shard
+    /// has ended.
     driver: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
@@ -80,8 +80,8 @@ impl GlommioRuntime {
     /// });
     /// ```
     pub fn adopt() -> io::Result<Self> {
-        // All are thread-locals. Looked at before `ADOPTION`, they outlive it at the end of the
-        // thread, which needs them.
+        // These thread-locals are initialized before `ADOPTION`, so they outlive it at the end of
+        // the thread, where its destructor needs them.
         let (current, id) = (Self::try_current(), shard::current_id());
         let is_shard = shard::with_current(|shard| shard.id() == id) == Some(true);
         if sys::is_running()
@@ -98,7 +98,7 @@ impl GlommioRuntime {
         if let Some(runtime) = present {
             return Ok(runtime);
         }
-        // That of an executor which was here before.
+        // Ends the adoption of a former executor.
         end();
         start(executor)
     }
@@ -150,7 +150,7 @@ impl Drop for Adopted {
         }
         let is_polling = ADOPTION.with_borrow(|a| a.as_ref().is_some_and(|a| a.driver.is_none()));
         if is_polling {
-            // One of its own tasks drops the guard: the driver ends when that task has.
+            // One of its own tasks drops the guard: the driver ends after that task.
             self.runtime.inner.shards[0].close();
         } else {
             end();
@@ -185,7 +185,7 @@ fn start(executor: usize) -> io::Result<GlommioRuntime> {
         at_home: Some(at_home),
         driver: Some(Box::pin(driver)),
     }));
-    // Nothing that it holds would ever be dropped.
+    // Glommio may never drop this future, so it must not own anything.
     let id = shard.id();
     let poll = poll_fn(move |cx| {
         let _aborts = AbortOnPanic::new(id);
@@ -196,7 +196,7 @@ fn start(executor: usize) -> io::Result<GlommioRuntime> {
 }
 
 fn poll_driver(executor: usize, cx: &mut Context<'_>) -> Poll<()> {
-    // Taken out, since what it runs may call `adopt`, or drop the guard.
+    // Taken out, since its tasks may call `adopt` or drop the guard.
     let driver = ADOPTION.with_borrow_mut(|adoption| {
         let own = adoption.as_mut().filter(|a| a.executor == executor)?;
         own.driver.take()
@@ -216,7 +216,7 @@ fn poll_driver(executor: usize, cx: &mut Context<'_>) -> Poll<()> {
     Poll::Pending
 }
 
-/// Ends what was adopted on this thread.
+/// Ends the adoption on this thread, if any.
 fn end() {
     let adoption = ADOPTION.try_with(|adoption| adoption.take());
     drop(adoption);
@@ -225,7 +225,8 @@ fn end() {
 impl Drop for Adoption {
     fn drop(&mut self) {
         let current = self.runtime.enter();
-        // Before the tasks: it is not to be polled among them, and belongs to the executor.
+        // Before the tasks: the driver belongs to the executor, and must not be polled while they
+        // are dropped.
         self.driver = None;
         self.at_home = None;
         self.runtime.blocking().shutdown(Some(Duration::ZERO));
@@ -235,8 +236,8 @@ impl Drop for Adoption {
 }
 
 impl GlommioRuntime {
-    /// In a poll of the driver, whatever the application has entered around it. The guards end in
-    /// this order.
+    /// Makes the runtime current during a poll of the driver, whatever the application has entered
+    /// around it. The guards are dropped in this order.
     fn enter_in_poll(&self) -> (SlotGuard<Self>, Entered) {
         let outside = context::allow_blocking();
         (self.make_current(context::drive(&KIND)), outside)

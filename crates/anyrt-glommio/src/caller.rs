@@ -1,9 +1,9 @@
-//! `block_on`: the thread that calls it.
+//! The thread that calls `block_on`.
 //!
-//! On a multi-thread runtime the thread waits, and the shards watch its sockets and timers for it. On a current-thread
-//! runtime it drives the shard: in an executor that is made on the thread for the first `block_on` and kept for the next.
-//! Of several threads that call it at once, one drives, and the others wait as on a multi-thread runtime; when the one
-//! leaves, another takes over.
+//! On a multi-thread runtime the thread waits, and the shards watch its sockets and timers. On a
+//! current-thread runtime it drives the shard, in an executor that the first `block_on` on the
+//! thread creates and later ones reuse. If several threads call it at once, one drives and the
+//! others wait as on a multi-thread runtime; when that one leaves, another takes over.
 
 use std::cell::RefCell;
 use std::future::{Future, pending, poll_fn};
@@ -28,10 +28,11 @@ thread_local! {
     static EXECUTOR: RefCell<Option<(RingOptions, LocalExecutor)>> = const { RefCell::new(None) };
 }
 
-/// Makes the executor for the `block_on`s of this thread, so that what is missing is found when a runtime is built.
+/// Creates the executor for `block_on` on this thread, so that a missing resource is an error of
+/// `build`.
 ///
 /// # Errors
-/// As [`sys::executor`].
+/// See [`sys::executor`].
 pub(crate) fn prepare(ring: &RingOptions) -> Result<(), BuildError> {
     if may_have_executor() {
         keep_executor(ring, take_executor(ring)?);
@@ -50,12 +51,13 @@ fn keep_executor(ring: &RingOptions, executor: LocalExecutor) {
     EXECUTOR.set(Some((ring.clone(), executor)));
 }
 
-/// Not on the thread of a shard, or of an application's executor: Glommio knows one per thread.
+/// Returns `false` on the thread of a shard or of an application's executor: Glommio allows one per
+/// thread.
 fn may_have_executor() -> bool {
     !sys::is_running() && shard::current_id() == 0
 }
 
-/// Runs `future`, and the tasks of the only shard of a current-thread runtime, until `future` is ready.
+/// Runs `future`, and the tasks of the current-thread runtime's shard, until `future` is ready.
 pub(crate) fn drive<F: Future>(shard: &Arc<Shard>, ring: &RingOptions, future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
@@ -72,8 +74,8 @@ fn with_seat<F: Future>(shard: &Arc<Shard>, ring: &RingOptions, future: Pin<&mut
     let may_have_executor = may_have_executor();
     let present = Present::for_a_while(shard);
     let mut main = MainFuture::new(shard, future);
-    // Where there is none, the runtime was built on another thread, and the system is at its limits now: the tasks run
-    // all the same, and only Glommio's own futures are missing.
+    // There is none if the runtime was built on another thread and the system is now at its limits.
+    // The tasks run nevertheless; only Glommio's own futures do not work.
     let executor = may_have_executor
         .then(|| take_executor(ring).ok())
         .flatten();
@@ -88,7 +90,8 @@ fn with_seat<F: Future>(shard: &Arc<Shard>, ring: &RingOptions, future: Pin<&mut
         keep_executor(ring, executor);
     }
     if shard.is_closed() {
-        // Whoever ended the runtime may have given up waiting for this thread; nobody comes after it.
+        // The thread that ended the runtime may have stopped waiting for this one, so this is the
+        // last chance.
         shard.end_here(|| false);
     }
     drop(present);
@@ -99,7 +102,8 @@ fn with_seat<F: Future>(shard: &Arc<Shard>, ring: &RingOptions, future: Pin<&mut
     }
 }
 
-/// Waits while another thread has the seat. `None` when that has left it before `future` is ready.
+/// Waits while another thread has the seat. Returns `None` if the seat is free before `future` is
+/// ready.
 fn wait_beside<F: Future>(shard: &Arc<Shard>, future: Pin<&mut F>) -> Option<F::Output> {
     let mut future = pin!(beside(shard, future));
     park_until_ready(poll_fn(|cx| {
@@ -110,7 +114,7 @@ fn wait_beside<F: Future>(shard: &Arc<Shard>, future: Pin<&mut F>) -> Option<F::
     }))
 }
 
-/// `future`, which tells the shard, where the clock is moved on, when there is nothing to do.
+/// Runs `future`. Whenever it has nothing to do, notifies the shard, which advances the clock.
 async fn beside<F: Future>(shard: &Arc<Shard>, mut future: Pin<&mut F>) -> F::Output {
     let Some(clock) = shard.clock() else {
         return future.await;
@@ -125,8 +129,8 @@ async fn beside<F: Future>(shard: &Arc<Shard>, mut future: Pin<&mut F>) -> F::Ou
     }
 }
 
-/// Drops the tasks of a current-thread runtime: on this thread, or on the one that drives it. Waits for them no longer
-/// than `deadline`.
+/// Drops the tasks of a current-thread runtime, on this thread or on the one that drives it. Waits
+/// until `deadline` at most.
 pub(crate) fn end(shard: &Arc<Shard>, deadline: Option<Instant>) {
     shard.close();
     let is_late = || deadline.is_some_and(|deadline| now() >= deadline);
@@ -149,7 +153,7 @@ pub(crate) fn end(shard: &Arc<Shard>, deadline: Option<Instant>) {
     }
 }
 
-/// Polls `future` on this thread, which sleeps between two wake-ups.
+/// Polls `future` on this thread, which sleeps between wake-ups.
 pub(crate) fn park_until_ready<F: Future>(future: F) -> F::Output {
     match park_until(None, future) {
         Some(output) => output,
@@ -157,12 +161,12 @@ pub(crate) fn park_until_ready<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Waits until the runtime of `shard` has ended, no longer than `deadline`.
+/// Waits until the runtime of `shard` has ended, or until `deadline`.
 pub(crate) fn wait_for_end(shard: &Shard, deadline: Option<Instant>) {
     park_until(deadline, poll_fn(|cx| shard.ending().poll_over(cx)));
 }
 
-/// As [`park_until_ready`]; `None` at the deadline.
+/// Like [`park_until_ready`]. Returns `None` at the deadline.
 fn park_until<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
     struct Unpark {
         thread: Thread,
@@ -189,7 +193,7 @@ fn park_until<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Outp
         if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
             return Some(value);
         }
-        // The flag, since others may use the thread's own token, the future itself for one.
+        // A flag, because other code, such as the future itself, may consume the thread's token.
         while !unpark.woken.swap(false, Ordering::SeqCst) {
             match deadline.map(|deadline| deadline.saturating_duration_since(now())) {
                 None => thread::park(),

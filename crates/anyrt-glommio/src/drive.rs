@@ -1,34 +1,40 @@
 //! The driver: the loop that runs a shard.
 //!
-//! At home it is the only task that Glommio knows. Ours are in the shard's own queue, so Glommio's task system (which
-//! polls inside spawn, dies of a panic and whose wakers must not leave their thread) is never used for them.
+//! At home it is the only task of the Glommio executor. Tasks of anyrt are in the shard's own
+//! queue, so they never use Glommio's task system, which polls inside spawn, ends on a panic and
+//! has wakers that must not leave their thread.
 //!
 //! # How a shard sleeps and wakes
-//! Sockets, the alarm of the timers and the doorbell come together in one epoll (see [`crate::epoll`]). When the
-//! queue is dry the driver awaits the ring's poll of the epoll, so the shard waits in io_uring, for whatever Glommio
-//! itself has under way as well. A round through Glommio's three rings costs more than the system calls of a small
-//! request, so a shard whose last wait was shorter than a slice (1 ms) waits in the epoll itself for the next slice,
-//! and goes through the rings once per slice. While operations on files are under way it waits in the rings only.
-//! Nothing else ever wakes the driver:
+//! One epoll watches the sockets, the alarm of the timers and the doorbell (see [`crate::epoll`]).
+//! When the queue is empty the driver awaits the ring's poll of the epoll, so the shard waits in
+//! io_uring, where Glommio's own operations complete as well. An iteration through Glommio's three
+//! rings costs more than the system calls of a small request. So a shard whose last wait was
+//! shorter than a slice (1 ms) waits in the epoll itself for the next slice, and visits the rings
+//! once per slice. While file operations are in progress it waits in the rings only. Only these
+//! events wake the driver:
 //!
-//! - A wake-up from another thread pushes into the inbox and, if the shard sleeps, rings the doorbell: one system
-//!   call, and no Glommio waker is touched off its thread. The shard says "asleep" first and looks into the inbox
-//!   afterwards; the other pushes first and looks at "asleep" afterwards; a fence stands between on both sides, so
-//!   one of them sees the other. Whoever rings takes "asleep" away, so many wake-ups ring once.
-//! - A wake-up at home, while Glommio runs something else, does the same with the local queue.
-//! - To give Glommio's rings their turn while there is work, the driver rings its own doorbell and awaits it.
+//! - A wake-up from another thread pushes into the inbox and, if the shard sleeps, rings the
+//!   doorbell. That is one system call, and no Glommio waker is used outside its thread. The shard
+//!   first marks itself as asleep and then checks the inbox; the other thread first pushes and then
+//!   checks the mark. Both have a fence in between, so at least one of them sees the other. The
+//!   thread that rings clears the mark, so many wake-ups ring once.
+//! - A wake-up at home, while Glommio runs another task, does the same with the local queue.
+//! - To let Glommio's rings run while there is work, the driver rings its own doorbell and awaits
+//!   it.
 //!
 //! # Why it cannot park with work
-//! Glommio's `run` parks with a runnable task if its latency ring holds a completion that wakes nobody at the moment
-//! between "poll the rings" and "run the tasks"; that is its preempt timer when the thread was held up that long,
-//! which is why a short one hangs it (`examples/soak.rs` stands still within a second with 100 µs and within a minute
-//! with 1 ms). Here that timer is a year away, the driver arms nothing on the latency ring, and the poll of the epoll
-//! completes on the main ring, where consuming it counts as progress: Glommio then does not park before it has run
-//! the driver.
+//! Glommio's `run` parks with a runnable task if, between "poll the rings" and "run the tasks", its
+//! latency ring holds a completion that wakes no task. Its preempt timer is such a completion if
+//! the thread was delayed for that long, so a short timer hangs it (`examples/soak.rs`
+//! stalls within a second with 100 µs and within a minute with 1 ms). Here that timer is set to a
+//! year, the driver arms nothing on the latency ring, and the poll of the epoll completes on the
+//! main ring, where consuming it counts as progress: Glommio does not park before it has run the
+//! driver.
 //!
-//! What a task does with Glommio itself may put completions on the latency ring: its sockets do, and its blocking
-//! calls through a notification. Timers that expire and plain opens, reads, writes, syncs and closes of files (see
-//! [`crate::fs`]) wake somebody. Whoever builds on more of Glommio must look at this again.
+//! Tasks that use Glommio itself may put completions on the latency ring: its sockets do, and its
+//! blocking calls, through a notification. Expiring timers and plain opens, reads, writes, syncs
+//! and closes of files (see [`crate::fs`]) always wake a task. Check this again before more of
+//! Glommio is used.
 
 mod root;
 
@@ -55,35 +61,35 @@ pub(crate) struct Driver {
     place: Place,
     scratch: Scratch,
     shift: Shift,
-    /// When the alarm will go off.
+    /// The time for which the alarm is set.
     alarm: Option<Instant>,
     /// Whether the last wait was shorter than a slice.
     busy: bool,
-    /// Since when there is nothing to do but to move the clock on.
+    /// The period in which only an advance of the clock is left to do.
     lull: Option<Lull>,
-    /// Where the clock can be paused.
+    /// On a runtime whose clock can be paused.
     clock: Option<clock::Driver>,
 }
 
-/// Where a driver runs, and so how it waits.
+/// The place where a driver runs, which determines how it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// In an executor of ours: in its rings, or for a slice in the epoll.
+    /// In an executor of anyrt. It waits in the rings, or for a slice in the epoll.
     Executor,
-    /// In an executor that has other things to do: in its rings only.
+    /// In an executor with other tasks. It waits in the rings only.
     Guest,
-    /// On a thread without rings: in the epoll only.
+    /// On a thread without rings. It waits in the epoll only.
     Bare,
 }
 
-/// Why a driver pauses.
+/// The reason for which a driver pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pause {
-    /// The rings have their turn, until there is something in the epoll.
+    /// The rings run until the epoll has an event.
     ForRings,
     /// The future that the thread drives is ready, or the shard has ended.
     Finished,
-    /// Another thread has the seat, or shall have it.
+    /// Another thread has the seat, or is to have it.
     SeatLost,
 }
 
@@ -95,12 +101,12 @@ pub(crate) async fn at_home(shard: Arc<Shard>) {
         driver.wait_in(&epoll).await;
     }
     shard.end_services();
-    // Files that were closed with them leave through the ring, which has its turn once more.
+    // Their files are closed through the ring, which needs one more iteration.
     shard.epoll().ring_doorbell();
     let _ = epoll.readable().await;
 }
 
-/// Runs a shard beside the native tasks of an executor that is not ours, until it has ended.
+/// Runs a shard among the native tasks of an application's executor, until it has ended.
 pub(crate) async fn as_guest<G>(shard: Arc<Shard>, enter: impl Fn() -> G) {
     let mut driver = Driver::new(&shard, Place::Guest);
     let epoll = driver.in_rings();
@@ -116,8 +122,8 @@ pub(crate) async fn as_guest<G>(shard: Arc<Shard>, enter: impl Fn() -> G) {
     }
 }
 
-/// Runs a shard and `root` inside an executor until `root` is ready. A panic is handed over: Glommio would not recover
-/// from one.
+/// Runs a shard and `root` inside an executor until `root` is ready. Returns a panic, from which
+/// Glommio would not recover.
 pub(crate) async fn with_root(shard: &Arc<Shard>, root: &mut dyn Root) -> thread::Result<()> {
     let mut driver = Driver::new(shard, Place::Executor);
     let epoll = driver.in_rings();
@@ -130,29 +136,31 @@ pub(crate) async fn with_root(shard: &Arc<Shard>, root: &mut dyn Root) -> thread
     }
 }
 
-/// As [`with_root`], on a thread that cannot have an executor of its own.
+/// Like [`with_root`], on a thread that cannot have an executor.
 pub(crate) fn with_root_in_epoll(shard: &Arc<Shard>, root: &mut dyn Root) {
     let mut driver = Driver::new(shard, Place::Bare);
     while driver.work(root) == Pause::ForRings {}
 }
 
-/// Starts a thread of `pool` that drives `shard` while its home blocks in place. It does so inside of `context`.
+/// Starts a thread of `pool` that drives `shard` while its home blocks in place. It does so inside
+/// of `context`.
 pub(crate) fn start_stand_in(
     pool: &BlockingPool,
     shard: Arc<Shard>,
     context: impl FnOnce(&dyn Fn()) + Send + 'static,
 ) {
-    // Not on whatever thread calls the pool if the system refuses one: its own shard would stand still.
+    // Not on whatever thread calls the pool if the system refuses one: its own shard would stand
+    // still.
     drop(pool.spawn_on_thread(move || {
         let _aborts = AbortOnPanic::new(shard.id());
         context(&|| stand_in(&shard));
     }));
 }
 
-/// Runs a shard on this thread while its home blocks in place, until that wants it back.
+/// Runs a shard on this thread while its home blocks in place, until the home takes it back.
 fn stand_in(shard: &Arc<Shard>) {
     if !shard.seat().try_stand_in() {
-        // The home was faster.
+        // The home has already returned.
         return;
     }
     let _present = Present::for_a_while(shard);
@@ -181,16 +189,16 @@ impl Driver {
         }
     }
 
-    /// Gives the rings their turn.
+    /// Lets the rings run.
     async fn wait_in(&mut self, epoll: &PollableFd<Arc<std::os::fd::OwnedFd>>) {
         let parked = now();
-        // An error means that the poll could not be queued; then the next round looks by itself.
+        // On an error the poll was not queued, and the next iteration checks the epoll itself.
         let _ = epoll.readable().await;
         self.busy = now().saturating_duration_since(parked) < self.shard.pace.slice;
     }
 
-    /// Runs `root`, tasks, timers and socket events until there are none, or for a slice; either way the epoll is worth
-    /// waiting for afterwards.
+    /// Runs `root`, tasks, timers and socket events until there are none, or for a slice. After
+    /// either, the caller can wait for the epoll.
     fn work(&mut self, root: &mut dyn Root) -> Pause {
         let shard = Arc::clone(&self.shard);
         self.take_seat_back();
@@ -231,14 +239,15 @@ impl Driver {
         }
     }
 
-    /// Takes the seat back if a stand-in had it. It may have set the alarm to another time.
+    /// Takes the seat back if a stand-in had it, which may have changed the alarm.
     fn take_seat_back(&mut self) {
         if self.place != Place::Bare && self.shard.take_seat_back() {
             self.alarm = None;
         }
     }
 
-    /// After tasks, one of which may have given the seat away. Returns whether this thread still has it, or again.
+    /// Called after tasks, one of which may have given the seat away. Returns whether this thread
+    /// has it.
     fn keep_seat(&mut self) -> bool {
         if !shard::has_seat() {
             self.take_seat_back();
@@ -246,7 +255,7 @@ impl Driver {
         shard::has_seat()
     }
 
-    /// Wakes those whose timers are due. Returns the time.
+    /// Fires the timers that are due. Returns the current time.
     fn fire_timers(&mut self) -> Instant {
         let now = now();
         match self.shard.clock() {
@@ -261,13 +270,13 @@ impl Driver {
         match self.place {
             Place::Bare => true,
             Place::Guest => false,
-            // Operations on files get on only while Glommio's rings have their turn.
+            // File operations make progress only while Glommio's rings run.
             Place::Executor => self.busy && !slice_is_over && !self.shard.operations().any(),
         }
     }
 
-    /// Whether what woke the shard must be taken out of the epoll before it waits in the rings again, since it would
-    /// be woken at once.
+    /// Returns `true` if the epoll must be emptied before the shard waits in the rings, which would
+    /// otherwise wake it at once.
     fn must_look_first(&self) -> bool {
         match self.place {
             Place::Bare => false,
@@ -276,8 +285,8 @@ impl Driver {
         }
     }
 
-    /// Says that the shard sleeps and sets the alarm, for the first timer or for `latest`. Returns `false` if there is
-    /// something to do after all.
+    /// Marks the shard as asleep and sets the alarm for the first timer or for `latest`. Returns
+    /// `false` if there is something to do.
     fn fall_asleep(&mut self, root: &dyn Root, latest: Option<Instant>) -> bool {
         self.shard.set_asleep(true);
         let mut stays = self.shard.has_mail() || root.is_due();
@@ -297,7 +306,7 @@ impl Driver {
             },
         };
         let wanted = [first, latest].into_iter().flatten().min();
-        // An alarm that goes off too early costs one round; to set it anew for every deadline would cost a system
+        // An early alarm costs one iteration; resetting it for every deadline would cost a system
         // call each.
         if let Some(at) = wanted.filter(|at| self.alarm.is_none_or(|set| *at < set)) {
             let delay = at.saturating_duration_since(now());
@@ -313,7 +322,7 @@ impl Driver {
         !stays
     }
 
-    /// Takes what is in the epoll, or waits for it, and wakes those whom it concerns.
+    /// Takes the events of the epoll, or waits for the first one, and wakes the tasks.
     fn collect(&mut self, waits: bool) {
         let shard = Arc::clone(&self.shard);
         if shard.epoll().collect(&mut self.scratch, waits) {
@@ -324,7 +333,7 @@ impl Driver {
         self.scratch.wake_all();
     }
 
-    /// Moves a paused clock on if there was nothing else to do, and after a look at the sockets there still is not.
+    /// Advances a paused clock if nothing else is left to do after a check of the sockets.
     fn advance_clock(&mut self, root: &dyn Root) {
         if let Some(lull) = self.lull.take()
             && let Some(clock) = self.shard.clock()

@@ -8,22 +8,22 @@ use anyrt_core::waiters::wake_all;
 
 use crate::epoll::Epoll;
 
-/// How far the shards of one runtime have come with their end.
+/// The progress of the shards of one runtime towards their end.
 ///
-/// First every shard drops its tasks. Only when all have done so does any of them tell those who wait for its sockets and
-/// timers that the runtime has ended. A task of another shard is thus dropped while everything still works; it never finds
-/// a runtime that is half gone.
+/// First every shard drops its tasks. Only when all have done so do they report the end of the
+/// runtime to the waiters of their sockets and timers. So every task is dropped while the whole
+/// runtime still works.
 pub(crate) struct Ending {
-    /// The shards that still have tasks.
+    /// The number of shards that still have tasks.
     with_tasks: AtomicUsize,
     over: AtomicBool,
-    /// Those who wait for it.
+    /// The wakers of threads that wait for the end.
     waiting: Mutex<Vec<Waker>>,
     epolls: Box<[Arc<Epoll>]>,
 }
 
 impl Ending {
-    /// Of the shards with these epolls.
+    /// Creates it for the shards with these epolls.
     pub(crate) fn new(epolls: Box<[Arc<Epoll>]>) -> Arc<Self> {
         Arc::new(Self {
             with_tasks: AtomicUsize::new(epolls.len()),
@@ -33,14 +33,14 @@ impl Ending {
         })
     }
 
-    /// A shard, which calls this once, has dropped its tasks.
+    /// Reports that a shard has dropped its tasks. Each shard calls this once.
     pub(crate) fn tasks_have_ended(&self) {
         if self.with_tasks.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.finish();
         }
     }
 
-    /// No shard needs to wait for another: all tasks have ended, or there never were any.
+    /// Ends the runtime: all tasks have ended, or there never were any.
     pub(crate) fn finish(&self) {
         self.over.store(true, Ordering::SeqCst);
         for epoll in &self.epolls {
@@ -50,7 +50,7 @@ impl Ending {
         wake_all(waiting);
     }
 
-    /// Whether the runtime has ended.
+    /// Returns `true` if the runtime has ended.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }

@@ -1,7 +1,7 @@
-//! The epoll of one shard: which descriptors are ready, the doorbell, and the alarm.
+//! The epoll of one shard: ready descriptors, the doorbell, and the alarm.
 //!
-//! Edge-triggered. Glommio's ring watches the epoll's own descriptor, so a shard that waits, waits in io_uring, for
-//! sockets and for everything else at once. Nothing in here belongs to a thread.
+//! It is edge-triggered. Glommio's ring watches the epoll's own descriptor, so a shard waits in
+//! io_uring for sockets and for everything else at once. Nothing here is bound to a thread.
 
 use std::fmt;
 use std::io;
@@ -22,7 +22,7 @@ use rustix::time::{
 
 /// The epoll of one shard.
 pub(crate) struct Epoll {
-    /// That of the shard; never zero.
+    /// The id of the shard; never zero.
     id: u64,
     fd: Arc<OwnedFd>,
     /// Written by other threads to wake the shard; never read, since every write is a new edge.
@@ -36,17 +36,17 @@ const DOORBELL: u64 = u64::MAX;
 const ALARM: u64 = u64::MAX - 1;
 const BATCH: usize = 256;
 
-/// What one thread needs to collect events, kept to spare allocations.
+/// Memory to collect events, kept to avoid allocations.
 pub(crate) struct Scratch {
     idle: Batch,
-    /// While there are tasks to run.
+    /// Used while there are tasks to run.
     busy: Batch,
     pub(crate) wakers: Vec<Waker>,
 }
 
 struct Batch {
     events: Vec<epoll::Event>,
-    /// Whether one batch is all that may be handled at once.
+    /// Whether only one batch may be handled at once.
     limited: bool,
 }
 
@@ -68,10 +68,10 @@ impl Scratch {
         }
     }
 
-    /// Wakes those that were gathered; outside all locks, since a waker may do anything.
+    /// Wakes the collected wakers, outside all locks because they run arbitrary code.
     pub(crate) fn wake_all(&mut self) {
         wake_all(self.wakers.drain(..));
-        // A crowd that waited for one socket is over.
+        // Releases the memory of an exceptionally large batch.
         self.wakers.shrink_to(BATCH);
     }
 }
@@ -95,25 +95,25 @@ impl Epoll {
         Ok(epoll)
     }
 
-    /// The id of its shard.
+    /// Returns the id of its shard.
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
-    /// The descriptor that the ring watches: readable when there are events.
+    /// Returns the descriptor for the ring to watch, which is readable when there are events.
     pub(crate) fn fd(&self) -> Arc<OwnedFd> {
         Arc::clone(&self.fd)
     }
 
     /// Makes the epoll readable.
     pub(crate) fn ring_doorbell(&self) {
-        // Full only after 2^64 rings that were never heard.
+        // It fails only if the counter is full, after 2^64 writes.
         let _ = rustix::io::write(&self.doorbell, &1u64.to_ne_bytes());
     }
 
     /// Sets the alarm to go off after `delay`.
     pub(crate) fn set_alarm(&self, delay: Duration) -> io::Result<()> {
-        // Zero would disarm it.
+        // A delay of zero would disarm it.
         let delay = delay.max(Duration::from_nanos(1));
         let spec = Itimerspec {
             it_interval: Timespec::default(),
@@ -126,8 +126,8 @@ impl Epoll {
         Ok(())
     }
 
-    /// Takes the events that are there, or waits for the first one, and gathers those who wait for them. Returns whether
-    /// the alarm went off.
+    /// Takes the pending events, or waits for the first one, and collects the wakers of their
+    /// waiters. Returns `true` if the alarm went off.
     pub(crate) fn collect(&self, scratch: &mut Scratch, wait: bool) -> bool {
         const NOW: Timespec = Timespec {
             tv_sec: 0,
@@ -143,7 +143,7 @@ impl Epoll {
         loop {
             events.clear();
             let spare = rustix::buffer::spare_capacity(events);
-            // It fails on a signal only; then the next round sees the events.
+            // It fails only on a signal; the next iteration then sees the events.
             let _ = epoll::wait(&self.fd, spare, timeout);
             if events.is_empty() {
                 return alarm;
@@ -168,17 +168,17 @@ impl Epoll {
         }
     }
 
-    /// Tells every source that nothing will come any more.
+    /// Reports the end of the poller to every source.
     pub(crate) fn close(&self) {
         let mut scratch = Scratch::new(None, None);
         self.lock().end(&mut scratch.wakers);
         scratch.wake_all();
     }
 
-    /// Watches `fd`. Returns the token to stop it with.
+    /// Watches `fd`. Returns the token for [`remove`](Self::remove).
     ///
     /// # Errors
-    /// Those of `epoll_ctl`; one of kind `Other` when the shard has ended.
+    /// Fails if the system's `epoll_ctl` does, or with kind `Other` if the shard has ended.
     pub(crate) fn add(
         &self,
         fd: BorrowedFd<'_>,
@@ -194,7 +194,7 @@ impl Epoll {
 
     /// Stops watching `fd`.
     pub(crate) fn remove(&self, fd: BorrowedFd<'_>, token: u64) {
-        // Fails only if the descriptor is not in there, which is what is wanted.
+        // Fails only if the descriptor is not registered, which is the desired state.
         let _ = epoll::delete(&self.fd, fd);
         let source = self.lock().remove(token);
         drop(source);
@@ -213,10 +213,10 @@ impl fmt::Debug for Epoll {
     }
 }
 
-/// Where a descriptor is registered, and with which token.
+/// The epoll that watches a descriptor, and the token.
 pub(crate) type Home = (Arc<Epoll>, u64);
 
-/// What a descriptor's handle and its shard share.
+/// The state that a descriptor's handle and its shard share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) source: Source,
@@ -232,7 +232,7 @@ impl AsRef<Source> for Shared {
 }
 
 impl Shared {
-    /// Of a descriptor that is registered nowhere and taken to be ready for `ready`.
+    /// Creates the state of an unregistered descriptor that is assumed to be ready for `ready`.
     pub(crate) fn new(ready: Ready) -> Self {
         Self {
             source: Source::new(ready),
@@ -241,7 +241,7 @@ impl Shared {
         }
     }
 
-    /// Has all who wait look for themselves.
+    /// Wakes all waiters, which then try again.
     pub(crate) fn wake_everybody(&self) {
         self.source.tell(Ready::READABLE | Ready::WRITABLE);
     }

@@ -59,12 +59,12 @@ fn new(std: std::fs::File, home: Option<GlommioRuntime>, route: Route) -> File {
 /// Executes the operations of a file.
 pub struct Disk {
     home: Option<GlommioRuntime>,
-    /// One for all handles that share the cursor.
+    /// Shared by all handles with the same cursor.
     route: Arc<Mutex<Route>>,
 }
 
 enum Route {
-    /// No operation has come yet.
+    /// No operation has been started yet.
     Unknown,
     Pool,
     Ring(Ring),
@@ -106,7 +106,7 @@ impl fs::Disk for Disk {
             Ok(reply) => return Ok(Job(Way::Ring(reply))),
             Err(refused) => buf = refused,
         }
-        // Its shard has ended. The file goes on if it is used in another runtime.
+        // Its shard has ended. The file continues to work in another runtime.
         if !self.with_runtime(GlommioRuntime::has_own_rings) {
             *route = Route::Pool;
             let job = self.with_pool(|pool| pool::start(pool, file, request, buf))?;
@@ -138,7 +138,7 @@ impl fmt::Debug for Disk {
     }
 }
 
-/// An operation that is under way.
+/// An operation in progress.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Job(Way);

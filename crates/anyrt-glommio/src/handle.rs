@@ -56,11 +56,11 @@ pub(crate) struct Inner {
 /// Which threads drive the shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whose {
-    /// Those of the runtime.
+    /// The threads of the runtime.
     Own,
-    /// Those that call `block_on`.
+    /// The threads that call `block_on`.
     Callers,
-    /// One that runs a Glommio executor of the application.
+    /// The thread that runs a Glommio executor of the application.
     Adopted,
 }
 
@@ -289,23 +289,23 @@ impl GlommioRuntime {
         self.inner.shards.iter().map(|s| s.load()).collect()
     }
 
-    /// Returns the shard that is this thread, if it belongs to this runtime.
+    /// Returns the shard of this thread, if it belongs to this runtime.
     pub(crate) fn current_shard(&self) -> Option<&Arc<Shard>> {
         self.current_shard_index()
             .map(|index| &self.inner.shards[index])
     }
 
-    /// Some shard, each in its turn.
+    /// Returns the next shard, in turn.
     pub(crate) fn any_shard(&self) -> &Arc<Shard> {
         &self.inner.shards[self.next_index()]
     }
 
-    /// This thread's shard, or some.
+    /// Returns this thread's shard, or else the next one in turn.
     pub(crate) fn near_shard(&self) -> &Arc<Shard> {
         self.current_shard().unwrap_or_else(|| self.any_shard())
     }
 
-    /// Whether its shards still watch sockets.
+    /// Checks that its shards still watch sockets.
     ///
     /// # Errors
     /// Fails if it has ended.

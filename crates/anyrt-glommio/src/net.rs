@@ -1,4 +1,4 @@
-//! Sockets: those of [`anyrt_kit::net`], which the epolls of the shards watch.
+//! Sockets: those of [`anyrt_kit::net`], watched by the epolls of the shards.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What a shard has promised: it does not end before it is done.
+//! File operations that a shard has accepted, and before whose completion it does not end.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,9 +7,9 @@ use anyrt_kit::time::clock::{Clock, Inhibition};
 
 use crate::epoll::Epoll;
 
-/// The operations on files that a shard has accepted and not finished, and the files that they come from.
+/// The accepted and unfinished file operations of a shard, and their files.
 pub(crate) struct Operations {
-    /// Their number, and [`CLOSED`].
+    /// The number of operations, and [`CLOSED`].
     state: AtomicUsize,
     /// Whether the shard waits for the last one.
     awaited: AtomicBool,
@@ -24,7 +24,8 @@ const CLOSED: usize = 1 << (usize::BITS - 1);
 
 /// A file whose operations need the ring of a shard.
 pub(crate) trait InRing: Send + Sync {
-    /// The thread with the ring blocks: what is under way and what is queued must be done elsewhere.
+    /// Called when the thread with the ring blocks: operations in progress or queued must be
+    /// executed elsewhere.
     fn leave_ring(self: Arc<Self>);
 }
 
@@ -40,17 +41,17 @@ impl Operations {
         })
     }
 
-    /// Whether there are any.
+    /// Returns `true` if there are any.
     pub(crate) fn any(&self) -> bool {
         self.state.load(Ordering::SeqCst) & !CLOSED != 0
     }
 
-    /// The shard is to end: from here on each operation that ends wakes it.
+    /// Makes each operation wake the shard when it ends, since the shard is to end.
     pub(crate) fn await_last(&self) {
         self.awaited.store(true, Ordering::SeqCst);
     }
 
-    /// Accepts no more if there are none. Returns whether none will come.
+    /// Stops accepting operations if there are none. Returns `true` if no more are accepted.
     pub(crate) fn close_if_idle(&self) -> bool {
         let closed = self
             .state
@@ -58,23 +59,23 @@ impl Operations {
         matches!(closed, Ok(_) | Err(CLOSED))
     }
 
-    /// Accepts no more.
+    /// Stops accepting operations.
     pub(crate) fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::SeqCst);
     }
 
-    /// The thread with the ring is about to block, or is back.
+    /// Records that the thread with the ring is about to block, or has returned.
     pub(crate) fn set_ring_stands(&self, stands: bool) {
         self.ring_stands.store(stands, Ordering::SeqCst);
     }
 
-    /// Whether nothing in the ring gets on. Look after an operation was queued: this or
-    /// [`leave_ring`](Self::leave_ring) sees it.
+    /// Returns `true` while the ring makes no progress. Check it after an operation was queued:
+    /// either the caller sees this, or [`leave_ring`](Self::leave_ring) sees the operation.
     pub(crate) fn ring_stands(&self) -> bool {
         self.ring_stands.load(Ordering::SeqCst)
     }
 
-    /// Remembers a file, to be told when the thread with the ring blocks.
+    /// Adds a file to notify when the thread with the ring blocks.
     pub(crate) fn add_file(&self, file: Weak<dyn InRing>) {
         let mut files = self.lock();
         if files.len() == files.capacity() {
@@ -83,7 +84,7 @@ impl Operations {
         files.push(file);
     }
 
-    /// Tells all files that the thread with the ring blocks.
+    /// Notifies all files that the thread with the ring blocks.
     pub(crate) fn leave_ring(&self) {
         let files = std::mem::take(&mut *self.lock());
         let files: Vec<_> = files.iter().filter_map(Weak::upgrade).collect();
@@ -98,14 +99,14 @@ impl Operations {
     }
 }
 
-/// One operation that a shard waits for, and a paused clock, too.
+/// An accepted operation: neither the shard ends nor a paused clock advances before it is dropped.
 pub(crate) struct Promise {
     operations: Arc<Operations>,
     _inhibition: Option<Inhibition>,
 }
 
 impl Promise {
-    /// `None` when the shard has ended.
+    /// Returns `None` if the shard has ended.
     pub(crate) fn new(operations: &Arc<Operations>) -> Option<Self> {
         let accept = |state| (state & CLOSED == 0).then_some(state + 1);
         operations

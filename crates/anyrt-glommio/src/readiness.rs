@@ -1,7 +1,7 @@
-//! Readiness: a descriptor of any kind, and those who wait for it.
+//! The readiness of descriptors of any kind.
 //!
-//! Each shard has one epoll (see `epoll.rs`). System calls are made directly, on the thread that polls, so a handle is
-//! `Send + Sync` by nature and holds no Glommio object.
+//! Each shard has one epoll (see `epoll.rs`). System calls are made on the thread that polls, so a
+//! handle contains no Glommio object and is `Send + Sync`.
 //!
 //! # Where a descriptor is registered
 //! ```text
@@ -9,13 +9,14 @@
 //!                                                 or to some shard if none does (remote)
 //! bound to A -- a reader must wait on shard B --> bound to B (re-homing)
 //! ```
-//! A stream's reader draws it to its shard because there the wake-up costs nothing; a writer does not, so two halves
-//! on two shards do not pull it back and forth, nor do listeners and datagram sockets, which many may wait for.
+//! A stream follows its reader to the reader's shard, where a wake-up is cheapest. It does not
+//! follow a writer, so two halves on two shards do not move it back and forth. Listeners and
+//! datagram sockets, which may have many waiters, stay.
 //!
 //! # Why no readiness is lost
-//! - It is kept in a [`anyrt_kit::readiness::Source`], which says the rest.
-//! - Moving to another epoll may drop an edge of the old one, but `EPOLL_CTL_ADD` reports what is ready then,
-//!   and the one who moved tries the system call once more.
+//! - It is kept in an [`anyrt_kit::readiness::Source`], whose documentation has the main argument.
+//! - Moving to another epoll may lose an edge of the old one, but `EPOLL_CTL_ADD` reports the
+//!   current readiness, and the task that moved the descriptor tries the system call once more.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -33,14 +34,14 @@ use crate::shard;
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 const ALL: Ready = Ready::from_bits(Ready::READABLE.bits() | Ready::WRITABLE.bits());
 
-/// A descriptor of any kind that epoll can watch, non-blocking, with its readiness.
+/// A non-blocking descriptor of any kind that epoll can watch, with its readiness.
 pub type AsyncFd<T> = anyrt_kit::readiness::AsyncFd<Watch, T>;
 
 impl readiness::Reactor for GlommioRuntime {
     type AsyncFd<T: AsFd> = AsyncFd<T>;
 
     fn async_fd<T: AsFd>(&self, fd: T, interest: Interest) -> Result<AsyncFd<T>, (T, io::Error)> {
-        // What is ready now is told by the registration itself.
+        // The registration itself reports the current readiness.
         let watch = Watch::new(self, interest, Ready::EMPTY, Ready::EMPTY);
         match watch.bind(fd.as_fd(), interest, Waiter::OneOfMany) {
             Ok(_) => Ok(AsyncFd::new(watch, fd)),
@@ -49,24 +50,26 @@ impl readiness::Reactor for GlommioRuntime {
     }
 }
 
-/// That the epoll of a shard watches a descriptor, or will when something has to wait for it.
+/// The registration of a descriptor with the epoll of a shard, which may be deferred until an
+/// operation has to wait.
 #[derive(Debug)]
 pub struct Watch {
     shared: Arc<Shared>,
     runtime: GlommioRuntime,
-    /// What the descriptor is watched for.
+    /// The interest of the registration.
     interest: Interest,
-    /// What those are told who ask for the readiness of a descriptor that is not watched yet.
+    /// The readiness to report for a descriptor that is not registered yet.
     said: Ready,
 }
 
 impl Watch {
-    /// Of a socket, which is known to be something that epoll takes: it is registered when something must wait for it,
-    /// on the shard that does, and taken to be ready until then.
+    /// Creates the registration of a socket, which epoll is known to accept. It is registered when
+    /// an operation has to wait, on the shard of that operation, and is assumed to be ready until
+    /// then.
     pub(crate) fn later(runtime: &GlommioRuntime, origin: Origin) -> Self {
         let (ready, said) = match origin {
             Origin::Anywhere => (ALL, Ready::EMPTY),
-            // Who asks is told so, too, until someone finds that it is not.
+            // Also reported as ready, until an operation finds that it is not.
             Origin::Accepted => (ALL, ALL),
             Origin::Connecting => (Ready::WRITABLE, Ready::WRITABLE),
         };
@@ -89,7 +92,7 @@ impl Watch {
     #[cold]
     fn rebind(&self, fd: BorrowedFd<'_>, home: u64) -> io::Result<bool> {
         let Some(shard) = self.runtime.current_shard() else {
-            // On a thread that is no shard of this runtime any shard will do.
+            // On other threads than the shards of this runtime, any shard will do.
             if home != 0 {
                 return Ok(false);
             }
@@ -112,7 +115,8 @@ impl Watch {
             Ok(token) => token,
             Err(error) => {
                 drop(home);
-                // Nobody watches for those who wait in the other direction; they shall see for themselves.
+                // No poller watches for the waiters of the other direction any more, so they must
+                // try again.
                 self.shared.wake_everybody();
                 return Err(error);
             }
@@ -131,7 +135,7 @@ impl Registration for Watch {
         &self.shared.source
     }
 
-    /// Some shard tells of readiness, the present one if it is the reader of a stream who waits.
+    // The current shard if the reader of a stream waits, else any shard.
     fn bind(&self, fd: BorrowedFd<'_>, interest: Interest, waiter: Waiter) -> io::Result<bool> {
         let home = self.shared.home_id.load(Ordering::Acquire);
         let may_stay = waiter == Waiter::OneOfMany || !interest.is_readable();
@@ -141,12 +145,13 @@ impl Registration for Watch {
         self.rebind(fd, home)
     }
 
-    /// What was only taken to be ready is forgotten: the registration tells.
+    // Assumed readiness is cleared, because the registration reports the actual one.
     fn refresh(&self, fd: BorrowedFd<'_>, interest: Interest, waiter: Waiter) -> io::Result<()> {
-        // What comes after this look is another event, so it is not cleared.
+        // Readiness reported after this call is another event, and is not cleared.
         let assumed = self.source().look(BOTH);
         let home = self.shared.home_id.load(Ordering::Acquire);
-        // Nobody is registering it either: what its new shard has told already, maybe before the id is set, stays.
+        // Nor is it being registered: the new shard may report readiness before the id is set,
+        // which must be kept.
         if home == 0 && self.shared.lock_home().is_none() {
             self.source().clear(assumed, ALL - self.said);
         }
@@ -172,7 +177,7 @@ mod tests {
     use super::*;
     use crate::runtime::Builder;
 
-    /// Long enough for the other thread to go wrong, if it does.
+    /// Enough for the other thread to fail, if it does.
     const YIELDS: usize = 1000;
 
     #[test]
@@ -188,7 +193,7 @@ mod tests {
         let is_writable = || watch.source().look(BOTH).ready().is_writable();
         let asks = AtomicBool::new(false);
         thread::scope(|scope| {
-            // As `bind_to`, which was interrupted when the shard knew of the descriptor and nobody else did.
+            // Like `bind_to` at the moment when only the shard knows of the descriptor.
             let mut home = watch.shared.lock_home();
             let token = epoll.add(writer.as_fd(), BOTH, &watch.shared);
             while !is_writable() {

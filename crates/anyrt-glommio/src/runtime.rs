@@ -142,14 +142,14 @@ impl Runtime {
         };
         let started = match config.flavor {
             Flavor::CurrentThread => {
-                // No shard has a thread whose end would be waited for.
+                // No shard has its own thread to wait for.
                 drop(running);
                 caller::prepare(&builder.ring)
             }
             Flavor::MultiThread => runtime.start_shards(builder, running),
         };
         if let Err(error) = started {
-            // The shards that did not start have no tasks to wait for.
+            // Shards that did not start have no tasks to wait for.
             runtime.handle.inner.shards[0].ending().finish();
             runtime.end(None);
             return Err(error);
@@ -162,7 +162,7 @@ impl Runtime {
         builder: &Builder,
         running: mpsc::Sender<Infallible>,
     ) -> Result<(), BuildError> {
-        // All at once, since each takes a moment.
+        // All at once, because each takes some time.
         let (started, ready) = mpsc::channel();
         for index in 0..self.handle.shards() {
             let thread = self.start_shard(builder, index, started.clone(), running.clone());
@@ -236,7 +236,7 @@ impl Runtime {
         }
         self.handle.inner.blocking.shutdown(left(deadline));
         for thread in self.threads.drain(..) {
-            // A shard that is still inside a poll goes on by itself and ends when that returns.
+            // A shard that is still inside a poll ends by itself when the poll returns.
             if deadline.is_none() || thread.is_finished() {
                 let _ = thread.join();
             }

@@ -1,4 +1,4 @@
-//! What the kernel must give: io_uring, locked memory, cores. No socket and no task is known here.
+//! The requirements on the kernel: io_uring and locked memory.
 
 use std::cell::Cell;
 use std::io;
@@ -12,18 +12,18 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::kind::KIND;
 
-/// Glommio refuses to start below it, whatever it is asked to lock.
+/// Below this limit Glommio does not start, however little it has to lock.
 const LEAST_LOCKABLE: u64 = 512 * 1024;
-/// The kernel gives locked memory back some time after a ring was closed; tests that run one after the other
-/// meet it. Together about two seconds.
+/// The kernel releases locked memory some time after a ring was closed, which affects consecutive
+/// tests. About two seconds in total.
 const RETRIES: u32 = 40;
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
-/// Whether Glommio can run here, and what to do if it cannot.
+/// Checks whether Glommio can run here.
 ///
 /// # Errors
-/// [`BuildError::Unavailable`] when io_uring is missing, forbidden or has no memory, each with its remedy;
-/// [`BuildError::Io`] for anything else.
+/// Returns [`BuildError::Unavailable`] with the remedy if io_uring is missing, forbidden or has no
+/// memory, and [`BuildError::Io`] on any other error.
 pub fn is_available() -> Result<(), BuildError> {
     let limit = getrlimit(Resource::Memlock).current;
     if let Some(limit) = limit.filter(|limit| *limit < LEAST_LOCKABLE) {
@@ -32,8 +32,8 @@ pub fn is_available() -> Result<(), BuildError> {
              LimitMEMLOCK= of systemd, `--ulimit memlock=` of Docker)"
         )));
     }
-    // Rings as small as they come: whether they are allowed is the question. Two, so that `let_glommio_look` has the two
-    // descriptors that it needs.
+    // The smallest rings, because only the permission matters. Two, so that `let_glommio_look`
+    // finds the two descriptors that it needs.
     let ring = || io_uring::IoUring::new(4);
     let rings = retry_without_memory(|| Ok((ring()?, ring()?)));
     rings.map(drop).map_err(explain)?;
@@ -41,8 +41,9 @@ pub fn is_available() -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Has Glommio ask the kernel what it can do. Glommio keeps the answer for the life of the process, and when a descriptor
-/// is missing at that moment, the answer is "unsupported" for ever; hence before a runtime takes descriptors of its own.
+/// Makes Glommio query the features of the kernel. Glommio keeps the answer for the life of the
+/// process. If it lacks a descriptor at that moment the answer is "unsupported" forever, so this
+/// happens before a runtime takes descriptors.
 fn let_glommio_look() {
     static HAS_LOOKED: AtomicBool = AtomicBool::new(false);
     const SMALL: RingOptions = RingOptions {
@@ -52,8 +53,8 @@ fn let_glommio_look() {
     if HAS_LOOKED.load(Ordering::Acquire) {
         return;
     }
-    // On another thread: Glommio knows one executor per thread, and this one may have it. Any error will be told when the
-    // real executor is made.
+    // On another thread, because Glommio allows one executor per thread and this one may have it.
+    // An error is reported when the actual executor is created.
     let look = || make_executor(&SMALL).is_ok();
     if let Ok(thread) = std::thread::Builder::new().spawn(look)
         && let Ok(true) = thread.join()
@@ -62,7 +63,7 @@ fn let_glommio_look() {
     }
 }
 
-/// What Glommio itself is given, per executor.
+/// The options of a Glommio executor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RingOptions {
     pub(crate) depth: usize,
@@ -78,14 +79,15 @@ impl Default for RingOptions {
     }
 }
 
-/// The executor of one shard, on the thread that will run it.
+/// Creates the executor of one shard, on the thread that will run it.
 pub(crate) fn executor(ring: &RingOptions) -> Result<LocalExecutor, BuildError> {
     retry_without_memory(|| make_executor(ring)).map_err(explain)
 }
 
 fn make_executor(ring: &RingOptions) -> io::Result<LocalExecutor> {
-    // Glommio's preempt timer breaks off its loop before it has run anything, and then it may park with runnable
-    // tasks. Nothing here needs that timer (the driver yields by itself), so it is put out of reach.
+    // Glommio's preempt timer may interrupt its loop before a task has run; Glommio may then park
+    // with runnable tasks. The driver yields by itself and does not need that timer, so it is
+    // disabled.
     const NEVER: Duration = Duration::from_secs(3600 * 24 * 365);
     LocalExecutorBuilder::new(Placement::Unbound)
         .io_memory(ring.io_memory)
@@ -102,7 +104,8 @@ thread_local! {
     static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether an executor that [`run`] has started runs on this thread: Glommio refuses a second one.
+/// Returns `true` if an executor started by [`run`] runs on this thread. Glommio rejects a second
+/// one.
 pub(crate) fn is_running() -> bool {
     IS_RUNNING.get()
 }

@@ -21,8 +21,8 @@ impl Spawner for GlommioRuntime {
     }
 }
 
-/// Inside `block_on`, and in the tasks that it runs: beside its future. On a shard, of whatever
-/// Glommio runtime: onto that shard.
+/// Inside `block_on`, and in the tasks that it runs, local tasks run with its future. On a shard of
+/// any Glommio runtime they run on that shard.
 impl LocalSpawner for GlommioRuntime {
     type LocalJoinHandle<T: 'static> = TaskHandle<T>;
 

@@ -1,4 +1,4 @@
-//! What a driver runs beside the tasks of its shard.
+//! The future that a driver runs in addition to the tasks of its shard.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,19 +8,19 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::shard::Shard;
 
-/// What a driver runs beside the tasks.
+/// Runs in a driver, in addition to the tasks.
 pub(crate) trait Root {
-    /// Whether it was woken.
+    /// Returns `true` if it was woken.
     fn is_due(&self) -> bool;
 
-    /// Polls it. Returns whether it is ready.
+    /// Polls it. Returns `true` if it is ready.
     fn poll(&mut self) -> bool;
 
-    /// Whether the driver goes on for it when the shard has ended.
+    /// Returns `true` if the driver continues after the shard has ended.
     fn outlives_shard(&self) -> bool;
 }
 
-/// Nothing beside the tasks.
+/// Nothing in addition to the tasks.
 pub(crate) struct NoRoot;
 
 impl Root for NoRoot {
@@ -79,7 +79,7 @@ impl<F: Future> Root for MainFuture<'_, F> {
     }
 }
 
-/// Says that the future of a `block_on` is to be polled.
+/// The waker of the future of a `block_on`.
 struct Alert {
     due: AtomicBool,
     shard: Arc<Shard>,
@@ -98,7 +98,8 @@ impl Wake for Alert {
     }
 }
 
-/// A stand-in never ends with the shard: there is still the task for which it stands in, and then the home takes over.
+/// The root of a stand-in, which is ready when the home wants the seat back. It outlives the shard,
+/// whose home is still inside a task.
 pub(super) struct StandIn<'a>(pub(super) &'a Shard);
 
 impl Root for StandIn<'_> {

@@ -1,13 +1,14 @@
 //! A regular file, opened for reading, in the ring of a shard.
 //!
-//! One service per open file description, on one shard, carries out its operations one after the other, so handles
-//! that share the cursor share the service, too, and need no lock. Data goes through a descriptor of Glommio's; the
-//! cursor stays that of the file which was handed in.
+//! One service per open file description, on one shard, executes its operations one after the
+//! other. Handles that share the cursor also share the service and need no lock. Data goes through
+//! a descriptor of Glommio; the cursor is that of the original file.
 //!
 //! # While the thread with the ring blocks
-//! A task may block in place there, and wait for this very file. Then a job of the pool takes over: it carries out again
-//! what the ring has not answered, which is harmless since a read in the ring moves nothing, and goes on until nothing is
-//! queued. What the ring answers later is thrown away.
+//! A task may block in place on that thread and wait for this file. A job of the pool then takes
+//! over: it repeats the unanswered operation, which is harmless because a read in the ring does not
+//! move the cursor, and continues until the queue is empty. Later answers of the ring are
+//! discarded.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -27,13 +28,13 @@ use crate::handle::GlommioRuntime;
 use crate::operations::{InRing, Promise};
 use crate::shard::Shard;
 
-/// The way to a file's service. Dropping it ends that.
+/// A handle to a file's service. Dropping it ends the service.
 pub(super) struct Ring(Arc<Line>);
 
 /// The operations of one open file description.
 struct Line {
     shard: Arc<Shard>,
-    /// Has the pool.
+    /// The owner of the pool.
     runtime: GlommioRuntime,
     state: Mutex<Requests>,
 }
@@ -41,11 +42,11 @@ struct Line {
 #[derive(Default)]
 struct Requests {
     queue: VecDeque<Operation>,
-    /// What the service works on.
+    /// The operation that the service executes.
     current: Option<Operation>,
-    /// Counts what the service has taken, so that a late answer of the ring is not taken for that of another operation.
+    /// The number of the current operation, to recognise late answers of the ring.
     ticket: u64,
-    /// Whether a job of the pool carries out the operations.
+    /// Whether a job of the pool executes the operations.
     in_pool: bool,
     closed: bool,
     service: Option<Waker>,
@@ -61,7 +62,7 @@ struct Operation {
 
 impl Operation {
     fn end(self, result: io::Result<u64>) {
-        // Before anybody hears of it, so that the file can be taken back.
+        // Released before the result is visible, so that the file can be taken back.
         drop(self.file);
         let buf = self.buf;
         let _ = self.reply.send(Reply { result, buf });
@@ -70,7 +71,7 @@ impl Operation {
 }
 
 impl Ring {
-    /// Starts a service on the shard that is near; `None` when that has ended.
+    /// Starts a service on the nearest shard. Returns `None` if that has ended.
     pub(super) fn new(runtime: &GlommioRuntime) -> Option<Self> {
         let shard = runtime.near_shard();
         let promise = Promise::new(shard.operations())?;
@@ -87,10 +88,10 @@ impl Ring {
         Some(Self(line))
     }
 
-    /// Sends an operation, which will be carried out whatever becomes of the reply and of the runtime.
+    /// Sends an operation, which is executed even if the receiver or the runtime is dropped.
     ///
     /// # Errors
-    /// The buffer, when the shard has ended.
+    /// Returns the buffer if the shard has ended.
     pub(super) fn send(
         &self,
         file: Arc<File>,
@@ -129,7 +130,7 @@ impl Drop for Ring {
 }
 
 impl Line {
-    /// Waits for an operation that is the service's; `None` when there will be none.
+    /// Polls for the next operation of the service. Returns `None` if the file is closed.
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<(u64, Arc<File>, Request)>> {
         let mut state = self.lock();
         if !state.in_pool && state.current.is_none() {
@@ -147,12 +148,12 @@ impl Line {
         Poll::Pending
     }
 
-    /// The service has come so far with the operation that it took.
+    /// Completes the current operation with the answer of the service.
     fn finish(self: &Arc<Self>, ticket: u64, answer: Answer) {
         let (operation, result) = {
             let mut state = self.lock();
             if state.ticket != ticket {
-                // The pool has carried it out.
+                // The pool has executed it.
                 return;
             }
             let Some(mut operation) = state.current.take() else {
@@ -160,7 +161,7 @@ impl Line {
             };
             let result = match answer {
                 Answer::Result(result) => result,
-                // The cursor moves under the lock: the next operation is for whoever takes it.
+                // The cursor moves under the lock, before the pool can take the next operation.
                 Answer::Read(bytes, position) => operation.take_bytes(&bytes, position),
                 Answer::Seek { unread, to } => seek(&operation.file, unread, to),
                 Answer::NotInRing => {
@@ -175,7 +176,8 @@ impl Line {
         operation.end(result);
     }
 
-    /// On a thread that may block: carries out what there is, and hands back to the service.
+    /// Executes all queued operations on a thread that may block, and then returns control to the
+    /// service.
     fn work_in_pool(&self) {
         loop {
             let mut operation = {
@@ -234,17 +236,18 @@ async fn serve(line: Arc<Line>) {
         drop(file);
         line.finish(ticket, answer);
     }
-    // Closed by its destructor: a close that is awaited is lost with its descriptor when the runtime ends before it. Of a
-    // file that was only read there is no error to hear of.
+    // Closed by its destructor: if the runtime ended during an awaited close, the descriptor would
+    // leak. Closing a file that was only read returns no relevant error.
     drop(data);
 }
 
-/// Whether a file goes through the ring.
+/// Returns `true` if a file goes through the ring.
 ///
-/// Not what is no regular file, files of file systems where another open file is another thing (`/proc`, FUSE, the
-/// network), direct I/O, and what can be written: a second file that is open for writing keeps a program from being
-/// started (`ETXTBSY`) until the shard has closed it, and a write at a position that was asked for before overwrites what
-/// others who share the cursor wrote meanwhile.
+/// Excluded are files that are not regular, file systems where a second open file may behave
+/// differently (`/proc`, FUSE, the network), direct I/O, and writable files. A second descriptor
+/// that is open for writing keeps a program from being started (`ETXTBSY`) until the shard has
+/// closed it, and a write at a position that was determined earlier overwrites data that others
+/// with the same cursor have written since.
 pub(super) fn takes(file: &File) -> bool {
     regular_and_local(file).unwrap_or(false)
 }
@@ -270,8 +273,8 @@ async fn reopen(file: &File) -> io::Result<BufferedFile> {
         .map_err(system_error)
 }
 
-/// By `f_type` of statfs(2): ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, ramfs, overlayfs, ZFS, bcachefs, exFAT, FAT,
-/// SquashFS, EROFS.
+/// The `f_type` of statfs(2) of ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, ramfs, overlayfs, ZFS,
+/// bcachefs, exFAT, FAT, SquashFS and EROFS.
 const LOCAL_FILE_SYSTEMS: [u64; 13] = [
     0xEF53,
     0x5846_5342,
@@ -288,29 +291,29 @@ const LOCAL_FILE_SYSTEMS: [u64; 13] = [
     0xE0F5_E1E2,
 ];
 
-/// The descriptor that data goes through.
+/// The descriptor for data.
 enum Data {
     Unopened,
     Open(BufferedFile),
-    /// It cannot be opened a second time: no `/proc`, no permission any more, no descriptor left.
+    /// It cannot be opened a second time: no `/proc`, no permission, or no descriptor left.
     Unavailable,
 }
 
-/// What the service has found out; the cursor was not touched.
+/// The answer of the service, which does not move the cursor.
 enum Answer {
     Result(io::Result<u64>),
-    /// What is at a position.
+    /// The bytes at a position.
     Read(ReadResult, u64),
-    /// Of a local file: it waits for nothing.
+    /// A seek in a local file, which never blocks.
     Seek {
         unread: u64,
         to: SeekFrom,
     },
-    /// It is for a thread that may block.
+    /// The operation needs a thread that may block.
     NotInRing,
 }
 
-/// One operation moves less than the system's limit, which is near 2 GiB.
+/// The size limit of one operation, below the system's of about 2 GiB.
 const LARGEST: usize = 1 << 30;
 
 impl Data {
@@ -360,7 +363,7 @@ impl Operation {
     }
 }
 
-/// With the system's number, which Glommio hides in a text.
+/// Converts the error and keeps the errno, which Glommio hides in its text.
 fn system_error<T>(error: GlommioError<T>) -> io::Error {
     match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),

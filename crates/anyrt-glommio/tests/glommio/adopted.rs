@@ -72,7 +72,7 @@ fn tasks_and_native_tasks_run_side_by_side() {
     });
 }
 
-/// Echoes one connection and answers with what a blocking job gives.
+/// Answers one connection with the result of a blocking job.
 async fn serve(rt: GlommioRuntime, bound: mpsc::Sender<std::net::SocketAddr>) {
     let listener = rt.bind_tcp("127.0.0.1:0").await.unwrap();
     bound.send(listener.local_addr().unwrap()).unwrap();
@@ -117,7 +117,7 @@ fn other_threads_spawn_and_wait() {
         LocalExecutor::default().run(async move {
             let rt = GlommioRuntime::adopt().unwrap();
             give.send(rt.clone()).unwrap();
-            // In a task of ours, whose wakers may be used on every thread.
+            // In a task of anyrt, whose wakers may be used on every thread.
             let stopped = rt.spawn(async move { stopped.recv().await });
             let done = Rc::new(Cell::new(false));
             let tell = Rc::clone(&done);

@@ -1,4 +1,5 @@
-//! What is particular to Glommio; the contract itself is checked by `tests/conformance.rs` of the workspace.
+//! Tests of what is special about Glommio. `tests/conformance.rs` of the workspace checks the
+//! contract.
 //!
 //! Where Glommio cannot run, every test is reported as ignored and the reason is printed.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -68,7 +69,8 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// Waits until as many descriptors are open as `before`: Glommio's blocking thread closes its last one late.
+/// Waits until no more than `before` descriptors are open: Glommio's blocking thread closes its
+/// last one late.
 fn assert_descriptors_return_to(before: usize) {
     for _ in 0..1_000_000 {
         if descriptors() <= before {

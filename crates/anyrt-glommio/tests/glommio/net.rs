@@ -40,7 +40,7 @@ async fn pair(rt: &GlommioRuntime) -> (TcpStream, TcpStream) {
     (client, listener.accept().await.unwrap().0)
 }
 
-/// A stream whose peer is std's and blocks.
+/// Returns a stream whose peer is a blocking one of std.
 fn with_std_peer(rt: &GlommioRuntime) -> (TcpStream, std::net::TcpStream) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -49,7 +49,7 @@ fn with_std_peer(rt: &GlommioRuntime) -> (TcpStream, std::net::TcpStream) {
     (rt.tcp_stream_from_std(stream).unwrap(), peer)
 }
 
-/// Polls a read once, which must be pending: the stream is registered here and armed.
+/// Polls a read once, which must be pending, so the stream is registered on this shard.
 async fn arm(stream: &mut TcpStream) {
     poll_fn(|cx| {
         let polled = Pin::new(&mut *stream).poll_read(cx, &mut [0; 8]);
@@ -59,7 +59,7 @@ async fn arm(stream: &mut TcpStream) {
     .await;
 }
 
-/// Reads `words` numbers that must go on where `next` is.
+/// Reads `words` numbers, which must continue at `next`.
 async fn read_words(stream: &mut TcpStream, next: &mut u64, words: u64) {
     for _ in 0..words {
         let mut word = [0; 8];
@@ -81,8 +81,8 @@ fn a_stream_hops_between_shards_and_threads_while_its_peer_writes() {
         .unwrap();
     let (stream, mut peer) = with_std_peer(&rt);
     let (acknowledge, acknowledged) = mpsc::channel();
-    // Every other thousand of hops in lockstep, so that readers wait; the rest as fast as it goes, so that a hop
-    // meets data that is there and data that is under way.
+    // Every other thousand hops are in lockstep, so that readers wait. The others run at full
+    // speed, so that data has arrived or is in transit during a hop.
     let writer = std::thread::spawn(move || {
         for hop in 0..HOPS {
             for word in hop * WORDS..(hop + 1) * WORDS {
@@ -126,7 +126,7 @@ fn a_stream_hops_between_shards_and_threads_while_its_peer_writes() {
     assert_eq!(words, HOPS * WORDS);
     let _peer = writer.join().unwrap();
     drop(to);
-    // The ring of stations ends with the first of them.
+    // All stations end with the first one.
     for task in [on_zero, on_one] {
         anyrt_core::JoinHandle::abort(&task);
         let _ = runtime.block_on(task);
@@ -139,7 +139,7 @@ fn a_stream_hops_between_shards_and_threads_while_its_peer_writes() {
 fn streams_dropped_on_foreign_threads_close_at_once() {
     const STREAMS: usize = 1000;
     let (runtime, rt) = start(2);
-    // Whatever is opened once and stays is opened now.
+    // Opens the descriptors that are opened once and kept.
     runtime.block_on(async { drop(pair(&rt).await) });
     let before = descriptors();
     let (streams, mut peers): (Vec<_>, Vec<_>) = (0..STREAMS).map(|_| with_std_peer(&rt)).unzip();
@@ -177,7 +177,8 @@ fn cancelled_accepts_lose_no_connection() {
         bound.send(listener.local_addr().unwrap()).await.unwrap();
         let (mut cancelled, mut accepted) = (0, Vec::new());
         while cancelled < CANCELLED {
-            // Some are dropped before they were woken, some after, some when a connection is there.
+            // Some are dropped before they are woken, some after, some when a connection has
+            // arrived.
             let accept = pin!(listener.accept());
             let give_up = pin!(rt2.sleep(Duration::from_micros(cancelled as u64 % 40)));
             match select(give_up, accept).await {
@@ -199,7 +200,7 @@ fn cancelled_accepts_lose_no_connection() {
             accepted.push(listener.accept().await.unwrap().0);
         }
         assert!(listener.accept().now_or_never().is_none());
-        // Each client has one of them.
+        // Each belongs to one client.
         for stream in &mut accepted {
             stream.write_all(b"x").await.unwrap();
         }
@@ -244,7 +245,7 @@ fn cancelled_receives_lose_no_datagram() {
         let to = address.recv().await.unwrap();
         let socket = rt2.bind_udp("127.0.0.1:0").await.unwrap();
         let mut sent = 0u64;
-        // One under way at a time: whatever is missing was lost by the receiver.
+        // One in transit at a time, so a missing datagram was lost by the receiver.
         while address.try_recv().is_err() {
             socket.send_to(&sent.to_le_bytes(), to).await.unwrap();
             sent += 1;
@@ -259,7 +260,7 @@ fn cancelled_receives_lose_no_datagram() {
     });
     let (received, sent) =
         runtime.block_on(async { (receiver.await.unwrap(), sender.await.unwrap()) });
-    // The last one may have come when the receiver had left.
+    // The last one may have arrived after the receiver had ended.
     assert!(
         received == sent || received + 1 == sent,
         "{received} of {sent}"
@@ -416,7 +417,7 @@ fn any_descriptor_that_can_be_polled_can_be_awaited() {
     let (more, wanted) = mpsc::channel();
     let reading = rt.spawn(async move {
         let mut ready = reader.ready(Interest::READABLE).await.unwrap();
-        // A stale claim that it is not: the byte is there, but nobody has looked.
+        // Clears the readiness although the byte has arrived.
         let _looked = reader.ready(Interest::READABLE).await.unwrap();
         ready.clear(Ready::ALL);
         let mut pending = pin!(reader.ready(Interest::READABLE));

@@ -1,4 +1,4 @@
-//! Starting, refusing to start, and what a shard costs.
+//! Starting, failing to start, and the cost of a shard.
 
 use std::process::Command;
 
@@ -19,7 +19,7 @@ crate::tests! {
 
 const CHILD: &str = "--say-whether-it-is-available";
 
-/// Whether this process is only to say whether Glommio can run.
+/// Returns `true` if this process only reports whether Glommio can run.
 pub(crate) fn is_child() -> bool {
     let child = std::env::args().any(|arg| arg == CHILD);
     if child {

@@ -1,4 +1,4 @@
-//! Where tasks run, and where they end.
+//! The shards on which tasks run and end.
 
 use std::cell::Cell;
 use std::future::pending;
@@ -34,7 +34,7 @@ crate::tests! {
     a_runtime_dropped_on_its_own_shard_ends_in_the_background,
 }
 
-/// Accepts `count` connections and keeps each in a task, which says where it runs.
+/// Accepts `count` connections and keeps each in a task, which reports its shard.
 async fn accept_loop(
     rt: GlommioRuntime,
     count: usize,
@@ -133,7 +133,7 @@ fn two_tasks_compute_on_two_shards_at_once() {
     let (runtime, rt) = start(2);
     let meet = Arc::new(Barrier::new(2));
     let rt2 = rt.clone();
-    // Each blocks its shard until the other one has come.
+    // Each blocks its shard until the other one has started.
     let task = rt.spawn(async move {
         let tasks = [0, 1].map(|_| {
             let meet = Arc::clone(&meet);
@@ -146,11 +146,11 @@ fn two_tasks_compute_on_two_shards_at_once() {
     runtime.block_on(task).unwrap();
 }
 
-/// Notes whether it is dropped on the thread that it was made on.
+/// Counts the values that are dropped on the thread that created them.
 struct Homing {
     home: ThreadId,
     at_home: Arc<AtomicUsize>,
-    // Local tasks hold what may not leave.
+    // Makes it `!Send`.
     _local: Rc<Cell<u8>>,
 }
 
@@ -254,7 +254,8 @@ fn block_on_any_quickly<F: Future<Output: std::fmt::Debug>>(future: F) {
     }
 }
 
-/// Threads wake tasks on shards that fall asleep all the time, with the shortest of slices and a long one.
+/// Threads wake tasks on shards that repeatedly fall asleep, with the shortest slice and a long
+/// one.
 fn a_flood_of_wakeups_from_other_threads_loses_none() {
     const ROUNDS: u64 = 20_000;
     for slice in [

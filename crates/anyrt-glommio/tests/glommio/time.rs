@@ -24,7 +24,7 @@ crate::tests! {
     a_sleep_that_outlives_the_runtime_panics_instead_of_hanging,
 }
 
-/// Not a future, so that nobody thinks that awaiting it was forgotten.
+/// A wrapper that is not a future, so that the compiler does not warn that it is never awaited.
 struct Armed(Pin<Box<Sleep>>);
 
 async fn arm(sleep: &mut Pin<Box<Sleep>>) {
@@ -74,7 +74,7 @@ fn a_sleep_is_woken_at_the_deadline_that_it_was_moved_to() {
         poll_fn(|cx| {
             if !moved {
                 assert!(sleep.as_mut().poll(cx).is_pending());
-                // Not polled again after this: the wake-up is the one that was asked for before.
+                // Not polled again after this, so the reset must keep the waker.
                 sleep.as_mut().reset(deadline);
                 moved = true;
                 return Poll::Pending;
@@ -91,7 +91,7 @@ fn an_earlier_timer_from_another_thread_wakes_a_sleeping_shard() {
     let (runtime, rt) = start(1);
     runtime.block_on(async {
         for _ in 0..200 {
-            // The only shard sleeps until then.
+            // The only shard sleeps until its deadline.
             let mut far = Box::pin(rt.sleep(Duration::from_secs(3600)));
             arm(&mut far).await;
             rt.sleep(Duration::from_micros(200)).await;
