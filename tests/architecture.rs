@@ -103,7 +103,7 @@ fn backends_do_not_know_each_other_nor_the_facade() {
 
 #[test]
 fn only_the_facade_and_the_tests_know_the_backends() {
-    let allowed = ["anyrt", "anyrt-bench", "anyrt-examples"];
+    let allowed = ["anyrt", "anyrt-bench", "anyrt-examples", "anyrt-sim-libc"];
     for (package, dependencies) in dependencies() {
         for backend in BACKENDS {
             assert!(

@@ -97,6 +97,7 @@ fn run_jobs(world: &Arc<World>, seat: usize) {
         let _current = work.rt.enter();
         hooks.get_or_insert_with(|| world.options.config.hooks.enter());
         if let Some(runnable) = work.runnable {
+            let _seeing = world.seen_from_inside();
             runnable.run();
         }
         let mut scheduler = world.scheduler();

@@ -14,6 +14,7 @@ use crate::blocking;
 use crate::failure::{Failure, FailureKind};
 use crate::runtime::SimRuntime;
 use crate::scheduler::{Key, Kind, Scheduler, Work};
+use crate::system::{self, Seeing, View};
 use crate::wait;
 use crate::world::World;
 
@@ -216,11 +217,13 @@ impl World {
                 continue;
             }
             drop(wait::take());
+            let seeing = self.seen_from_inside();
             let polled = coop::with_budget(|| {
                 let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
                 note_operations();
                 polled
             });
+            drop(seeing);
             match polled {
                 Poll::Ready(value) => return Ok(value),
                 Poll::Pending => self.after_poll(work.key, false),
@@ -236,9 +239,18 @@ impl World {
         drop(wait::take());
         let yielded = {
             let _current = work.rt.enter();
+            let _seeing = self.seen_from_inside();
             runnable.run()
         };
         self.after_poll(work.key, yielded);
+    }
+
+    /// What runs until the guard is dropped is of the simulated program.
+    pub(crate) fn seen_from_inside(&self) -> Seeing {
+        system::see(match self.options.open {
+            true => View::Real,
+            false => View::Node,
+        })
     }
 
     fn after_poll(&self, key: Key, yielded: bool) {

@@ -62,8 +62,8 @@
 //! # What it cannot control
 //! | what | what happens | remedy |
 //! |---|---|---|
-//! | `std::time::Instant::now`, `SystemTime::now` | real time comes in | [`Timer::now`](anyrt_core::Timer::now), [`SimRuntime::system_time`] |
-//! | the order of a `std` `HashMap`, `getrandom` | another one in each process; the hashes of two processes differ | a `BTreeMap`, [`SimRuntime::random`] |
+//! | `std::time::Instant::now`, `SystemTime::now` | real time comes in | [`Timer::now`](anyrt_core::Timer::now), [`SimRuntime::system_time`]; `anyrt-sim-libc` |
+//! | the order of a `std` `HashMap`, `getrandom` | another one in each process; the hashes of two processes differ | a `BTreeMap`, [`SimRuntime::random`]; `anyrt-sim-libc` |
 //! | a thread that is not of the simulation | counted by [`Sim::foreign_wakes`]; a report says so | [`spawn_blocking`](anyrt_core::Blocking::spawn_blocking) |
 //! | a connection of the operating system | cannot be taken over: an error; of a listener the address is taken | the simulated network |
 //! | several simulations in one process | share the statics of the program | compare between processes |
@@ -108,6 +108,7 @@ mod ready;
 pub mod runtime;
 mod scheduler;
 pub mod signal;
+pub mod system;
 mod task;
 pub mod testing;
 pub mod time;

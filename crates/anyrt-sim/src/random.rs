@@ -24,6 +24,8 @@ pub(crate) enum Concern {
     Chaos = 6,
     /// Which places of the program misbehave.
     Buggify = 7,
+    /// What is drawn in place of the operating system's random numbers.
+    System = 8,
 }
 
 /// A stream of random numbers.

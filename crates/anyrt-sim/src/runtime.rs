@@ -21,6 +21,7 @@ use crate::local::Scope;
 use crate::node::{self, Clients, Life, Node, NodeState};
 use crate::perfetto;
 use crate::ready::Schedule;
+use crate::system::{self, View};
 use crate::task;
 use crate::trace::Step;
 use crate::world::{Options, World};
@@ -133,6 +134,8 @@ impl SimRuntime {
         location: &'static Location<'static>,
     ) -> Result<F::Output, Arc<Failure>> {
         let driving = context::drive(&KIND);
+        // In a job, its thread now also does what is the simulator's.
+        let _seeing = system::see(View::Real);
         let _current = Slot::enter(&CURRENT, self.clone(), driving);
         let driver = Driver::sit(self, location)?;
         let _scope = Scope::open(&self.inner.world, driver.seat());

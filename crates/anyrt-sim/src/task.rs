@@ -127,6 +127,7 @@ pub(crate) fn end_life(rt: &SimRuntime) {
         }
         for work in works {
             let _current = work.rt.enter();
+            let _seeing = rt.world().seen_from_inside();
             if let Some(runnable) = work.runnable {
                 runnable.run();
             }

@@ -154,7 +154,24 @@ fn execute(test: &Test, make: &Make, seed: u64, record: bool) -> Execution {
 }
 
 /// Runs one seed; the simulation is what it left.
+///
+/// On a thread of its own: what a program keeps in a thread local, as std keeps the keys of its hash maps, would go from
+/// one seed to the next.
 fn simulate(test: &Test, make: &Make, seed: u64, record: bool) -> (Sim, Option<Failed>) {
+    thread::scope(|scope| {
+        let run = || simulate_here(test, make, seed, record);
+        let thread = thread::Builder::new()
+            .name(test.name.to_owned())
+            .spawn_scoped(scope, run);
+        match thread.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(simulated)) => simulated,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(error) => panic!("{}: no thread for seed {seed}: {error}", test.name),
+        }
+    })
+}
+
+fn simulate_here(test: &Test, make: &Make, seed: u64, record: bool) -> (Sim, Option<Failed>) {
     let mut builder = Sim::builder().seed(seed);
     if record {
         builder = builder.record();

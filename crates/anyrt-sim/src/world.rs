@@ -19,6 +19,7 @@ use crate::places::Places;
 use crate::random::{Concern, Random};
 use crate::ready::Schedule;
 use crate::scheduler::Scheduler;
+use crate::system;
 use crate::trace::Event;
 
 /// What a simulation was built with.
@@ -51,6 +52,8 @@ pub(crate) struct World {
     application: Mutex<Random>,
     branches: Mutex<Random>,
     places: Mutex<Places>,
+    /// What the system is asked for.
+    system: Mutex<Random>,
     /// Threads for blocking jobs in an open world.
     pub(crate) pool: OnceLock<BlockingPool>,
 }
@@ -62,7 +65,7 @@ impl World {
         let seed = options.seed;
         Arc::new(Self {
             id: Id::next(),
-            base: base(),
+            base: base(options.open),
             nanos: AtomicU64::new(0),
             timers: Timers::default(),
             scheduler: Mutex::new(Scheduler::new(&options)),
@@ -71,6 +74,7 @@ impl World {
             application: Mutex::new(Random::new(seed, Concern::Application)),
             branches: Mutex::new(Random::new(seed, Concern::Branches)),
             places: Mutex::new(Places::new(seed)),
+            system: Mutex::new(Random::new(seed, Concern::System)),
             pool: OnceLock::new(),
             options,
         })
@@ -108,6 +112,11 @@ impl World {
 
     pub(crate) fn now(&self) -> Instant {
         self.base + self.elapsed()
+    }
+
+    /// The instant at which the clock stood at zero.
+    pub(crate) fn base(&self) -> Instant {
+        self.base
     }
 
     /// Time passes: only for the thread whose turn it is.
@@ -174,6 +183,11 @@ impl World {
         number
     }
 
+    /// A random number in place of the system's.
+    pub(crate) fn draw_for_system(&self) -> u64 {
+        lock(&self.system).next()
+    }
+
     /// Which of so many branches a `select!` asks first.
     pub(crate) fn first_branch(&self, branches: u32) -> u32 {
         lock(&self.branches).index(branches as usize) as u32
@@ -212,8 +226,12 @@ pub(crate) fn wake(woken: Vec<Waker>) {
     clippy::disallowed_methods,
     reason = "an Instant can only be had from the system; what counts are the differences, which are virtual"
 )]
-fn base() -> Instant {
-    next_millisecond(ticks_begin(), Instant::now()).0
+fn base(open: bool) -> Instant {
+    let start = ticks_begin();
+    match open {
+        true => next_millisecond(start, Instant::now()).0,
+        false => next_millisecond(start, system::at_start(Instant::now)).0,
+    }
 }
 
 impl fmt::Debug for World {

@@ -475,6 +475,10 @@ pub(crate) mod sim {
     over_kit!(anyrt_sim::SimRuntime, from_std, simulated);
 }
 
+/// Linked, it answers for the system in simulated tasks.
+#[cfg(feature = "sim-libc")]
+use anyrt_sim_libc as _;
+
 /// What a simulated node has in another way than the other backends, or not at all.
 #[cfg(feature = "sim")]
 pub(crate) mod simulated;

@@ -1,0 +1,72 @@
+//! Virtual time and seeded randomness for code that asks the operating system, in simulations of anyrt.
+//!
+//! A test binary that contains this crate has its own `clock_gettime`, `gettimeofday`, `time`, `getrandom`,
+//! `getentropy` and `getaddrinfo`: the linker takes them before those of the C library. Inside of a simulation they answer
+//! from it. Everywhere else they ask the real system.
+//!
+//! ```
+//! use anyrt_core::Timer;
+//! use anyrt_sim::{Sim, SimRuntime};
+//! use anyrt_sim_libc as _; // that is all: it must be linked
+//! use std::time::{Duration, Instant};
+//!
+//! let sim = Sim::new(1);
+//! sim.client("client", async {
+//!     let before = Instant::now();
+//!     SimRuntime::try_current().unwrap().sleep(Duration::from_secs(3600)).await;
+//!     # #[cfg(target_os = "linux")]
+//!     assert_eq!(before.elapsed().as_secs(), 3600);
+//! });
+//! sim.run().unwrap();
+//! ```
+//!
+//! # What is controlled
+//! Only threads that run a simulated program see it: while a task, a blocking job or the future of a `block_on` is polled or
+//! dropped, in a simulation that is not [open](anyrt_sim::Builder::open). See [`anyrt_sim::system`].
+//!
+//! | what | answer |
+//! |---|---|
+//! | `Instant::now`, `CLOCK_MONOTONIC` and its kin | virtual, equal to `Timer::now`; zero at the start |
+//! | `SystemTime::now`, `CLOCK_REALTIME`, `gettimeofday`, `time` | [`SimRuntime::system_time`](anyrt_sim::SimRuntime::system_time) of the node |
+//! | `getrandom` 0.3 and 0.4, and so `rand` and `uuid`: `getrandom`, `getentropy` | bytes from the seed, of a stream of their own |
+//! | `HashMap::new`, `RandomState` | keys from the seed, for threads that asked for no keys before; see below |
+//! | `ToSocketAddrs` and all that resolves by `getaddrinfo` | the nodes by their names; no other name is known |
+//!
+//! std draws the keys of its hash maps once for each thread and then counts. The first draw of a thread decides:
+//! `#[anyrt::test(sim)]` has a fresh thread for each seed, and blocking jobs have threads of their simulation, so their
+//! keys come from the seed. On a thread that has used a `HashMap` before, as when [`Sim::run`](anyrt_sim::Sim::run) is called
+//! several times in one function, the keys go on from where they were.
+//!
+//! # What is not
+//! - Clocks of CPU time. Reading the processor's own counter or generator (`rdtsc`, `rdrand`), `/dev/urandom`, and system
+//!   calls that are made without the C library's function for them, as in `getrandom` 0.2.
+//! - `ThreadId`s and statics that count: equal in two processes that run the same seeds, but not in one that runs a seed
+//!   alone. fastrand mixes the id of its thread into its seed.
+//! - Addresses in memory: hashbrown's own default hasher (foldhash) and whatever sorts by pointer. `setarch -R cargo test`
+//!   runs without a random layout.
+//! - Waiting in real time: `thread::sleep`, and the time-outs of `Condvar` and `park_timeout`, which are compared with the real
+//!   clock. Use the runtime's timers.
+//! - Threads that the program starts by itself: they see the real system.
+//! - Dynamically loaded libraries that bind their symbols to the C library at build time (`-Bsymbolic`).
+//!
+//! # Cost
+//! A question outside of a simulation is a system call; the C library would read the clock without one. That is why
+//! only tests should link this crate.
+//!
+//! # Other systems
+//! Elsewhere than on Linux the crate is empty: [`is_active`] returns `false`.
+#![deny(unsafe_code)]
+
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "functions of the C library are replaced")]
+mod symbols;
+
+/// Returns `true` if std asks this crate for the time: it is linked, and nothing else took its place.
+pub fn is_active() -> bool {
+    #[cfg(target_os = "linux")]
+    return symbols::is_asked(|| {
+        let _ = std::time::SystemTime::now();
+    });
+    #[cfg(not(target_os = "linux"))]
+    false
+}

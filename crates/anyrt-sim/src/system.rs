@@ -1,0 +1,90 @@
+//! What the current thread is to take the operating system for, for a crate that answers its calls.
+//!
+//! This crate replaces nothing of the system by itself. `anyrt-sim-libc` does, and asks here: inside of a simulation that is
+//! not [open](crate::Builder::open), while a task, a job or the future of a `block_on` is polled or dropped, there is an
+//! answer. Everywhere else there is none, the simulator's own threads included, and the real system answers.
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyrt_core::Timer;
+
+use crate::runtime::SimRuntime;
+
+/// Which system a thread sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    /// The real one: the thread does what is not of the simulated program.
+    Real,
+    /// The clock of a simulation that begins.
+    Start,
+    /// That of the node that is current.
+    Node,
+}
+
+thread_local! {
+    static VIEW: Cell<View> = const { Cell::new(View::Real) };
+}
+
+/// The thread sees that system until the guard is dropped.
+#[must_use = "the view lasts for as long as the guard"]
+pub(crate) fn see(view: View) -> Seeing {
+    Seeing(VIEW.replace(view))
+}
+
+pub(crate) struct Seeing(View);
+
+impl Drop for Seeing {
+    fn drop(&mut self) {
+        VIEW.set(self.0);
+    }
+}
+
+fn on_node<T>(answer: impl FnOnce(&SimRuntime) -> T) -> Option<T> {
+    if VIEW.get() != View::Node {
+        return None;
+    }
+    // The answer may lead to another question, which is for the real system.
+    let _real = see(View::Real);
+    SimRuntime::with_current(answer)
+}
+
+/// Returns what the monotonic clock shows; it stood at zero when the simulation began. [`Timer::now`] shows the same.
+pub fn monotonic() -> Option<Duration> {
+    if VIEW.get() == View::Start {
+        return Some(Duration::ZERO);
+    }
+    on_node(|node| node.now().saturating_duration_since(node.world().base()))
+}
+
+/// Returns the date and time by the clock of the node.
+pub fn real_time() -> Option<SystemTime> {
+    on_node(SimRuntime::system_time)
+}
+
+/// Fills the buffer with random bytes from the seed; `false` where there is no answer. Drawing them changes neither the order
+/// of tasks nor [`SimRuntime::random`].
+pub fn fill(bytes: &mut [u8]) -> bool {
+    on_node(|node| {
+        for part in bytes.chunks_mut(8) {
+            let number = node.world().draw_for_system().to_le_bytes();
+            part.copy_from_slice(&number[..part.len()]);
+        }
+    })
+    .is_some()
+}
+
+/// Returns the addresses of the node of that name; none if there is no such node.
+pub fn addresses(name: &str) -> Option<Vec<IpAddr>> {
+    on_node(|node| match node.find_node(name) {
+        Some(node) => vec![node.ip()],
+        None => Vec::new(),
+    })
+}
+
+/// The start of the virtual clock.
+pub(crate) fn at_start(now: impl FnOnce() -> Instant) -> Instant {
+    let _start = see(View::Start);
+    now()
+}
