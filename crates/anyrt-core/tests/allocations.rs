@@ -1,4 +1,5 @@
-//! What operations allocate. The counter is the allocator of the whole binary, hence one of its own.
+//! The allocations of operations. The counter is the allocator of the whole binary, so this is a
+//! separate one.
 
 mod common;
 
@@ -23,7 +24,8 @@ use common::Rt;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::FutureExt;
 
-/// The number of allocations of `operation`; now and then a queue or a list grows, which is not counted.
+/// Returns the number of allocations of `operation`, without the occasional growth of a queue or
+/// list.
 fn allocations<T>(mut operation: impl FnMut() -> T) -> u64 {
     (0..8)
         .map(|_| {
@@ -52,7 +54,7 @@ fn a_task_is_one_allocation() {
         1
     );
     run(&rt);
-    // Nothing is added by the way to the result.
+    // Passing the result on adds none.
     let mut cx = Context::from_waker(Waker::noop());
     let joined = measure(|| {
         for handle in &mut spawned {
@@ -104,10 +106,10 @@ fn a_child_token_is_one_allocation_and_a_tracked_task_none() {
     assert_eq!(allocations(|| tracker.track_future(async {})), 0);
 }
 
-/// Holds the table in the documentation of `anyrt_core::erased`.
+/// Checks the table in the documentation of `anyrt_core::erased`.
 #[test]
 fn an_erased_runtime_allocates_what_its_documentation_says() {
-    // One thread for jobs, which is busy: jobs are queued, and none starts a thread.
+    // The only blocking thread is busy, so jobs are queued and none starts a thread.
     let mut builder = Builder::<()>::new_current_thread();
     builder.max_blocking_threads(1);
     let pool = BlockingPool::new(builder.config(), "test", None, |work| work());
@@ -127,7 +129,7 @@ fn an_erased_runtime_allocates_what_its_documentation_says() {
     let native = allocations(|| rt.spawn(async {}));
     assert_eq!(allocations(|| erased.spawn(async {})), native + 2);
     run(&rt);
-    // A job of no size would not be boxed.
+    // A zero-sized job would not be boxed.
     let size = [7_u8; 64];
     let job = move || black_box(size).len();
     let native = allocations(|| rt.spawn_blocking(job));
@@ -164,7 +166,7 @@ fn a_value_of_an_erased_task_is_boxed_unless_it_has_no_size() {
         let erased = ErasedRuntime::new(rt.clone());
         let mut cx = Context::from_waker(Waker::noop());
         let mut worker = Box::pin(rt.queue.run_until(pending::<()>()));
-        // Once for what is made only once.
+        // Once, to create what is created only once.
         drop(erased.spawn(async {}));
         let _ = worker.as_mut().poll(&mut cx);
         let _handle = erased.spawn(async { value });
@@ -182,7 +184,7 @@ fn erased_sockets_allocate_what_the_documentation_says() {
     let rt = Rt::new();
     let erased = ErasedRuntime::new(rt.clone());
     let mut cx = Context::from_waker(Waker::noop());
-    // One poll each; every one of them is ready or pending, never waits.
+    // One poll each, which never blocks.
     let mut poll = |future: &mut dyn FnMut(&mut Context<'_>)| future(&mut cx);
 
     let listener = rt.block_on(erased.bind_tcp("127.0.0.1:0")).unwrap();

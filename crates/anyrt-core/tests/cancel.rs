@@ -1,4 +1,4 @@
-//! Cancellation tokens: who is cancelled with whom, who is woken, and what stays behind.
+//! Cancellation tokens: propagation, wake-ups, and released memory.
 
 mod common;
 
@@ -67,7 +67,7 @@ fn a_grandchild_outlives_the_token_between() {
     let sibling = root.child_token();
     drop(middle);
     assert!(!below[0].is_cancelled(), "dropping cancels nothing");
-    // Its place in the tree may be taken by another one, which has nothing to do with them.
+    // An unrelated token may take its place in the tree.
     let other = root.child_token();
     other.cancel();
     assert!(!below[0].is_cancelled() && !sibling.is_cancelled());
@@ -88,7 +88,7 @@ fn children_go_on_when_the_root_is_dropped() {
 
 #[test]
 fn random_trees_agree_with_a_simple_model() {
-    /// The model: each token knows its parent, and forgets nothing.
+    /// The model: each token knows its parent, and nothing is released.
     struct Model {
         parent: Vec<Option<usize>>,
         cancelled: Vec<bool>,
@@ -154,7 +154,7 @@ fn cancelled_waits_and_is_woken() {
     let (wakes, waker) = CountWakes::new();
     let mut cx = Context::from_waker(&waker);
     for _ in 0..2 {
-        // Polling twice is waiting once.
+        // Two polls register one waiter.
         assert!(borrowed.as_mut().poll(&mut cx).is_pending());
         for future in &mut waiting {
             assert!(future.as_mut().poll(&mut cx).is_pending());
@@ -197,7 +197,7 @@ fn only_the_waker_of_the_last_poll_is_woken() {
 
 #[test]
 fn a_waker_may_use_the_token_that_wakes_it() {
-    /// Does inside the wake-up what would never end if anything were locked.
+    /// Uses the token inside the wake-up, which would deadlock if a lock were held.
     struct Meddler {
         token: CancellationToken,
         waiting: Mutex<Option<Pin<Box<CancelledOwned>>>>,
@@ -254,7 +254,7 @@ fn run_until_cancelled_gives_the_value_or_none() {
     assert_eq!(wakes.get(), 1);
     assert_eq!(run.as_mut().poll(&mut cx), Poll::Ready(None));
 
-    // On a token that is cancelled already nothing is polled.
+    // With a cancelled token the future is not polled.
     let never = async { panic!("it is not polled") };
     assert_eq!(block_on(token.run_until_cancelled(never)), None::<()>);
 }

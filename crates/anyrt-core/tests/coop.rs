@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use anyrt_core::coop::{self, BUDGET};
 use common::CountWakes;
 
-/// How many ready operations may still be polled, up to 1,000.
+/// Returns the remaining budget, up to 1,000 operations.
 fn left() -> usize {
     let mut cx = Context::from_waker(Waker::noop());
     (0..1_000)
@@ -76,7 +76,7 @@ fn budgets_nest() {
         for _ in 0..28 {
             assert!(coop::charged(&mut cx, |_| Poll::Ready(())).is_ready());
         }
-        // A task that is polled inside another one's poll, as by `block_on` in a job.
+        // A task that is polled inside the poll of another one, as by `block_on` in a job.
         coop::with_budget(|| assert_eq!(left(), usize::from(BUDGET)));
         coop::with_unconstrained(|| assert_eq!(left(), 1_000));
         assert_eq!(left(), usize::from(BUDGET) - 28);

@@ -1,4 +1,4 @@
-//! The erased runtime behaves as the one inside.
+//! The erased runtime behaves like the one inside.
 
 mod common;
 
@@ -186,7 +186,7 @@ fn channels_are_those_of_the_runtime_inside() {
     });
 }
 
-/// Two ends of a connection, one erased and one of std that blocks.
+/// Returns the two ends of a connection: an erased one, and a blocking one of std.
 async fn pair(rt: &ErasedRuntime) -> (ErasedTcpStream, std::net::TcpStream) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback is there");
     let address = listener.local_addr().expect("it is bound");
@@ -260,7 +260,7 @@ fn many_slices_are_one_write_and_one_read() {
 
         peer.write_all(&text).unwrap();
         let (mut start, mut end) = ([0; 5], [0; 6]);
-        // Nothing is read before all of it has come.
+        // Nothing is read before all data has arrived.
         while stream.peek(&mut text).await.unwrap() < 11 {}
         let mut slices = [IoSliceMut::new(&mut start), IoSliceMut::new(&mut end)];
         assert_eq!(stream.read_vectored(&mut slices).await.unwrap(), 11);
@@ -284,7 +284,7 @@ fn halves_work_apart_and_find_together() {
         read.read_exact(&mut answer).await.unwrap();
         assert_eq!(&answer, b"ping");
 
-        // Halves of two streams do not fit, and come back as they were.
+        // Halves of two streams do not match, and are returned unchanged.
         let (other, mut other_peer) = pair(&rt).await;
         let (other_read, other_write) = other.into_split();
         let ReuniteError(read, other_write) =
@@ -294,7 +294,7 @@ fn halves_work_apart_and_find_together() {
 
         let mut stream = ErasedTcpStream::reunite(read, write).unwrap();
         assert_eq!(stream.local_addr().unwrap(), address);
-        // The half that was there sent no FIN: the stream can still write.
+        // The failed attempts sent no FIN: the stream can still write.
         stream.write_all(b"x").await.unwrap();
         peer.read_exact(&mut text[..1]).unwrap();
 

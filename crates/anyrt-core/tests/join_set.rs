@@ -1,4 +1,4 @@
-//! The join set: results as tasks end, whoever asks for them and however many there are.
+//! The join set: results in the order in which tasks end, for any number of tasks.
 
 mod common;
 
@@ -45,7 +45,7 @@ fn an_empty_set_gives_none() {
     assert!(set.is_empty());
     assert!(set.try_join_next().is_none());
     assert!(rt.block_on(set.join_next()).is_none());
-    // And can be filled again after it was empty.
+    // It can be filled again after it was empty.
     set.spawn_on(&rt, async {});
     assert_eq!(set.len(), 1);
     assert!(rt.block_on(set.join_next()).is_some());
@@ -66,7 +66,7 @@ fn tasks_are_joined_in_the_order_in_which_they_end() {
                 i
             });
         }
-        // Nobody looks at the set meanwhile.
+        // The set is not polled in the meantime.
         for i in [2, 0, 1] {
             go[i].cancel();
             rt.block_on(yield_now());
@@ -83,7 +83,7 @@ fn tasks_that_ended_before_they_became_members_are_joined() {
     let mut set = assert_auto_traits(JoinSet::from_iter(tasks));
     let last = set.spawn_on(&rt, async { 3 });
     assert_eq!(set.len(), 3);
-    // Aborting does not take the results of those that have ended.
+    // Aborting keeps the results of finished tasks.
     set.abort_all();
     assert_eq!(set.try_join_next().unwrap().unwrap(), 1);
     assert_eq!(rt.block_on(set.join_next()).unwrap().unwrap(), 2);
@@ -308,7 +308,7 @@ fn join_all_panics_with_the_panic_of_a_task_and_aborts_the_others() {
 
 #[test]
 fn joining_one_of_thousands_polls_no_other() {
-    /// A handle that counts how often any of its kind is polled.
+    /// A handle that counts the polls of all such handles.
     #[derive(Debug)]
     struct Counted(TaskHandle<usize>, Arc<AtomicUsize>);
     impl Future for Counted {
@@ -356,7 +356,7 @@ fn joining_one_of_thousands_polls_no_other() {
             joined
         });
         assert_eq!(joined.len(), TASKS);
-        // Once to begin with, once when it has ended, and once more when the budget was used up.
+        // Once at first, once after it has ended, and once more because the budget was used up.
         let polls = polls.load(Ordering::SeqCst);
         let refused = TASKS / usize::from(coop::BUDGET) + 1;
         assert!(polls <= 2 * TASKS + refused, "{polls} polls");
@@ -382,7 +382,7 @@ fn a_set_that_is_always_ready_keeps_to_the_budget() {
         }
         assert_eq!(joined, usize::from(coop::BUDGET));
         assert!(wakes.get() > 0, "it asks to be polled again");
-        // What cannot wait has no budget.
+        // An operation that cannot wait charges no budget.
         assert!(set.try_join_next().is_some());
     });
 }

@@ -1,4 +1,4 @@
-//! Graceful shutdown: all are asked, all are waited for, but not for ever.
+//! Graceful shutdown: all tasks are notified and waited for, with a limit.
 
 mod common;
 
@@ -22,7 +22,7 @@ fn it_waits_for_tasks_that_clean_up() {
             let guard = drops.guard();
             shutdown.spawn(&rt, |stop| async move {
                 stop.cancelled().await;
-                // Several polls of work after having been asked to stop.
+                // Several polls of work after the request to stop.
                 for _ in 0..10 {
                     anyrt_core::task::yield_now().await;
                 }
@@ -82,7 +82,7 @@ fn a_task_that_comes_too_late_starts_with_a_cancelled_token() {
     within_a_minute(|| {
         let rt = Rt::new();
         let shutdown = GracefulShutdown::new();
-        // A clone is the same group.
+        // A clone belongs to the same group.
         shutdown.clone().token().cancel();
         let task = shutdown.spawn(&rt, |stop| async move { stop.is_cancelled() });
         assert!(rt.block_on(task).unwrap());

@@ -1,4 +1,4 @@
-//! Timeouts and intervals on a clock that is moved by hand.
+//! Timeouts and intervals on a clock that is advanced by hand.
 
 mod common;
 
@@ -16,7 +16,7 @@ use futures_util::{FutureExt, StreamExt};
 const MS: Duration = Duration::from_millis(1);
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// The times, in milliseconds since `start`, of the ticks that are ready now.
+/// Returns the ticks that are ready now, in milliseconds since `start`.
 fn ticks(interval: &mut Interval<Clock>, start: Instant) -> Vec<u128> {
     let mut cx = Context::from_waker(Waker::noop());
     std::iter::from_fn(|| match interval.poll_tick(&mut cx) {
@@ -26,7 +26,7 @@ fn ticks(interval: &mut Interval<Clock>, start: Instant) -> Vec<u128> {
     .collect()
 }
 
-/// An interval that ticked at 0, was not asked until 350 ms, and then every 50 ms until 700.
+/// An interval that ticked at 0, was not polled until 350 ms, and then every 50 ms until 700.
 fn late(behavior: MissedTickBehavior) -> Vec<(u64, Vec<u128>)> {
     let clock = Clock::new();
     let start = clock.now();
@@ -55,7 +55,7 @@ fn the_first_tick_comes_at_once_and_the_next_ones_on_the_beat() {
     assert_eq!(ticks(&mut interval, start), [0]);
     clock.advance(PERIOD - MS);
     assert_eq!(ticks(&mut interval, start), []);
-    // Late by less than what counts as missed: the beat is kept.
+    // The delay is too short to count as missed, so the schedule is kept.
     clock.advance(5 * MS);
     assert_eq!(ticks(&mut interval, start), [100]);
     clock.advance(96 * MS);
@@ -235,7 +235,7 @@ fn an_endless_timeout_never_ends() {
 
 #[test]
 fn a_future_that_eats_the_budget_cannot_outlive_its_timeout() {
-    /// A sleep that charges the budget, as those of the backends do.
+    /// A sleep that charges the budget, like those of the backends.
     #[derive(Debug)]
     struct Charging(<Clock as Timer>::Sleep);
     impl Future for Charging {

@@ -1,4 +1,4 @@
-//! The task tracker: what counts, until when, and who is told.
+//! The task tracker: which tasks count, until when, and which waiters are woken.
 
 mod common;
 
@@ -87,7 +87,7 @@ fn everybody_who_waits_is_woken_by_the_last_task() {
     for wait in &mut waiting {
         assert!(wait.as_mut().poll(&mut cx).is_pending());
     }
-    // Who stopped waiting is not.
+    // A dropped waiter is not.
     waiting.pop();
     let [first, last] = tokens;
     drop(first);

@@ -1,4 +1,4 @@
-//! A clock that moves only when it is told to.
+//! A clock that advances only on request.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -34,7 +34,7 @@ impl Clock {
         }
     }
 
-    /// Moves the time and wakes those whose deadline has passed.
+    /// Advances the time and wakes the timers whose deadline has passed.
     pub(crate) fn advance(&self, by: Duration) {
         let mut state = self.state.lock().expect("nobody panics under the lock");
         state.now += by;

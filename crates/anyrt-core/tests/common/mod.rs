@@ -1,4 +1,4 @@
-//! What the tests share: a way to run a future, a watchdog, and a runtime of the simplest parts.
+//! Helpers of the tests: an executor, a watchdog, and a runtime of the simplest parts.
 #![allow(
     dead_code,
     unused_imports,
@@ -41,12 +41,12 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Runs `test` on a thread of its own and fails if it hangs.
+/// Runs `test` on a separate thread and fails if it hangs.
 pub(crate) fn within_a_minute(test: impl FnOnce() + Send + 'static) {
     let (done, finished) = mpsc::channel();
     let thread = thread::spawn(move || {
         test();
-        // Nobody listens any more if it was too late.
+        // The receiver is gone if the test took too long.
         let _ = done.send(());
     });
     match finished.recv_timeout(Duration::from_secs(60)) {
@@ -91,7 +91,7 @@ impl CountDrops {
         Self::default()
     }
 
-    /// One that counts when it is dropped.
+    /// Returns a guard that counts when it is dropped.
     pub(crate) fn guard(&self) -> DropCounted {
         DropCounted(self.clone())
     }
@@ -118,7 +118,7 @@ impl Drop for PanicOnDrop {
     }
 }
 
-/// The text of a panic.
+/// Returns the text of a panic.
 pub(crate) fn message(error: anyrt_core::JoinError) -> String {
     let payload = error.into_panic();
     payload

@@ -1,4 +1,4 @@
-//! Sockets without a reactor: a task that has to wait asks again at once.
+//! Sockets without a reactor: a task that has to wait tries again at once.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -36,7 +36,7 @@ impl<const N: u8> TcpListener for BusyListener<N> {
     }
 }
 
-/// Streams of another `N` are of another type.
+/// `N` distinguishes the types of the streams.
 #[derive(Debug)]
 pub(crate) struct BusyStream<const N: u8>(pub(crate) std::net::TcpStream);
 

@@ -8,7 +8,7 @@ use std::task::{Poll, Waker};
 
 use anyrt_kit::executor::{Runnable, TaskHandle, Tasks};
 
-/// Tasks that run before the thread looks at anything else again.
+/// The number of tasks that run before the thread checks anything else.
 const BATCH: usize = 128;
 
 pub(crate) struct Queue {

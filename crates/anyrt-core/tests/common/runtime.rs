@@ -1,4 +1,5 @@
-//! A runtime of the kit's parts: one thread, a run queue, a blocking pool, a virtual clock, busy sockets.
+//! A runtime made of the kit: one thread, a run queue, a blocking pool, a virtual clock, and
+//! sockets that are polled without a reactor.
 
 use std::fmt;
 use std::future::Future;
@@ -17,7 +18,7 @@ use super::{BusyListener, BusyStream, BusyUdp, Clock, VirtualSleep};
 
 pub(crate) type Rt = RtOf<0>;
 
-/// Runtimes of another `N` have streams of another type.
+/// `N` distinguishes the types of the streams.
 #[derive(Clone)]
 pub(crate) struct RtOf<const N: u8> {
     pub(crate) queue: Arc<Queue>,

@@ -1,16 +1,17 @@
-//! What `simulated` provides, where there is no simulator: nothing is simulated, and nothing is refused.
+//! The items of `simulated` for builds without a simulator: nothing is simulated or rejected.
 
 use std::io;
 use std::net::SocketAddr;
 
 use crate::net::{TcpListener, TcpStream};
 
-/// What the facade exports.
+/// The public items of the facade.
 pub(crate) mod public {
     pub use crate::{__buggify as buggify, __sometimes as sometimes};
 }
 
-/// Always `false`: only in a simulation, with the feature `sim`, may the program be asked to misbehave.
+/// Always `false`: only in a simulation, with the feature `sim`, may the program be asked to
+/// misbehave.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __buggify {
@@ -43,7 +44,7 @@ pub(crate) fn check_files() -> io::Result<()> {
     Ok(())
 }
 
-/// The part of a socket that is simulated before it is connected.
+/// The simulated part of an unconnected socket.
 #[derive(Default)]
 pub(crate) struct Unconnected {}
 

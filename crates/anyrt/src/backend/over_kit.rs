@@ -1,8 +1,8 @@
-//! What a backend module provides, for a runtime whose tasks are those of anyrt's own task layer.
+//! The items of a backend module, for a runtime whose tasks are those of anyrt's own task layer.
 
-/// Makes the items of a backend's module from the crate's handle. Its sockets, descriptors and timers are the crate's;
-/// `$opened` is its function for a file that nobody else has, and the last word says when an application is inside such a
-/// runtime that anyrt did not enter.
+/// Generates the items of a backend's module from the crate's handle, sockets, descriptors and
+/// timers. `$opened` is the crate's function for a file with an unshared cursor. The last word
+/// determines when an application is inside such a runtime without anyrt having entered it.
 macro_rules! over_kit {
     ($krate:ident::$Handle:ident, $opened:ident, $found:ident) => {
         pub(crate) use $krate::runtime::Runtime;
@@ -15,7 +15,8 @@ macro_rules! over_kit {
 
         pub(crate) type EnterGuard<'a> = anyrt_core::context::SlotGuard<Handle>;
 
-        /// It costs no more than asking whether it is ready, and a reactor on another thread may be late with the news.
+        /// An attempt costs no more than a check of the readiness, and a reactor on another thread
+        /// may report it late.
         pub(crate) const TRIES_UNTOLD: bool = true;
 
         pub(crate) fn is_in_application() -> bool {
@@ -27,7 +28,7 @@ macro_rules! over_kit {
         }
 
         pub(crate) fn enter_default(_: &Handle) {
-            // `with_current` finds it by itself.
+            // `with_current` finds it already.
         }
 
         pub(crate) mod runtime {
@@ -194,7 +195,7 @@ macro_rules! over_kit {
 
             pub(crate) type Interval = anyrt_core::time::Interval<Ticking>;
 
-            /// The timers of a runtime as the functions of [`time`](crate::time) make them.
+            /// The timers of a runtime, as created by the functions of [`time`](crate::time).
             #[derive(Clone)]
             pub(crate) struct Ticking(Handle);
 
@@ -211,7 +212,7 @@ macro_rules! over_kit {
             }
 
             fn ticking(rt: &Handle, deadline: Instant) -> Sleep {
-                // A clock that can be paused has ticks of its own, too, which may begin at another moment.
+                // A clock that can be paused has its own ticks, which may have another origin.
                 let step = match rt.clock() {
                     Some(_) => Step::OfTheRuntime,
                     None => Step::Millisecond,

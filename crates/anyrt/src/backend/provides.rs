@@ -1,5 +1,6 @@
-//! What a backend's module provides: the types with their bounds, and the functions by name. It is compiled for each
-//! enabled backend, so what is missing is an error here that names it.
+//! The required items of a backend's module: the types with their bounds, and the functions by
+//! name. It is compiled for each enabled backend, so a missing item is a compile error that names
+//! it.
 #![allow(
     clippy::type_complexity,
     reason = "a function stands here with its whole signature"
@@ -17,33 +18,33 @@ use anyrt_core::net::{DatagramNow, FromStd, SocketOptions, StreamNow};
 use anyrt_core::runtime::{Metrics, Owner};
 use anyrt_core::{AbortHandle, JoinHandle, TcpListener, TcpStream, UdpSocket, channel, time};
 
-/// The types of a backend. A runtime author's own crate may have more of each; this is what the facade asks for.
+/// The types of a backend that the facade requires.
 #[allow(dead_code, reason = "the compiler reads it")]
 pub(crate) trait Provides {
-    /// `m::Handle`: the runtime as a value.
+    /// `m::Handle`: a handle to the runtime.
     type Handle: anyrt_core::Runtime + FromStd + Metrics;
     /// `m::Runtime`: owns a runtime.
     type Runtime: Owner<Handle = Self::Handle>;
-    /// `m::task::JoinHandle<T>`, of local tasks and blocking jobs, too.
+    /// `m::task::JoinHandle<T>`, also of local tasks and blocking jobs.
     type JoinHandle<T: Send + 'static>: JoinHandle<T, AbortHandle = Self::AbortHandle>;
     /// `m::task::AbortHandle`.
     type AbortHandle: AbortHandle;
-    /// `m::channel::Sender<T>` and the other ends, which `m::Handle` makes.
+    /// `m::channel::Sender<T>` and the other ends, created by `m::Handle`.
     type Sender<T: Send + 'static>: channel::Sender<T>;
     type Receiver<T: Send + 'static>: channel::Receiver<T>;
     type UnboundedSender<T: Send + 'static>: channel::UnboundedSender<T>;
     type UnboundedReceiver<T: Send + 'static>: channel::Receiver<T>;
     /// `m::time::Sleep`.
     type Sleep: time::Sleep;
-    /// `m::net::TcpListener` and the other sockets, which `m::Handle` makes.
+    /// `m::net::TcpListener` and the other sockets, created by `m::Handle`.
     type TcpListener: TcpListener<Stream = Self::TcpStream> + SocketOptions;
     type TcpStream: TcpStream + StreamNow;
     type UdpSocket: UdpSocket + DatagramNow;
-    /// `m::join_set::JoinSet<T>`: a set that takes the tasks of this kind of runtime at least cost.
+    /// `m::join_set::JoinSet<T>`: the cheapest set for tasks of this kind of runtime.
     type JoinSet<T: Send + 'static>: Default;
 }
 
-/// The functions of a backend that are not generic, or whose types can be told.
+/// The functions of a backend that are not generic, or whose types can be named.
 #[allow(dead_code, reason = "the compiler reads it")]
 pub(crate) struct Functions<P: Provides, Interval> {
     pub(crate) is_in_application: fn() -> bool,

@@ -1,4 +1,4 @@
-//! What the backends over the kit have in common.
+//! The common part of the backends over the kit.
 
 pub(crate) mod tick;
 
@@ -74,7 +74,7 @@ pub(crate) mod time {
     #[cfg(feature = "test-util")]
     pub(crate) async fn advance(clock: Option<Arc<Clock>>, duration: Duration) {
         expect(clock.map_or(Err(ClockError::Running), |clock| clock.advance(duration)));
-        // A task that is queued behind those that were woken, also where tasks run on another thread than this.
+        // This task is queued behind the woken tasks, even if tasks run on another thread.
         let _ = crate::task::spawn(async {}).await;
     }
 
@@ -102,10 +102,10 @@ pub(crate) mod net {
     use crate::io::read_buf::read_buf;
     use crate::io::scratch::poll_into;
 
-    /// An error, too, is something to receive.
+    /// A pending error can be received as well.
     const RECEIVE: Interest = Interest::READABLE.add(Interest::ERROR);
 
-    /// Reads into a buffer of Tokio's by way of initialized memory, which is what `futures_io` takes.
+    /// Reads into a buffer of Tokio through initialized memory, which `futures_io` requires.
     fn read_initialized(
         reader: &mut (impl AsyncRead + Unpin),
         cx: &mut Context<'_>,
@@ -222,7 +222,7 @@ pub(crate) mod net {
         socket.async_io(RECEIVE, operation).await
     }
 
-    /// As [`read_buf`], with the sender.
+    /// Like [`read_buf`], with the address of the sender.
     fn read_buf_from<B: BufMut>(
         buf: &mut B,
         mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
@@ -235,7 +235,7 @@ pub(crate) mod net {
         })?;
         match from {
             Some(from) => Ok((len, from)),
-            // There is no room at all; the datagram is cut off.
+            // The buffer is full, so the datagram is cut off.
             None => receive(&mut []),
         }
     }
@@ -265,7 +265,7 @@ pub(crate) mod fs {
         file.poll_read_with(cx, buf.remaining(), |bytes| buf.put_slice(bytes))
     }
 
-    /// As Tokio's, which programs have in their logs.
+    /// Formats like Tokio, because the text appears in logs of programs.
     pub(crate) fn fmt<D: Disk>(file: &File<D>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("tokio::fs::File")
             .field("std", file.as_std())

@@ -1,4 +1,4 @@
-//! What a simulated node has in another way than the other backends, or not at all.
+//! Operations that a simulated node lacks, or provides in a different way than the other backends.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,15 +11,17 @@ use super::{Current, Each};
 use crate::net::{TcpListener, TcpStream};
 use crate::runtime::Handle;
 
-/// What the facade exports.
+/// The public items of the facade.
 pub(crate) mod public {
     pub use crate::{__buggify as buggify, __sometimes as sometimes};
 }
 
-/// Whether the program is to misbehave here, which only happens in a simulation: under a quarter of the seeds, and then
-/// in a quarter of the calls. Without the feature `sim` it is `false`, and costs nothing.
+/// Whether the program is to misbehave here, which only happens in a simulation: under a quarter of
+/// the seeds, and then in a quarter of the calls. Without the feature `sim` it is `false`, and
+/// costs nothing.
 ///
-/// It is for rare paths of the program's own: a small buffer, an early time-out, a delay between two steps.
+/// It is for rare paths of the program's own: a small buffer, an early time-out, a delay between
+/// two steps.
 ///
 /// ```
 /// let size = if anyrt::buggify!() { 1 } else { 4096 };
@@ -38,8 +40,9 @@ macro_rules! __buggify {
     };
 }
 
-/// Says that the condition must be true under some seed. `#[anyrt::test(sim)]` fails if it was evaluated and was true
-/// under none: then the seeds do not reach what they are for. Without the feature `sim` nothing is evaluated.
+/// Says that the condition must be true under some seed. `#[anyrt::test(sim)]` fails if it was
+/// evaluated and was true under none: then the seeds do not reach what they are for. Without the
+/// feature `sim` nothing is evaluated.
 ///
 /// ```
 /// # let attempts = 1;
@@ -53,20 +56,20 @@ macro_rules! __sometimes {
     };
 }
 
-/// As Tokio's `select!`; in a simulation the seed chooses which branch is asked first.
+/// Like Tokio's `select!`. In a simulation the seed chooses the branch that is polled first.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select {
     () => { $crate::__tokio::select!() };
     (biased; $($t:tt)*) => { $crate::__tokio::select!(biased; $($t)*) };
     (else => $($t:tt)*) => { $crate::__tokio::select!(else => $($t)*) };
-    // The entry point of Tokio's own macro, with another start.
+    // The entry point of Tokio's own macro, with a different start.
     ($($t:tt)*) => {
         $crate::__tokio::select!(@{ start={ $crate::sim::__first_branch(BRANCHES) }; () } $($t)*)
     };
 }
 
-/// The node that is current, if that is what is current.
+/// Returns the current node, if the current runtime is simulated.
 pub(crate) fn node() -> Option<SimRuntime> {
     match Current::find()? {
         Each::Sim(()) => SimRuntime::try_current(),
@@ -89,15 +92,15 @@ pub(crate) fn check_files() -> io::Result<()> {
     node().map_or(Ok(()), |node| anyrt_sim::fs::refuse(&node))
 }
 
-/// The part of a socket that is simulated before it is connected: its address. Its options are those of the system's,
-/// which is never bound, and change nothing.
+/// The simulated part of an unconnected socket: its address. Its options are those of a system
+/// socket that is never bound, and have no effect.
 #[derive(Default)]
 pub(crate) struct Unconnected {
     address: OnceLock<SocketAddr>,
 }
 
 impl Unconnected {
-    /// `None` outside of a simulation, as from all of these.
+    /// Returns `None` outside of a simulation, like all of these methods.
     pub(crate) fn bind(&self, address: SocketAddr) -> Option<io::Result<()>> {
         node()?;
         Some(match self.address.set(address) {

@@ -1,10 +1,10 @@
-//! What the Tokio backend provides: mostly its crate as it is. Tokio's semantics are the contract, so here is little to
-//! do.
+//! The items of the Tokio backend: mostly those of its crate, since Tokio's semantics are the
+//! contract.
 
 pub(crate) use anyrt_tokio::runtime::{EnterGuard, Runtime};
 pub(crate) use anyrt_tokio::{KIND, TokioRuntime as Handle, channel, local_set};
 
-/// What Tokio does is the measure: without the news that a socket is ready it fails.
+/// As in Tokio itself: an attempt fails until the reactor has reported that the socket is ready.
 pub(crate) const TRIES_UNTOLD: bool = false;
 
 pub(crate) fn is_in_application() -> bool {
@@ -12,12 +12,12 @@ pub(crate) fn is_in_application() -> bool {
 }
 
 pub(crate) fn make_default(_: &Handle) -> bool {
-    // It is entered where it is asked for.
+    // It is entered on the thread that uses it; see `enter_default`.
     true
 }
 
-/// Tokio's timers and sockets need its context, so it stays entered on this thread. What anyrt or the application enters
-/// later takes precedence, and is left again.
+/// Tokio's timers and sockets need its context, so it stays entered on this thread. A runtime that
+/// anyrt or the application enters later takes precedence until it is left.
 pub(crate) fn enter_default(handle: &Handle) {
     std::mem::forget(handle.as_inner().enter());
 }
@@ -241,7 +241,7 @@ pub(crate) mod net {
         stream.poll_write_vectored_shared(cx, bufs)
     }
 
-    // Tokio's own know how to leave the memory that they read into as it is.
+    // Tokio's own methods read into uninitialized memory.
 
     pub(crate) fn try_read_buf<B: BufMut>(
         stream: &TcpStream,

@@ -1,4 +1,4 @@
-//! Full milliseconds: when the timers of the facade fire on runtimes that could do so at any moment.
+//! Timers of the facade fire at full milliseconds, also on runtimes with a higher precision.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,18 +10,18 @@ use anyrt_core::time::{Sleep, next_millisecond};
 use anyrt_kit::time::ticks_begin;
 use pin_project_lite::pin_project;
 
-/// At which moments a timer can fire.
+/// The moments at which a timer can fire.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
-    /// At full milliseconds, as Tokio's. Programs that were written for Tokio count on it: a loop over a sleep of a few
+    /// Full milliseconds, as in Tokio. Programs for Tokio rely on it: a loop with a sleep of a few
     /// nanoseconds waits there, and would spin elsewhere.
     Millisecond,
-    /// At those of the runtime.
+    /// Those of the runtime.
     OfTheRuntime,
 }
 
 impl Step {
-    /// When it fires, and by how many nanoseconds that is later.
+    /// Returns the time at which it fires, and the delay in nanoseconds.
     #[inline]
     fn up(self, deadline: Instant) -> (Instant, u32) {
         match self {
@@ -40,7 +40,7 @@ pin_project! {
     pub(crate) struct Ticked<S> {
         #[pin]
         sleep: S,
-        // In nanoseconds, by how much the deadline of `sleep` was rounded up: less than a millisecond.
+        // The nanoseconds by which the deadline of `sleep` was rounded up: less than a millisecond.
         late: u32,
         step: Step,
     }
