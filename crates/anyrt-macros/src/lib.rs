@@ -68,7 +68,8 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - `timeout_secs = 5`: how much real time all seeds may take; 300 seconds unless set
 /// - `crate`, as above
 ///
-/// A failure tells the seed, the virtual time, the step, the place of the panic, and the command that replays it.
+/// A failure tells the seed, the virtual time, the step, the place of the panic, the faults that are needed, a trace file, and
+/// the command that replays it.
 ///
 /// Other attributes, such as `#[ignore]` and `#[should_panic]`, apply to each of these tests.
 ///

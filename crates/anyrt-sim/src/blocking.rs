@@ -18,7 +18,7 @@ use crate::trace::Event;
 use crate::world::World;
 
 /// The name of the threads.
-const NAME: &str = "anyrt-sim";
+pub(crate) const NAME: &str = "anyrt-sim";
 
 impl Blocking for SimRuntime {
     #[track_caller]

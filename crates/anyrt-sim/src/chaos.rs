@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyrt_core::{Spawner, Timer};
 
+use crate::fault::{Hold, Partition, between, both_ways, pairs};
+use crate::injected::FaultId;
 use crate::net::link::{Latency, Link};
 use crate::node::Node;
 use crate::random::{Concern, Random, mix};
@@ -102,25 +104,32 @@ impl Chaos {
 
 impl SimRuntime {
     /// Causes faults from now on, which the seed chooses. Clients are cut off and paused, but only hosts are crashed.
+    ///
+    /// What happens when is decided now, so that a fault can be [left out](crate::Builder::only_faults) without any
+    /// change to the others.
     pub fn chaos(&self, chaos: Chaos) {
+        let Some(main) = self.world().nodes().all().first().cloned() else {
+            return;
+        };
+        let main = Self::of(self.world(), &main);
         let seed = self.seed();
         let mut choice = Random::new(seed, Concern::Chaos);
-        let main = match self.world().nodes().all().first() {
-            Some(main) => Self::of(self.world(), main),
-            None => return,
-        };
+        let mut plan = Vec::new();
         for kind in chaos.kinds.iter().copied() {
             if chaos.swarm && choice.chance(0.5) {
                 continue;
             }
             let random = Random::new(mix(seed ^ (kind as u64 + 1)), Concern::Chaos);
-            let trouble = Loop {
+            plan.extend(chaos.plan(kind, self.elapsed(), random));
+        }
+        plan.sort_by_key(|planned| (planned.from, planned.kind as u64));
+        for planned in plan {
+            let happens = Happens {
                 rt: main.clone(),
-                random,
-                kind,
-                chaos: chaos.clone(),
+                id: self.world().injected.next_trouble(),
+                planned,
             };
-            drop(main.spawn(trouble.run()));
+            drop(main.spawn(happens.run()));
         }
     }
 }
@@ -133,34 +142,70 @@ impl Sim {
     }
 }
 
-/// One kind of trouble that comes and goes.
-struct Loop {
-    rt: SimRuntime,
-    random: Random,
-    kind: Trouble,
-    chaos: Chaos,
+impl Chaos {
+    /// When trouble of a kind comes and goes.
+    fn plan(&self, kind: Trouble, now: Duration, mut random: Random) -> Vec<Planned> {
+        let mut plan = Vec::new();
+        let mut at = now;
+        loop {
+            at += about(&mut random, self.every);
+            if at >= self.until || plan.len() == MOST {
+                return plan;
+            }
+            let lasting = about(&mut random, self.lasting);
+            plan.push(Planned {
+                kind,
+                from: at,
+                lasting,
+                random: Random::new(random.next(), Concern::Chaos),
+            });
+            at += lasting;
+        }
+    }
 }
 
-impl Loop {
+/// Trouble that comes more often than this is not meant: there is a task for each.
+const MOST: usize = 10_000;
+
+/// Between nothing and twice the time.
+fn about(random: &mut Random, average: Duration) -> Duration {
+    let nanos = u64::try_from(average.as_nanos()).unwrap_or(u64::MAX / 4);
+    Duration::from_nanos(random.within(0..=nanos.saturating_mul(2)))
+}
+
+/// A trouble, and what decides whom it befalls.
+struct Planned {
+    kind: Trouble,
+    from: Duration,
+    lasting: Duration,
+    random: Random,
+}
+
+/// A trouble that comes and goes.
+struct Happens {
+    rt: SimRuntime,
+    id: FaultId,
+    planned: Planned,
+}
+
+impl Happens {
     async fn run(mut self) {
-        loop {
-            self.wait(self.chaos.every).await;
-            if self.rt.elapsed() >= self.chaos.until {
-                return;
-            }
+        let wait = self.planned.from.saturating_sub(self.rt.elapsed());
+        self.rt.sleep(wait).await;
+        if self.rt.world().injected.allows(self.id) {
             self.happen().await;
         }
     }
 
-    /// Waits for between nothing and twice the time.
-    async fn wait(&mut self, average: Duration) {
-        let nanos = u64::try_from(average.as_nanos()).unwrap_or(u64::MAX / 4);
-        let nanos = self.random.within(0..=nanos.saturating_mul(2));
-        self.rt.sleep(Duration::from_nanos(nanos)).await;
+    async fn last(&self) {
+        self.rt.sleep(self.planned.lasting).await;
     }
 
-    async fn last(&mut self) {
-        self.wait(self.chaos.lasting).await;
+    fn note(&self, node: Option<&Node>, what: &str) {
+        let world = self.rt.world();
+        let node = node.map_or(0, |node| node.state().id());
+        let text = format!("{what}, for {:?}", self.planned.lasting);
+        world.injected.note(self.id, world.nanos(), node, text);
     }
 
     /// All nodes but the one that `block_on` runs on.
@@ -171,81 +216,101 @@ impl Loop {
     fn one_of(&mut self, mut nodes: Vec<Node>) -> Option<Node> {
         match nodes.len() {
             0 => None,
-            count => Some(nodes.swap_remove(self.random.index(count))),
+            count => Some(nodes.swap_remove(self.planned.random.index(count))),
         }
     }
 
     async fn happen(&mut self) {
-        match self.kind {
-            Trouble::BadLinks => {
-                let before = self.rt.world().net().links.usual();
-                let mut bad = Link::default();
-                let most = Duration::from_millis(self.random.within(2..=200));
-                bad.latency = Latency::Uniform(Duration::from_micros(100), most);
-                bad.loss = self.random.fraction() * 0.2;
-                bad.duplication = self.random.fraction() * 0.1;
-                bad.reordering = self.random.chance(0.5);
-                self.rt.set_link(bad);
-                self.last().await;
-                self.rt.set_link(before);
-            }
-            Trouble::Partition | Trouble::OneWayPartition | Trouble::Hold => {
-                let mut nodes = self.nodes();
-                if nodes.len() < 2 {
-                    return self.last().await;
-                }
-                self.random.shuffle(&mut nodes);
-                let at = 1 + self.random.index(nodes.len() - 1);
-                let (some, others) = nodes.split_at(at);
-                let [some, others] = [some, others].map(|nodes| nodes.iter().collect::<Vec<_>>());
-                let (mut cut, mut held) = (None, None);
-                match self.kind {
-                    Trouble::Partition => cut = Some(self.rt.partition(&some, &others)),
-                    Trouble::Hold => held = Some(self.rt.hold(&some, &others)),
-                    _ => cut = Some(self.rt.partition_one_way(&some, &others)),
-                }
-                self.last().await;
-                drop((cut, held));
-            }
-            Trouble::Crash | Trouble::PowerOff => {
-                let mut hosts = self.nodes();
-                hosts.retain(|node| node.is_up() && node.is_host());
-                let host = self.one_of(hosts);
-                if let Some(host) = &host {
-                    match self.kind {
-                        Trouble::Crash => host.crash(),
-                        _ => host.power_off(),
-                    }
-                }
-                self.last().await;
-                if let Some(host) = host {
-                    host.restart();
-                }
-            }
+        match self.planned.kind {
+            Trouble::BadLinks => self.bad_links().await,
+            Trouble::Partition | Trouble::OneWayPartition | Trouble::Hold => self.split().await,
+            Trouble::Crash | Trouble::PowerOff => self.end_a_host().await,
             Trouble::Pause => {
                 let nodes = self.nodes();
-                let node = self.one_of(nodes);
-                if let Some(node) = &node {
-                    node.pause();
-                }
+                let Some(node) = self.one_of(nodes) else {
+                    return;
+                };
+                self.note(Some(&node), &format!("a pause of {}", node.name()));
+                node.stand_still();
                 self.last().await;
-                if let Some(node) = node {
-                    node.resume();
-                }
+                node.resume();
             }
             Trouble::WrongClock => {
                 let nodes = self.nodes();
-                let node = self.one_of(nodes);
-                if let Some(node) = &node {
-                    // Up to an hour, either way.
-                    let nanos = self.random.below(7_200_000_000_000);
-                    node.set_clock_offset(nanos.cast_signed() - 3_600_000_000_000);
-                }
+                let Some(node) = self.one_of(nodes) else {
+                    return;
+                };
+                // Up to an hour, either way.
+                let nanos = self.planned.random.below(7_200_000_000_000);
+                self.note(Some(&node), &format!("a wrong clock of {}", node.name()));
+                node.put_clock(nanos.cast_signed() - 3_600_000_000_000);
                 self.last().await;
-                if let Some(node) = node {
-                    node.set_clock_offset(0);
-                }
+                node.put_clock(0);
             }
         }
+    }
+
+    async fn bad_links(&mut self) {
+        let random = &mut self.planned.random;
+        let mut bad = Link::default();
+        let most = Duration::from_millis(random.within(2..=200));
+        bad.latency = Latency::Uniform(Duration::from_micros(100), most);
+        bad.loss = random.fraction() * 0.2;
+        bad.duplication = random.fraction() * 0.1;
+        bad.reordering = random.chance(0.5);
+        self.note(None, "bad links");
+        let before = self.rt.world().net().links.usual();
+        self.rt.set_link(bad);
+        self.last().await;
+        self.rt.set_link(before);
+    }
+
+    async fn split(&mut self) {
+        let mut nodes = self.nodes();
+        if nodes.len() < 2 {
+            return;
+        }
+        self.planned.random.shuffle(&mut nodes);
+        let at = 1 + self.planned.random.index(nodes.len() - 1);
+        let (some, others) = nodes.split_at(at);
+        let [some, others] = [some, others].map(|nodes| nodes.iter().collect::<Vec<_>>());
+        let (world, first) = (self.rt.world(), some.first().copied());
+        let (mut cut, mut held) = (None, None);
+        match self.planned.kind {
+            Trouble::Hold => {
+                let text = format!("a hold between {}", between(&some, "and", &others));
+                self.note(first, &text);
+                held = Some(Hold::new(world, both_ways(&some, &others)));
+            }
+            Trouble::OneWayPartition => {
+                let text = format!("a one-way partition {}", between(&some, "to", &others));
+                self.note(first, &text);
+                cut = Some(Partition::new(world, pairs(&some, &others)));
+            }
+            _ => {
+                let text = format!("a partition of {}", between(&some, "from", &others));
+                self.note(first, &text);
+                cut = Some(Partition::new(world, both_ways(&some, &others)));
+            }
+        }
+        self.last().await;
+        drop((cut, held));
+    }
+
+    async fn end_a_host(&mut self) {
+        let mut hosts = self.nodes();
+        hosts.retain(|node| node.is_up() && node.is_host());
+        let Some(host) = self.one_of(hosts) else {
+            return;
+        };
+        let says_goodbye = self.planned.kind == Trouble::Crash;
+        let what = match says_goodbye {
+            true => "a crash of",
+            false => "a power failure of",
+        };
+        self.note(Some(&host), &format!("{what} {}", host.name()));
+        host.end(says_goodbye);
+        self.last().await;
+        host.restart();
     }
 }

@@ -11,6 +11,7 @@ pub struct Failure {
     pub(crate) time: Duration,
     pub(crate) step: u64,
     pub(crate) message: String,
+    pub(crate) place: Option<String>,
     pub(crate) foreign_wakes: u64,
 }
 
@@ -39,6 +40,11 @@ impl Failure {
     /// What happened, without the seed and the time.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Where in the source the panic was, if it is one and the panic hook told.
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 
     /// The seed that leads to it.
@@ -85,12 +91,13 @@ impl std::error::Error for Failure {}
 
 /// Where a thread has panicked last: the payload does not tell, so the panic hook is asked.
 pub(crate) mod place {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::panic::{set_hook, take_hook};
     use std::sync::Once;
 
     thread_local! {
         static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
+        static QUIET: Cell<bool> = const { Cell::new(false) };
     }
 
     /// From now on places are noted, beside what the hook did before. A hook that the program sets later may replace it.
@@ -104,9 +111,28 @@ pub(crate) mod place {
             set_hook(Box::new(move |panic| {
                 let place = panic.location().map(ToString::to_string);
                 let _ = LAST.try_with(|last| last.replace(place));
-                before(panic);
+                if !QUIET.try_with(Cell::get).unwrap_or(false) {
+                    before(panic);
+                }
             }));
         });
+    }
+
+    /// Runs `f`; what panics on this thread meanwhile is not printed.
+    pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
+        struct Loud(bool);
+        impl Drop for Loud {
+            fn drop(&mut self) {
+                QUIET.set(self.0);
+            }
+        }
+        note_panics();
+        let _loud = Loud(QUIET.replace(true));
+        f()
+    }
+
+    pub(crate) fn is_quiet() -> bool {
+        QUIET.get()
     }
 
     pub(crate) fn take() -> Option<String> {

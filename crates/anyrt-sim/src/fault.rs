@@ -24,9 +24,13 @@ impl SimRuntime {
     /// When a group is empty, or a node is in both.
     #[must_use = "the partition heals when the guard is dropped"]
     pub fn partition(&self, some: &[&Node], others: &[&Node]) -> Partition {
-        let pairs = pairs(some, others);
-        let both = pairs.iter().flat_map(|&(a, b)| [(a, b), (b, a)]).collect();
-        Partition::new(self.world(), both)
+        let pairs = both_ways(some, others);
+        match self.causes(some, || {
+            format!("a partition of {}", between(some, "from", others))
+        }) {
+            true => Partition::new(self.world(), pairs),
+            false => Partition::new(self.world(), Vec::new()),
+        }
     }
 
     /// As [`partition`](Self::partition), but only packets from the first group to the second are lost.
@@ -35,7 +39,13 @@ impl SimRuntime {
     /// When a group is empty, or a node is in both.
     #[must_use = "the partition heals when the guard is dropped"]
     pub fn partition_one_way(&self, from: &[&Node], to: &[&Node]) -> Partition {
-        Partition::new(self.world(), pairs(from, to))
+        let pairs = pairs(from, to);
+        match self.causes(from, || {
+            format!("a one-way partition {}", between(from, "to", to))
+        }) {
+            true => Partition::new(self.world(), pairs),
+            false => Partition::new(self.world(), Vec::new()),
+        }
     }
 
     /// Keeps all packets between two groups back until the guard is dropped; then they arrive in the order in which
@@ -45,20 +55,43 @@ impl SimRuntime {
     /// When a group is empty, or a node is in both.
     #[must_use = "the packets go on when the guard is dropped"]
     pub fn hold(&self, some: &[&Node], others: &[&Node]) -> Hold {
-        let pairs: Vec<_> = pairs(some, others)
-            .into_iter()
-            .flat_map(|(a, b)| [(a, b), (b, a)])
-            .collect();
-        let world = Arc::clone(self.world());
-        for &(from, to) in &pairs {
-            world.net().links.hold(from, to);
+        let pairs = both_ways(some, others);
+        match self.causes(some, || {
+            format!("a hold between {}", between(some, "and", others))
+        }) {
+            true => Hold::new(self.world(), pairs),
+            false => Hold::new(self.world(), Vec::new()),
         }
-        world.note(Event::Fault(16));
-        Hold { world, pairs }
+    }
+
+    /// Whether a fault that the test asks for happens in this execution.
+    fn causes(&self, some: &[&Node], text: impl FnOnce() -> String) -> bool {
+        let world = self.world();
+        let first = some.first().map_or(0, |node| node.state().id());
+        world.injected.by_test(world.nanos(), first, text)
     }
 }
 
-fn pairs(some: &[&Node], others: &[&Node]) -> Vec<(usize, usize)> {
+/// Names the nodes of a fault.
+pub(crate) fn between(some: &[&Node], word: &str, others: &[&Node]) -> String {
+    let names = |nodes: &[&Node]| {
+        let names: Vec<_> = nodes.iter().map(|node| node.name()).collect();
+        names.join(", ")
+    };
+    format!("{} {word} {}", names(some), names(others))
+}
+
+/// The links between two groups, in both directions.
+pub(crate) fn both_ways(some: &[&Node], others: &[&Node]) -> Vec<(usize, usize)> {
+    let pairs = pairs(some, others);
+    pairs
+        .into_iter()
+        .flat_map(|(a, b)| [(a, b), (b, a)])
+        .collect()
+}
+
+/// The links from one group to the other.
+pub(crate) fn pairs(some: &[&Node], others: &[&Node]) -> Vec<(usize, usize)> {
     assert!(
         !some.is_empty() && !others.is_empty(),
         "there must be a node on each side"
@@ -98,11 +131,14 @@ pub struct Partition {
 }
 
 impl Partition {
-    fn new(world: &Arc<World>, pairs: Vec<(usize, usize)>) -> Self {
+    /// Cuts these links; none, if the fault is left out.
+    pub(crate) fn new(world: &Arc<World>, pairs: Vec<(usize, usize)>) -> Self {
         for &(from, to) in &pairs {
             world.net().links.cut(from, to);
         }
-        world.note(Event::Fault(17));
+        if !pairs.is_empty() {
+            world.note(Event::Fault(17));
+        }
         Self {
             world: Arc::clone(world),
             pairs,
@@ -115,6 +151,9 @@ impl Partition {
 
 impl Drop for Partition {
     fn drop(&mut self) {
+        if self.pairs.is_empty() {
+            return;
+        }
         let now = self.world.nanos();
         for &(from, to) in &self.pairs {
             self.world.net().heal(from, to, now);
@@ -137,12 +176,29 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// Holds these links; none, if the fault is left out.
+    pub(crate) fn new(world: &Arc<World>, pairs: Vec<(usize, usize)>) -> Self {
+        for &(from, to) in &pairs {
+            world.net().links.hold(from, to);
+        }
+        if !pairs.is_empty() {
+            world.note(Event::Fault(16));
+        }
+        Self {
+            world: Arc::clone(world),
+            pairs,
+        }
+    }
+
     /// Lets the packets go on, as dropping it does.
     pub fn release(self) {}
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        if self.pairs.is_empty() {
+            return;
+        }
         let now = self.world.nanos();
         for &(from, to) in &self.pairs {
             self.world.net().let_go(from, to, now);

@@ -57,7 +57,8 @@
 //!   they were spawned and what they wait for.
 //! - **Comparison.** [`Sim::hash`] is a rolling hash of every step; two executions of one seed that differ have left
 //!   the simulation somewhere, and [`Sim::steps`] tells where. [`Sim::write_trace`] shows an execution in Perfetto.
-//! - **Tests** under many seeds: `#[anyrt::test(sim)]`, and [`testing`] behind it.
+//! - **Tests** under many seeds: `#[anyrt::test(sim)]`, and [`testing`] behind it. Of the faults of a failing seed a report
+//!   names those that are needed, and replays it with these alone ([`Builder::only_faults`]).
 //!
 //! # What it cannot control
 //! | what | what happens | remedy |
@@ -79,7 +80,7 @@
 //! - Files per node, Unix sockets, pipes: the facade's are errors. A blocking job that uses `std::fs` reaches the real
 //!   disk.
 //! - The clock drift of a node (only an offset of its wall clock), a clock that is paused by hand.
-//! - Rules as closures, minimising of faults, a history checker.
+//! - Rules as closures, a history checker.
 //! - An IPv6 socket that takes IPv4 connections as well, multicast and broadcast, socket options but for
 //!   `TCP_NODELAY` and a linger of zero (others are kept and change nothing), buffers of other sizes, failures of name resolution other than an unknown name.
 //! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
@@ -97,6 +98,7 @@ mod drive;
 mod failure;
 mod fault;
 pub mod fs;
+mod injected;
 mod local;
 pub mod net;
 mod node;
@@ -119,6 +121,7 @@ mod world;
 pub use chaos::{Chaos, Trouble};
 pub use failure::{Failure, FailureKind};
 pub use fault::{Hold, Partition};
+pub use injected::{FAULTS_VARIABLE, Fault, FaultId, InvalidFaultId};
 pub use net::link::{Latency, Link};
 pub use node::Node;
 pub use ready::Schedule;

@@ -27,6 +27,7 @@ use anyrt_core::net::Net as NetTrait;
 use anyrt_kit::readiness::gone;
 use rustix::io::Errno;
 
+use crate::injected::Injected;
 use crate::node::{Node, NodeState};
 use crate::random::{Concern, Random};
 use crate::runtime::SimRuntime;
@@ -84,7 +85,7 @@ const NOWHERE: usize = usize::MAX;
 #[derive(Debug)]
 pub(crate) struct Net {
     random: Random,
-    faults: Random,
+    injected: Injected,
     events: BTreeMap<(u64, u64, u64), Arrival>,
     /// Of sockets, connections and events.
     next_id: u64,
@@ -102,10 +103,10 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, injected: Injected) -> Self {
         Self {
             random: Random::new(seed, Concern::Network),
-            faults: Random::new(seed, Concern::Faults),
+            injected,
             events: BTreeMap::new(),
             next_id: 0,
             links: Links::default(),

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use anyrt_kit::executor::Tasks;
 use pin_project_lite::pin_project;
 
-use crate::failure::{FailureKind, place};
+use crate::failure::place;
 use crate::runtime::SimRuntime;
 use crate::scheduler::Kind;
 use crate::signal::Signals;
@@ -275,16 +275,28 @@ impl Node {
     ///
     /// A task of the node that calls it ends at its next `.await`. Blocking jobs that have begun run to their end.
     pub fn crash(&self) {
-        self.end(true);
+        if self.is_up() && self.suffers("a crash of") {
+            self.end(true);
+        }
     }
 
     /// As [`crash`](Self::crash), but the machine loses power: peers hear nothing, and find out only when they are
     /// not answered, or are told by the node's reset after it has restarted.
     pub fn power_off(&self) {
-        self.end(false);
+        if self.is_up() && self.suffers("a power failure of") {
+            self.end(false);
+        }
     }
 
-    fn end(&self, says_goodbye: bool) {
+    /// Whether a fault that the test asks for happens in this execution.
+    fn suffers(&self, what: &str) -> bool {
+        let text = || format!("{what} {}", self.name());
+        let nanos = self.world.nanos();
+        self.world.injected.by_test(nanos, self.state.id, text)
+    }
+
+    /// Ends all that runs on the node.
+    pub(crate) fn end(&self, says_goodbye: bool) {
         let rt = self.runtime();
         if !std::mem::replace(&mut self.state.lock().up, false) {
             return;
@@ -338,6 +350,12 @@ impl Node {
             self.state.id != 0,
             "the main node cannot be paused: it runs the test"
         );
+        if self.suffers("a pause of") {
+            self.stand_still();
+        }
+    }
+
+    pub(crate) fn stand_still(&self) {
         self.world.note(Event::Node(self.state.id as u64 * 8 + 2));
         self.world.scheduler().pause(self.state.id, true);
     }
@@ -350,6 +368,13 @@ impl Node {
 
     /// Sets how many nanoseconds the node's [`system_time`](SimRuntime::system_time) is ahead of the true one.
     pub fn set_clock_offset(&self, nanos: i64) {
+        // What sets the clock right is no fault.
+        if nanos == 0 || self.suffers("a wrong clock of") {
+            self.put_clock(nanos);
+        }
+    }
+
+    pub(crate) fn put_clock(&self, nanos: i64) {
         self.state.lock().clock_offset = nanos;
     }
 }
@@ -491,11 +516,12 @@ impl Future for Main {
                         .unwrap_or_else(|| "(no text)".to_owned()),
                 };
                 let name = this.end.node.name();
-                let message = match place::take() {
+                let place = place::take();
+                let message = match &place {
                     Some(place) => format!("the node {name:?} panicked at {place}: {text}"),
                     None => format!("the node {name:?} panicked: {text}"),
                 };
-                this.end.node.world.fail(FailureKind::Panic, message);
+                this.end.node.world.panicked(message, place);
             }
         }
         Poll::Ready(())
@@ -514,7 +540,7 @@ impl Drop for MainEnd {
         }
         // A process whose main function returns takes its tasks with it. After a crash this is another life.
         if Arc::ptr_eq(&self.life, &self.node.state.life()) {
-            self.node.crash();
+            self.node.end(true);
         }
     }
 }

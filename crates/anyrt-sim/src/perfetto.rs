@@ -2,14 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::time::Duration;
 
+use crate::injected::Fault;
 use crate::trace::{Event, Record};
 
 /// The process of timers, packets and faults; node 0 is process 1.
 const SIMULATION: usize = 0;
 
-/// Writes the record, of nodes with these names. Without a record the trace is empty.
-pub(crate) fn write(to: &mut dyn Write, nodes: &[&str], record: Option<&Record>) -> io::Result<()> {
+/// Writes the record, of nodes with these names, and the faults that befell them. Without a record the trace is empty.
+pub(crate) fn write(
+    to: &mut dyn Write,
+    nodes: &[&str],
+    record: Option<&Record>,
+    faults: &[Fault],
+) -> io::Result<()> {
+    let mut faults = faults.iter().peekable();
     let empty = Record::default();
     let record = record.unwrap_or(&empty);
     let mut events = Events { to, any: false };
@@ -25,12 +33,11 @@ pub(crate) fn write(to: &mut dyn Write, nodes: &[&str], record: Option<&Record>)
         events.name("thread_name", task.node + 1, task.number, &name)?;
     }
     for step in &record.steps {
-        // Microseconds, with the nanoseconds behind the point.
-        let at = format!(
-            "{}.{:03}",
-            step.time.as_micros(),
-            step.time.subsec_nanos() % 1_000
-        );
+        while let Some(fault) = faults.next_if(|fault| fault.time() <= step.time) {
+            let name = format!("fault {}: {}", fault.id(), fault.description());
+            events.happened(&name, &micros(fault.time()), fault.node() + 1, 0, false)?;
+        }
+        let at = micros(step.time);
         let process = |task| processes.get(&task).copied().unwrap_or(SIMULATION);
         match step.event {
             Event::Poll(task) => events.happened("poll", &at, process(task), task, true)?,
@@ -57,6 +64,11 @@ pub(crate) fn write(to: &mut dyn Write, nodes: &[&str], record: Option<&Record>)
         }
     }
     writeln!(events.to, "\n]}}")
+}
+
+/// Microseconds, with the nanoseconds behind the point.
+fn micros(time: Duration) -> String {
+    format!("{}.{:03}", time.as_micros(), time.subsec_nanos() % 1_000)
 }
 
 fn fault(kind: u64) -> &'static str {

@@ -9,7 +9,6 @@ use crate::runtime::SimRuntime;
 #[derive(Debug)]
 pub(crate) struct Places {
     seed: u64,
-    random: Random,
     sometimes: BTreeMap<&'static str, bool>,
 }
 
@@ -21,17 +20,18 @@ impl Places {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             seed,
-            random: Random::new(seed, Concern::Buggify),
             sometimes: BTreeMap::new(),
         }
     }
 
-    fn fires(&mut self, place: &str) -> bool {
+    /// The digest of a place that misbehaves at all under the seed.
+    fn active(&self, place: &str) -> Option<u64> {
         let digest = place.bytes().fold(self.seed, |hash, byte| {
             mix(hash.wrapping_add(u64::from(byte)).wrapping_add(1))
         });
         // The same for the whole execution, whatever was asked before.
-        Random::new(digest, Concern::Buggify).chance(ACTIVE) && self.random.chance(FIRES)
+        let active = Random::new(digest, Concern::Buggify).chance(ACTIVE);
+        active.then_some(digest)
     }
 }
 
@@ -41,7 +41,12 @@ impl SimRuntime {
     /// The facade's `buggify!` calls it with the place in the source. It is for rare paths of the program's own: a
     /// small buffer, an early time-out, a delay between two steps.
     pub fn buggify(&self, place: &'static str) -> bool {
-        self.world().places().fires(place)
+        let world = self.world();
+        let active = world.places().active(place);
+        active.is_some_and(|digest| {
+            let nanos = world.nanos();
+            world.injected.misbehaves(nanos, place, digest, FIRES)
+        })
     }
 
     /// Notes whether something happened that must happen under some seed. A test with many seeds fails if it was noted

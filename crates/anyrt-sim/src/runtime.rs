@@ -1,6 +1,6 @@
 //! The owner of a simulation, its handle and its options.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -17,6 +17,7 @@ use anyrt_kit::time::clock::Clock;
 use crate::blocking;
 use crate::drive::{self, Driver};
 use crate::failure::Failure;
+use crate::injected::{self, FAULTS_VARIABLE, FaultId};
 use crate::local::Scope;
 use crate::node::{self, Clients, Life, Node, NodeState};
 use crate::perfetto;
@@ -282,7 +283,7 @@ impl Channel for SimRuntime {
 #[derive(Debug, Clone)]
 pub struct Builder {
     seed: Option<u64>,
-    options: Options,
+    pub(crate) options: Options,
 }
 
 /// A day: longer than what is simulated on purpose, and soon over.
@@ -302,6 +303,7 @@ impl Builder {
                 schedule: Schedule::default(),
                 open: false,
                 record: false,
+                only_faults: None,
                 time_limit: Some(TIME_LIMIT),
                 busy_limit: BUSY_LIMIT,
                 patience: PATIENCE,
@@ -392,7 +394,12 @@ impl Builder {
         }
         self.options.seed = match self.seed {
             Some(seed) => seed,
-            None => seed_of_environment()?,
+            None => {
+                if self.options.only_faults.is_none() {
+                    self.options.only_faults = faults_of_environment()?;
+                }
+                seed_of_environment()?
+            }
         };
         let world = World::new(self.options);
         let main = world.nodes().add(node::MAIN);
@@ -411,6 +418,20 @@ fn seed_of_environment() -> Result<u64, BuildError> {
             option: SEED_VARIABLE,
             why: "it must be a number from 0 to 18446744073709551615",
         }),
+    }
+}
+
+fn faults_of_environment() -> Result<Option<BTreeSet<FaultId>>, BuildError> {
+    match std::env::var(FAULTS_VARIABLE) {
+        Ok(text) if !text.is_empty() => {
+            let faults = injected::parse_list(&text);
+            let invalid = |_| BuildError::Invalid {
+                option: FAULTS_VARIABLE,
+                why: "it must be a list such as 3,t2,1-2.57, or none",
+            };
+            faults.map(Some).map_err(invalid)
+        }
+        _ => Ok(None),
     }
 }
 
@@ -528,8 +549,9 @@ impl Sim {
     pub fn write_trace(&self, to: &mut dyn io::Write) -> io::Result<()> {
         let nodes = self.handle.nodes();
         let names: Vec<_> = nodes.iter().map(Node::name).collect();
+        let faults = self.faults();
         let scheduler = self.handle.inner.world.scheduler();
-        perfetto::write(to, &names, scheduler.trace().recorded())
+        perfetto::write(to, &names, scheduler.trace().recorded(), &faults)
     }
 
     /// What was noted by [`SimRuntime::sometimes`], and whether it happened.

@@ -468,6 +468,18 @@ impl Scheduler {
         kind: FailureKind,
         message: String,
     ) -> Arc<Failure> {
+        self.fail_at(seed, nanos, kind, message, None)
+    }
+
+    /// The same, of a place in the source.
+    pub(crate) fn fail_at(
+        &mut self,
+        seed: u64,
+        nanos: u64,
+        kind: FailureKind,
+        message: String,
+        place: Option<String>,
+    ) -> Arc<Failure> {
         if let Some(first) = &self.failure {
             return Arc::clone(first);
         }
@@ -477,6 +489,7 @@ impl Scheduler {
             time: Duration::from_nanos(nanos),
             step: self.trace.steps(),
             message,
+            place,
             foreign_wakes: self.foreign_wakes,
         });
         self.failure = Some(Arc::clone(&failure));

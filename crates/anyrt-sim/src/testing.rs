@@ -4,13 +4,21 @@
 //! | variable | effect |
 //! |---|---|
 //! | `ANYRT_SIM_SEED=17` | only that seed: the replay of a failure |
-//! | `ANYRT_SIM_SEEDS=5000` | the seeds from 0 to 4999, on all cores, with the progress on standard error |
+//! | `ANYRT_SIM_SEEDS=5000` | the seeds from 0 to 4999, on all cores; a terminal shows the progress |
 //! | `ANYRT_SIM_SEEDS=5000..9000` | the same for a range |
-//! | `ANYRT_SIM_TRACE=trace.json` | beside `ANYRT_SIM_SEED`: writes the execution to a file that Perfetto opens |
+//! | `ANYRT_SIM_FAULTS=3,t2,1-2.57` | with `ANYRT_SIM_SEED`: only these faults happen ([`FaultId`]); `none` is none |
+//! | `ANYRT_SIM_TRACE=trace.json` | with `ANYRT_SIM_SEED`: writes the execution to a file that Perfetto opens |
 //!
 //! # What a failure tells
-//! The seed, the virtual time, the step, the place of the panic, and the command that replays it. The failing seed is
-//! run a second time in the same process: where it then goes another way, the message says so.
+//! The seed, the virtual time, the step, the place of the panic, the faults that are needed, the file that holds the
+//! execution for Perfetto, and the command that replays it. The failing seed is run a second time in the same process:
+//! if it then goes another way, the message says so.
+//!
+//! # Which faults are needed
+//! If faults happened, the seed is run again with parts of them ([`Builder::only_faults`](crate::Builder::only_faults)),
+//! until none can be left out without losing the failure: one of the same kind, and for a panic, at the same place. This
+//! takes at most 400 executions, 30 s and half of the time that the test has left. What the program prints is printed each
+//! time. With `ANYRT_SIM_SEED` in the environment the faults are not minimised, so that a replay runs once or twice.
 //!
 //! # Comparing executions
 //! With [`Test::check`] the seeds are run in as many fresh processes, and the hashes of all executions are compared. The
@@ -18,11 +26,13 @@
 //! process, which statics of the program may falsify; that is printed.
 
 mod compare;
+mod minimise;
+mod outside;
+mod progress;
+mod report;
 
-use std::collections::BTreeMap;
-use std::fs::File;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -31,9 +41,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::failure::Failure;
+use anyrt_core::runtime::Owner;
+use outside::Outside;
+use progress::Progress;
+
+use crate::failure::{Failure, place};
+use crate::injected::{self, FAULTS_VARIABLE, Fault, FaultId};
 use crate::runtime::{SEED_VARIABLE, Sim};
 use crate::trace::Step;
 
@@ -71,10 +86,29 @@ struct Plan {
     wide: bool,
     /// The environment asks for one seed.
     single: bool,
+    /// The only faults that happen, if the environment names them.
+    faults: Option<BTreeSet<FaultId>>,
 }
 
 impl Plan {
-    fn new(seeds: u64, single: Option<String>, many: Option<String>) -> Result<Self, String> {
+    fn new(
+        seeds: u64,
+        single: Option<String>,
+        many: Option<String>,
+        faults: Option<String>,
+    ) -> Result<Self, String> {
+        let faults = match faults.filter(|text| !text.is_empty()) {
+            Some(text) => {
+                let faults = injected::parse_list(&text);
+                Some(faults.map_err(|error| format!("{FAULTS_VARIABLE}: {error}"))?)
+            }
+            None => None,
+        };
+        if faults.is_some() && single.as_ref().is_none_or(String::is_empty) {
+            return Err(format!(
+                "{FAULTS_VARIABLE} names faults of one seed, so {SEED_VARIABLE} must be set too"
+            ));
+        }
         if let Some(text) = single.filter(|text| !text.is_empty()) {
             let seed: u64 = text
                 .parse()
@@ -89,6 +123,7 @@ impl Plan {
                 seeds: seed..end,
                 wide: false,
                 single: true,
+                faults,
             });
         }
         let Some(text) = many.filter(|text| !text.is_empty()) else {
@@ -96,6 +131,7 @@ impl Plan {
                 seeds: 0..seeds,
                 wide: false,
                 single: false,
+                faults: None,
             });
         };
         let (from, to) = text.split_once("..").unwrap_or(("0", &text));
@@ -104,6 +140,7 @@ impl Plan {
                 seeds: from..to,
                 wide: true,
                 single: false,
+                faults: None,
             }),
             _ => Err(format!(
                 "{SEEDS_VARIABLE} must be a number of seeds or a range such as 100..200, and is {text:?}"
@@ -113,21 +150,60 @@ impl Plan {
 
     fn of_environment(test: &Test) -> Result<Self, String> {
         let read = |name| std::env::var_os(name).map(|text| text.to_string_lossy().into_owned());
-        Self::new(test.seeds, read(SEED_VARIABLE), read(SEEDS_VARIABLE))
+        Self::new(
+            test.seeds,
+            read(SEED_VARIABLE),
+            read(SEEDS_VARIABLE),
+            read(FAULTS_VARIABLE),
+        )
+    }
+
+    /// How a seed of it is run.
+    fn how(&self, test: &Test, seed: u64) -> How {
+        How {
+            seed,
+            faults: self.faults.clone(),
+            time_limit: test.time_limit,
+            record: false,
+            minimises: !self.single,
+            traces: !self.single,
+            watches: false,
+        }
     }
 }
 
 /// What must happen under some seed, and whether it did.
 type Sometimes = BTreeMap<String, bool>;
 
+/// How a seed is run.
+#[derive(Debug, Clone)]
+struct How {
+    seed: u64,
+    /// The only faults that happen; all, if `None`.
+    faults: Option<BTreeSet<FaultId>>,
+    time_limit: Option<Duration>,
+    record: bool,
+    /// Whether a report tells which faults are needed.
+    minimises: bool,
+    /// Whether a report writes a trace.
+    traces: bool,
+    /// Whether what the program takes of the operating system is counted.
+    watches: bool,
+}
+
 /// One execution.
 struct Execution {
     sometimes: Sometimes,
     hash: u64,
+    /// The virtual time at its end.
+    time: Duration,
     step_count: u64,
     steps: Vec<Step>,
     failure: Option<Failed>,
     foreign_wakes: u64,
+    faults: Vec<Fault>,
+    fault_count: u64,
+    outside: Outside,
 }
 
 enum Failed {
@@ -141,14 +217,24 @@ type Make = Arc<dyn Fn() -> Body + Send + Sync>;
 /// The node that runs the body.
 const NODE: &str = "test";
 
-fn execute(test: &Test, make: &Make, seed: u64, record: bool) -> Execution {
-    let (sim, failure) = simulate(test, make, seed, record);
+fn execute(test: &Test, make: &Make, how: &How) -> Execution {
+    let before = how.watches.then(Outside::look);
+    let (sim, failure) = simulate(test, make, how);
+    let outside = before.map_or_else(Outside::default, |before| Outside::look().since(before));
+    let (time, step_count) = match &failure {
+        Some(Failed::Simulation(failure)) => (failure.time(), failure.step()),
+        _ => (sim.handle().elapsed(), sim.step_count()),
+    };
     Execution {
         sometimes: sim.sometimes(),
         hash: sim.hash(),
-        step_count: sim.step_count(),
+        time,
+        step_count,
         steps: sim.steps(),
         foreign_wakes: sim.foreign_wakes(),
+        faults: sim.faults(),
+        fault_count: sim.fault_count(),
+        outside,
         failure,
     }
 }
@@ -157,31 +243,38 @@ fn execute(test: &Test, make: &Make, seed: u64, record: bool) -> Execution {
 ///
 /// On a thread of its own: what a program keeps in a thread local, as std keeps the keys of its hash maps, would go from
 /// one seed to the next.
-fn simulate(test: &Test, make: &Make, seed: u64, record: bool) -> (Sim, Option<Failed>) {
+fn simulate(test: &Test, make: &Make, how: &How) -> (Sim, Option<Failed>) {
     thread::scope(|scope| {
-        let run = || simulate_here(test, make, seed, record);
+        let quiet = place::is_quiet();
+        let run = move || match quiet {
+            true => place::quietly(|| simulate_here(test, make, how)),
+            false => simulate_here(test, make, how),
+        };
         let thread = thread::Builder::new()
             .name(test.name.to_owned())
             .spawn_scoped(scope, run);
         match thread.map(thread::ScopedJoinHandle::join) {
             Ok(Ok(simulated)) => simulated,
             Ok(Err(panic)) => resume_unwind(panic),
-            Err(error) => panic!("{}: no thread for seed {seed}: {error}", test.name),
+            Err(error) => panic!("{}: no thread for seed {}: {error}", test.name, how.seed),
         }
     })
 }
 
-fn simulate_here(test: &Test, make: &Make, seed: u64, record: bool) -> (Sim, Option<Failed>) {
-    let mut builder = Sim::builder().seed(seed);
-    if record {
+fn simulate_here(test: &Test, make: &Make, how: &How) -> (Sim, Option<Failed>) {
+    let mut builder = Sim::builder().seed(how.seed);
+    if how.record {
         builder = builder.record();
     }
-    if let Some(limit) = test.time_limit {
+    if let Some(faults) = &how.faults {
+        builder = builder.only_faults(faults.iter().copied());
+    }
+    if let Some(limit) = how.time_limit {
         builder = builder.time_limit(Some(limit));
     }
     let sim = match builder.build() {
         Ok(sim) => sim,
-        Err(error) => panic!("{error}"),
+        Err(error) => panic!("{}: {error}", test.name),
     };
     let told = Arc::new(Mutex::new(None));
     let (make, tell) = (Arc::clone(make), Arc::clone(&told));
@@ -211,13 +304,17 @@ pub fn run(test: Test, make: impl Fn() -> Body + Send + Sync + 'static) {
     };
     let unlimited = plan.wide || plan.single;
     let at = Arc::new(AtomicU64::new(plan.seeds.start));
+    let deadline = match unlimited {
+        true => None,
+        false => real_now().checked_add(test.timeout),
+    };
     let (done, finished) = mpsc::channel();
     // On a thread of its own, so that also a body that never gives its thread back is reported.
     let watched = Arc::clone(&at);
     let thread = thread::Builder::new()
         .name(test.name.to_owned())
         .spawn(move || {
-            let outcome = run_plan(&test, &plan, &(Arc::new(make) as Make), &watched);
+            let outcome = run_plan(&test, &plan, &(Arc::new(make) as Make), &watched, deadline);
             let _ = done.send(());
             outcome
         });
@@ -235,7 +332,7 @@ pub fn run(test: Test, make: impl Fn() -> Body + Send + Sync + 'static) {
             "{} has not ended after {:?}; it is at seed {seed}, or compares processes\n{}",
             test.name,
             test.timeout,
-            replay(&test, seed)
+            report::replay(&test, seed, None)
         );
     }
     match thread.join() {
@@ -245,42 +342,45 @@ pub fn run(test: Test, make: impl Fn() -> Body + Send + Sync + 'static) {
     }
 }
 
-fn run_plan(test: &Test, plan: &Plan, make: &Make, at: &AtomicU64) -> Result<(), String> {
+fn run_plan(
+    test: &Test,
+    plan: &Plan,
+    make: &Make,
+    at: &AtomicU64,
+    deadline: Option<Instant>,
+) -> Result<(), String> {
     if plan.single
         && let Some(path) = std::env::var_os(TRACE_VARIABLE).filter(|path| !path.is_empty())
     {
-        write_trace(test, make, plan.seeds.start, Path::new(&path))?;
+        let (path, how) = (Path::new(&path), plan.how(test, plan.seeds.start));
+        report::write_trace(test, make, &how, path)
+            .map_err(|error| format!("{TRACE_VARIABLE}: {}: {error}", path.display()))?;
     }
     if let Some(report) = compare::report_of_child() {
         return compare::run_child(test, plan, make, &report);
     }
     if test.check >= 2
-        && let Some(sometimes) = compare::in_processes(test, plan, make)?
+        && let Some(sometimes) = compare::in_processes(test, plan, make, deadline)?
     {
         return check_sometimes(test, plan, &sometimes);
     }
     let compares_here = test.check >= 2;
     let mut sometimes = Sometimes::new();
     if plan.wide {
-        sometimes = run_many(test, plan, make)?;
+        match run_many(test, plan, make) {
+            Ok(all) => sometimes = all,
+            Err(failing) => return Err(failing.describe(test, make, deadline)),
+        }
     } else {
         for seed in plan.seeds.clone() {
             at.store(seed, Ordering::Relaxed);
-            merge(&mut sometimes, run_seed(test, make, seed, compares_here)?);
+            match run_seed(test, make, plan.how(test, seed), compares_here) {
+                Ok(one) => merge(&mut sometimes, one),
+                Err(failing) => return Err(failing.describe(test, make, deadline)),
+            }
         }
     }
     check_sometimes(test, plan, &sometimes)
-}
-
-/// Runs a seed for its trace, whatever comes of it.
-fn write_trace(test: &Test, make: &Make, seed: u64, path: &Path) -> Result<(), String> {
-    let (sim, _) = simulate(test, make, seed, true);
-    let written = File::create(path).and_then(|file| {
-        let mut file = BufWriter::new(file);
-        sim.write_trace(&mut file)?;
-        file.flush()
-    });
-    written.map_err(|error| format!("{TRACE_VARIABLE}: {}: {error}", path.display()))
 }
 
 fn merge(all: &mut Sometimes, one: Sometimes) {
@@ -304,30 +404,47 @@ fn check_sometimes(test: &Test, plan: &Plan, sometimes: &Sometimes) -> Result<()
     ))
 }
 
-/// Runs one seed; gives what must happen sometimes, or what to tell if it fails.
-fn run_seed(test: &Test, make: &Make, seed: u64, compares: bool) -> Result<Sometimes, String> {
-    let first = execute(test, make, seed, false);
-    match &first.failure {
-        Some(failed) => Err(describe(test, make, seed, &first, failed)),
-        None if compares => {
-            let again = execute(test, make, seed, false);
-            match again.hash == first.hash {
-                true => Ok(first.sometimes),
-                false => Err(compare::differ_here(test, make, seed)),
+/// A seed that is not right.
+struct Failing {
+    how: How,
+    /// The execution that failed; `None` if two executions differed.
+    execution: Option<Box<Execution>>,
+}
+
+impl Failing {
+    fn describe(&self, test: &Test, make: &Make, deadline: Option<Instant>) -> String {
+        let execution = self.execution.as_ref();
+        match execution.and_then(|first| Some((first, first.failure.as_ref()?))) {
+            Some((first, failed)) => {
+                report::describe(test, make, &self.how, first, failed, deadline)
             }
+            None => compare::differ_here(test, make, &self.how),
         }
-        None => Ok(first.sometimes),
     }
 }
 
+/// Runs one seed. Returns what must happen sometimes, or what has failed.
+fn run_seed(test: &Test, make: &Make, how: How, compares: bool) -> Result<Sometimes, Failing> {
+    let first = execute(test, make, &how);
+    if first.failure.is_some() {
+        let execution = Some(Box::new(first));
+        return Err(Failing { how, execution });
+    }
+    if compares && execute(test, make, &how).hash != first.hash {
+        return Err(Failing {
+            how,
+            execution: None,
+        });
+    }
+    Ok(first.sometimes)
+}
+
 /// Runs many seeds on all cores; fails with the lowest failing one that is found.
-fn run_many(test: &Test, plan: &Plan, make: &Make) -> Result<Sometimes, String> {
+fn run_many(test: &Test, plan: &Plan, make: &Make) -> Result<Sometimes, Failing> {
     let sometimes = Mutex::new(Sometimes::new());
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let (next, found) = (AtomicU64::new(plan.seeds.start), Mutex::new(None));
-    let count = plan.seeds.end - plan.seeds.start;
-    // About every twentieth part is told.
-    let part = (count / 20).max(1);
+    let progress = Progress::new(test.name, plan.seeds.end - plan.seeds.start);
     thread::scope(|scope| {
         for _ in 0..cores {
             scope.spawn(|| {
@@ -337,16 +454,14 @@ fn run_many(test: &Test, plan: &Plan, make: &Make) -> Result<Sometimes, String> 
                     if seed >= plan.seeds.end || is_over {
                         return;
                     }
-                    let done = seed - plan.seeds.start;
-                    if done > 0 && done.is_multiple_of(part) {
-                        eprintln!("{}: {done} of {count} seeds", test.name);
-                    }
-                    match run_seed(test, make, seed, false) {
+                    progress.done(seed - plan.seeds.start);
+                    match run_seed(test, make, plan.how(test, seed), false) {
                         Ok(one) => merge(&mut lock(&sometimes), one),
-                        Err(failure) => {
+                        Err(failing) => {
                             let mut found = lock(&found);
-                            if found.as_ref().is_none_or(|(lowest, _)| seed < *lowest) {
-                                *found = Some((seed, failure));
+                            let lowest = found.as_ref().map(|failing: &Failing| failing.how.seed);
+                            if lowest.is_none_or(|lowest| seed < lowest) {
+                                *found = Some(failing);
                             }
                         }
                     }
@@ -355,7 +470,7 @@ fn run_many(test: &Test, plan: &Plan, make: &Make) -> Result<Sometimes, String> 
         }
     });
     match found.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some((_, failure)) => Err(failure),
+        Some(failing) => Err(failing),
         None => Ok(sometimes
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner)),
@@ -366,58 +481,12 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a failure is told as.
-fn describe(test: &Test, make: &Make, seed: u64, first: &Execution, failed: &Failed) -> String {
-    let mut text = match failed {
-        Failed::Simulation(failure) => format!(
-            "{} failed with seed {seed} at {:?} of virtual time, step {}: {}",
-            test.name,
-            failure.time(),
-            failure.step(),
-            failure.message()
-        ),
-        Failed::Body(text) => format!("{} failed with seed {seed}: {text}", test.name),
-    };
-    let again = execute(test, make, seed, false);
-    if (again.hash, again.failure.is_some()) != (first.hash, true) {
-        text += "\nnote: a second execution of this seed in this process went another way. ";
-        text += &sources(first.foreign_wakes + again.foreign_wakes);
-    } else if first.foreign_wakes > 0 {
-        text += "\nnote: ";
-        text += &sources(first.foreign_wakes);
-    }
-    text += "\n";
-    text += &replay(test, seed);
-    text
-}
-
-/// From where chance may have come.
-fn sources(foreign_wakes: u64) -> String {
-    match foreign_wakes {
-        0 => "Likely sources are the order of a `HashMap` of std, the clock of std, a generator of random numbers that \
-              the system seeds, and a static that keeps something from one execution to the next"
-            .to_owned(),
-        count => format!(
-            "{count} wake-ups came from threads outside of the simulation, whose moments the seed does not decide: use \
-             `spawn_blocking` in place of a thread"
-        ),
-    }
-}
-
-/// The command that runs one seed of the test.
-fn replay(test: &Test, seed: u64) -> String {
-    let package = test
-        .package
-        .map_or(String::new(), |name| format!(" -p {name}"));
-    format!(
-        "to replay it: {SEED_VARIABLE}={seed} cargo test{package} -- --exact {}",
-        name_in_harness(test.name)
-    )
-}
-
-/// The name by which the test harness knows the test: without the crate.
-fn name_in_harness(name: &str) -> &str {
-    name.split_once("::").map_or(name, |(_, rest)| rest)
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are limited in real time too"
+)]
+fn real_now() -> Instant {
+    Instant::now()
 }
 
 #[cfg(test)]
@@ -425,7 +494,38 @@ mod tests {
     use super::*;
 
     fn plan(single: Option<&str>, many: Option<&str>) -> Result<Plan, String> {
-        Plan::new(100, single.map(str::to_owned), many.map(str::to_owned))
+        Plan::new(
+            100,
+            single.map(str::to_owned),
+            many.map(str::to_owned),
+            None,
+        )
+    }
+
+    #[test]
+    fn faults_need_a_seed_and_must_be_some() {
+        let plan = |single: Option<&str>, faults: &str| {
+            let single = single.map(str::to_owned);
+            Plan::new(100, single, None, Some(faults.to_owned()))
+        };
+        let named = plan(Some("17"), "3,t2").expect("it is a plan").faults;
+        assert_eq!(named.expect("they are named").len(), 2);
+        assert_eq!(
+            plan(Some("17"), "none").expect("it is a plan").faults,
+            Some(BTreeSet::new())
+        );
+        assert_eq!(plan(Some("17"), "").expect("it is a plan").faults, None);
+        for (single, faults, part) in [
+            (None, "3", SEED_VARIABLE),
+            (Some(""), "3", SEED_VARIABLE),
+            (Some("17"), "3,x", "\"x\" names no fault"),
+        ] {
+            let error = plan(single, faults).expect_err("it is none");
+            assert!(
+                error.contains(part) && error.contains(FAULTS_VARIABLE),
+                "{error}"
+            );
+        }
     }
 
     #[test]

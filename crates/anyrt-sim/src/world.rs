@@ -1,5 +1,6 @@
 //! What all parts of one simulation share: its clock, its scheduler, its network and its nodes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,6 +14,7 @@ use anyrt_kit::time::timers::Timers;
 use anyrt_kit::time::{clock, ticks_begin};
 
 use crate::failure::{Failure, FailureKind};
+use crate::injected::{FaultId, Injected};
 use crate::net::Net;
 use crate::node::Nodes;
 use crate::places::Places;
@@ -30,6 +32,8 @@ pub(crate) struct Options {
     /// Whether threads from outside may take part; see [`Builder::open`](crate::Builder::open).
     pub(crate) open: bool,
     pub(crate) record: bool,
+    /// The only faults that happen; all, if `None`.
+    pub(crate) only_faults: Option<BTreeSet<FaultId>>,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) busy_limit: u64,
     pub(crate) patience: Duration,
@@ -54,6 +58,7 @@ pub(crate) struct World {
     places: Mutex<Places>,
     /// What the system is asked for.
     system: Mutex<Random>,
+    pub(crate) injected: Injected,
     /// Threads for blocking jobs in an open world.
     pub(crate) pool: OnceLock<BlockingPool>,
 }
@@ -63,18 +68,20 @@ impl World {
         // Who reads the time must ask which clock is meant.
         clock::note_paused();
         let seed = options.seed;
+        let injected = Injected::new(seed, options.only_faults.clone());
         Arc::new(Self {
             id: Id::next(),
             base: base(options.open),
             nanos: AtomicU64::new(0),
             timers: Timers::default(),
             scheduler: Mutex::new(Scheduler::new(&options)),
-            net: Mutex::new(Net::new(seed)),
+            net: Mutex::new(Net::new(seed, injected.clone())),
             nodes: Mutex::default(),
             application: Mutex::new(Random::new(seed, Concern::Application)),
             branches: Mutex::new(Random::new(seed, Concern::Branches)),
             places: Mutex::new(Places::new(seed)),
             system: Mutex::new(Random::new(seed, Concern::System)),
+            injected,
             pool: OnceLock::new(),
             options,
         })
@@ -200,6 +207,13 @@ impl World {
         let nanos = self.nanos();
         self.scheduler()
             .fail(self.options.seed, nanos, kind, message.into())
+    }
+
+    /// The main future of a node has panicked.
+    pub(crate) fn panicked(&self, message: String, place: Option<String>) {
+        let (seed, nanos) = (self.options.seed, self.nanos());
+        let mut scheduler = self.scheduler();
+        scheduler.fail_at(seed, nanos, FailureKind::Panic, message, place);
     }
 
     /// Nobody waits for a timer or a socket any more.

@@ -34,7 +34,8 @@
 //!
 //! # Tests
 //! `#[anyrt::test(sim, seeds = 100)]` runs a test under many seeds; see the attribute
-//! [`test`](macro@crate::test). A failure prints the command that replays it.
+//! [`test`](macro@crate::test). A failure prints the command that replays it, with the faults that it
+//! needs.
 //!
 //! ```
 //! use anyrt::net::{TcpListener, TcpStream};
@@ -68,8 +69,8 @@ use crate::testing::Outcome;
 pub use anyrt_sim::testing::Test as Simulation;
 #[doc(inline)]
 pub use anyrt_sim::{
-    Builder, Chaos, Event, Failure, FailureKind, Hold, Latency, Link, Node, Partition, Schedule,
-    Sim, SimRuntime, Step, Trouble,
+    Builder, Chaos, Event, Failure, FailureKind, Fault, FaultId, Hold, InvalidFaultId, Latency,
+    Link, Node, Partition, Schedule, Sim, SimRuntime, Step, Trouble,
 };
 
 /// Returns the current node of the simulation, which gives access to its faults, its random numbers

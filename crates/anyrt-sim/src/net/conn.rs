@@ -232,7 +232,7 @@ impl Net {
         if self.hold_back(from, to, arrival).is_none() {
             return;
         }
-        let lost = !self.passes(from, to) || self.is_lost(from, to);
+        let lost = !self.passes(from, to) || self.is_lost(now, from, to);
         let listener = self.ports.find(to, Protocol::Tcp, remote);
         let full = listener.is_some_and(|id| self.listeners.get(&id).is_none_or(|l| l.is_full()));
         if attempt > SYN_REPETITIONS {
@@ -308,8 +308,9 @@ impl Net {
         }
     }
 
-    fn is_lost(&mut self, from: usize, to: usize) -> bool {
-        let lost = from != to && self.faults.chance(self.links.get(from, to).loss);
+    fn is_lost(&mut self, now: u64, from: usize, to: usize) -> bool {
+        let loss = self.links.get(from, to).loss;
+        let lost = from != to && self.injected.packet(now, (from, to), loss, 0.0).is_some();
         if lost {
             self.notes.push(Event::Fault(2));
         }
@@ -331,7 +332,7 @@ impl Net {
         if self.hold_back(node, to, arrival).is_none() {
             return;
         }
-        let lost = !self.passes(node, to) || self.is_lost(node, to);
+        let lost = !self.passes(node, to) || self.is_lost(now, node, to);
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use super::now::Placeholder;
 use super::ports::Protocol;
 use super::{Arrival, NOWHERE, Net, check_bind, destination, error, is_loopback, route, source};
+use crate::injected::Hit;
 use crate::node::NodeState;
 use crate::random::mix;
 use crate::runtime::SimRuntime;
@@ -97,14 +98,20 @@ impl Net {
         }
         let link = self.links.get(from, to);
         if from != to {
-            if self.faults.chance(link.loss) {
-                self.notes.push(Event::Fault(3));
-                return;
-            }
-            if self.faults.chance(link.duplication) {
-                self.notes.push(Event::Fault(4));
-                let at = self.links.arrival(from, to, now, &mut self.random);
-                self.plan(at, Arrival::Datagram(datagram.clone()));
+            let hit = self
+                .injected
+                .packet(now, (from, to), link.loss, link.duplication);
+            match hit {
+                Some(Hit::Lost) => {
+                    self.notes.push(Event::Fault(3));
+                    return;
+                }
+                Some(Hit::Doubled) => {
+                    self.notes.push(Event::Fault(4));
+                    let at = self.links.arrival(from, to, now, &mut self.random);
+                    self.plan(at, Arrival::Datagram(datagram.clone()));
+                }
+                None => {}
             }
         }
         let at = self.links.arrival(from, to, now, &mut self.random);

@@ -7,10 +7,15 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use std::time::Instant;
+
+use super::outside::Outside;
+use super::report::{Shape, Signs, name_in_harness, replay, sources};
 use super::{
-    Execution, Make, Plan, SEEDS_VARIABLE, Sometimes, TRACE_VARIABLE, Test, execute, merge,
-    name_in_harness, replay, run_seed, sources,
+    Execution, How, Make, Plan, SEEDS_VARIABLE, Sometimes, TRACE_VARIABLE, Test, execute, merge,
+    run_seed,
 };
+use crate::injected::FAULTS_VARIABLE;
 use crate::runtime::SEED_VARIABLE;
 use crate::trace::Step;
 
@@ -38,8 +43,15 @@ pub(super) fn run_child(
     let with_steps = std::env::var_os(STEPS_VARIABLE).is_some();
     let mut text = String::new();
     let mut sometimes = Sometimes::new();
+    let mut outside = Outside::default();
     for seed in plan.seeds.clone() {
-        let execution = execute(test, make, seed, with_steps);
+        let how = How {
+            record: with_steps,
+            watches: true,
+            ..plan.how(test, seed)
+        };
+        let execution = execute(test, make, &how);
+        outside = outside.max(execution.outside);
         if execution.failure.is_some() {
             let _ = writeln!(text, "failed {seed}");
             break;
@@ -62,6 +74,7 @@ pub(super) fn run_child(
         let word = if happened { "happened" } else { "missed" };
         let _ = writeln!(text, "{word} {}", name.escape_debug());
     }
+    let _ = writeln!(text, "outside {} {}", outside.threads, outside.sockets);
     text += "end\n";
     let written = fs::File::create(report).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| format!("cannot write {}: {error}", report.display()))
@@ -75,6 +88,7 @@ struct Report {
     steps: Vec<String>,
     failed: Option<u64>,
     sometimes: Sometimes,
+    outside: Outside,
 }
 
 impl Report {
@@ -89,6 +103,13 @@ impl Report {
                 }
                 Some(("missed", name)) => {
                     report.sometimes.insert(name.to_owned(), false);
+                }
+                Some(("outside", counts)) => {
+                    let (threads, sockets) = counts.split_once(' ')?;
+                    report.outside = Outside {
+                        threads: threads.parse().ok()?,
+                        sockets: sockets.parse().ok()?,
+                    };
                 }
                 Some(("failed", seed)) => report.failed = Some(seed.parse().ok()?),
                 Some(("seed", rest)) => {
@@ -113,13 +134,21 @@ pub(super) fn in_processes(
     test: &Test,
     plan: &Plan,
     make: &Make,
+    deadline: Option<Instant>,
 ) -> Result<Option<Sometimes>, String> {
     let Some(reports) = reports(test, test.check, |command| {
         command.env(
             SEEDS_VARIABLE,
             format!("{}..{}", plan.seeds.start, plan.seeds.end),
         );
-        command.env_remove(SEED_VARIABLE);
+        // A replay names its faults.
+        if plan.single {
+            command.env_remove(SEEDS_VARIABLE);
+        } else {
+            command
+                .env_remove(SEED_VARIABLE)
+                .env_remove(FAULTS_VARIABLE);
+        }
     }) else {
         eprintln!(
             "{}: the test cannot be run in a process of its own, so executions are compared within this one",
@@ -129,13 +158,15 @@ pub(super) fn in_processes(
     };
     if let Some(seed) = reports.iter().find_map(|report| report.failed) {
         // What a fresh process finds, this one tells.
-        run_seed(test, make, seed, false)?;
+        if let Err(failing) = run_seed(test, make, plan.how(test, seed), false) {
+            return Err(failing.describe(test, make, deadline));
+        }
         return Err(format!(
             "{} failed with seed {seed} in a fresh process, and does not in this one: something is left from one \
              execution to the next. {}\n{}",
             test.name,
-            sources(0),
-            replay(test, seed)
+            sources(&Signs::default()),
+            replay(test, seed, plan.faults.as_ref())
         ));
     }
     let [first, others @ ..] = &reports[..] else {
@@ -147,7 +178,13 @@ pub(super) fn in_processes(
             .iter()
             .find(|(seed, execution)| other.seeds.get(seed) != Some(execution));
         if let Some((&seed, (_, _, foreign_wakes))) = differs {
-            return Err(differ(test, seed, *foreign_wakes));
+            let outside = first.outside.max(other.outside);
+            let signs = Signs {
+                threads: outside.threads,
+                sockets: outside.sockets,
+                ..Signs::of(*foreign_wakes)
+            };
+            return Err(differ(test, plan, seed, signs));
         }
     }
     Ok(Some(first.sometimes.clone()))
@@ -189,42 +226,76 @@ fn reports(test: &Test, count: u32, configure: impl Fn(&mut Command)) -> Option<
 }
 
 /// What is told of a seed whose executions differ between processes, with the first step that does.
-fn differ(test: &Test, seed: u64, foreign_wakes: u64) -> String {
+fn differ(test: &Test, plan: &Plan, seed: u64, mut signs: Signs) -> String {
     let recorded = reports(test, 2, |command| {
         command
             .env(SEED_VARIABLE, seed.to_string())
+            .env_remove(SEEDS_VARIABLE)
             .env(STEPS_VARIABLE, "1");
     });
     let steps = recorded
         .as_deref()
         .and_then(|reports| match reports {
-            [one, other] => first_difference(&one.steps, &other.steps),
+            [one, other] => {
+                signs.shape = shape(&one.steps, &other.steps);
+                first_difference(&one.steps, &other.steps)
+            }
             _ => None,
         })
         .unwrap_or_else(|| "Two further processes with this seed alone do not differ".to_owned());
-    text(test, seed, "two processes", &steps, foreign_wakes)
+    let replay = replay(test, seed, plan.faults.as_ref());
+    text(test, seed, "two processes", &steps, &signs, &replay)
 }
 
 /// The same within this process.
-pub(super) fn differ_here(test: &Test, make: &Make, seed: u64) -> String {
+pub(super) fn differ_here(test: &Test, make: &Make, how: &How) -> String {
+    let how = How {
+        record: true,
+        ..how.clone()
+    };
     let record = || {
-        let execution = execute(test, make, seed, true);
+        let execution = execute(test, make, &how);
         let steps = execution.steps.iter().map(Step::to_string);
         (steps.collect::<Vec<_>>(), execution.foreign_wakes)
     };
     let ((one, foreign_wakes), (other, _)) = (record(), record());
     let steps = first_difference(&one, &other)
         .unwrap_or_else(|| "Two further executions do not differ".to_owned());
-    text(test, seed, "one process", &steps, foreign_wakes)
+    let signs = Signs {
+        shape: shape(&one, &other),
+        ..Signs::of(foreign_wakes)
+    };
+    let replay = replay(test, how.seed, how.faults.as_ref());
+    text(test, how.seed, "one process", &steps, &signs, &replay)
 }
 
-fn text(test: &Test, seed: u64, place: &str, steps: &str, foreign_wakes: u64) -> String {
+fn text(test: &Test, seed: u64, place: &str, steps: &str, signs: &Signs, replay: &str) -> String {
     format!(
         "{}: two executions of seed {seed} in {place} differ: chance has come in. {steps}\n{}\n{}",
         test.name,
-        sources(foreign_wakes),
-        replay(test, seed)
+        sources(signs),
+        replay
     )
+}
+
+/// What the first step that differs looks like; see [`Step`]'s `Display` for its words.
+fn shape(one: &[String], other: &[String]) -> Shape {
+    let Some((one, other)) = one.iter().zip(other).find(|(one, other)| one != other) else {
+        return Shape::Unknown;
+    };
+    let words = |step: &str| {
+        let mut words = step.split([' ', '(']).map(str::to_owned);
+        (words.next(), words.next())
+    };
+    let ((one_time, one_event), (other_time, other_event)) = (words(one), words(other));
+    if one_event == other_event && one_time != other_time {
+        return Shape::Time;
+    }
+    match (one_event.as_deref(), other_event.as_deref()) {
+        (Some("Packet"), Some("Packet")) => Shape::Content,
+        (Some("Poll"), Some("Poll")) => Shape::Order,
+        _ => Shape::Unknown,
+    }
 }
 
 /// The first step that differs, with those before it.
@@ -250,16 +321,37 @@ mod tests {
 
     #[test]
     fn a_report_is_read_back() {
-        let text = "seed 3 00ff 12 0\nstep 1ns Poll(1) 00ff\nseed 4 0001 2 1\nhappened a b\nmissed c\nfailed 5\nend\n";
+        let text = "seed 3 00ff 12 0\nstep 1ns Poll(1) 00ff\nseed 4 0001 2 1\nhappened a b\nmissed c\nfailed 5\noutside 2 1\nend\n";
         let report = Report::parse(text).expect("it is whole");
         assert_eq!(report.seeds[&3], ("00ff".to_owned(), 12, 0));
         assert_eq!(report.seeds[&4], ("0001".to_owned(), 2, 1));
         assert_eq!(report.steps, ["1ns Poll(1) 00ff"]);
         assert_eq!(report.failed, Some(5));
+        let outside = Outside {
+            threads: 2,
+            sockets: 1,
+        };
+        assert_eq!(report.outside, outside);
         let sometimes = [("a b".to_owned(), true), ("c".to_owned(), false)];
         assert_eq!(report.sometimes, BTreeMap::from(sometimes));
         assert_eq!(Report::parse("seed 3 00ff 12 0\n"), None, "it has no end");
         assert_eq!(Report::parse("nonsense\nend\n"), None);
+    }
+
+    #[test]
+    fn the_first_difference_has_a_shape() {
+        let shape = |one: &str, other: &str| {
+            let steps = |step: &str| ["0ns Poll(1) 00".to_owned(), step.to_owned()];
+            shape(&steps(one), &steps(other))
+        };
+        assert_eq!(shape("1ns Poll(1) 01", "2ns Poll(1) 02"), Shape::Time);
+        assert_eq!(shape("1ns Poll(1) 01", "1ns Poll(2) 02"), Shape::Order);
+        assert_eq!(
+            shape("1ns Packet(1) 01", "1ns Packet(2) 02"),
+            Shape::Content
+        );
+        assert_eq!(shape("1ns Packet(1) 01", "1ns Spawn(2) 02"), Shape::Unknown);
+        assert_eq!(shape("1ns Poll(1) 01", "1ns Poll(1) 01"), Shape::Unknown);
     }
 
     #[test]

@@ -4,15 +4,15 @@
 
 use std::collections::HashMap;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyrt::io::{AsyncReadExt, AsyncWriteExt};
 use anyrt::net::{TcpListener, TcpStream};
-use anyrt::sim::current;
+use anyrt::sim::{Chaos, Trouble, current};
 use anyrt::task::yield_now;
-use anyrt::time::sleep;
+use anyrt::time::{sleep, timeout};
 
 #[anyrt::test(sim, seeds = 20, check = 2)]
 async fn a_right_program_passes() -> std::io::Result<()> {
@@ -98,7 +98,7 @@ async fn never_gives_its_thread_back() {
     }
 }
 
-#[anyrt::test(sim, seeds = 50)]
+#[anyrt::test(sim, seeds = 100)]
 async fn what_must_happen_sometimes_does() {
     let misbehaves = anyrt::buggify!();
     anyrt::sometimes!(misbehaves, "the place misbehaves");
@@ -112,6 +112,86 @@ async fn what_must_happen_never_does() {
     anyrt::sometimes!(current().seed() > 5, "this does not");
 }
 
+/// A host that keeps a byte in memory and serves it.
+fn keeper(name: &str) {
+    current().host(name, || async {
+        let listener = TcpListener::bind("0.0.0.0:1").await.unwrap();
+        let mut kept = 0;
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if let Ok(request) = stream.read_u8().await {
+                if request != 0 {
+                    kept = request;
+                }
+                let _ = stream.write_u8(kept).await;
+            }
+        }
+    });
+}
+
+/// Asks a keeper until it answers.
+async fn ask(name: &str, request: u8) -> u8 {
+    loop {
+        let attempt = async {
+            let mut stream = TcpStream::connect((name, 1)).await?;
+            stream.write_u8(request).await?;
+            stream.read_u8().await
+        };
+        if let Ok(Ok(answer)) = timeout(Duration::from_millis(500), attempt).await {
+            return answer;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[anyrt::test(sim, seeds = 20)]
+#[ignore = "fails on purpose"]
+async fn loses_both_copies() {
+    keeper("a");
+    keeper("b");
+    ask("a", 7).await;
+    ask("b", 7).await;
+    current().chaos(Chaos::of(Trouble::ALL));
+    sleep(Duration::from_secs(40)).await;
+    let copies = [ask("a", 0).await, ask("b", 0).await];
+    assert!(copies.contains(&7), "the value is lost");
+}
+
+/// Something that no two processes have in common.
+fn by_chance() -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    Duration::from_micros(RandomState::new().hash_one(7) % 1_000_000)
+}
+
+#[anyrt::test(sim, seeds = 2, check = 2)]
+#[ignore = "fails on purpose"]
+async fn sleeps_for_a_time_by_chance() {
+    sleep(by_chance()).await;
+    sleep(Duration::from_millis(1)).await;
+}
+
+#[anyrt::test(sim, seeds = 2, check = 2)]
+#[ignore = "fails on purpose"]
+async fn opens_a_real_socket() {
+    static SOCKET: OnceLock<std::net::UdpSocket> = OnceLock::new();
+    SOCKET.get_or_init(|| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    sleep(by_chance()).await;
+}
+
+#[anyrt::test(sim, seeds = 2, check = 2)]
+#[ignore = "fails on purpose"]
+async fn starts_a_thread() {
+    static THREAD: OnceLock<std::thread::JoinHandle<()>> = OnceLock::new();
+    THREAD.get_or_init(|| {
+        std::thread::spawn(|| {
+            loop {
+                std::thread::park();
+            }
+        })
+    });
+    sleep(by_chance()).await;
+}
+
 /// Runs a test of this file in a process of its own; gives whether it passed, and what it printed.
 fn run(test: &str, environment: &[(&str, &str)]) -> (bool, String) {
     let output = Command::new(std::env::current_exe().unwrap())
@@ -119,6 +199,7 @@ fn run(test: &str, environment: &[(&str, &str)]) -> (bool, String) {
         .arg(format!("attribute::{test}::sim"))
         .env_remove("ANYRT_SIM_SEED")
         .env_remove("ANYRT_SIM_SEEDS")
+        .env_remove("ANYRT_SIM_FAULTS")
         .envs(environment.iter().copied())
         .output()
         .unwrap();
@@ -163,6 +244,101 @@ fn a_failure_tells_the_seed_the_time_the_step_and_the_place() {
     let (passed, again) = run("loses_a_deposit", &[("ANYRT_SIM_SEED", &seed)]);
     assert!(!passed);
     assert_eq!(failure(&text), failure(&again), "it replays");
+}
+
+/// In `ci` a few fresh processes; by command as many as asked for:
+/// `ANYRT_TEST_REPLAYS=100 cargo test -p anyrt --features sim,full --test sim reproduces`.
+#[test]
+fn each_printed_line_reproduces_its_failure_in_every_process() {
+    let times = std::env::var("ANYRT_TEST_REPLAYS");
+    let times: u32 = times.map_or(3, |times| times.parse().unwrap());
+    for test in [
+        "loses_a_deposit",
+        "gives_an_error",
+        "takes_too_long",
+        "loses_both_copies",
+    ] {
+        let (passed, report) = run(test, &[]);
+        assert!(!passed, "{report}");
+        let (_, line) = report.split_once("to replay it: ").unwrap();
+        let (variables, _) = line.split_once("cargo test").unwrap();
+        let variables: Vec<_> = variables
+            .split_whitespace()
+            .map(|variable| variable.split_once('=').unwrap())
+            .collect();
+        let has_faults = variables
+            .iter()
+            .any(|(name, _)| *name == "ANYRT_SIM_FAULTS");
+        assert_eq!(has_faults, test == "loses_both_copies", "{report}");
+        // Where the execution fails that the line replays.
+        let (before, _) = report.rsplit_once(" of virtual time, step ").unwrap();
+        let (_, time) = before.rsplit_once(' ').unwrap();
+        let (_, step) = report.rsplit_once(" of virtual time, step ").unwrap();
+        let step: String = step.chars().take_while(char::is_ascii_digit).collect();
+        let expected = format!("at {time} of virtual time, step {step}: ");
+        for number in 1..=times {
+            let (passed, again) = run(test, &variables);
+            assert!(
+                !passed && again.contains(&expected),
+                "{number}: {expected}{again}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_faults_that_are_needed_are_told() {
+    let (passed, report) = run("loses_both_copies", &[]);
+    assert!(!passed);
+    assert!(report.contains("\n2 of the "), "{report}");
+    // The two hosts by which the copies are lost: a crash or a power failure each.
+    for host in [" of a, for ", " of b, for "] {
+        let listed = report.lines().filter(|line| line.starts_with("    "));
+        assert_eq!(
+            listed.filter(|line| line.contains(host)).count(),
+            1,
+            "{report}"
+        );
+    }
+    assert!(report.contains("for https://ui.perfetto.dev: "), "{report}");
+    for (variables, part) in [
+        (
+            [("ANYRT_SIM_SEED", "1"), ("ANYRT_SIM_FAULTS", "x")],
+            "ANYRT_SIM_FAULTS: \"x\" names no fault",
+        ),
+        (
+            [("ANYRT_SIM_SEED", ""), ("ANYRT_SIM_FAULTS", "1")],
+            "so ANYRT_SIM_SEED must be set too",
+        ),
+    ] {
+        let (passed, text) = run("loses_both_copies", &variables);
+        assert!(!passed && text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn likely_sources_of_chance_are_named() {
+    for (test, part) in [
+        (
+            "sleeps_for_a_time_by_chance",
+            "The same happens at another time",
+        ),
+        (
+            "opens_a_real_socket",
+            "1 sockets of the operating system were open",
+        ),
+        (
+            "starts_a_thread",
+            "1 threads ran that the program had started by itself",
+        ),
+    ] {
+        let (passed, text) = run(test, &[]);
+        assert!(
+            !passed && text.contains(part),
+            "{part:?} is missing in {text}"
+        );
+        seed_to_replay(&text, test);
+    }
 }
 
 #[test]
@@ -219,7 +395,9 @@ fn a_limit_of_real_time_is_kept() {
 fn a_result_that_is_an_error_is_a_failure() {
     let (passed, text) = run("gives_an_error", &[]);
     assert!(
-        !passed && text.contains("failed with seed 0: Error: \"what went wrong\""),
+        !passed
+            && text.contains("failed with seed 0 at ")
+            && text.contains(": Error: \"what went wrong\""),
         "{text}"
     );
     seed_to_replay(&text, "gives_an_error");
@@ -231,7 +409,10 @@ fn the_environment_widens_the_seeds() {
     assert!(run(test, &[]).0);
     assert!(run(test, &[("ANYRT_SIM_SEEDS", "151..200")]).0);
     let (passed, text) = run(test, &[("ANYRT_SIM_SEEDS", "200")]);
-    assert!(!passed && text.contains("of 200 seeds"), "{text}");
+    assert!(
+        !passed && !text.contains("of 200 seeds"),
+        "no terminal looks: {text}"
+    );
     assert_eq!(seed_to_replay(&text, test), "150");
     let (passed, text) = run(test, &[("ANYRT_SIM_SEED", "x")]);
     assert!(
