@@ -1,5 +1,5 @@
-//! Workers that are bound to a core bind nothing else to it. A program of its own: the thread that waits for signals is
-//! started once per process, here by a bound worker.
+//! Bound workers bind no other thread or process to their core. A separate program, because the
+//! signal thread is started once per process, here by a bound worker.
 #![cfg(all(target_os = "linux", feature = "process", feature = "signal"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,7 +31,7 @@ fn cores(thread: Option<Pid>) -> u32 {
     sched_getaffinity(thread).unwrap().count()
 }
 
-/// As `taskset -p` shows it.
+/// Returns the cores, in the format of `taskset -p`.
 async fn cores_of_a_child() -> usize {
     let mut command = Command::new("nproc");
     let output = command.output().await.unwrap();
@@ -63,7 +63,7 @@ fn what_a_bound_worker_starts_may_run_on_all_cores_of_the_process() {
             assert_eq!(cores(None), 1, "the worker is bound again");
         });
         runtime.block_on(task).unwrap();
-        // A runtime that is built in a bound worker has its own.
+        // A runtime that is built on a bound worker may use all cores.
         let inner = runtime.spawn_blocking(|| {
             let runtime = Runtime::new().unwrap();
             let cores = runtime.block_on(async { anyrt::spawn(async { cores(None) }).await });

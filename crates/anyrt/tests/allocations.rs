@@ -1,7 +1,8 @@
-//! The allocation budget: an operation allocates no more through the facade than on the native runtime.
+//! The allocation budget: an operation allocates no more through the facade than on the native
+//! runtime.
 //!
-//! What is compared is the slope between `N` and `3 N` operations on one thread, so that start-up and warm-up
-//! fall out.
+//! The slope between `N` and `3 N` operations on one thread is compared, which excludes start-up
+//! and warm-up.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(
@@ -16,12 +17,13 @@ use anyrt::runtime::{Backend, Builder};
 use futures_util::future::join;
 
 const N: usize = 200;
-/// What a queue or a tree that grows now and then may add to the count of an operation.
+/// The tolerance for queues and trees that grow occasionally.
 const GROWTH: f64 = 0.05;
 
 /// Allocations per operation.
 fn slope(run: impl Fn(usize)) -> f64 {
-    // The fewest of some: a reactor of another thread may get in between and make one wait once more.
+    // The minimum of several runs: a reactor on another thread may interfere and cause another
+    // wait.
     let count = |operations| {
         let counts = (0..5).map(|_| allocation_counter::measure(|| run(operations)).count_total);
         counts.min().unwrap_or_default() as f64
@@ -158,7 +160,7 @@ fn sleep_created_polled_and_dropped() {
 fn sleep_until_the_past() {
     let ours = |backend| {
         on_anyrt(backend, async |operations| {
-            // Past the millisecond to which it is rounded up.
+            // Past the full millisecond to which it is rounded up.
             let past = Instant::now() - Duration::from_millis(2);
             for _ in 0..operations {
                 anyrt::time::sleep_until(past.into()).await;
@@ -174,7 +176,8 @@ fn sleep_until_the_past() {
     });
 }
 
-/// One side asks, the other answers, 1 KB each way, both in one task so that who waits when is always the same.
+/// A request and an answer of 1 KB each, with both sides in one task so that the order of waits is
+/// fixed.
 macro_rules! echo {
     ($net:path, $read:path, $write:path) => {
         async |operations: usize| {

@@ -26,7 +26,7 @@ fn watched() -> io::Result<(AsyncFd<UnixStream>, AsyncFd<UnixStream>)> {
     Ok((AsyncFd::new(one)?, AsyncFd::new(two)?))
 }
 
-/// Whether nothing comes, although the reactor had its turns.
+/// Returns `true` if the future stays pending while the reactor runs.
 async fn stays_pending<F: Future + Unpin>(mut future: F) -> bool {
     for _ in 0..8 {
         let polled = poll_fn(|cx| Poll::Ready(std::pin::Pin::new(&mut future).poll(cx))).await;
@@ -50,7 +50,7 @@ async fn it_is_writable_at_once_and_readable_when_something_comes() -> io::Resul
     assert_eq!(guard.get_ref().as_fd().as_raw_fd(), one.as_raw_fd());
     let read = |fd: &AsyncFd<UnixStream>| fd.get_ref().read(&mut [0; 8]);
     assert_eq!(guard.try_io(read).unwrap()?, 1);
-    // Nobody has found that it is not.
+    // The readiness was not cleared, although the socket is empty.
     one.readable().await?.retain_ready();
     assert!(guard.try_io(read).is_err(), "it is empty");
     assert!(stays_pending(pin!(one.readable())).await);
@@ -66,14 +66,14 @@ async fn readiness_after_the_guard_is_not_cleared_with_it() -> io::Result<()> {
     let mut guard = one.readable().await?;
     assert_eq!(one.get_ref().read(&mut [0; 8])?, 1);
     two.get_ref().write_all(b"y")?;
-    // Whichever of the two the guard saw, the byte is still found.
+    // Whichever event the guard has seen, the byte is still found.
     guard.clear_ready();
     let read = |mut fd: &UnixStream| fd.read(&mut [0; 8]);
     assert_eq!(one.async_io(Interest::READABLE, read).await?, 1);
     Ok(())
 }
 
-/// Whether readiness that was cleared although it was there is found again, as where the poller is not edge-triggered.
+/// Returns `true` if cleared readiness is found again, because the poller is not edge-triggered.
 fn finds_what_was_cleared() -> bool {
     let backend = Handle::current().backend();
     matches!(backend, Backend::Smol | Backend::AsyncStd)
@@ -237,7 +237,7 @@ async fn priority_and_errors_are_waited_for_alone() -> io::Result<()> {
     let ready = client.ready(Interest::PRIORITY).await?.ready();
     assert!(ready.is_priority());
 
-    // A refusal is queued as an error when the option says so.
+    // With this option a rejected datagram is queued as an error.
     let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
     let nobody = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
     socket.set_nonblocking(true)?;
@@ -256,7 +256,7 @@ async fn what_was_wrapped_comes_back_open_and_can_be_watched_again() -> io::Resu
     let mut one = AsyncFd::with_interest(one, Interest::READABLE)?;
     assert!(format!("{one:?}").starts_with("AsyncFd { inner:"));
     one.get_mut().set_nonblocking(true)?;
-    // SAFETY: it is open for as long as it lives.
+    // SAFETY: the stream owns its descriptor, which is open for as long as the stream lives.
     let one = unsafe { AsyncFd::register_with_interest(one.into_inner(), Interest::READABLE)? };
     assert_eq!(
         two.read(&mut [0]).unwrap_err().kind(),
@@ -273,7 +273,7 @@ async fn what_was_wrapped_comes_back_open_and_can_be_watched_again() -> io::Resu
     Ok(())
 }
 
-/// What has a number and no more, as the types of many crates.
+/// Only has a descriptor number, like the types of many crates.
 struct Numbered(UnixStream);
 
 impl AsRawFd for Numbered {
@@ -288,7 +288,7 @@ async fn a_type_that_has_only_the_number_of_a_descriptor_is_watched() -> io::Res
     let mut one = AsyncFd::new(Numbered(one))?;
     assert!(stays_pending(pin!(one.readable())).await);
     for round in 0..200_u8 {
-        // Beside the reader: the byte comes before, while and after it finds that there is none.
+        // The byte arrives before, while and after the reader finds that there is none.
         let writer = std::thread::spawn(move || {
             two.write_all(&[round])?;
             io::Result::Ok(two)
@@ -313,7 +313,7 @@ async fn a_type_that_has_only_the_number_of_a_descriptor_is_watched() -> io::Res
             },
             _ => loop {
                 let mut guard = one.ready_mut(Interest::READABLE).await?;
-                // Said before it is looked at, which loses nothing that is there.
+                // Clearing before the attempt must not lose a byte that has arrived.
                 guard.clear_ready();
                 match guard.get_inner_mut().0.read(&mut byte) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -397,7 +397,7 @@ async fn a_busy_descriptor_starves_nobody() -> io::Result<()> {
     two.get_ref().write_all(b"x")?;
     let busy = anyrt::spawn(async move {
         loop {
-            // Always ready, since nobody reads.
+            // Always ready, because it is never read.
             one.async_io(Interest::READABLE, |_| Ok(())).await.unwrap();
         }
     });

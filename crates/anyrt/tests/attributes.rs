@@ -1,4 +1,4 @@
-//! What `#[anyrt::test]` and `#[anyrt::main]` make of a function.
+//! The expansion of `#[anyrt::test]` and `#[anyrt::main]`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -99,7 +99,7 @@ async fn the_path_of_the_crate_may_be_a_relative_one() {
 #[anyrt::test(crate = "anyrt")]
 async fn the_crate_can_be_named() {}
 
-/// `#[anyrt::main]` without a backend is an error of the compiler.
+/// `#[anyrt::main]` without a backend is a compile error.
 #[cfg(any(
     feature = "tokio",
     feature = "smol",

@@ -1,4 +1,4 @@
-//! A task that waits in `block_in_place`: what crates do that must call async code from a plain function.
+//! Tasks that wait in `block_in_place`, like crates that call async code from a plain function.
 
 use std::future::Future;
 
@@ -10,13 +10,13 @@ use anyrt::task::{block_in_place, spawn_blocking, yield_now};
 use anyrt::time::{Duration, sleep};
 use futures_util::FutureExt;
 
-/// Waits for `future` on this thread, as crates do that cannot await.
+/// Waits for `future` on this thread, like crates that cannot await.
 fn in_place<F: Future>(future: F) -> F::Output {
     let handle = Handle::current();
     block_in_place(|| handle.block_on(future))
 }
 
-/// One worker: what is waited for comes only if another thread takes its place.
+/// With one worker the wait ends only if another thread takes over.
 #[anyrt::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_task_that_blocks_in_place_may_wait_for_a_timer() {
     let task = anyrt::spawn(async { in_place(sleep(Duration::from_millis(5))) });
@@ -85,11 +85,11 @@ async fn a_task_that_blocks_in_place_may_wait_for_a_file() {
         let rest = in_place(async {
             let mut rest = Vec::new();
             file.read_to_end(&mut rest).await.unwrap();
-            // A file that another task of the same worker reads, too.
+            // Another task of the same worker reads a file as well.
             let other = anyrt::spawn(async { anyrt::fs::read(beside).await.unwrap().len() });
             rest.len() + other.await.unwrap()
         });
-        // And on, where it was.
+        // The file continues to work in its former place.
         file.rewind().await.unwrap();
         file.read_exact(&mut part).await.unwrap();
         (part, rest)
@@ -97,7 +97,7 @@ async fn a_task_that_blocks_in_place_may_wait_for_a_file() {
     assert_eq!(task.await.unwrap(), ([7; 10], 199_990));
 }
 
-/// An operation that was begun before the thread blocks, and is waited for while it does.
+/// An operation that was started before the thread blocks, and is awaited while it blocks.
 #[cfg(feature = "fs")]
 #[anyrt::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_task_that_blocks_in_place_may_wait_for_a_read_that_was_begun_before() {
@@ -121,7 +121,7 @@ async fn a_task_that_blocks_in_place_may_wait_for_a_read_that_was_begun_before()
     assert_eq!(read, numbers);
 }
 
-/// Two at once on one worker, the first to block the last to go on.
+/// Two tasks block on one worker; the first to block is the last to continue.
 #[anyrt::test(flavor = "multi_thread", worker_threads = 1)]
 async fn tasks_that_block_in_place_wait_for_each_other() {
     let (first, second) = (oneshot::channel(), oneshot::channel());
@@ -144,7 +144,8 @@ async fn tasks_that_block_in_place_wait_for_each_other() {
     a.await.unwrap();
 }
 
-/// Whoever took the worker's place blocks for a moment itself, and may be back before another one has taken over.
+/// The substitute for the worker blocks briefly as well, and may return before its own substitute
+/// has taken over.
 #[anyrt::test(flavor = "multi_thread", worker_threads = 1)]
 async fn tasks_that_block_in_place_for_a_moment_hold_nobody_up_while_one_does_for_long() {
     let (release, held) = std::sync::mpsc::channel::<()>();

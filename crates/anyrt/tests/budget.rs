@@ -1,4 +1,4 @@
-//! A task that is always ready lets others run, whatever it is that is always ready.
+//! A task that is always ready lets others run, for every kind of operation.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -14,7 +14,7 @@ use anyrt::time::{Duration, sleep};
 /// Ready operations in one poll of a task before it must yield.
 const BUDGET: usize = 128;
 
-/// A flag that a timer sets, if it has its turn.
+/// Returns a flag that a timer sets, if it gets to run.
 fn timer() -> Arc<AtomicBool> {
     let rang = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&rang);
@@ -25,7 +25,8 @@ fn timer() -> Arc<AtomicBool> {
     rang
 }
 
-/// Repeats what is always ready until the timer has rung: as a task, as a local task and in `block_on` itself.
+/// Repeats an operation that is always ready until the timer has fired: as a task, as a local task
+/// and in `block_on`.
 macro_rules! starves_nobody {
     ($name:ident, $(let $state:pat = $init:expr;)* $ready:expr) => {
         #[anyrt::test]
@@ -128,7 +129,7 @@ async fn channels_yield_after_the_budget_as_on_tokio() {
     })
     .await
     .unwrap();
-    // One unit goes into the making of the next budget where Tokio does not make it.
+    // Outside Tokio's own poll, creating the next budget takes one unit.
     assert!((10..=12).contains(&count), "{count}");
 }
 
@@ -181,7 +182,7 @@ async fn outside_a_task_there_is_no_budget() {
     for _ in 0..10 * BUDGET {
         sender.send(()).unwrap();
     }
-    // A thread that has polled tasks, and now polls by itself.
+    // A thread that has polled tasks, and now polls a future of its own.
     task::spawn_blocking(move || {
         let handle = anyrt::runtime::Handle::current();
         handle.block_on(async {

@@ -1,4 +1,4 @@
-//! Which backend is built on, and which runtime is current.
+//! The choice of the backend, and the current runtime.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -80,7 +80,7 @@ fn what_was_entered_last_is_current() {
                 {
                     let _entered = inner_runtime.enter();
                     assert_eq!(current(), Some(inner));
-                    // Awaited from the other runtime.
+                    // Awaited in the other runtime.
                     let task = anyrt::spawn(async { current() });
                     drop(_entered);
                     assert_eq!(task.await.unwrap(), Some(inner));
@@ -103,7 +103,7 @@ fn a_nested_block_on_panics_whatever_the_two_runtimes_are() {
             outer.block_on(async {
                 let message = panic_message(|| inner.block_on(async {}));
                 assert!(message.contains("Cannot start"), "{message}");
-                // On a worker, too; and in a blocking job it is fine.
+                // On a worker as well. It is allowed in a blocking job.
                 let there = handle.clone();
                 let message =
                     anyrt::spawn(async move { panic_message(|| there.block_on(async {})) });
@@ -128,7 +128,7 @@ fn a_tokio_runtime_of_the_application_is_found() {
             let there = anyrt::spawn(async { current() }).await.unwrap();
             assert_eq!(there, expected);
         }
-        // What anyrt entered comes first.
+        // The runtime that anyrt entered takes precedence.
         for &backend in Backend::enabled() {
             let runtime = build(backend);
             {
@@ -189,7 +189,7 @@ fn senseless_options_are_errors_that_name_them() {
     }
 }
 
-/// Not a test of its own: what the tests below run with `ANYRT_BACKEND` set.
+/// Not a test in itself: the tests below run it with `ANYRT_BACKEND` set.
 #[test]
 #[ignore = "run by the tests of ANYRT_BACKEND"]
 fn child() {

@@ -1,4 +1,5 @@
-//! A runtime that has ended leaves no descriptor behind. A program of its own: all descriptors of the process count.
+//! A runtime that has ended leaves no descriptor open. A separate program, because all descriptors
+//! of the process count.
 #![cfg(target_os = "linux")]
 
 use std::fs::read_dir;
@@ -22,7 +23,7 @@ fn builders(backend: Backend) -> [Builder; 2] {
     })
 }
 
-/// Ends a runtime that had a socket, which outlives it.
+/// Ends a runtime with a socket that outlives it.
 fn socket(runtime: Runtime) {
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
     drop(runtime);
@@ -62,13 +63,13 @@ fn a_runtime_that_has_ended_leaves_no_descriptor_behind() {
     for &backend in Backend::enabled() {
         for mut builder in builders(backend) {
             for end_with in [socket, file] {
-                // What the first one makes for the process stays.
+                // The first runtime opens descriptors for the whole process.
                 end_with(builder.build().unwrap());
                 let before = descriptors();
                 for _ in 0..ROUNDS {
                     end_with(builder.build().unwrap());
                 }
-                // The system closes the rings, and what is in them, when it comes to it.
+                // The system closes the rings and their files with a delay.
                 let start = Instant::now();
                 while descriptors() > before {
                     assert!(

@@ -1,6 +1,6 @@
-//! A process that runs out of descriptors: the n-th one fails, for each n that a small program needs, on every backend and
-//! in both flavours. A limit holds for all of a process, so each backend has a process of its own, which is this program
-//! once more.
+//! A process that runs out of descriptors: the n-th one fails, for each n that a small program
+//! needs, on every backend and in both flavours. The limit applies to the whole process, so this
+//! program starts itself again for each backend.
 #![cfg(all(
     target_os = "linux",
     feature = "fs",
@@ -37,9 +37,9 @@ use anyrt::time::sleep;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Tells the process of a backend what it is for: the backend's name and a flavour.
+/// The environment variable with the backend and the flavour for a child process.
 const PART: &str = "ANYRT_STARVED";
-/// So long that a busy machine is no hang.
+/// Long enough for a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 /// More than any program here needs.
 const ENOUGH: usize = 100;
@@ -67,21 +67,21 @@ const STEPS: [Step; 8] = [
     Step::Unix,
 ];
 
-/// What becomes of a program that lacked a descriptor.
+/// What a program does after a descriptor was missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
-    /// It tries again in the same runtime when there are descriptors.
+    /// Tries again in the same runtime, with descriptors available.
     GoesOn,
-    /// It ends its runtime while there is none.
+    /// Ends its runtime while none is available.
     Ends,
 }
 
-/// Each descriptor stays until the program ends.
+/// The steps of the program. Each descriptor stays open until the program ends.
 type Held = Vec<Box<dyn Any>>;
 
-/// What the watchdog tells of, and since when.
+/// The current activity and its start, for the message of the watchdog.
 static NOW: Mutex<Option<(String, Instant)>> = Mutex::new(None);
-/// Held by each test here: their descriptors are counted.
+/// Held by each test, because the descriptors of the process are counted.
 static ALONE: Mutex<()> = Mutex::new(());
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -94,14 +94,14 @@ fn open() -> BTreeSet<usize> {
             name.expect("a number")
         })
         .collect();
-    // That of the directory itself is closed by now.
+    // The descriptor of the directory itself is closed by now.
     let is_open = |number: &usize| {
         rustix::fs::readlink(format!("/proc/self/fd/{number}"), Vec::new()).is_ok()
     };
     entries.into_iter().filter(is_open).collect()
 }
 
-/// Leaves `count` descriptors until it is dropped.
+/// Leaves `count` descriptors available until it is dropped.
 struct Starved {
     former: Rlimit,
 }
@@ -190,7 +190,8 @@ async fn take_step(step: Step, held: &mut Held) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs all of the program. From the step `first` on it has `count` descriptors more; returns the step that failed.
+/// Runs the whole program, with `count` more descriptors from the step `first` on. Returns the step
+/// that failed.
 fn program(
     build: &dyn Fn() -> io::Result<Runtime>,
     first: Step,
@@ -265,9 +266,9 @@ fn watch() {
     }
 }
 
-/// Waits until no more descriptors are open than there were.
+/// Waits until no more descriptors are open than before.
 fn until_closed(before: usize, what: impl Display) {
-    // The system closes the rings, and what is in them, when it comes to it.
+    // The system closes the rings and their files with a delay.
     let start = Instant::now();
     while open().len() > before {
         assert!(start.elapsed() < LIMIT, "{what}, and leaves descriptors");
@@ -275,7 +276,8 @@ fn until_closed(before: usize, what: impl Display) {
     }
 }
 
-/// Each n from 0 to what the program needs from the step `first` on. Without `before` nothing is said of what it leaves.
+/// Runs the program with each number of descriptors from 0 up to what it needs from the step
+/// `first` on. Checks for leaked descriptors if `before` is given.
 fn sweep(build: &dyn Fn() -> io::Result<Runtime>, first: Step, then: Then, before: Option<usize>) {
     for count in 0.. {
         assert!(count < ENOUGH, "{first:?} always lacks a descriptor");
@@ -316,7 +318,7 @@ fn part(backend: Backend, is_multi_thread: bool) {
             .enable_all()
             .build()
     };
-    // What is made once for the process fails as well, and stays.
+    // Descriptors that are opened once per process may fail as well, and stay open.
     sweep(&build, Step::Build, Then::Ends, None);
     let before = open().len();
     for first in STEPS {
@@ -359,7 +361,7 @@ fn a_missing_descriptor_is_an_error_and_the_program_goes_on_when_there_is_one() 
     assert!(failed.is_empty(), "{failed}");
 }
 
-/// No address space has room for it.
+/// Larger than any address space.
 const TOO_LARGE: usize = 1 << 48;
 
 #[test]
@@ -372,7 +374,7 @@ fn a_thread_that_cannot_be_started_is_an_error_of_build_and_a_job_runs_or_panics
                 builder
             })
         };
-        // What a thread keeps for its next runtime is counted.
+        // Includes the descriptors that a thread keeps for its next runtime.
         for mut builder in builders() {
             drop(builder.build().expect("a runtime"));
         }
@@ -416,7 +418,7 @@ fn a_thread_that_cannot_be_started_is_an_error_of_build_and_a_job_runs_or_panics
             7
         );
         drop(runtime);
-        // Tokio's queue keeps the job for which it has panicked, and that keeps the runtime.
+        // After the panic Tokio's queue keeps the job, which keeps the runtime.
         if backend.name() != "tokio" {
             until_closed(before, backend);
         }

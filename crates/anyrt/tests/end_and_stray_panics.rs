@@ -1,4 +1,4 @@
-//! Every wait of a runtime ends when the runtime does, and a stranger's panic ends nothing else.
+//! Every wait ends with its runtime, and a panic in foreign code ends nothing else.
 #![cfg(unix)]
 
 use std::future::{Future, poll_fn};
@@ -23,7 +23,7 @@ fn build(backend: Backend, workers: usize) -> Runtime {
     builder.build().expect("a runtime")
 }
 
-/// Ends the runtime while one of its tasks waits so inside `block_in_place`.
+/// Ends the runtime while one of its tasks is in this wait inside `block_in_place`.
 fn end_while_waiting<F>(what: &str, wait: fn() -> F)
 where
     F: Future<Output = ()> + 'static,
@@ -55,7 +55,7 @@ fn a_wait_inside_block_in_place_ends_with_the_runtime() {
     const LONG: Duration = Duration::from_secs(3600);
     end_while_waiting("accept", || async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        // Once more after the error, which is how servers are written.
+        // Once more after the error, like typical servers.
         while listener.accept().await.is_ok() {}
     });
     end_while_waiting("a Unix read", || async {
@@ -74,7 +74,7 @@ fn a_wait_inside_block_in_place_ends_with_the_runtime() {
     });
 }
 
-/// Tells when it is dropped.
+/// Sends a message when it is dropped.
 struct Tells(mpsc::Sender<()>);
 
 impl Drop for Tells {
@@ -83,7 +83,7 @@ impl Drop for Tells {
     }
 }
 
-/// Blocks the task in place until `go` comes; tells when it does so, and when it goes on.
+/// Blocks the task in place until `go` arrives. Reports when it blocks, and when it continues.
 fn block_until(go: &Mutex<mpsc::Receiver<()>>, tell: &mpsc::Sender<()>) {
     block_in_place(|| {
         tell.send(()).expect("somebody listens");
@@ -92,8 +92,8 @@ fn block_until(go: &Mutex<mpsc::Receiver<()>>, tell: &mpsc::Sender<()>) {
     tell.send(()).expect("somebody listens");
 }
 
-/// The worker is back while the poll of the second task goes on where a substitute began it. That task ends last, when the
-/// worker has nothing left to do but to wait for it.
+/// The worker returns while the substitute is still polling the second task. That task ends last,
+/// when the worker has nothing left to do but wait for it.
 #[test]
 fn a_task_that_has_blocked_in_place_may_be_the_last_to_end() {
     for &backend in Backend::enabled() {
@@ -135,7 +135,7 @@ fn a_task_that_has_blocked_in_place_may_be_the_last_to_end() {
     }
 }
 
-/// Tasks that are dropped, or polled a last time, while the runtime ends see nothing of that.
+/// Tasks that are dropped, or polled for the last time, while the runtime ends do not notice it.
 #[test]
 fn a_task_does_not_see_its_runtime_end() {
     static FAILED: AtomicUsize = AtomicUsize::new(0);
@@ -189,7 +189,7 @@ fn a_waker_that_panics_stops_no_other() {
             let address = listener.local_addr().expect("its address");
             let mut peer = std::net::TcpStream::connect(address).expect("a connection");
             let (stream, _) = listener.accept().await.expect("a client");
-            // A new stream may be taken to be readable until somebody finds that it is not.
+            // A new stream may be assumed to be readable until an operation finds that it is not.
             assert!(stream.try_read(&mut [0]).is_err());
             let strange = Waker::from(Arc::new(Panics));
             assert!(
@@ -197,7 +197,7 @@ fn a_waker_that_panics_stops_no_other() {
                     .poll_read_ready(&mut Context::from_waker(&strange))
                     .is_pending()
             );
-            // Another who waits for the same byte.
+            // Another waiter for the same byte.
             let reader = anyrt::spawn(async move {
                 stream.readable().await.expect("readiness");
                 stream
@@ -212,7 +212,7 @@ fn a_waker_that_panics_stops_no_other() {
     }
 }
 
-/// Not a test of its own: what the test below runs.
+/// Not a test in itself: the test below runs it.
 #[test]
 #[ignore = "aborts"]
 fn child() {
@@ -225,7 +225,7 @@ fn child() {
         .enable_all()
         .build()
         .expect("a runtime");
-    // Until the worker has waited, and is woken.
+    // Until the worker has waited and was woken.
     loop {
         let task = runtime.spawn(async {});
         runtime.block_on(async {

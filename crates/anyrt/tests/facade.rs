@@ -1,4 +1,4 @@
-//! What applications call, on each backend.
+//! The functions for applications, on each backend.
 
 #![allow(
     clippy::drop_non_drop,
@@ -45,7 +45,7 @@ async fn a_connection_is_read_and_written_by_tokio_s_traits() -> io::Result<()> 
     client.write_all(b"world").await?;
     client.shutdown().await?;
     let mut said = Vec::new();
-    // Appends to memory that nobody has initialized.
+    // Appends to uninitialized memory.
     client.read_to_end(&mut said).await?;
     assert_eq!(said, b"hello world");
     assert_eq!(echo.await??, 11);
@@ -390,7 +390,7 @@ async fn a_busy_task_starves_no_timer() {
         panic!("a connection over loopback");
     };
     let (mut client, mut server) = (client, server);
-    // A peer that always has something to say keeps the reader always ready.
+    // A peer that never stops sending keeps the reader always ready.
     let talker = anyrt::spawn(async move { while client.write_all(&[1; 4096]).await.is_ok() {} });
     let busy = anyrt::spawn(async move {
         let mut buf = [0; 1];
@@ -455,7 +455,7 @@ async fn a_result_is_awaited_across_runtimes() {
         assert_eq!(task.await.unwrap(), backend);
         done.send(()).unwrap();
         job.await.unwrap();
-        // The runtime has ended: tasks end before they start.
+        // The runtime has ended, so tasks are cancelled before they start.
         let late = elsewhere.spawn(async {});
         assert!(late.await.unwrap_err().is_cancelled());
     }

@@ -27,7 +27,7 @@ fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Makes `file` read `count` bytes of which nobody sees any, as a read that is dropped midway does.
+/// Makes `file` read `count` bytes ahead, like a read that is dropped in progress.
 async fn read_ahead(file: &mut File, count: usize) -> io::Result<()> {
     let position = file.stream_position().await?;
     // A disk may be faster than the drop.
@@ -37,7 +37,7 @@ async fn read_ahead(file: &mut File, count: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs `future` on this thread, in no runtime.
+/// Runs `future` on this thread, outside all runtimes.
 fn without_runtime<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {
@@ -56,7 +56,7 @@ fn without_runtime<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Bytes that tell where they belong.
+/// Bytes that depend on their position.
 fn pattern(len: usize) -> Vec<u8> {
     (0..len as u32 / 4)
         .flat_map(u32::to_le_bytes)

@@ -256,7 +256,7 @@ fn a_local_runtime_keeps_its_tasks() {
         assert_eq!(*data.borrow(), ["started", "ended"]);
         let blocking = runtime.spawn_blocking(|| 3);
         assert_eq!(runtime.block_on(blocking).unwrap(), 3);
-        // Its destructor sees the runtime.
+        // Its destructor runs inside the runtime.
         struct Last(Backend);
         impl Drop for Last {
             fn drop(&mut self) {

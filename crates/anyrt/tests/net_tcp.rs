@@ -1,4 +1,4 @@
-//! TCP as Tokio has it, on each backend.
+//! TCP with Tokio's semantics, on each backend.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
@@ -57,7 +57,7 @@ async fn readiness_tells_when_to_try() -> io::Result<()> {
     Ok(())
 }
 
-/// To clear a buffer of many kilobytes for each small read would cost more than the read.
+/// Clearing a buffer of many kilobytes for each small read would cost more than the read.
 #[anyrt::test(flavor = "multi_thread")]
 async fn a_read_initializes_no_more_than_it_has_read() -> io::Result<()> {
     async fn check(
@@ -221,7 +221,7 @@ async fn borrowed_halves_work_at_the_same_time() -> io::Result<()> {
         peer_read.ready(Interest::READABLE).await?;
         assert_eq!(peer_read.read(&mut [0; 4]).await?, 0, "FIN");
     }
-    // Dropping borrowed halves does nothing, and this way is still open.
+    // Dropping borrowed halves has no effect, and this direction is still open.
     server.write_all(b"!").await?;
     assert_eq!(client.read_u8().await?, b'!');
     Ok(())
@@ -324,7 +324,7 @@ async fn listeners_are_polled_and_have_options() -> io::Result<()> {
         assert_eq!(listener.as_fd().as_raw_fd(), listener.as_raw_fd());
         assert_eq!(server.as_fd().as_raw_fd(), server.as_raw_fd());
     }
-    // There and back again.
+    // There and back.
     let listener = TcpListener::try_from(listener.into_std()?)?;
     assert_eq!(listener.local_addr()?, address);
     let (_client, _accepted) = anyrt::try_join!(TcpStream::connect(address), listener.accept())?;
@@ -354,7 +354,7 @@ async fn streams_have_options_and_go_to_std_and_back() -> io::Result<()> {
     assert!(client.take_error()?.is_none());
     let address = AsRef::<TcpStream>::as_ref(&client).local_addr()?;
 
-    // After its readiness was asked for, so that it is watched.
+    // After a wait for readiness, so that it is registered.
     server.readable().now_or_never();
     client.write_all(b"before").await?;
     let mut std_server = server.into_std()?;

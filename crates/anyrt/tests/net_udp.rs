@@ -1,4 +1,4 @@
-//! UDP as Tokio has it, on each backend.
+//! UDP with Tokio's semantics, on each backend.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -222,7 +222,7 @@ async fn options_are_those_of_the_system() -> io::Result<()> {
     let member = UdpSocket::bind("0.0.0.0:0").await?;
     match member.join_multicast_v4(group, Ipv4Addr::LOCALHOST) {
         Ok(()) => member.leave_multicast_v4(group, Ipv4Addr::LOCALHOST)?,
-        // No network here; then leaving fails as well.
+        // Without a network leaving fails as well.
         Err(_) => assert!(
             member
                 .leave_multicast_v4(group, Ipv4Addr::LOCALHOST)
@@ -278,7 +278,7 @@ async fn a_refusal_is_an_error_of_who_receives() -> io::Result<()> {
 async fn connecting_tries_each_address() -> io::Result<()> {
     let socket = UdpSocket::bind("127.0.0.1:0").await?;
     let peer = UdpSocket::bind("127.0.0.1:0").await?.local_addr()?;
-    // An address of the other family cannot be connected to.
+    // It cannot connect to an address of the other family.
     let addresses: [SocketAddr; 2] = ["[::1]:1".parse().unwrap(), peer];
     socket.connect(&addresses[..]).await?;
     assert_eq!(socket.peer_addr()?, peer);

@@ -17,7 +17,7 @@ use anyrt::net::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 use anyrt::runtime::Builder;
 use futures_util::FutureExt;
 
-/// A path that nothing is at; what is put there goes with it.
+/// An unused path, which is removed on drop.
 struct TempPath(PathBuf);
 
 impl TempPath {
@@ -60,7 +60,7 @@ async fn a_listener_accepts_and_streams_carry_bytes_both_ways() -> io::Result<()
     let mut stream = UnixStream::connect(&path).await?;
     assert_eq!(stream.peer_addr()?.as_pathname(), Some(path.as_ref()));
     stream.write_all(b"hello").await?;
-    // The peer reads to the end, and can still answer.
+    // The peer reads to the end and can still answer.
     stream.shutdown().await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
@@ -532,7 +532,7 @@ fn without_a_runtime_a_panic_says_what_to_do() {
     assert!(message.contains("anyrt"), "{message}");
 }
 
-/// Never called: it compiles, or it does not.
+/// Never called; compiling it is the test.
 #[expect(dead_code, reason = "it is checked by compiling it")]
 fn futures_are_send(stream: &UnixStream, datagram: &UnixDatagram, listener: &UnixListener) {
     fn is_send<T: Send>(_: T) {}
@@ -544,7 +544,8 @@ fn futures_are_send(stream: &UnixStream, datagram: &UnixDatagram, listener: &Uni
     is_send(datagram.recv_buf_from(&mut Vec::new()));
 }
 
-/// An event of a closed descriptor, which a worker has taken and not yet told, must not reach the one that comes next.
+/// An event of a closed descriptor that a worker has taken but not reported must not reach the next
+/// descriptor.
 #[test]
 fn a_closed_stream_never_closes_the_next_one() -> io::Result<()> {
     let rounds = std::env::var("ROUNDS").map_or(20_000, |rounds| rounds.parse().unwrap());
@@ -555,7 +556,7 @@ fn a_closed_stream_never_closes_the_next_one() -> io::Result<()> {
     let _current = runtime.enter();
     for round in 0..rounds {
         let (closed, peer) = UnixStream::pair()?;
-        // Its hang-up is an event that a worker takes.
+        // The hang-up is an event for a worker.
         drop(peer);
         for _ in 0..round % 200 {
             spin_loop();
@@ -574,7 +575,7 @@ async fn sockets_are_made_of_the_number_of_a_descriptor() -> io::Result<()> {
     use std::os::fd::{FromRawFd, IntoRawFd};
 
     let of_number = |socket: UnixSocket| {
-        // SAFETY: the number was given up for this.
+        // SAFETY: the descriptor was released by `into_raw_fd` for this.
         unsafe { UnixSocket::from_raw_fd(socket.into_raw_fd()) }
     };
     let datagrams = of_number(UnixSocket::new_datagram()?);

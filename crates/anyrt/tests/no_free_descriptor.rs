@@ -1,4 +1,5 @@
-//! A process without a free descriptor. A program of its own: the limit holds for all of the process.
+//! A process without a free descriptor. A separate program, because the limit applies to the whole
+//! process.
 #![cfg(all(target_os = "linux", feature = "process"))]
 
 use std::fs::File;

@@ -31,7 +31,7 @@ fn pid(id: u32) -> Pid {
     Pid::from_raw(id.cast_signed()).unwrap()
 }
 
-/// Waits until there is no such process, not even a zombie.
+/// Waits until the process is gone, not even a zombie.
 async fn gone(id: u32) {
     while test_kill_process(pid(id)).is_ok() {
         anyrt::task::yield_now().await;
@@ -230,7 +230,7 @@ async fn what_runs_before_exec_runs_in_the_child() -> io::Result<()> {
     let mut command = sh("echo between >&3");
     let (mut reader, writer) = io::pipe()?;
     let copy = OwnedFd::from(writer.try_clone()?);
-    // SAFETY: `dup2` and nothing else, which takes no lock; the third descriptor is the child's own.
+    // SAFETY: it only calls `dup2`, which takes no lock; the third descriptor is the child's own.
     unsafe {
         command.pre_exec(move || {
             let mut third = ManuallyDrop::new(OwnedFd::from_raw_fd(3));
@@ -244,7 +244,7 @@ async fn what_runs_before_exec_runs_in_the_child() -> io::Result<()> {
     assert_eq!(said, "between\n");
 
     let mut command = Command::new("true");
-    // SAFETY: it makes an error and nothing else.
+    // SAFETY: it only creates an error.
     unsafe { command.pre_exec(|| Err(io::Error::from_raw_os_error(7))) };
     let error = command.status().await.unwrap_err();
     assert_eq!(error.raw_os_error(), Some(7), "{error}");

@@ -1,4 +1,4 @@
-//! The default runtime of the process. A program of its own, with one test: it is set once.
+//! The default runtime of the process. A separate program with one test, because it is set once.
 #![cfg(feature = "smol")]
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ fn current() -> Option<Backend> {
     Handle::try_current().ok().map(|handle| handle.backend())
 }
 
-/// What a library does.
+/// The code of a library.
 async fn library() -> u32 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
@@ -54,7 +54,7 @@ fn the_default_is_current_where_nothing_else_is() {
     assert_eq!(error.backend(), Backend::Smol);
     assert!(error.to_string().contains("smol"), "{error}");
 
-    // What is nearer takes precedence, on this very thread.
+    // A runtime that is entered on this thread takes precedence.
     for &backend in Backend::enabled() {
         let runtime = anyrt::runtime::Builder::new_current_thread()
             .backend(backend)

@@ -1,4 +1,4 @@
-//! The builder's options, and what a runtime tells about itself.
+//! The builder's options, and the metrics of a runtime.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +25,7 @@ fn builders() -> impl Iterator<Item = (Backend, Builder)> {
 
 type Set = fn(&mut Builder);
 
-/// Waits for what other threads are about to do.
+/// Waits until the condition holds, which other threads bring about.
 async fn until(mut holds: impl FnMut() -> bool) {
     while !holds() {
         sleep(Duration::from_millis(1)).await;
@@ -167,7 +167,7 @@ fn tuning_hints_are_taken_on_every_backend() {
             .build()
             .unwrap();
         runtime.block_on(async {
-            // Tasks that are always ready do not keep the timer from ringing.
+            // Tasks that are always ready do not keep the timer from firing.
             let busy = anyrt::spawn(async {
                 loop {
                     yield_now().await;
@@ -247,7 +247,7 @@ fn a_runtime_counts_its_tasks_and_threads() {
                 until(|| metrics.blocking().is_some_and(|b| b.idle_threads == 1)).await;
             }
         });
-        // Nobody takes it while nobody drives the runtime.
+        // The task stays in the queue while no thread drives the runtime.
         if runtime.handle().runtime_flavor() == RuntimeFlavor::CurrentThread {
             let task = runtime.spawn(async {});
             assert_eq!(metrics.global_queue_depth(), 1, "{backend}");
@@ -371,7 +371,7 @@ fn a_runtime_may_cross_a_caught_panic() {
     safe::<anyrt::task::AbortHandle>();
 }
 
-/// Tells that it was dropped.
+/// Reports its drop.
 struct Tell(mpsc::Sender<()>);
 
 impl Drop for Tell {
@@ -397,7 +397,7 @@ fn a_task_that_the_shutdown_gave_up_waiting_for_is_dropped_later() {
         let (dropped, is_dropped) = mpsc::channel();
         let (busy, is_busy) = mpsc::channel();
         let (go, may_go) = mpsc::channel::<()>();
-        // The thread is inside a poll, with a task beside it that no other thread has seen.
+        // The thread is inside a poll and has queued a task that no other thread has seen.
         let caller = thread::spawn(move || {
             handle.block_on(async move {
                 let tell = Tell(dropped);
@@ -427,7 +427,7 @@ fn a_thread_name_that_panics_does_not_keep_the_runtime_from_ending() {
             .thread_name_fn(move || names.lock().unwrap().to_string())
             .build()
             .unwrap();
-        // As std's, which cannot make a thread of that name.
+        // Like std, which cannot start a thread with that name.
         *name.lock().unwrap() = "not a\0name";
         let spawned = catch_unwind(AssertUnwindSafe(|| runtime.spawn_blocking(|| 7)));
         assert!(spawned.is_err(), "{backend}");

@@ -9,7 +9,7 @@ use anyrt::sync::{Mutex, MutexGuard};
 use futures_util::FutureExt;
 use rustix::process::{getpid, kill_process};
 
-/// Signals are the process's, so the tests take turns.
+/// Signals belong to the process, so the tests run one at a time.
 async fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::const_new(());
     TURN.lock().await
@@ -46,7 +46,7 @@ async fn a_signal_before_the_question_is_heard_and_several_are_one() -> io::Resu
     first.recv().await;
     raise(SignalKind::user_defined1());
     first.recv().await;
-    // Both came while nobody asked the second one.
+    // Both arrived while the second listener was not polled.
     second.recv().await;
     assert!(second.recv().now_or_never().is_none());
     Ok(())

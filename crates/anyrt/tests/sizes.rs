@@ -1,7 +1,7 @@
-//! How large the public handles and futures are.
+//! The sizes of the public handles and futures.
 //!
-//! With one backend they are as large as what that backend gives; with several, as the largest and a tag. A size
-//! that grows here is copied at every call and held in every task, so it grows only on purpose.
+//! With one backend they have the size of the backend's type; with several, that of the largest one
+//! and a tag. They are copied at every call and held in every task, so they grow only on purpose.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn only(backend: Backend) -> bool {
     Backend::enabled() == [backend]
 }
 
-/// At most so many words, however many backends are enabled.
+/// The maximum number of words, however many backends are enabled.
 macro_rules! words {
     ($($type:ty: $words:expr;)*) => {$(
         println!("{}: {} words of {}", stringify!($type), size_of::<$type>() / WORD, $words);
@@ -34,7 +34,8 @@ macro_rules! words {
 #[test]
 fn handles_have_few_words() {
     words! {
-        // A task of Smol or async-std is in their executor, so its entry among ours is in the handle.
+        // A task of Smol or async-std is in their executor, so the handle also holds its entry in
+        // the kit's table.
         JoinHandle<[u64; 64]>: 6;
         AbortHandle: 4;
         Id: 1;
@@ -63,7 +64,7 @@ fn on_tokio_alone_handles_are_as_large_as_tokios() {
             size_of::<tokio::task::AbortHandle>()
         );
         assert_eq!(size_of::<TcpStream>(), size_of::<tokio::net::TcpStream>());
-        // And the runtime's handle, so that it works on any thread.
+        // Includes the handle of the runtime, so that it works on any thread.
         assert!(size_of::<TcpListener>() <= size_of::<tokio::net::TcpListener>() + 2 * WORD);
         assert_eq!(size_of::<UdpSocket>(), size_of::<tokio::net::UdpSocket>());
         assert_eq!(
@@ -75,7 +76,7 @@ fn on_tokio_alone_handles_are_as_large_as_tokios() {
     }
 }
 
-/// Neither a tag nor anything else is added to what the backend gives.
+/// The backend's type without a tag or any other addition.
 #[test]
 fn with_one_backend_handles_and_sockets_are_as_large_as_its_own() {
     #[allow(dead_code, reason = "called for the backends that are enabled")]
@@ -107,7 +108,7 @@ fn without_a_backend_there_are_no_values() {
     }
 }
 
-/// The futures of a task that serves connections: held in it for as long as it lives.
+/// The futures that a task which serves connections holds for its whole life.
 #[test]
 fn futures_are_no_larger_than_what_they_wait_for() {
     fn accept(listener: &TcpListener) -> usize {
@@ -118,7 +119,7 @@ fn futures_are_no_larger_than_what_they_wait_for() {
     }
     let runtime = anyrt::runtime::Builder::new_current_thread().build();
     let Ok(runtime) = runtime else {
-        // Without a backend there is nothing to hold.
+        // Empty without a backend.
         assert!(Backend::enabled().is_empty());
         return;
     };

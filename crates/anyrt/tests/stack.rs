@@ -1,5 +1,5 @@
-//! How much stack a large future or job takes on its way into a runtime, beside Tokio itself. Without optimization each
-//! function on the way holds a copy of what it passes on.
+//! The stack that a large future or job takes on its way into a runtime, compared with Tokio
+//! itself. Without optimization each function on the way holds a copy of it.
 #![cfg(all(target_os = "linux", debug_assertions))]
 
 use std::fs;
@@ -9,19 +9,20 @@ use std::thread;
 use anyrt::runtime::{Backend, Builder};
 
 const LARGE: usize = 200 * 1024;
-/// How many copies more than Tokio an entrance may take.
+/// The number of additional copies, compared with Tokio, that an entry point may take.
 const COPIES: usize = 2;
-/// Far more than is needed, and more than the C library keeps for the next thread: no page of it was used before.
+/// Far more than needed, and more than the C library caches for the next thread, so that no page
+/// was used before.
 const STACK: usize = 128 * 1024 * 1024;
 
-/// With a buffer in it that is held while it waits.
+/// A future that holds a buffer while it waits.
 async fn large(yielded: impl Future<Output = ()>) -> bool {
     let buffer = [7_u8; LARGE];
     yielded.await;
     buffer.iter().all(|byte| *byte == 7)
 }
 
-/// How many bytes of this thread's stack have ever been used.
+/// Returns how many bytes of this thread's stack were ever used.
 fn used() -> usize {
     let here = 0_u8;
     let here = std::ptr::from_ref(&here).addr();
@@ -47,7 +48,7 @@ fn used() -> usize {
         * 1024
 }
 
-/// How many bytes of stack `call` takes on a thread on which `before` was called.
+/// Returns how many bytes of stack `call` takes, after `before` on the same thread.
 fn depth(before: &(dyn Fn() + Sync), call: impl FnOnce() + Send) -> usize {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK);

@@ -1,4 +1,4 @@
-//! The standard streams, on every backend: this program again, as a child of the test.
+//! The standard streams, on every backend, in a child process that runs this program again.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use anyrt::runtime::{Backend, Builder};
 
 const ROLE: &str = "ANYRT_STDIO_ROLE";
 
-/// Starts this program as a child that does what `role` says, on `backend`.
+/// Starts this program as a child with the given role, on `backend`.
 fn start(role: &str, backend: Backend) -> io::Result<Child> {
     Command::new(std::env::current_exe()?)
         .args(["child", "--exact", "--nocapture", "--quiet"])
@@ -22,7 +22,7 @@ fn start(role: &str, backend: Backend) -> io::Result<Child> {
         .spawn()
 }
 
-/// What the role has written, between the words of the test harness.
+/// Returns the output of the role, without that of the test harness.
 fn written(output: &[u8]) -> &[u8] {
     let find = |mark: &[u8]| output.windows(mark.len()).position(|found| found == mark);
     let (start, end) = (find(b"<<").unwrap(), find(b">>").unwrap());
@@ -85,7 +85,7 @@ fn child() -> io::Result<()> {
 fn what_is_piped_in_comes_out() -> io::Result<()> {
     for &backend in Backend::enabled() {
         let mut child = start("copy", backend)?;
-        // More than one read, and more than a pipe holds.
+        // More than one read, and more than the capacity of a pipe.
         let data: Vec<u8> = (0..300_000_u32).map(|n| b'a' + (n % 26) as u8).collect();
         let mut stdin = child.stdin.take().unwrap();
         let sent = data.clone();

@@ -35,7 +35,7 @@ async fn other_tasks_go_on_while_one_blocks_in_place() {
     });
     let (sum, _) = blocked.await.unwrap();
     assert_eq!(sum, 3);
-    // And again, so that the one that stood in has gone.
+    // Again, after the substitute has ended.
     for _ in 0..3 {
         assert_eq!(
             anyrt::spawn(async { block_in_place(|| 7) }).await.unwrap(),
@@ -56,7 +56,7 @@ async fn what_blocks_in_place_may_block_on() {
         })
     });
     assert_eq!(task.await.unwrap(), 7);
-    // In the future given to `block_on`, too.
+    // Also in the future given to `block_on`.
     let handle = Handle::current();
     assert_eq!(block_in_place(|| handle.block_on(async { 8 })), 8);
 }
@@ -159,7 +159,7 @@ async fn destructors_know_whose_they_are() {
     aborted.abort();
     assert!(aborted.await.unwrap_err().is_cancelled());
     assert_eq!(told.recv().unwrap(), Some(known));
-    // A result that nobody takes.
+    // A result that is never taken.
     let tell = Tell(sender);
     let task = anyrt::spawn(async move { tell });
     let known = task.id();
@@ -229,7 +229,7 @@ fn a_set_takes_tasks_of_every_runtime() {
         .collect();
     for root in &runtimes {
         let mut set = JoinSet::new();
-        // Twice, so that each kind comes to a set that has tasks of the others already.
+        // Twice, so that each kind is added to a set that has tasks of the others.
         for runtime in runtimes.iter().chain(&runtimes) {
             set.spawn_on(async { Handle::current().backend() }, runtime.handle());
         }
@@ -271,7 +271,7 @@ async fn a_set_joins_in_every_way() {
         set.spawn(async move { number });
     }
     while !set.is_empty() {
-        // However small the budget is, what has ended is there.
+        // However small the budget is, finished tasks are returned.
         while set.try_join_next().is_some() {}
         yield_now().await;
     }
@@ -324,7 +324,7 @@ fn a_blocking_thread_of_one_runtime_may_drive_another() {
     }
 }
 
-/// Jobs that Tokio itself was given.
+/// Jobs that were passed to Tokio itself.
 #[anyrt::test(backend = "tokio", flavor = "multi_thread")]
 async fn a_job_of_tokio_itself_may_drive_another_runtime() {
     let job = tokio::task::spawn_blocking(|| {
@@ -339,7 +339,7 @@ async fn a_job_of_tokio_itself_may_drive_another_runtime() {
     job.await.unwrap();
 }
 
-/// With a buffer of 128 KiB in it, which a test without optimization copies at each step of its way.
+/// A future with a buffer of 128 KiB, which a test without optimization copies at each step.
 async fn large() -> bool {
     let buffer = [7_u8; 128 * 1024];
     yield_now().await;

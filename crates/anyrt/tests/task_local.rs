@@ -38,7 +38,7 @@ async fn scopes_nest_and_end() {
             assert_eq!(NUMBER.scope(2, async { NUMBER.get() }).await, 2);
             assert_eq!(NUMBER.sync_scope(3, || NUMBER.get()), 3);
             assert_eq!(NUMBER.get(), 1);
-            // A task that is spawned inside is another task.
+            // A task that is spawned inside does not inherit the value.
             assert!(
                 anyrt::spawn(async { NUMBER.try_get().is_err() })
                     .await

@@ -1,4 +1,5 @@
-//! Time, as Tokio's: every item on every enabled backend, on the clock of the system and on one that is paused.
+//! Time with Tokio's semantics: every item on every enabled backend, with the system's clock and
+//! with a paused one.
 
 #![cfg(feature = "test-util")]
 #![expect(
@@ -30,7 +31,7 @@ fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-// ---- Instant -----------------------------------------------------------------------------------------------------
+// ---- Instant ------------------------------------------------------------------------------------
 
 #[test]
 fn an_instant_is_stds_without_its_panics() {
@@ -56,11 +57,11 @@ fn an_instant_is_stds_without_its_panics() {
     assert!(early < late && early == early.max(early));
     assert!(HashSet::from([early, late]).contains(&moved));
     assert_eq!(format!("{early:?}"), format!("{std:?}"));
-    // Outside a runtime it is the system's.
+    // Outside a runtime it is the system's time.
     assert!(Instant::now() >= early && late.elapsed() == Duration::ZERO);
 }
 
-// ---- The system's clock ------------------------------------------------------------------------------------------
+// ---- The system's clock -------------------------------------------------------------------------
 
 #[anyrt::test(flavor = "multi_thread", worker_threads = 2)]
 async fn timers_follow_the_systems_clock_and_are_never_early() {
@@ -83,7 +84,7 @@ async fn sleeps_below_a_millisecond_do_not_spin() {
         assert_eq!(sleep.deadline(), deadline, "as it was asked for");
         sleep.await;
     }
-    // The first may end at once, each other one at a later millisecond than the one before it.
+    // The first may end at once; each other one ends at a later millisecond than the previous one.
     assert!(start.elapsed() >= ms(SLEEPS - 1), "{:?}", start.elapsed());
 
     let mut sleep = pin!(sleep(Duration::ZERO));
@@ -102,7 +103,7 @@ async fn sleeps_below_a_millisecond_do_not_spin() {
     assert!(start.elapsed() >= ms(SLEEPS - 1), "{:?}", start.elapsed());
 }
 
-/// The error, which nobody can make but a timeout.
+/// Returns the error, which only a timeout can create.
 fn elapsed() -> Elapsed {
     fn assert_error<E: std::error::Error + Into<std::io::Error>>(error: E) -> E {
         assert_eq!(error.to_string(), "deadline has elapsed");
@@ -123,7 +124,7 @@ fn errors_say_what_they_are() {
     assert!(!full.to_string().is_empty() && full.to_string() != invalid.to_string());
 }
 
-// ---- The paused clock --------------------------------------------------------------------------------------------
+// ---- The paused clock ---------------------------------------------------------------------------
 
 #[anyrt::test(start_paused = true)]
 async fn a_paused_clock_goes_to_the_next_deadline_at_once() {
@@ -149,7 +150,7 @@ async fn timers_of_tasks_fire_in_the_order_of_their_deadlines() {
     }
 }
 
-/// The deadlines are between two ticks, as is the time.
+/// The deadlines and the time are between two ticks.
 #[anyrt::test(start_paused = true)]
 async fn a_timer_that_is_armed_and_one_that_is_new_fire_at_the_same_tick() {
     for past_the_tick in [0, 1, 300, 999] {
@@ -191,7 +192,7 @@ async fn the_clock_stands_while_a_blocking_job_runs() {
     let (first, second) = (oneshot::channel::<()>(), sleep(HOUR));
     let mut waiting = pin!(second);
     assert!(poll_once(waiting.as_mut()).await.is_pending());
-    // Ends by the system's clock, while the runtime has nothing to do but the timer.
+    // Ends by the system's clock; the runtime has nothing else to do.
     std::thread::spawn(move || {
         std::thread::park_timeout(ms(20));
         drop(first.0);
@@ -267,7 +268,7 @@ async fn advance_wakes_what_is_due_before_it_returns() {
     is_armed.await.unwrap();
     advance(ms(25)).await;
     assert_eq!(task.await.unwrap(), start + ms(25));
-    // In a task, too.
+    // Also in a task.
     let nested = anyrt::spawn(async {
         let mut waiting = pin!(sleep(ms(1)));
         assert!(poll_once(waiting.as_mut()).await.is_pending());
@@ -299,7 +300,7 @@ async fn a_sleep_can_be_moved() {
     assert!(!moved.is_elapsed());
     moved.as_mut().await;
     assert_eq!(start.elapsed(), 2 * HOUR);
-    // Ready ever after.
+    // It stays ready.
     moved.await;
 }
 
@@ -310,7 +311,7 @@ async fn a_timeout_polls_its_future_first() {
     let start = Instant::now();
     assert!(timeout(HOUR, pending::<()>()).await.is_err());
     assert_eq!(start.elapsed(), HOUR);
-    // Ready at the deadline is in time.
+    // A value that is ready at the deadline is in time.
     let at_once = async {
         sleep(HOUR).await;
         3
@@ -320,7 +321,7 @@ async fn a_timeout_polls_its_future_first() {
     assert_eq!(limited.get_ref().clone().into_inner(), 4);
     *limited.get_mut() = ready(5);
     assert_eq!(limited.into_inner().await, 5);
-    // No limit is none, however long one waits.
+    // The maximum duration never expires.
     let (_open, closed) = oneshot::channel::<()>();
     let mut endless = pin!(timeout(Duration::MAX, closed));
     assert!(poll_once(endless.as_mut()).await.is_pending());
@@ -369,12 +370,12 @@ async fn an_interval_can_be_reset() {
     ticks.reset_at(start + HOUR);
     let tick = poll_fn(|cx| ticks.poll_tick(cx)).await;
     assert_eq!((tick, start.elapsed()), (start + HOUR, HOUR));
-    // A tick that nobody waited for is not lost.
+    // A tick without a waiter is not lost.
     assert!(poll_once(ticks.tick()).await.is_pending());
     assert_eq!(ticks.tick().await, start + HOUR + ms(100));
 }
 
-// ---- Rules -------------------------------------------------------------------------------------------------------
+// ---- Rules --------------------------------------------------------------------------------------
 
 fn on_each(test: impl Fn(Builder, Backend)) {
     for &backend in Backend::enabled() {
@@ -384,7 +385,7 @@ fn on_each(test: impl Fn(Builder, Backend)) {
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 fn said<T>(panics: impl FnOnce() -> T) -> String {
     let Err(payload) = catch_unwind(AssertUnwindSafe(panics)) else {
         panic!("it did not panic");

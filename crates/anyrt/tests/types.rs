@@ -9,7 +9,7 @@ use anyrt::runtime::{Backend, Builder, Handle, Runtime};
 use anyrt::task::{AbortHandle, JoinError, JoinHandle, JoinSet, TaskTracker};
 use anyrt::time::{Interval, Sleep, Timeout};
 
-/// Whether the type is `Send`, `Sync` and `Unpin`.
+/// Checks whether the type is `Send`, `Sync` and `Unpin`.
 macro_rules! auto_traits {
     ($($type:ty: $($trait:ident)*;)*) => {$({
         fn has<T: ?Sized $(+ $trait)*>() {}
@@ -96,7 +96,7 @@ fn auto_traits_are_as_promised() {
 
 fn is_send<T: Send>(_: T) {}
 
-/// Never called: it compiles, or it does not.
+/// Never called; compiling it is the test.
 #[expect(dead_code, reason = "it is checked by compiling it")]
 fn futures_are_send(listener: &TcpListener, stream: &TcpStream, socket: &UdpSocket) {
     is_send(anyrt::time::sleep(std::time::Duration::ZERO));

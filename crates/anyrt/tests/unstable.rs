@@ -1,4 +1,4 @@
-//! What Tokio has under `--cfg tokio_unstable`, as far as it is here: `scripts/check unstable`.
+//! The supported items of Tokio under `--cfg tokio_unstable`; see `scripts/check unstable`.
 #![cfg(all(tokio_unstable, feature = "tracing"))]
 
 use std::sync::mpsc;

@@ -1,5 +1,5 @@
-//! Whoever waits inside a blocking job, in `block_in_place` or from outside is told when the runtime ends: an error, or the
-//! panic of a timer, as on Tokio. Nobody keeps the runtime from ending.
+//! A wait inside a blocking job, in `block_in_place` or outside ends with the runtime: with an
+//! error, or with the panic of a timer, as on Tokio. No wait keeps the runtime from ending.
 #![cfg(all(unix, feature = "process", feature = "fs"))]
 #![expect(
     clippy::unwrap_used,
@@ -27,19 +27,19 @@ use anyrt::task::{JoinSet, block_in_place};
 use anyrt::time::{Duration, interval, sleep, timeout};
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// So long that a busy machine is no hang.
+/// Long enough for a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 type Wait = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// Something that never comes, of which the wait is begun in the runtime.
+/// Begins, in the runtime, a wait for something that never happens.
 type Begin = fn() -> Pin<Box<dyn Future<Output = Wait>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// The wait gave an error.
+    /// The wait returned an error.
     Error,
-    /// It panicked, and said that the runtime has ended.
+    /// The wait panicked with the message that the runtime has ended.
     Panic,
 }
 
@@ -47,7 +47,7 @@ fn wait<T, E: Display>(future: impl Future<Output = Result<T, E>> + Send + 'stat
     Box::pin(async { future.await.map(drop).map_err(|error| error.to_string()) })
 }
 
-/// For waits that have no error.
+/// For waits without an error.
 fn endless<T>(future: impl Future<Output = T> + Send + 'static) -> Wait {
     Box::pin(async {
         future.await;
@@ -68,7 +68,8 @@ async fn tcp_pair() -> (TcpStream, TcpStream) {
     (one.unwrap(), two.unwrap().0)
 }
 
-/// The address of a listener whose queue is full, so that a connection is neither made nor refused.
+/// The address of a listener with a full queue, so that a connection is neither accepted nor
+/// rejected.
 fn full_listener() -> (
     socket2::Socket,
     Vec<std::net::TcpStream>,
@@ -95,8 +96,8 @@ fn sleeper() -> Command {
     command
 }
 
-/// Everything that is awaited of a runtime. Signals are not of it: they belong to the process, and who waits for one waits
-/// on, as on Tokio.
+/// All waits that depend on a runtime. Signals are excluded: they belong to the process, and a wait
+/// for one continues, as on Tokio.
 const WAITS: &[(&str, End, Begin)] = waits! {
     tcp_accept: Error = {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -134,7 +135,7 @@ const WAITS: &[(&str, End, Begin)] = waits! {
         let (one, two) = tcp_pair().await;
         wait(async move {
             let _two = two;
-            // Where the runtime wakes everybody at its end, the read after it says so.
+            // If the runtime wakes all waiters at its end, the following read returns the error.
             one.readable().await?;
             match one.try_read(&mut [0]) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => one.readable().await,
@@ -267,7 +268,8 @@ enum Entrance {
     Outside,
 }
 
-/// Runs `begun` where the entrance leads to. Gives what became of it; tells when it waits.
+/// Runs `begun` in the place of the entrance. Sends to `waits` when it waits. Returns a receiver of
+/// the result.
 fn enter(
     runtime: &Runtime,
     entrance: Entrance,
@@ -316,7 +318,7 @@ fn build(backend: Backend, workers: Option<usize>) -> Runtime {
     builder.backend(backend).enable_all().build().unwrap()
 }
 
-/// What is wrong with one cell of the table.
+/// Checks one cell of the table.
 fn check(
     backend: Backend,
     workers: Option<usize>,
@@ -352,7 +354,7 @@ fn check_all(backend: Backend, entrances: &[(Entrance, Option<usize>)]) {
     if !backend.is_enabled() {
         return;
     }
-    // Of each cell a thread, since most of them do nothing but wait.
+    // One thread per cell, because most of them only wait.
     let cells: Vec<_> = WAITS
         .iter()
         .flat_map(|wait| entrances.iter().map(move |entrance| (*wait, *entrance)))

@@ -1,5 +1,5 @@
-//! A program that was just written can be started. A test of its own: a child that another test starts meanwhile would
-//! keep the file open for writing, too.
+//! A program that was just written can be started. A separate program, because a child that another
+//! test starts in the meantime would also keep the file open for writing.
 #![cfg(all(unix, feature = "fs", feature = "process"))]
 
 use std::fs::Permissions;

@@ -119,7 +119,7 @@ async fn a_seek_counts_from_what_was_seen() -> io::Result<()> {
         .open(&path)
         .await?;
 
-    // Reads ten bytes ahead, of which nobody sees any.
+    // Reads ten bytes ahead, which are not consumed.
     read_ahead(&mut file, 10).await?;
     let mut two = [0; 2];
     file.read_exact(&mut two).await?;
@@ -131,7 +131,7 @@ async fn a_seek_counts_from_what_was_seen() -> io::Result<()> {
     assert_eq!(file.seek(SeekFrom::End(-1)).await?, 9);
     assert_eq!(file.seek(SeekFrom::Start(1)).await?, 1);
 
-    // A write goes where the reader is, not where the file is.
+    // A write goes to the position of the reader, not to that of the descriptor.
     read_ahead(&mut file, 9).await?;
     file.read_exact(&mut two).await?;
     assert_eq!(&two, b"12");
@@ -154,7 +154,7 @@ async fn a_read_that_is_cancelled_loses_nothing() -> io::Result<()> {
     let mut file = File::open(&path).await?;
     let (mut read, mut buf) = (Vec::new(), vec![0; 4096]);
     while read.len() < bytes.len() {
-        // More than the next one has room for.
+        // More than the next read has room for.
         read_ahead(&mut file, 10_000).await?;
         let count = file.read(&mut buf).await?;
         read.extend_from_slice(&buf[..count]);
@@ -196,7 +196,7 @@ async fn the_error_of_a_write_comes_with_the_next_operation_that_writes() -> io:
     assert_eq!(error.raw_os_error(), Some(9), "{error}");
     file.flush().await?;
 
-    // A read in between keeps it.
+    // A read in between keeps the error.
     assert_eq!(file.write(b"no").await?, 2);
     let mut text = String::new();
     file.read_to_string(&mut text).await?;
@@ -325,7 +325,7 @@ async fn a_file_comes_from_std_and_goes_back() -> io::Result<()> {
     assert_eq!(file.as_fd().as_raw_fd(), file.as_raw_fd());
     assert!(format!("{file:?}").starts_with("tokio::fs::File { std: File { fd:"));
     let mut std = file.into_std().await;
-    // It waited for the write.
+    // The conversion waited for the write.
     assert_eq!(io::Seek::stream_position(&mut std)?, 14);
     io::Seek::rewind(&mut std)?;
 
@@ -347,7 +347,7 @@ async fn the_traits_of_futures_work_too() -> io::Result<()> {
     AsyncWriteExt::write_all(&mut file, b"0123456789").await?;
     let slices = [IoSlice::new(b"ab"), IoSlice::new(b"cd")];
     assert_eq!(AsyncWriteExt::write_vectored(&mut file, &slices).await?, 4);
-    // It may be dropped midway; then it is not taken for the next one, which is the same.
+    // A seek that was dropped in progress must not be mistaken for the next, identical one.
     let _ = poll_once(AsyncSeekExt::seek(&mut file, SeekFrom::Start(8)));
     AsyncWriteExt::write_all(&mut file, b"").await?;
     AsyncWriteExt::flush(&mut file).await?;

@@ -1,4 +1,4 @@
-//! What was acknowledged is written, whatever is dropped.
+//! Acknowledged bytes are written, whatever is dropped.
 
 use std::io;
 use std::sync::mpsc;
@@ -19,7 +19,7 @@ async fn bytes_outlive_the_future_and_the_file() -> io::Result<()> {
     let bytes = pattern(100_000);
     let mut file = File::create(&path).await?;
     assert!(poll_once(file.write_all(&bytes)).is_ready());
-    // Waits for the first one, and is dropped: not acknowledged, and not written.
+    // Waits for the first one and is dropped, so it is neither acknowledged nor written.
     let cancelled = poll_once(file.write_all(b"never"));
     drop(file);
     let expected = bytes.len() as u64 + if cancelled.is_ready() { 5 } else { 0 };
@@ -56,7 +56,7 @@ fn bytes_outlive_the_runtime() {
                 anyrt::task::spawn_blocking(move || tasks_ended.recv());
                 let (written, rest) = bytes.split_at(2 * 1024 * 1024);
                 assert_eq!(file.write(&bytes).await.expect("room"), written.len());
-                // Not acknowledged, since there is one under way, or acknowledged: both are kept to.
+                // It may be acknowledged or not, because another one is in progress.
                 let _ = poll_once(file.write(rest));
             });
             drop(runtime);
@@ -104,7 +104,7 @@ fn a_file_of_an_ended_runtime_errs_and_works_in_the_next() {
         drop(first);
         let mut file = thread::spawn(move || {
             let _entered = ended.enter();
-            // The one that was acknowledged went well; there will be no other.
+            // The acknowledged one succeeded, and no other is accepted.
             super::without_runtime(file.flush()).expect("written");
             let refused = super::without_runtime(file.write(b"lost"));
             assert!(refused.is_err(), "{backend} acknowledged a write in vain");

@@ -1,4 +1,4 @@
-//! Files that are no regular ones, and threads that are no workers.
+//! Files that are not regular, and threads that are not workers.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
@@ -16,7 +16,7 @@ async fn a_pipe_gives_what_is_there() -> io::Result<()> {
     let (reader, mut writer) = io::pipe()?;
     let mut reader = File::from(OwnedFd::from(reader));
     assert!(poll_once(reader.read(&mut [0; 64])).is_pending());
-    // What is under way holds the file.
+    // The operation in progress holds the file.
     let mut reader = reader.try_into_std().expect_err("it is being read");
     writer.write_all(b"some")?;
     let mut buf = [0; 64];
@@ -40,7 +40,7 @@ async fn a_pipe_gives_what_is_there() -> io::Result<()> {
 
 #[anyrt::test]
 async fn both_ends_of_a_pipe_may_be_clones() -> io::Result<()> {
-    // A reader that waits does not keep the writer from writing.
+    // A waiting reader must not block the writer.
     let (reader, writer) = io::pipe()?;
     let (mut reader, mut writer) = (
         File::from(OwnedFd::from(reader)),
@@ -92,7 +92,7 @@ async fn a_file_without_a_name_or_permission_works() -> io::Result<()> {
         .read(true)
         .write(true)
         .create_new(true)
-        // Nobody but root could open it again.
+        // Only root could open it again.
         .mode(0)
         .open(&path)
         .await?;

@@ -1,4 +1,4 @@
-//! How fast a large file goes through each backend. Not a test: it is run by hand,
+//! The throughput of a large file on each backend. Not a test; run it by hand:
 //! `cargo test --release -p anyrt --features full,tokio,smol,async-std,glommio --test fs -- --ignored --nocapture --test-threads 1`.
 #![expect(clippy::disallowed_methods, reason = "it measures")]
 
@@ -20,10 +20,10 @@ fn report(what: &str, size: usize, mut times: Vec<Duration>) {
     println!("{what}: {rate:.0} MB/s");
 }
 
-/// Writes and reads with calls of `chunk` bytes; the page cache holds all of it.
+/// Writes and reads with calls of `chunk` bytes. The whole file is in the page cache.
 async fn measure(chunk: usize, size: usize) -> io::Result<()> {
-    // In memory, or else among what cargo builds; not where `TMPDIR` says, which may be the working tree: a run that is
-    // killed leaves its file behind.
+    // In memory, or else in cargo's target directory. Not in `TMPDIR`, which may be the working
+    // tree: a run that is killed leaves its file behind.
     let places = ["/dev/shm", env!("CARGO_TARGET_TMPDIR")];
     let place = places.into_iter().find(|place| Path::new(place).is_dir());
     let dir = tempdir_in(place.expect("cargo made the second"))?;

@@ -1,6 +1,7 @@
-//! `#[anyrt::test(sim)]`: many seeds, what a failure tells, and how it is replayed.
+//! `#[anyrt::test(sim)]`: many seeds, the report of a failure, and its replay.
 //!
-//! Tests that fail on purpose are ignored; others run them in a process of their own and read what they print.
+//! Tests that fail on purpose are ignored; other tests run them in a child process and check its
+//! output.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -42,7 +43,7 @@ async fn other_attributes_go_to_the_test() {
     panic!("on purpose");
 }
 
-/// Two deposits, of which one is lost under some orders.
+/// Two deposits, one of which is lost under some orders.
 #[anyrt::test(sim, seeds = 200)]
 #[ignore = "fails on purpose"]
 async fn loses_a_deposit() {
@@ -58,7 +59,7 @@ async fn loses_a_deposit() {
     for deposit in deposits {
         deposit.await.unwrap();
     }
-    assert_eq!(balance.load(Ordering::Relaxed), 2, "a deposit is lost"); // the place that is told
+    assert_eq!(balance.load(Ordering::Relaxed), 2, "a deposit is lost"); // the reported place
 }
 
 #[anyrt::test(sim, seeds = 3, check = 2)]
@@ -192,7 +193,7 @@ async fn starts_a_thread() {
     sleep(by_chance()).await;
 }
 
-/// Runs a test of this file in a process of its own; gives whether it passed, and what it printed.
+/// Runs a test of this file in a child process. Returns whether it passed, and its output.
 fn run(test: &str, environment: &[(&str, &str)]) -> (bool, String) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--include-ignored", "--nocapture", "--exact"])
@@ -208,7 +209,7 @@ fn run(test: &str, environment: &[(&str, &str)]) -> (bool, String) {
     (output.status.success(), out + &err)
 }
 
-/// The seed in the command that a failure prints.
+/// Returns the seed of the command that a failure prints.
 #[track_caller]
 fn seed_to_replay(text: &str, test: &str) -> String {
     let (_, command) = text.split_once("to replay it: ANYRT_SIM_SEED=").unwrap();

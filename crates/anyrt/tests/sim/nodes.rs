@@ -1,4 +1,4 @@
-//! Inside of a simulation the facade works as on any other backend, from the seed alone.
+//! Inside a simulation the facade works as on any other backend, and depends on the seed only.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -140,7 +140,7 @@ fn an_operation_that_finds_nothing_is_asked_again_when_something_comes() {
         let stream = TcpStream::connect("server:80").await.unwrap();
         let asked = AtomicU32::new(0);
         let begin = Instant::now();
-        // It looks ready with the first byte, and says that it is not.
+        // It is ready with the first byte, but the operation reports that it is not.
         let second_time = || match asked.fetch_add(1, Ordering::Relaxed) {
             0 => Err(ErrorKind::WouldBlock.into()),
             _ => Ok(()),
@@ -196,7 +196,7 @@ fn a_socket_that_is_bound_first_is_simulated() {
     sim.host("server", || async {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_reuseaddr(true).unwrap();
-        // The system would not have this address, nor let anybody have the port.
+        // The system does not have this address, and does not allow this port.
         socket.bind("0.0.0.0:80".parse().unwrap()).unwrap();
         assert_eq!(socket.local_addr().unwrap().port(), 80);
         let listener = socket.listen(16).unwrap();
@@ -297,7 +297,8 @@ fn local_tasks_work() {
     assert_eq!(count.unwrap(), 3);
 }
 
-/// What of a program could come from elsewhere than from the seed: `select!`, watch, timers, jobs, the network.
+/// Uses everything that could be random without the simulator: `select!`, watch, timers, jobs, the
+/// network.
 fn program(seed: u64) -> (Vec<Step>, Vec<u8>) {
     let sim = Sim::builder().seed(seed).record().build().unwrap();
     let mut link = Link::default();
