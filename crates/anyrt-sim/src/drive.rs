@@ -304,7 +304,12 @@ impl World {
                 }
                 None => None,
             };
-            if self.wait_rung(seat, patience) {
+            if self.net().watches_descriptors() {
+                // Whoever is outside of the simulation rings no bell when they use a descriptor.
+                if self.wait_for_descriptors(seat, patience) {
+                    return Ok(());
+                }
+            } else if self.wait_rung(seat, patience) {
                 return Ok(());
             }
         }
@@ -348,6 +353,24 @@ impl World {
         }
         scheduler.idle = None;
         scheduler.rung
+    }
+
+    /// As [`wait_rung`](Self::wait_rung), also until a descriptor is ready.
+    fn wait_for_descriptors(&self, seat: usize, patience: Option<Duration>) -> bool {
+        const LOOK: Duration = Duration::from_millis(1);
+        let mut left = patience.unwrap_or(Duration::MAX);
+        loop {
+            let slice = left.min(LOOK);
+            let rung = self.wait_rung(seat, Some(slice));
+            let looked = self.net().look_at_descriptors(self.nanos());
+            left = left.saturating_sub(slice);
+            if rung || looked || self.scheduler().failure().is_some() {
+                return true;
+            }
+            if left.is_zero() {
+                return false;
+            }
+        }
     }
 
     /// Waits until it is the turn of the seat.

@@ -46,6 +46,8 @@
 //! - **TCP** is an ordered pipe with the rules of Linux: bounded buffers, a backlog, resets for unread data and for
 //!   writing to a closed peer, half-close both ways, errors with their errno. What is lost is repeated later and later.
 //!   **UDP** has sizes, bounded buffers and refusals. A test compares both with the real loopback, script by script.
+//! - **Unix sockets and pipes** of a node are the kernel's own, with names per node ([`SimRuntime::bind_unix`]). The seed
+//!   decides when a waiting task hears of them; no fault of the network reaches them. On Linux only.
 //! - **Faults**: latency, loss, duplication, reordering ([`Link`]), [partitions](SimRuntime::partition), also
 //!   [one-way](SimRuntime::partition_one_way), [holds](SimRuntime::hold), [crashes](Node::crash),
 //!   [power failures](Node::power_off), wrong wall clocks; all of them by one line: [`Sim::chaos`].
@@ -77,7 +79,7 @@
 //! # Not yet
 //! - The order in which `tokio::sync::watch` wakes is not seeded; [`Schedule::Random`] and [`Schedule::Pct`] do not
 //!   depend on it, [`Schedule::Fifo`] does.
-//! - Files per node, Unix sockets, pipes: the facade's are errors. A blocking job that uses `std::fs` reaches the real
+//! - Files per node, named pipes: the facade's are errors. A blocking job that uses `std::fs` reaches the real
 //!   disk.
 //! - The clock drift of a node (only an offset of its wall clock), a clock that is paused by hand.
 //! - Rules as closures, a history checker.

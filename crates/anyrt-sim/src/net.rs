@@ -7,16 +7,22 @@
 //!     |-- tcp        listeners and streams, as the traits have them
 //!     |-- udp        datagram sockets
 //!     |-- now        what sockets do without waiting, their readiness and options, and sockets of std that are adopted
-//!     `-- resolve    names
+//!     |-- resolve    names
+//!     |-- descriptors  Unix sockets and pipes: when waiting tasks hear of them
+//!     `-- unix       the names of Unix sockets
 //! ```
 
 pub(crate) mod conn;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod descriptors;
 pub(crate) mod link;
 mod now;
 pub(crate) mod ports;
 mod resolve;
 mod tcp;
 mod udp;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod unix;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -76,6 +82,12 @@ pub(crate) enum Arrival {
         from: usize,
         to: usize,
     },
+    /// Waiting tasks hear that a Unix socket or a pipe is ready.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    Ready {
+        token: u64,
+        ready: anyrt_core::readiness::Ready,
+    },
 }
 
 /// The node of an address that no node has.
@@ -94,6 +106,10 @@ pub(crate) struct Net {
     conns: BTreeMap<u64, Conn>,
     listeners: BTreeMap<u64, tcp::Listener>,
     udp: BTreeMap<u64, udp::Socket>,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) descriptors: descriptors::Descriptors,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    unix_names: unix::Names,
     down: Vec<usize>,
     /// What came to a link that holds packets back.
     held: Vec<(usize, usize, Arrival)>,
@@ -114,6 +130,10 @@ impl Net {
             conns: BTreeMap::new(),
             listeners: BTreeMap::new(),
             udp: BTreeMap::new(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            descriptors: descriptors::Descriptors::default(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            unix_names: unix::Names::default(),
             down: Vec::new(),
             held: Vec::new(),
             ended: false,
@@ -132,6 +152,30 @@ impl Net {
         self.events.insert(key, arrival);
     }
 
+    /// Plans the news of descriptors that became ready. Returns `true` if there is any.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn look_at_descriptors(&mut self, _: u64) -> bool {
+        false
+    }
+
+    /// Stops watching `fd`. None is watched.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn unwatch(
+        &mut self,
+        _: std::os::fd::BorrowedFd<'_>,
+        _: u64,
+    ) -> Option<std::sync::Arc<anyrt_kit::readiness::Source>> {
+        None
+    }
+
+    /// Whether tasks may wait for descriptors of the system.
+    pub(crate) fn watches_descriptors(&self) -> bool {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        return self.descriptors.is_watching();
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        false
+    }
+
     fn note(&mut self, content: u64) {
         self.notes.push(Event::Packet(content));
     }
@@ -142,6 +186,7 @@ impl Net {
 
     /// Lets arrive what is due. Gives what to note in the trace.
     pub(crate) fn deliver_due(&mut self, now: u64, woken: &mut Vec<Waker>) -> Vec<Event> {
+        self.look_at_descriptors(now);
         while let Some(first) = self.events.first_entry() {
             let at = first.key().0;
             if at > now {
@@ -166,6 +211,8 @@ impl Net {
                 from,
                 to,
             } => self.port_closed(socket, target, (from, to), woken),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Arrival::Ready { token, ready } => self.ready_arrives(token, ready, woken),
         }
     }
 
@@ -270,6 +317,8 @@ impl Net {
         for conn in self.conns.values_mut() {
             conn.wake_all(woken);
         }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        self.descriptors.end(woken);
     }
 
     /// Fails if the runtime has ended.

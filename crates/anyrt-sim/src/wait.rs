@@ -13,6 +13,8 @@ pub(crate) enum Wait {
     Read(SocketAddr, SocketAddr),
     Write(SocketAddr, SocketAddr),
     Receive(SocketAddr),
+    /// What it is, and whether to write to it.
+    Descriptor(&'static str, bool),
     Signal(i32),
     Clients,
 }
@@ -25,6 +27,8 @@ impl fmt::Display for Wait {
             Self::Read(local, peer) => write!(f, "data from {peer} at {local}"),
             Self::Write(local, peer) => write!(f, "room to send from {local} to {peer}"),
             Self::Receive(local) => write!(f, "a datagram to {local}"),
+            Self::Descriptor(what, false) => write!(f, "data from {what}"),
+            Self::Descriptor(what, true) => write!(f, "room to write to {what}"),
             Self::Signal(number) => write!(f, "the signal {number}"),
             Self::Clients => write!(f, "the end of all clients"),
         }

@@ -6,3 +6,6 @@
 mod attribute;
 #[path = "sim/nodes.rs"]
 mod nodes;
+#[cfg(target_os = "linux")]
+#[path = "sim/unix.rs"]
+mod unix;

@@ -62,7 +62,7 @@ impl Default for Link {
 }
 
 /// Within a node, in nanoseconds.
-const LOOPBACK: std::ops::RangeInclusive<u64> = 5_000..=20_000;
+pub(super) const LOOPBACK: std::ops::RangeInclusive<u64> = 5_000..=20_000;
 
 /// All links of a world.
 #[derive(Debug, Default)]

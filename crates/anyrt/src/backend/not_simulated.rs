@@ -37,6 +37,32 @@ pub(crate) fn check_real(_what: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Calls `bind` with the address.
+#[cfg(unix)]
+#[inline(always)]
+pub(crate) fn bind_unix<T>(
+    address: &std::os::unix::net::SocketAddr,
+    bind: impl FnOnce(&std::os::unix::net::SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    bind(address)
+}
+
+/// Returns the address.
+#[cfg(unix)]
+#[inline(always)]
+pub(crate) fn find_unix(
+    address: std::os::unix::net::SocketAddr,
+) -> io::Result<std::os::unix::net::SocketAddr> {
+    Ok(address)
+}
+
+/// Returns the address.
+#[cfg(unix)]
+#[inline(always)]
+pub(crate) fn show_unix(address: std::os::unix::net::SocketAddr) -> std::os::unix::net::SocketAddr {
+    address
+}
+
 /// Fails on a simulated node, which has no files.
 #[cfg(feature = "fs")]
 #[inline(always)]

@@ -86,6 +86,46 @@ pub(crate) fn check_real(what: &str) -> io::Result<()> {
     }
 }
 
+/// Binds a Unix socket: calls `bind` with the address that the system is to know it by, which on a simulated node is
+/// another one than the program's.
+#[cfg(unix)]
+pub(crate) fn bind_unix<T>(
+    address: &std::os::unix::net::SocketAddr,
+    bind: impl FnOnce(&std::os::unix::net::SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    match node() {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Some(node) => node.bind_unix(address, bind),
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        Some(node) => Err(node.unsupported("a Unix socket")),
+        None => bind(address),
+    }
+}
+
+/// The address that the system knows a Unix socket by, to connect or send to.
+#[cfg(unix)]
+pub(crate) fn find_unix(
+    address: std::os::unix::net::SocketAddr,
+) -> io::Result<std::os::unix::net::SocketAddr> {
+    match node() {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Some(node) => node.find_unix(&address),
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        Some(node) => Err(node.unsupported("a Unix socket")),
+        None => Ok(address),
+    }
+}
+
+/// The address as the program wrote it.
+#[cfg(unix)]
+pub(crate) fn show_unix(address: std::os::unix::net::SocketAddr) -> std::os::unix::net::SocketAddr {
+    match node() {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Some(node) => node.show_unix(address),
+        _ => address,
+    }
+}
+
 /// Fails on a simulated node, which has no files.
 #[cfg(feature = "fs")]
 pub(crate) fn check_files() -> io::Result<()> {

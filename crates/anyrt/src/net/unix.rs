@@ -35,7 +35,7 @@ macro_rules! std_socket {
             /// # Errors
             /// Fails if the system's `getsockname` does.
             pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
-                self.io.get_ref().local_addr().map(SocketAddr)
+                self.io.get_ref().local_addr().map(SocketAddr::shown)
             }
 
             /// Returns and clears the pending error of the socket, if any.

@@ -380,6 +380,13 @@ fn select_asks_each_branch_first_under_some_seed() {
     assert_eq!(first(7), first(7));
 }
 
+/// A name that no simulation gives out.
+fn abstract_name() -> std::os::unix::net::SocketAddr {
+    use std::os::linux::net::SocketAddrExt as _;
+    let name = format!("anyrt-test-{}", std::process::id());
+    std::os::unix::net::SocketAddr::from_abstract_name(name).unwrap()
+}
+
 #[test]
 fn what_a_node_does_not_have_is_an_error_that_names_it() {
     simulate(8, async {
@@ -389,25 +396,15 @@ fn what_a_node_does_not_have_is_an_error_that_names_it() {
             assert!(text.contains("\"client\"") && text.contains(what), "{text}");
         };
         let directory = std::env::temp_dir().join("anyrt-never-made");
+        let real = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        refused("AsyncFd", anyrt::io::unix::AsyncFd::new(real).unwrap_err());
+        let fifo = anyrt::net::unix::pipe::OpenOptions::new().open_receiver(&directory);
+        refused("a named pipe", fifo.unwrap_err());
+        let real = std::os::unix::net::UnixListener::bind_addr(&abstract_name()).unwrap();
+        real.set_nonblocking(true).unwrap();
         refused(
-            "a Unix socket",
-            anyrt::net::UnixListener::bind(&directory).unwrap_err(),
-        );
-        refused(
-            "a Unix socket",
-            anyrt::net::UnixDatagram::bind(&directory).unwrap_err(),
-        );
-        refused(
-            "a Unix socket",
-            anyrt::net::UnixStream::connect(&directory)
-                .await
-                .unwrap_err(),
-        );
-        refused("a Unix socket", anyrt::net::UnixStream::pair().unwrap_err());
-        let (reader, _writer) = std::io::pipe().unwrap();
-        refused(
-            "AsyncFd",
-            anyrt::io::unix::AsyncFd::new(reader).unwrap_err(),
+            "a Unix socket or a pipe of its own",
+            anyrt::net::UnixListener::from_std(real).unwrap_err(),
         );
         #[cfg(feature = "fs")]
         {

@@ -9,6 +9,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net;
 use std::path::Path;
 
+use crate::backend::simulated;
+
 /// The address of a Unix socket.
 #[derive(Clone)]
 pub struct SocketAddr(pub(super) net::SocketAddr);
@@ -42,6 +44,16 @@ impl SocketAddr {
             }
         }
         net::SocketAddr::from_pathname(path).map(Self)
+    }
+
+    /// Returns the address to connect or send to for this address.
+    pub(super) fn find(self) -> io::Result<Self> {
+        simulated::find_unix(self.0).map(Self)
+    }
+
+    /// Converts an address of the system into the one that the program knows.
+    pub(super) fn shown(address: net::SocketAddr) -> Self {
+        Self(simulated::show_unix(address))
     }
 
     /// Converts into the address type of socket2.

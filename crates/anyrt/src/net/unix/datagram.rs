@@ -10,7 +10,7 @@ use ::tokio::io::ReadBuf;
 use bytes::BufMut;
 
 use super::SocketAddr;
-use crate::backend::simulated::check_real;
+use crate::backend::simulated::bind_unix;
 use crate::io::read_buf::read_buf;
 use crate::io::unix::AsyncFd;
 use crate::io::{Interest, Ready};
@@ -55,10 +55,8 @@ impl UnixDatagram {
     /// Panics if no runtime is current; see [`runtime`](crate::runtime).
     #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
-        check_real("a Unix socket")?;
-        Self::nonblocking(net::UnixDatagram::bind_addr(
-            &SocketAddr::new(path.as_ref())?.0,
-        )?)
+        let address = SocketAddr::new(path.as_ref())?;
+        Self::nonblocking(bind_unix(&address.0, net::UnixDatagram::bind_addr)?)
     }
 
     /// Creates two sockets that are connected to each other.
@@ -108,7 +106,7 @@ impl UnixDatagram {
     /// # Errors
     /// Fails if the system's `connect` does.
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
-        let address = SocketAddr::new(path.as_ref())?;
+        let address = SocketAddr::new(path.as_ref())?.find()?;
         self.io.get_ref().connect_addr(&address.0)
     }
 
@@ -151,7 +149,7 @@ impl UnixDatagram {
     /// # Cancel safety
     /// Cancel-safe: if the future is dropped, nothing was sent.
     pub async fn send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> io::Result<usize> {
-        let target = SocketAddr::new(target.as_ref())?;
+        let target = SocketAddr::new(target.as_ref())?.find()?;
         self.io
             .async_io(Interest::WRITABLE, |socket| {
                 socket.send_to_addr(buf, &target.0)
@@ -164,7 +162,7 @@ impl UnixDatagram {
     /// # Errors
     /// Returns [`io::ErrorKind::WouldBlock`] if there is no room, or the error of the system.
     pub fn try_send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> io::Result<usize> {
-        let target = SocketAddr::new(target.as_ref())?;
+        let target = SocketAddr::new(target.as_ref())?.find()?;
         self.io.try_now(Interest::WRITABLE, |socket| {
             socket.send_to_addr(buf, &target.0)
         })
@@ -180,7 +178,7 @@ impl UnixDatagram {
         buf: &[u8],
         target: P,
     ) -> Poll<io::Result<usize>> {
-        let target = SocketAddr::new(target.as_ref())?;
+        let target = SocketAddr::new(target.as_ref())?.find()?;
         self.io.poll_io(cx, Direction::Write, |socket| {
             socket.send_to_addr(buf, &target.0)
         })
@@ -314,7 +312,7 @@ impl UnixDatagram {
     /// # Errors
     /// Fails if the system's `getpeername` does.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get_ref().peer_addr().map(SocketAddr)
+        self.io.get_ref().peer_addr().map(SocketAddr::shown)
     }
 
     /// Shuts down receiving, sending or both. Sending then fails with
@@ -329,7 +327,7 @@ impl UnixDatagram {
 
 fn recv_from(socket: &net::UnixDatagram, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
     let (received, sender) = socket.recv_from(buf)?;
-    Ok((received, SocketAddr(sender)))
+    Ok((received, SocketAddr::shown(sender)))
 }
 
 fn recv_buf_from<B: BufMut>(

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::task::{Context, Poll, ready};
 
 use super::{SocketAddr, UnixStream};
-use crate::backend::simulated::check_real;
+use crate::backend::simulated::bind_unix;
 use crate::io::Interest;
 use crate::io::unix::AsyncFd;
 use anyrt_core::readiness::Direction;
@@ -64,8 +64,7 @@ impl UnixListener {
     /// See [`bind`](Self::bind).
     #[track_caller]
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<Self> {
-        check_real("a Unix socket")?;
-        let listener = net::UnixListener::bind_addr(&socket_addr.0)?;
+        let listener = bind_unix(&socket_addr.0, net::UnixListener::bind_addr)?;
         listener.set_nonblocking(true)?;
         Self::new(listener)
     }
@@ -87,7 +86,7 @@ impl UnixListener {
     /// Cancel-safe: if the future is dropped, no connection is lost.
     pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let (stream, peer) = self.io.async_io(Interest::READABLE, accept).await?;
-        Ok((UnixStream::accepted(stream)?, SocketAddr(peer)))
+        Ok((UnixStream::accepted(stream)?, SocketAddr::shown(peer)))
     }
 
     /// Polls for a connection. Only the task that polled last is woken.
@@ -96,7 +95,7 @@ impl UnixListener {
     /// See [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
         let (stream, peer) = ready!(self.io.poll_io(cx, Direction::Read, accept))?;
-        Poll::Ready(Ok((UnixStream::accepted(stream)?, SocketAddr(peer))))
+        Poll::Ready(Ok((UnixStream::accepted(stream)?, SocketAddr::shown(peer))))
     }
 }
 

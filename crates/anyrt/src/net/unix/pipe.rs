@@ -15,6 +15,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use bytes::BufMut;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 
+use crate::backend::simulated::check_real;
 use crate::io::bridge::{futures_read, futures_write};
 use crate::io::fd_io;
 use crate::io::read_buf::read_buf;
@@ -120,6 +121,7 @@ impl OpenOptions {
         if self.read_write {
             options.read(true).write(true);
         }
+        check_real("a named pipe")?;
         let file = options.open(path)?;
         if !self.unchecked {
             check_pipe(&file)?;

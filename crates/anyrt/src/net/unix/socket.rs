@@ -7,7 +7,7 @@ use std::path::Path;
 use socket2::{Domain, Socket, Type};
 
 use super::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
-use crate::backend::simulated::check_real;
+use crate::backend::simulated::bind_unix;
 
 /// A Unix socket that is neither connected nor listening yet, so that options can be set before.
 ///
@@ -69,8 +69,11 @@ impl UnixSocket {
     /// # Errors
     /// Fails if the system's `bind` does.
     pub fn bind(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        check_real("a Unix socket")?;
-        self.inner.bind(&socket2::SockAddr::unix(path)?)
+        let address = SocketAddr::new(path.as_ref())?;
+        bind_unix(&address.0, |address| {
+            let address = SocketAddr::from(address.clone());
+            self.inner.bind(&address.to_socket2()?)
+        })
     }
 
     /// Starts to listen. Up to `backlog` connections queue until accepted.

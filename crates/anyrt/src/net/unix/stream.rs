@@ -13,7 +13,6 @@ use socket2::{Domain, Socket, Type};
 
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{SocketAddr, UCred, ucred};
-use crate::backend::simulated::check_real;
 use crate::io::read_buf::read_buf;
 use crate::io::unix::AsyncFd;
 use crate::io::{Interest, Ready, fd_io};
@@ -86,8 +85,7 @@ impl UnixStream {
     }
 
     pub(super) async fn connect_socket(socket: Socket, address: &SocketAddr) -> io::Result<Self> {
-        check_real("a Unix socket")?;
-        match socket.connect(&address.to_socket2()?) {
+        match socket.connect(&address.clone().find()?.to_socket2()?) {
             Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
             result => result?,
         }
@@ -183,7 +181,7 @@ impl UnixStream {
     /// # Errors
     /// Fails if the system's `getpeername` does.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get_ref().peer_addr().map(SocketAddr)
+        self.io.get_ref().peer_addr().map(SocketAddr::shown)
     }
 
     /// Returns the credentials of the peer: the process that connected, called `listen`, or created

@@ -1,0 +1,122 @@
+//! Descriptors of the system that tasks may wait for: Unix sockets and pipes with both ends in the simulation.
+//!
+//! They are real, so that every call and every errno is Linux's own, and they are deterministic: one thread runs at a
+//! time, and the kernel does at once what it is asked for. What it does not decide is when a waiting task hears of it.
+//! After each poll the simulator asks its epoll what became ready, and plans the news for a virtual time that the seed
+//! draws, as for a packet on the loopback.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::task::Waker;
+
+use anyrt_core::readiness::{Interest, Ready};
+use anyrt_kit::readiness::{Source, Sources};
+use rustix::event::{Timespec, epoll};
+
+use super::link::LOOPBACK;
+use super::{Arrival, Net};
+use crate::random::mix;
+
+/// The watched descriptors of a world.
+#[derive(Debug, Default)]
+pub(crate) struct Descriptors {
+    /// Created with the first descriptor: most simulations have none.
+    epoll: Option<OwnedFd>,
+    sources: Sources,
+}
+
+/// Events that are taken at once.
+const BATCH: usize = 64;
+const NOW: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
+impl Descriptors {
+    /// Watches `fd`. Returns the token of its events.
+    pub(crate) fn add(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        source: &Arc<Source>,
+    ) -> io::Result<u64> {
+        let epoll = match &mut self.epoll {
+            Some(epoll) => epoll,
+            none => none.insert(epoll::create(epoll::CreateFlags::CLOEXEC)?),
+        };
+        self.sources.add(source, |token| {
+            let flags = epoll::EventFlags::from_bits_retain(interest.epoll_flags());
+            Ok(epoll::add(
+                epoll,
+                fd,
+                epoll::EventData::new_u64(token),
+                flags,
+            )?)
+        })
+    }
+
+    fn remove(&mut self, fd: BorrowedFd<'_>, token: u64) -> Option<Arc<Source>> {
+        if let Some(epoll) = &self.epoll {
+            // Fails only if the descriptor is not in there, which is what is wanted.
+            let _ = epoll::delete(epoll, fd);
+        }
+        self.sources.remove(token)
+    }
+
+    pub(crate) fn is_watching(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
+    pub(super) fn end(&mut self, woken: &mut Vec<Waker>) {
+        self.sources.end(woken);
+    }
+
+    /// What became ready since the last call, by token: the order in which the kernel reports it does not matter.
+    fn take_events(&mut self) -> Vec<(u64, Ready)> {
+        let Some(epoll) = self.epoll.as_ref().filter(|_| !self.sources.is_empty()) else {
+            return Vec::new();
+        };
+        let mut taken = Vec::new();
+        let mut events = [const { MaybeUninit::uninit() }; BATCH];
+        // Fails on a signal only; then the next call sees the events.
+        while let Ok((events, _)) = epoll::wait(epoll, &mut events, Some(&NOW)) {
+            taken.extend(events.iter().map(|event| {
+                let flags = event.flags;
+                (event.data.u64(), Ready::from_epoll(flags.bits()))
+            }));
+            if events.len() < BATCH {
+                break;
+            }
+        }
+        taken.sort_unstable_by_key(|&(token, _)| token);
+        taken
+    }
+}
+
+impl Net {
+    /// Stops watching `fd`. The source is returned, to be dropped when no lock is held.
+    #[must_use]
+    pub(crate) fn unwatch(&mut self, fd: BorrowedFd<'_>, token: u64) -> Option<Arc<Source>> {
+        self.descriptors.remove(fd, token)
+    }
+
+    /// Plans the news of what became ready. Returns `true` if there is any.
+    pub(crate) fn look_at_descriptors(&mut self, now: u64) -> bool {
+        let events = self.descriptors.take_events();
+        let any = !events.is_empty();
+        for (token, ready) in events {
+            let at = now + self.random.within(LOOPBACK);
+            self.plan(at, Arrival::Ready { token, ready });
+        }
+        any
+    }
+
+    pub(super) fn ready_arrives(&mut self, token: u64, ready: Ready, woken: &mut Vec<Waker>) {
+        if let Some(source) = self.descriptors.sources.get(token) {
+            source.set(ready, woken);
+            self.note(mix(token ^ u64::from(ready.bits()).rotate_left(17) ^ 6));
+        }
+    }
+}
