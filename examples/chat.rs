@@ -1,4 +1,4 @@
-//! A chat server: many clients, each hears what the others say; Ctrl-C ends it gracefully.
+//! A chat server: each client receives the lines of all others. Ctrl-C ends it gracefully.
 //!
 //! ```text
 //! cargo run --example chat -- 127.0.0.1:7008     # then, elsewhere: nc 127.0.0.1 7008
@@ -16,9 +16,9 @@ use anyrt::sync::{CancellationToken, broadcast};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// How long clients are given to hear the goodbye.
+/// The time for clients to receive the goodbye.
 const GRACE: Duration = Duration::from_secs(5);
-/// Lines that a slow client may lag behind before it misses some.
+/// The number of lines that a slow client may lag behind before it misses some.
 const BACKLOG: usize = 1024;
 
 #[anyrt::main]
@@ -40,7 +40,7 @@ async fn main() -> Result<()> {
     }
 }
 
-/// A line, and the number of the client that said it.
+/// A line, and the number of the client that sent it.
 type Line = (u64, Arc<str>);
 
 /// Serves until the shutdown begins.
@@ -81,10 +81,10 @@ async fn talk(
         .write_all(format!("* you are {number}\n").as_bytes())
         .await?;
     loop {
-        // Each of the three may be dropped half-way without losing anything.
+        // All three are cancel-safe.
         anyrt::select! {
             line = said.next_line() => match line? {
-                // Nobody to hear it is no error.
+                // It is not an error if there are no receivers.
                 Some(line) => drop(lines.send((number, line.into()))),
                 None => return Ok(()),
             },
@@ -117,7 +117,7 @@ async fn demo() -> Result<()> {
     for _ in 0..CLIENTS {
         let (reader, writer) = TcpStream::connect(address).await?.into_split();
         let mut lines = BufReader::new(reader).lines();
-        // The greeting says that the client is in.
+        // The greeting shows that the client has joined.
         lines.next_line().await?.ok_or("no greeting")?;
         clients.push((lines, writer));
     }
@@ -131,7 +131,7 @@ async fn demo() -> Result<()> {
             lines.next_line().await?.ok_or("a line is missing")?;
         }
     }
-    // What Ctrl-C does.
+    // As Ctrl-C would.
     shutdown.token().cancel();
     for (lines, _) in &mut clients {
         let last = lines.next_line().await?;

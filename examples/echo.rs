@@ -1,4 +1,5 @@
-//! An echo server and its client, in Tokio's words, on whatever runtime the build or `ANYRT_BACKEND` says.
+//! An echo server and its client with Tokio's API, on the runtime that the build or `ANYRT_BACKEND`
+//! names.
 //!
 //! ```text
 //! cargo run --example echo                          # both, on a port of their own
@@ -48,7 +49,7 @@ async fn echo(mut stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
-/// Many clients at once; every byte is checked.
+/// Many clients at once. Every byte is checked.
 async fn demo() -> Result<()> {
     const CLIENTS: u8 = 100;
     const BYTES: usize = 64 * 1024;
@@ -61,7 +62,7 @@ async fn demo() -> Result<()> {
         clients.spawn(async move {
             let (mut reader, mut writer) = TcpStream::connect(address).await?.into_split();
             let writing = anyrt::spawn(async move {
-                // Dropping the half afterwards tells the server that this was all.
+                // Dropping the half afterwards sends the end to the server.
                 writer.write_all(&[client; BYTES]).await
             });
             let mut echoed = Vec::new();

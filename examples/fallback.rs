@@ -1,4 +1,5 @@
-//! Prefers Glommio, and falls back to another backend where the kernel or a container forbids io_uring.
+//! Prefers Glommio, and falls back to another backend where the kernel or a container forbids
+//! io_uring.
 //!
 //! ```text
 //! cargo run --example fallback
@@ -18,7 +19,7 @@ fn main() -> Result<()> {
 }
 
 // ANCHOR: fallback
-/// A runtime on the backend of that name, or on the first one that can be built.
+/// Returns a runtime on the backend with that name, or on the first one that can be built.
 fn preferred(name: &str) -> Result<Runtime> {
     let wanted = Backend::enabled().iter().filter(|b| b.name() == name);
     let others = Backend::enabled().iter().filter(|b| b.name() != name);
@@ -27,7 +28,7 @@ fn preferred(name: &str) -> Result<Runtime> {
         match Builder::new_multi_thread().backend(*backend).build() {
             Ok(runtime) => return Ok(runtime),
             Err(error) => {
-                // It says what is missing, and how to get it.
+                // The error names what is missing, and the remedy.
                 eprintln!("{backend}: {error}");
                 failure = error.into();
             }

@@ -1,4 +1,4 @@
-//! The first program of the book: a task, and which runtime ran it.
+//! The first program of the book: a task that prints the name of its runtime.
 //!
 //! ```text
 //! cargo run --example hello

@@ -1,4 +1,5 @@
-//! Two runtimes in one process: a service on one, background work on another, results awaited across.
+//! Two runtimes in one process: a service on one, background work on another, results awaited
+//! across.
 //!
 //! ```text
 //! cargo run --example hybrid                     # service on the last enabled runtime, work on the first
@@ -6,7 +7,8 @@
 //! cargo run --example hybrid --no-default-features --features smol    # two runtimes of one kind
 //! ```
 //!
-//! Handles are values: `background.spawn(…)` starts a task there, and its `JoinHandle` is awaited here.
+//! Handles are values: `background.spawn(…)` starts a task there, and its `JoinHandle` is awaited
+//! here.
 
 use anyrt::io::{AsyncReadExt, AsyncWriteExt};
 use anyrt::net::{TcpListener, TcpStream};
@@ -76,7 +78,7 @@ async fn serve_and_ask(background: Handle) -> Result<u64> {
 
 async fn serve(mut stream: TcpStream, background: Handle) -> std::io::Result<()> {
     let number = stream.read_u64().await?;
-    // Runs over there, is awaited here. A panic over there would be an error here.
+    // Runs there, is awaited here. A panic there would be an error here.
     let sum = background
         .spawn(async move {
             assert_eq!(std::thread::current().name(), Some("background"));

@@ -1,4 +1,5 @@
-//! A TCP proxy that treats each direction by itself: when one side ends, the other may still talk.
+//! A TCP proxy that handles each direction separately: after one side has ended, the other may
+//! still send.
 //!
 //! ```text
 //! cargo run --example proxy -- 127.0.0.1:8080 example.com:80
@@ -45,7 +46,7 @@ async fn relay(client: TcpStream, upstream: &str) -> io::Result<(u64, u64)> {
     let (mut from_server, mut to_server) = server.into_split();
     let up = async move {
         let bytes = copy(&mut from_client, &mut to_server).await?;
-        // The client has ended, the server may still answer: pass the FIN on, and only that.
+        // The client has ended, but the server may still answer: only pass the FIN on.
         to_server.shutdown().await?;
         io::Result::Ok(bytes)
     };
@@ -57,7 +58,8 @@ async fn relay(client: TcpStream, upstream: &str) -> io::Result<(u64, u64)> {
     anyrt::try_join!(up, down)
 }
 
-/// A server that answers only after its client has ended: it hangs if a half-close is not passed on.
+/// A server that answers only after its client has ended. It hangs if a half-close is not passed
+/// on.
 async fn demo() -> Result<()> {
     let upstream = TcpListener::bind("127.0.0.1:0").await?;
     let upstream_address = upstream.local_addr()?.to_string();

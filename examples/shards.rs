@@ -1,4 +1,4 @@
-//! One runtime per core, each with a listener of its own on the same port: connections stay where they
+//! One runtime per core, each with its own listener on the same port. Connections stay where they
 //! were accepted.
 //!
 //! ```text
@@ -44,7 +44,7 @@ fn main() -> Result<()> {
             })
             .collect();
         drop(listening);
-        // Fewer than expected if one failed, which its join tells.
+        // Fewer than expected if one failed, which its join reports.
         let _ready = all_listen.iter().take(SHARDS).count();
         let asked = Builder::new_current_thread()
             .build()
@@ -62,7 +62,7 @@ fn main() -> Result<()> {
 }
 
 // ANCHOR: shards
-/// A socket that shares its port with the others of this program.
+/// Returns a socket that shares its port with the others of this program.
 fn shared(address: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     #[cfg(unix)]
@@ -71,7 +71,8 @@ fn shared(address: SocketAddr) -> std::io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// A runtime on this thread. Its tasks need no `Send`, and nothing of it is shared with other shards.
+/// Runs a runtime on this thread. Its tasks need not be `Send`, and it shares nothing with other
+/// shards.
 fn shard(
     socket: TcpSocket,
     listening: mpsc::Sender<()>,
@@ -81,7 +82,7 @@ fn shard(
     let runtime = Builder::new_current_thread().build()?;
     // Tasks of a `LocalSet` stay on this thread, on every backend.
     LocalSet::new().block_on(&runtime, async {
-        // Here, so that it belongs to this shard's reactor.
+        // Created here, so that it belongs to this shard's reactor.
         let listener: TcpListener = socket.listen(1024)?;
         listening.send(())?;
         let mut connections = JoinSet::new();

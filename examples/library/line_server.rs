@@ -1,4 +1,4 @@
-//! The library: answers lines over TCP. It takes whatever runtime it is given.
+//! The library: answers lines over TCP, on the runtime that it is given.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,9 +10,9 @@ use anyrt_core::shutdown::GracefulShutdown;
 use anyrt_core::{JoinHandle, Net, Runtime, TcpListener};
 use futures_util::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
-/// A client that says nothing for so long is disconnected.
+/// A client that sends nothing for this time is disconnected.
 const IDLE: Duration = Duration::from_secs(60);
-/// How long clients are given to end.
+/// The time for clients to finish.
 const GRACE: Duration = Duration::from_secs(5);
 
 // ANCHOR: server
@@ -45,7 +45,7 @@ impl<R: Runtime> Server<R> {
     async fn accept(&self, shutdown: &GracefulShutdown) {
         while let Ok((stream, _)) = self.listener.accept().await {
             let rt = self.rt.clone();
-            // A client that breaks the connection harms only itself, so nobody asks how it ended.
+            // A broken connection affects no other client, so its error is ignored.
             shutdown.spawn(&self.rt, |_| serve(rt, stream)).detach();
         }
     }

@@ -5,8 +5,9 @@
 //! cargo run --example library --no-default-features --features smol
 //! ```
 //!
-//! `line_server.rs` is the library: it depends on `anyrt-core` alone. Below it is run on each enabled runtime
-//! twice: as `R`, compiled for that runtime, and as [`ErasedRuntime`], compiled once for all.
+//! `line_server.rs` is the library: it depends on `anyrt-core` only. This program runs it on each
+//! enabled runtime twice: as `R`, compiled for that runtime, and as [`ErasedRuntime`], compiled
+//! once for all.
 
 mod line_server;
 

@@ -1,4 +1,4 @@
-//! A backend of one's own, proved with the contract suite.
+//! A new backend, tested with the contract suite.
 //!
 //! ```text
 //! cargo run --example own_backend                  # the whole suite
@@ -6,9 +6,9 @@
 //! cargo run --example own_backend -- --list
 //! ```
 //!
-//! The backend is `toy.rs`. It brings what makes it a runtime of its own, a way to wait and a clock with timers;
-//! tasks, the blocking pool and channels it takes from `anyrt_kit::executor`, sockets from a reactor that works
-//! on every thread.
+//! The backend is `toy.rs`. It provides its own way to wait, and a clock with timers. Tasks, the
+//! blocking pool and channels come from `anyrt_kit`, and sockets from a reactor that works on every
+//! thread.
 
 mod toy;
 

@@ -1,4 +1,4 @@
-//! The toy backend: threads that run an executor and park, and one thread that keeps the time.
+//! The toy backend: threads that run an executor and park, and one thread for the timers.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -229,10 +229,11 @@ struct Clock {
     sooner: Condvar,
 }
 
-/// Sorted by time; the alarm only comes along.
+/// Ordered by time only.
 struct Due(Instant, Arc<Alarm>);
 
-/// Shared by a sleep and the clock; a sleep that moves or goes leaves its alarm without a waker.
+/// Shared by a sleep and the clock. A sleep that is reset or dropped leaves its alarm without a
+/// waker.
 #[derive(Debug, Default)]
 struct Alarm {
     waker: Mutex<Option<Waker>>,
@@ -256,7 +257,7 @@ impl Clock {
                 Some(Reverse(Due(at, _))) if *at <= now => {
                     let due = queue.pop();
                     drop(queue);
-                    // Outside the lock: a waker may come back here.
+                    // Outside the lock: a waker may call this code again.
                     let alarm = due.map(|Reverse(Due(_, alarm))| alarm);
                     let waker = alarm.and_then(|alarm| alarm.waker.lock().ok()?.take());
                     if let Some(waker) = waker {
@@ -309,7 +310,7 @@ impl Ord for Due {
 #[derive(Debug)]
 pub struct Sleep {
     deadline: Instant,
-    /// The alarm that is set, if it was polled since the deadline was.
+    /// The current alarm, if it was polled since the deadline was set.
     alarm: Option<Arc<Alarm>>,
 }
 
@@ -341,7 +342,8 @@ impl anyrt_core::time::Sleep for Sleep {
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         self.deadline = deadline;
         let waker = self.disarm();
-        // The last waker is woken at the new deadline without another poll, at once if that has passed.
+        // Wakes the last waker at the new deadline without another poll, or at once if it has
+        // passed.
         match waker {
             Some(waker) if self.is_elapsed() => waker.wake(),
             Some(waker) => self.arm(waker),
@@ -351,7 +353,8 @@ impl anyrt_core::time::Sleep for Sleep {
 }
 
 impl Sleep {
-    /// Wakes `waker` at the deadline. The waker first, then the clock, so that an alarm that rings at once finds it.
+    /// Wakes `waker` at the deadline. The waker is stored before the clock is set, so that an alarm
+    /// that fires at once finds it.
     fn arm(&mut self, waker: Waker) {
         let is_set = self.alarm.is_some();
         let alarm = Arc::clone(self.alarm.get_or_insert_default());
@@ -365,7 +368,7 @@ impl Sleep {
         }
     }
 
-    /// Takes the waker back, if it was not woken yet.
+    /// Returns the waker, if it was not woken yet.
     fn disarm(&mut self) -> Option<Waker> {
         self.alarm.take()?.waker.lock().ok()?.take()
     }
@@ -380,7 +383,7 @@ impl Future for Sleep {
                 return Poll::Ready(());
             }
             self.arm(cx.waker().clone());
-            // An alarm may have rung between the first look and the new waker.
+            // An alarm may have fired between the first check and the new waker.
             match self.is_elapsed() {
                 true => Poll::Ready(()),
                 false => Poll::Pending,

@@ -1,4 +1,5 @@
-//! A library on anyrt inside applications that start Tokio, Smol, async-std or Glommio by themselves.
+//! A library on anyrt inside applications that start Tokio, Smol, async-std or Glommio by
+//! themselves.
 //!
 //! ```text
 //! cargo run --example own_runtime
@@ -33,7 +34,7 @@ fn main() -> Result<()> {
         Ok(()) => on_glommio::main()?,
         Err(why) => println!("no application on Glommio: {why}"),
     }
-    // Before the next one, since a default holds for the whole process.
+    // Before the next one, since a default applies to the whole process.
     #[cfg(feature = "smol")]
     on_smol_global::main()?;
     #[cfg(feature = "smol")]

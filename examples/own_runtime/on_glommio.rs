@@ -4,7 +4,7 @@ use anyrt_glommio::GlommioRuntime;
 use crate::{Result, library};
 
 // ANCHOR: glommio
-/// One line in each executor makes it one that anyrt runs on, too.
+/// One line in each executor makes anyrt run in it.
 pub fn main() -> Result<()> {
     let answer = glommio::LocalExecutor::default().run(async {
         let _runtime = GlommioRuntime::adopt_scoped()?;

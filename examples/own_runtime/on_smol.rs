@@ -6,11 +6,11 @@ use anyrt_smol::SmolRuntime;
 use crate::{Result, library};
 
 // ANCHOR: smol
-/// An executor of the application's own: one line names it for the whole process.
+/// The application's own executor. One line declares it for the whole process.
 pub fn main() -> Result<()> {
     let executor = Arc::new(smol::Executor::new());
     Handle::from(SmolRuntime::on(Arc::clone(&executor))).make_default()?;
-    // The application runs it on as many threads as it likes.
+    // The application runs it on any number of threads.
     let answer = smol::block_on(executor.run(executor.spawn(library())))?;
     println!("an application with its own Smol executor, {answer}");
     Ok(())

@@ -4,7 +4,7 @@ use anyrt_smol::SmolRuntime;
 use crate::{Result, library};
 
 // ANCHOR: global
-/// Smol's global executor, named for one future instead of the process.
+/// Smol's global executor, declared for one future instead of the process.
 pub fn main() -> Result<()> {
     let runtime = Handle::from(SmolRuntime::global());
     let answer = smol::block_on(runtime.wrap(library()))?;

@@ -1,7 +1,7 @@
 use crate::{Result, library};
 
 // ANCHOR: tokio
-/// Nothing to say: inside of a Tokio runtime, anyrt uses that runtime.
+/// Nothing to declare: inside a Tokio runtime, anyrt uses that runtime.
 pub fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

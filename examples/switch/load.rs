@@ -1,4 +1,5 @@
-//! The judge: plain threads that ask, check every byte of every reply, and time it.
+//! The judge: plain threads that send requests, check every byte of every reply, and measure the
+//! time.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Read, Write};
@@ -12,16 +13,16 @@ use hdrhistogram::Histogram;
 use crate::service::{GET, HASH, OK, PUT, fnv1a};
 
 pub const PAYLOAD: usize = 1024;
-/// A reply that is not there by then is an error.
+/// A later reply is an error.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Every so many rounds of put and get, the service also hashes.
+/// After this number of rounds of put and get, the service also hashes.
 const HASH_EVERY: u64 = 16;
 
 pub struct Report {
     elapsed: Duration,
     latency: Histogram<u64>,
     pub errors: u64,
-    /// What went wrong first, on a few connections.
+    /// The first errors of a few connections.
     pub messages: Vec<String>,
 }
 
@@ -76,7 +77,7 @@ pub fn drive(name: &str, address: SocketAddr, connections: usize, duration: Dura
     for (index, result) in results.into_iter().enumerate() {
         let error = match result {
             Ok((latency, result)) => {
-                // Both have the same bounds, so nothing can fail to fit.
+                // Both have the same bounds, so every value fits.
                 let _ = report.latency.add(latency);
                 result.err().map(|error| error.to_string())
             }
@@ -93,7 +94,7 @@ pub fn drive(name: &str, address: SocketAddr, connections: usize, duration: Dura
 }
 
 fn new_histogram() -> Histogram<u64> {
-    // One nanosecond to one minute; three digits.
+    // One nanosecond to one minute, with three digits.
     Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds are valid")
 }
 

@@ -1,4 +1,4 @@
-//! The main job: one service, unmodified, on every enabled runtime in turn, under real TCP load.
+//! One unmodified service on every enabled runtime in turn, under real TCP load.
 //!
 //! ```text
 //! cargo run --release --example switch                       # every runtime, 3 s each
@@ -7,8 +7,8 @@
 //! cargo run --release --example switch --no-default-features --features glommio
 //! ```
 //!
-//! `service.rs` is the application: it names no runtime. `load.rs` is the judge: plain threads and std's sockets,
-//! so that it is the same whatever runs on the other side; it checks every byte.
+//! `service.rs` is the application, which names no runtime. `load.rs` is the judge: plain threads
+//! and std's sockets, the same for every runtime. It checks every byte.
 
 mod load;
 mod service;

@@ -1,7 +1,7 @@
 //! The application: a key-value service with length-prefixed frames. It names no runtime.
 //!
 //! ```text
-//! request   length: u32   operation: u8   key: u64   payload…      (big endian; length counts what follows)
+//! request   length: u32   operation: u8   key: u64   payload…      (big endian; length of the rest)
 //! reply     length: u32   status: u8      payload…
 //! ```
 
@@ -21,19 +21,19 @@ use anyrt::time::timeout;
 pub const PUT: u8 = 1;
 /// The reply is the stored payload.
 pub const GET: u8 = 2;
-/// The reply is the FNV-1a hash of the stored payload, computed where it may take its time.
+/// The reply is the FNV-1a hash of the stored payload, computed on the blocking pool.
 pub const HASH: u8 = 3;
 
-/// The reply carries what was asked for.
+/// The request succeeded.
 pub const OK: u8 = 0;
-/// Nothing is stored under that key.
+/// No value is stored under that key.
 pub const MISSING: u8 = 1;
-/// The request makes no sense.
+/// The request is invalid.
 pub const BAD_REQUEST: u8 = 2;
 
 const MAX_FRAME: u32 = 1 << 20;
 const HEADER: usize = 1 + 8;
-/// A client that sends nothing for so long is disconnected.
+/// A client that sends nothing for this time is disconnected.
 const IDLE: Duration = Duration::from_secs(30);
 /// A reply that takes longer than this is an error.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -66,7 +66,7 @@ impl Service {
         self.address
     }
 
-    /// Accepts no more, and waits for the connections to end.
+    /// Stops accepting, and waits for the connections to end.
     pub async fn stop(self) -> io::Result<()> {
         self.shutdown
             .shutdown(Duration::from_secs(5))
@@ -86,7 +86,8 @@ async fn accept(listener: TcpListener, store: Store, connections: &GracefulShutd
                     }
                 });
             }
-            // Such as too many open files: the listener is fine, others may close theirs.
+            // Too many open files, for example: the listener still works, and other connections
+            // will end.
             Err(error) => {
                 eprintln!("accept: {error}");
                 anyrt::time::sleep(Duration::from_millis(50)).await;
@@ -112,7 +113,7 @@ async fn serve(stream: TcpStream, store: Store) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads one frame. `false` when the client has ended between two frames.
+/// Reads one frame. Returns `false` if the client has ended between two frames.
 async fn read_frame(
     reader: &mut (impl AsyncReadExt + Unpin),
     frame: &mut Vec<u8>,

@@ -1,10 +1,9 @@
 //! The actor model: a bank whose accounts belong to one task, and a supervisor that restarts it.
 //!
-//! Use it when state has rules: one task owns it, messages ask for changes, each carries the way
-//! back for its answer.
-//! What guides miss: a restarted actor must keep its mailbox, or every handle is dead; it must get
-//! its state back from what was committed, not from memory that the panic left half changed; an
-//! actor that sends to itself and waits hangs.
+//! Use it when state has rules: one task owns it, messages request changes, and each message
+//! carries a channel for its answer. What guides miss: a restarted actor must keep its mailbox, or
+//! every handle is dead; it must get its state back from what was committed, not from memory that
+//! the panic left half changed; an actor that sends to itself and waits hangs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -51,7 +50,7 @@ pub async fn main() -> anyhow::Result<()> {
 }
 
 // ANCHOR: handle
-/// The way to the bank. Cheap to clone.
+/// A handle to the bank. Cheap to clone.
 #[derive(Clone)]
 struct Bank {
     mailbox: mpsc::Sender<Message>,
@@ -129,7 +128,7 @@ impl Bank {
 /// The committed balances, in order. A real bank keeps them on disk.
 type Journal = Arc<Mutex<Vec<(String, u64)>>>;
 
-/// Serves until the mailbox ends. Its state is its own: no lock, no `Arc`.
+/// Serves until the mailbox ends. It owns its state: no lock, no `Arc`.
 async fn actor(mailbox: Arc<AsyncMutex<mpsc::Receiver<Message>>>, journal: Journal) {
     // Held for the actor's life. Only one actor lives at a time, so this never waits.
     let mut mailbox = mailbox.lock().await;
@@ -140,7 +139,7 @@ async fn actor(mailbox: Arc<AsyncMutex<mpsc::Receiver<Message>>>, journal: Journ
     while let Some(message) = mailbox.recv().await {
         match message {
             Message::Balance { account, reply } => {
-                // Fails if the client has stopped waiting, which is its own business.
+                // Fails if the client has stopped waiting, which is not an error here.
                 let _ = reply.send(Ok(balances.get(&account).copied().unwrap_or(0)));
             }
             Message::Post {
@@ -161,7 +160,7 @@ async fn actor(mailbox: Arc<AsyncMutex<mpsc::Receiver<Message>>>, journal: Journ
                     }
                 };
                 if let Ok(changed) = changed {
-                    // Committed first, then told.
+                    // Committed before the client gets the answer.
                     journal
                         .lock()
                         .expect("no holder panics")

@@ -27,7 +27,7 @@ pub async fn main() -> anyhow::Result<()> {
         rest.extend(batches.recv().await.unwrap_or_default());
     }
     assert_eq!(rest, [9, 10]);
-    // The end sends what is left.
+    // The end sends the rest.
     spans.send(11).await?;
     drop(spans);
     assert_eq!(batches.recv().await, Some(vec![11]));
@@ -49,7 +49,7 @@ async fn export<T>(
     let mut flush = pin!(sleep_until(Instant::now()));
     loop {
         let full_or_ended = anyrt::select! {
-            // First, so that items that are there go into the batch before its age is asked.
+            // First, so that available items enter the batch before its age is checked.
             biased;
             item = items.recv() => match item {
                 Some(item) => {

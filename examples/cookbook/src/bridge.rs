@@ -34,7 +34,7 @@ async fn program(tokio: tokio::runtime::Handle) -> anyhow::Result<String> {
         anyrt::spawn(async move { InTokio::new(&tokio, needs_tokio("ping")).await }).await??;
     // ANCHOR_END: use
     assert_eq!(answer, "ping, answered through Tokio");
-    // Nothing of it stays behind: this task is on its own runtime.
+    // This task has stayed on its own runtime.
     assert_eq!(Handle::current().backend(), backend);
     Ok(format!("a task of {backend} got \"{answer}\""))
 }

@@ -23,7 +23,7 @@ pub async fn main() -> anyhow::Result<()> {
     buffer.extend_from_slice(b"secret");
     let address = buffer.as_ptr();
     drop(buffer);
-    // The next one of the class gets the same memory, without what was in it.
+    // The next one of the class gets the same memory, without the old contents.
     let again = pool.get(1_100);
     assert_eq!((again.as_ptr(), again.len()), (address, 0));
     // Another class has buffers of its own.
@@ -73,7 +73,7 @@ impl BufferPool {
         }
     }
 
-    /// An empty buffer with room for at least `size` bytes.
+    /// Returns an empty buffer with room for at least `size` bytes.
     fn get(&self, size: usize) -> PooledBuffer {
         let class = class_for(size);
         let idle = self.classes.get(class).and_then(|class| lock(class).pop());
@@ -88,7 +88,7 @@ impl BufferPool {
 
     fn put(&self, mut buffer: BytesMut) {
         buffer.clear();
-        // By what it can hold now: its user may have made it grow.
+        // By its current capacity: its user may have made it grow.
         let Some(class) = class_of(buffer.capacity()) else {
             return;
         };
@@ -103,13 +103,13 @@ impl BufferPool {
     }
 }
 
-/// The smallest class whose buffers hold `size`; beyond the last, none does.
+/// Returns the smallest class whose buffers hold `size`. No class holds more than the last one.
 fn class_for(size: usize) -> usize {
     (size.div_ceil(SMALLEST).next_power_of_two()).trailing_zeros() as usize
 }
 
-/// The largest class for which `capacity` is enough; `None` where the buffer is too small or too
-/// large to be kept.
+/// Returns the largest class for which `capacity` is enough, or `None` if the buffer is too small
+/// or too large to be kept.
 fn class_of(capacity: usize) -> Option<usize> {
     let class = (capacity / SMALLEST).checked_ilog2()? as usize;
     (class < CLASSES).then_some(class)
@@ -119,7 +119,7 @@ fn lock(class: &Mutex<Vec<BytesMut>>) -> std::sync::MutexGuard<'_, Vec<BytesMut>
     class.lock().expect("no holder panics")
 }
 
-/// Goes back to its pool when it is dropped.
+/// Returns to its pool when it is dropped.
 struct PooledBuffer {
     buffer: BytesMut,
     pool: BufferPool,

@@ -1,4 +1,4 @@
-//! A builder that checks everything once, and tells all that is wrong.
+//! A builder that checks everything once, and reports every mistake.
 //!
 //! Use it where a type has more than three settings, or rules between them.
 //! What guides miss: setters that panic or check one field cannot know the others; the first error
@@ -57,7 +57,7 @@ async fn greet(server: Server) -> anyhow::Result<String> {
 }
 
 // ANCHOR: builder
-/// Settings that fit together: there is no way to make one but [`ServerBuilder::build`].
+/// Consistent settings: [`ServerBuilder::build`] is the only way to create them.
 #[derive(Debug)]
 struct Server {
     address: String,
@@ -65,7 +65,7 @@ struct Server {
     idle: Duration,
 }
 
-/// Takes settings; checks none of them before [`build`](Self::build).
+/// Collects settings, which [`build`](Self::build) checks.
 #[derive(Debug, Clone)]
 struct ServerBuilder {
     address: String,
@@ -115,7 +115,7 @@ impl ServerBuilder {
     }
 
     /// # Errors
-    /// Names every setting that is wrong, not only the first.
+    /// Returns an error that names every wrong setting, not only the first.
     fn build(self) -> Result<Server, InvalidServer> {
         let mut wrong = Vec::new();
         if self.connections == 0 {

@@ -1,9 +1,8 @@
 //! Stops work that is no longer wanted: by `select!`, by a token, by `abort`.
 //!
-//! Use `select!` inside one task, a token for tasks that must clean up, `abort` for tasks that need
-//! not.
-//! What guides miss: a future that `select!` drops in a loop loses what it had done, unless it is
-//! cancel-safe or kept outside the loop; `abort` cannot stop a blocking job that has begun;
+//! Use `select!` inside one task, a token for tasks that must clean up, and `abort` for other
+//! tasks. What guides miss: a future that `select!` drops in a loop loses what it had done, unless
+//! it is cancel-safe or kept outside the loop; `abort` cannot stop a blocking job that has begun;
 //! cleaning up in the branch after `cancelled()` only runs if somebody waits for the task.
 
 use anyrt::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -91,7 +90,7 @@ async fn by_abort() -> anyhow::Result<()> {
     running.await?;
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
-    // The task's end of the channel is gone already.
+    // The task's end of the channel has already been dropped.
     assert_eq!(closed.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     Ok(())
 }

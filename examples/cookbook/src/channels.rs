@@ -3,8 +3,8 @@
 //! `mpsc` for work that one side hands to the other, `oneshot` for one answer, `broadcast` for
 //! events that each receiver must see, `watch` for a value of which only the latest counts.
 //! What guides miss: an unbounded channel only moves the overload into memory; a slow `broadcast`
-//! receiver loses messages and is told how many; `watch` skips values by design; a `send` on `mpsc`
-//! that succeeds does not say that it will be received.
+//! receiver loses messages and gets an error with their number; `watch` skips values by design; a
+//! successful `send` on `mpsc` does not guarantee that the value is received.
 
 use anyrt::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -26,11 +26,11 @@ pub async fn main() -> anyhow::Result<()> {
     // ANCHOR_END: mpsc
 
     // ANCHOR: oneshot
-    // A request carries the way back for its answer.
+    // A request carries a channel for its answer.
     let (requests, mut service) = mpsc::channel::<(u32, oneshot::Sender<u32>)>(8);
     let serving = anyrt::spawn(async move {
         while let Some((number, reply)) = service.recv().await {
-            // Fails if the caller has gone, which is no error here.
+            // Fails if the caller is gone, which is not an error here.
             let _ = reply.send(number * number);
         }
     });

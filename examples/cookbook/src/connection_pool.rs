@@ -40,7 +40,7 @@ pub async fn main() -> anyhow::Result<()> {
     assert_eq!(balances, [600, 400]);
     // ANCHOR_END: use
 
-    // The rule is the database's: the transaction is rolled back.
+    // The database enforces the rule: the transaction is rolled back.
     assert!(pool.run(|db| transfer(db, 1, 2, 601)).await?.is_err());
     // A panic in the middle of a transaction: the connection is closed, which rolls back, and is
     // not used again.
@@ -98,10 +98,11 @@ impl Pool {
     /// Runs `job` with a connection, on the blocking pool.
     ///
     /// # Errors
-    /// If no connection is free in time, if none can be opened, and if `job` panics.
+    /// Fails if no connection is free in time, if none can be opened, or if `job` panics.
     ///
     /// # Cancel safety
-    /// Dropped before it has a connection, it does nothing; after that `job` runs to its end.
+    /// If the future is dropped before it has a connection, `job` does not run; after that it runs
+    /// to its end.
     async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Connection) -> T + Send + 'static,
@@ -111,7 +112,7 @@ impl Pool {
             .context("no connection became free")??;
         let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
         spawn_blocking(move || {
-            // Here, not in the caller: the slot is taken for as long as the job runs.
+            // Held here, not in the caller, so that the slot is taken for as long as the job runs.
             let _slot = slot;
             let waiting = idle.lock().expect("no holder panics").pop();
             let mut connection = match waiting {
@@ -119,7 +120,7 @@ impl Pool {
                 None => open(&path)?,
             };
             let result = job(&mut connection);
-            // A job that panics does not come here, and its connection is closed by the unwinding.
+            // A job that panics does not get here, and unwinding closes its connection.
             idle.lock().expect("no holder panics").push(connection);
             anyhow::Ok(result)
         })

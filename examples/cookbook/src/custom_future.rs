@@ -1,10 +1,10 @@
-//! Futures by hand: what `poll` must do, and who calls it again.
+//! Futures by hand: what `poll` must do, and when it is called again.
 //!
 //! Use one where there is no `async` way to say it: a new kind of event, a combinator. Everything
 //! else is an `async fn`.
-//! What guides miss: `Pending` without a waker that somebody will call is a hang; the waker of the
-//! LAST poll counts, for a future may move to another task; look at the state again after the waker
-//! is stored, or a wake-up in between is lost.
+//! What guides miss: `Pending` without a waker that will be called is a hang; the waker of the LAST
+//! poll counts, because a future may move to another task; check the state again after the waker is
+//! stored, or a wake-up in between is lost.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@ pub async fn main() -> anyhow::Result<()> {
 }
 
 // ANCHOR: countdown
-/// Ready at the poll after so many others.
+/// Ready after that number of polls.
 struct Countdown(u32);
 
 impl Future for Countdown {
@@ -45,7 +45,7 @@ impl Future for Countdown {
             return Poll::Ready("liftoff");
         }
         self.0 -= 1;
-        // Nobody else will: without this line the task would never run again.
+        // Nothing else wakes it: without this line the task would never run again.
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -53,7 +53,7 @@ impl Future for Countdown {
 // ANCHOR_END: countdown
 
 // ANCHOR: gate
-/// Waits until its [`Opener`] is called, from wherever that is.
+/// Waits until its [`Opener`] is called, on any thread.
 struct Gate {
     state: Arc<Mutex<State>>,
 }
@@ -107,7 +107,7 @@ impl Opener {
             state.value = Some(value);
             state.waker.take()
         };
-        // Outside the lock: a waker may run anything, even a poll of this very future.
+        // Outside the lock: a waker may run any code, even a poll of this future.
         if let Some(waker) = waker {
             waker.wake();
         }

@@ -3,7 +3,7 @@
 //! Use it as the skeleton of any TCP service: accept, spawn, read until the end.
 //! What guides miss: `write` may write less than it was given, so `write_all`; a read of 0 bytes is
 //! the end, not "nothing yet"; an error of one connection must not end the accept loop; a client
-//! that sends much must read meanwhile, or both sides wait for each other.
+//! that sends a lot must read at the same time, or both sides wait for each other.
 
 use anyrt::io::{AsyncReadExt, AsyncWriteExt};
 use anyrt::net::{TcpListener, TcpStream};
@@ -52,7 +52,7 @@ async fn serve(listener: TcpListener) {
                     }
                 });
             }
-            // Out of descriptors, for example: others will end and free some.
+            // Out of descriptors, for example: other connections will end and free some.
             Err(error) => {
                 eprintln!("accept: {error}");
                 anyrt::time::sleep(std::time::Duration::from_millis(50)).await;

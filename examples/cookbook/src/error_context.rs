@@ -15,7 +15,7 @@ pub async fn main() -> anyhow::Result<()> {
     let path = folder.path().join("ports.conf");
 
     // ANCHOR: match
-    // The library's caller decides by kind: a missing file is no failure here.
+    // The library's caller decides by kind: a missing file is not a failure here.
     let ports = match library::load(&path).await {
         Err(library::Error::Read { source, .. })
             if source.kind() == std::io::ErrorKind::NotFound =>
@@ -63,7 +63,7 @@ mod library {
 
     #[derive(Debug, thiserror::Error)]
     pub enum Error {
-        // The message names the operation. The source tells the reason.
+        // The message names the operation. The source has the reason.
         #[error("cannot read {}", path.display())]
         Read {
             path: PathBuf,

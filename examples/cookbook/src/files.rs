@@ -2,7 +2,7 @@
 //!
 //! Use `fs::read_to_string` and `fs::write` for small files, `BufReader` and `BufWriter` for large
 //! ones.
-//! What guides miss: a `BufWriter` must be flushed, dropping it loses the rest in silence; each
+//! What guides miss: a `BufWriter` must be flushed, dropping it silently loses the rest; each
 //! unbuffered small read is a trip to another thread; `write` and then `rename` is not durable
 //! without `sync_all` in between.
 
@@ -78,7 +78,7 @@ async fn replace(path: &Path, contents: &[u8]) -> std::io::Result<()> {
     let new = path.with_extension("new");
     let mut file = File::create(&new).await?;
     file.write_all(contents).await?;
-    // On disk before the name points to it.
+    // The data is on disk before the name points to it.
     file.sync_all().await?;
     drop(file);
     fs::rename(&new, path).await

@@ -2,7 +2,7 @@
 //!
 //! Use it in every service that is restarted while clients are connected.
 //! What guides miss: Ctrl-C alone misses SIGTERM, which is what containers send; without a deadline
-//! one stuck client keeps the process for ever; tasks must be waited for, or the runtime drops them
+//! one stuck client keeps the process forever; tasks must be waited for, or the runtime drops them
 //! half-way.
 
 use anyrt::io::{AsyncReadExt, AsyncWriteExt};
@@ -43,7 +43,7 @@ pub async fn main() -> anyhow::Result<()> {
     assert!(sent.success());
     serving.await?;
 
-    // Nobody is accepted any more, and who was in the middle still gets an answer.
+    // No more clients are accepted, and a request in progress is still answered.
     assert!(TcpStream::connect(address).await.is_err());
     client.write_all(b"world").await?;
     client.shutdown().await?;
@@ -51,7 +51,7 @@ pub async fn main() -> anyhow::Result<()> {
     client.read_to_string(&mut answer).await?;
     assert_eq!(answer, "HELLO, WORLD");
 
-    // The deadline ends the wait for the stuck one, and says how many there were.
+    // The deadline ends the wait for the stuck one, and returns the number of such clients.
     let report = stopping.await?;
     assert!(report.starts_with("SIGTERM, ") && report.ends_with(" still running at the deadline"));
     println!("graceful_shutdown: {report}");

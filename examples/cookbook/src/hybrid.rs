@@ -1,10 +1,9 @@
 //! Two runtimes in one program: sockets on one, services on another.
 //!
-//! Use it when one part needs what the other must not pay for: a Glommio core that never migrates a
-//! task, with Tokio for services; or Smol in a Tokio program.
-//! What guides miss: a `block_on` of the second runtime inside a task of the first blocks a worker;
-//! a runtime dropped in async code panics or hangs. Handles and their futures may be awaited
-//! anywhere.
+//! Use it when one part has needs that the other must not pay for: a Glommio core that never
+//! migrates a task, with Tokio for services; or Smol in a Tokio program. What guides miss: a
+//! `block_on` of the second runtime inside a task of the first blocks a worker; a runtime dropped
+//! in async code panics or hangs. Handles and their futures may be awaited anywhere.
 
 use anyrt::io::{AsyncReadExt, AsyncWriteExt};
 use anyrt::net::{TcpListener, TcpStream};
@@ -14,7 +13,7 @@ use anyrt::task::JoinSet;
 
 pub fn main() -> anyhow::Result<()> {
     // ANCHOR: build
-    // Both outlive all async code: they are made and dropped here, in `main`.
+    // Both outlive all async code: they are created and dropped here, in `main`.
     let core = Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("core")
@@ -47,7 +46,7 @@ fn other_than(core: Backend) -> Backend {
 async fn run(services: Handle) -> anyhow::Result<u64> {
     let (audit, mut audited) = mpsc::channel(16);
     // ANCHOR: across
-    // The task runs over there, its handle is awaited here. Channels connect any two runtimes.
+    // The task runs there, its handle is awaited here. Channels connect any two runtimes.
     let auditor = services.spawn(async move {
         assert_eq!(std::thread::current().name(), Some("services"));
         let mut sum = 0;
@@ -71,7 +70,7 @@ async fn run(services: Handle) -> anyhow::Result<u64> {
             stream.write_u64(number).await?;
             let price = stream.read_u64().await?;
             assert_eq!(price, number * 19);
-            // The end: the server's task is over, and with it its sender to the auditor.
+            // The server's task has ended and dropped its sender to the auditor.
             assert_eq!(stream.read(&mut [0]).await?, 0);
             anyhow::Ok(())
         });
@@ -97,7 +96,7 @@ async fn serve(
     audit: mpsc::Sender<u64>,
 ) -> anyhow::Result<()> {
     let number = stream.read_u64().await?;
-    // A panic over there would be an error here.
+    // A panic there would be an error here.
     let price = services.spawn(async move { number * 19 }).await?;
     audit.send(price).await?;
     stream.write_u64(price).await?;

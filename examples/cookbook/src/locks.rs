@@ -1,10 +1,10 @@
 //! Shares state and meets at points: mutex, rwlock, semaphore, notify, barrier.
 //!
 //! Use `std::sync::Mutex` for data that is only touched between awaits, the async `Mutex` when the
-//! guard must live across an `.await`, a semaphore to limit how many do something at once.
-//! What guides miss: an async mutex is not "the mutex for async code" but the slower one for a
-//! special case; a condition must be checked after `notified()` was made, or a wake-up between the
-//! two is lost.
+//! guard must live across an `.await`, a semaphore to limit how many do something at once. What
+//! guides miss: an async mutex is not "the mutex for async code" but the slower one for a special
+//! case; a condition must be checked after `notified()` was created, or a wake-up between the two
+//! is lost.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -82,7 +82,7 @@ pub async fn main() -> anyhow::Result<()> {
         let gate = Arc::clone(&gate);
         async move {
             loop {
-                // First the future, then the question: a `notify_waiters` in between reaches it.
+                // First the future, then the check: a `notify_waiters` in between reaches it.
                 let opened = gate.1.notified();
                 if gate.0.load(Ordering::Acquire) {
                     return "open";
@@ -97,7 +97,7 @@ pub async fn main() -> anyhow::Result<()> {
     // ANCHOR_END: notify
 
     // ANCHOR: barrier
-    // No task goes on before all have arrived. Exactly one is the leader.
+    // No task continues before all have arrived. Exactly one is the leader.
     let barrier = Arc::new(Barrier::new(TASKS));
     let arrived = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();

@@ -7,8 +7,8 @@
 //! cargo run -p anyrt-cookbook -- --all                     # runs all on every backend of the build
 //! ```
 //!
-//! One binary holds all of them, since linking thirty would take longer than everything else. To
-//! use a recipe as a program of its own, copy its file to `src/main.rs`.
+//! One binary contains all of them, since linking thirty would take longer than everything else. To
+//! use a recipe as a separate program, copy its file to `src/main.rs`.
 
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -202,10 +202,10 @@ fn run(recipe: &fn() -> anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Runs each recipe in a process of its own, since some handle signals or install a global
+/// Runs each recipe in a separate process, since some handle signals or install a global
 /// subscriber.
 ///
-/// On the backend that `ANYRT_BACKEND` names, or else on every backend of the build.
+/// They run on the backend that `ANYRT_BACKEND` names, or else on every backend of the build.
 fn run_all() -> ExitCode {
     let backends = match std::env::var("ANYRT_BACKEND") {
         Ok(name) => vec![name],

@@ -1,10 +1,9 @@
 //! Prometheus metrics of requests and of the runtime, at `/metrics`.
 //!
-//! Use it in every service. Counters and histograms of requests, gauges of the runtime, read when
-//! they are asked for.
-//! What guides miss: a label with an id in it makes a time series per id; a gauge that is lowered
-//! at the end of a function stays up when the future is dropped, so a guard must do it; averages
-//! hide what a histogram shows.
+//! Use it in every service: counters and histograms of requests, and gauges of the runtime, which
+//! are read on request. What guides miss: a label with an id in it makes a time series per id; a
+//! gauge that is lowered at the end of a function stays up when the future is dropped, so a guard
+//! must do it; averages hide what a histogram shows.
 
 use std::sync::Arc;
 
@@ -40,7 +39,7 @@ pub async fn main() -> anyhow::Result<()> {
     while let Some(answer) = clients.join_next().await {
         answer??;
     }
-    // A request whose client has no patience: dropped, and the gauge goes down all the same.
+    // A request whose client gives up: it is dropped, and the gauge goes down nevertheless.
     assert!(
         timeout(
             Duration::from_millis(5),
@@ -71,8 +70,7 @@ pub async fn main() -> anyhow::Result<()> {
 // ANCHOR: metrics
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Request {
-    /// The route, of which there are few; never the path, of which there are as many as clients
-    /// like.
+    /// The route, of which there are few. Never the path: clients can send any number of them.
     route: &'static str,
     status: u16,
 }
@@ -131,7 +129,7 @@ impl Metrics {
         status
     }
 
-    /// The page. The runtime's numbers are read now: no task has to refresh them.
+    /// Returns the page. The runtime's numbers are read now, so no task has to refresh them.
     fn page(&self) -> Result<String, std::fmt::Error> {
         let runtime = Handle::current().metrics();
         self.tasks.set(runtime.num_alive_tasks() as i64);
@@ -150,7 +148,7 @@ async fn serve(listener: TcpListener, metrics: Arc<Metrics>) {
     }
 }
 
-/// Just enough HTTP for this recipe. A service takes a crate for it.
+/// Just enough HTTP for this recipe. A service uses a crate for it.
 async fn answer(mut stream: TcpStream, metrics: &Metrics) -> anyhow::Result<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {

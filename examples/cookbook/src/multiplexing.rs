@@ -21,7 +21,7 @@ pub async fn main() -> anyhow::Result<()> {
         data.send(number).await?;
     }
     urgent.send("flush").await?;
-    // One source ends, the others go on.
+    // One source ends, the others continue.
     drained(&data).await;
     drop(data);
     urgent.send("rotate").await?;
@@ -60,8 +60,8 @@ async fn serve(
     let mut ticks = interval(Duration::from_millis(1));
     loop {
         anyrt::select! {
-            // A pattern that does not match switches its branch off for this round: a closed
-            // channel costs one look per round instead of a busy loop.
+            // A pattern that does not match disables its branch for this round: a closed channel
+            // costs one check per round instead of a busy loop.
             Some(number) = data.recv() => seen.sum += number,
             Some(command) = urgent.recv() => seen.urgent.push(command),
             _ = ticks.tick() => {
@@ -75,7 +75,7 @@ async fn serve(
 }
 // ANCHOR_END: serve
 
-/// Waits until the receiver has taken all that was sent.
+/// Waits until the receiver has taken all messages.
 async fn drained<T>(sender: &mpsc::Sender<T>) {
     // A message holds its permit until it is received, so all of them are free only then.
     drop(sender.reserve_many(sender.max_capacity()).await);

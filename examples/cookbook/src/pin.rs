@@ -22,13 +22,12 @@ pub async fn main() -> anyhow::Result<()> {
     assert_eq!(future.await, 6);
     // ANCHOR_END: pin
 
-    // ANCHOR: boxed
-    // Different futures in one list need a type without a name, and an address that stays while the
-    // list grows.
+    // ANCHOR: boxed Different futures in one list need a common type, and an address that is stable
+    // while the list grows.
     let mut list: Vec<Pin<Box<dyn Future<Output = u32> + Send>>> = Vec::new();
     list.push(Box::pin(borrows_itself()));
     list.push(Box::pin(async { 4 }));
-    // An `async fn` that calls itself needs a box, too: its size would have no end.
+    // A recursive `async fn` needs a box as well: its size would be infinite.
     list.push(Box::pin(factorial(4)));
     let mut sum = 0;
     for future in list {
@@ -40,7 +39,8 @@ pub async fn main() -> anyhow::Result<()> {
     let (polls, value) = Counted::new(borrows_itself()).await;
     assert_eq!((polls, value), (2, 6));
 
-    // `Unpin` says that moving is harmless even when pinned. Futures of `async` blocks are not.
+    // `Unpin` means that moving is harmless even when pinned. Futures of `async` blocks are not
+    // `Unpin`.
     fn is_unpin<T: Unpin>(_: &T) {}
     is_unpin(&std::future::ready(1));
     is_unpin(&Box::pin(PhantomPinned));
@@ -48,7 +48,8 @@ pub async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Holds a reference into itself across an `.await`: why futures must not move once polled.
+/// Holds a reference into itself across an `.await`, the reason why futures must not move once
+/// polled.
 async fn borrows_itself() -> u32 {
     let numbers = [1, 2, 3];
     let borrowed = &numbers;
@@ -69,10 +70,11 @@ fn factorial(n: u32) -> Pin<Box<dyn Future<Output = u32> + Send>> {
 
 // ANCHOR: project
 pin_project! {
-    /// Counts how often the future inside is polled.
+    /// The number of polls of the future inside.
     struct Counted<F> {
         polls: u32,
-        // Pinned with the struct. A field without the mark is a plain `&mut` in the projection.
+        // Pinned with the struct. A field without the attribute is a plain `&mut` in the
+        // projection.
         #[pin]
         inner: F,
     }

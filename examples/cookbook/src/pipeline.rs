@@ -1,7 +1,7 @@
 //! CSP, second part: a pipeline of stages, each a task, joined by bounded channels.
 //!
-//! Use it when stages have different work: one parses, one computes, one writes. The slowest sets
-//! the pace of all.
+//! Use it when stages have different work: one parses, one computes, one writes. The slowest stage
+//! sets the pace of all.
 //! What guides miss: an unbounded channel between stages removes the back pressure that makes it
 //! safe; a stage that computes belongs on the blocking pool; results out of order need a number,
 //! results in order need `buffered`.
@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 #[anyrt::main]
 pub async fn main() -> anyhow::Result<()> {
     // ANCHOR: stages
-    // The end travels through by itself: a stage whose input ends returns and drops its output.
+    // The end propagates: a stage whose input ends returns and drops its output.
     let lines = source((1..=100).map(|n| n.to_string()).chain(["x".into()]));
     let numbers = stage(
         lines,
@@ -54,7 +54,7 @@ fn source<T: Send + 'static>(
     let (output, receiver) = mpsc::channel(8);
     anyrt::spawn(async move {
         for item in items {
-            // Fails if the next stage has gone: the rest is not wanted.
+            // Fails if the next stage has ended, so the rest is not needed.
             if output.send(item).await.is_err() {
                 return;
             }
@@ -63,7 +63,7 @@ fn source<T: Send + 'static>(
     receiver
 }
 
-/// Passes on what `work` makes of each item; drops items of which it makes nothing.
+/// Passes on the result of `work` for each item, and drops items for which it returns `None`.
 fn stage<T, U, F>(
     mut input: mpsc::Receiver<T>,
     work: impl Fn(T) -> F + Send + 'static,

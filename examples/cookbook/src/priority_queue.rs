@@ -2,8 +2,8 @@
 //!
 //! Use it when some jobs must overtake others. If two classes are enough, two channels and a
 //! `biased` `select!` are less.
-//! What guides miss: `BinaryHeap` alone is not fair among equals, so a job may wait for ever; one
-//! `notify_one` per push wakes too few when two pushes come before anybody waits.
+//! What guides miss: `BinaryHeap` alone is not fair among equals, so a job may wait forever; one
+//! `notify_one` per push wakes too few consumers if two pushes happen before any of them waits.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -24,7 +24,7 @@ pub async fn main() -> anyhow::Result<()> {
     }
     assert_eq!(order, "bedacf");
 
-    // Consumers that wait already; each job goes to exactly one, and the end to all.
+    // Consumers that are already waiting. Each job goes to exactly one, and the end to all.
     let mut consumers = JoinSet::new();
     for _ in 0..4 {
         let queue = Arc::clone(&queue);
@@ -84,7 +84,7 @@ impl<T> PriorityQueue<T> {
         self.changed.notify_one();
     }
 
-    /// The most urgent job; `None` once the queue is closed and empty.
+    /// Returns the most urgent job, or `None` once the queue is closed and empty.
     async fn pop(&self) -> Option<T> {
         loop {
             let changed = self.changed.notified();
@@ -105,14 +105,14 @@ impl<T> PriorityQueue<T> {
         }
     }
 
-    /// Refuses nothing that was pushed: consumers get what is left, then `None`.
+    /// Closes the queue. Consumers get the remaining jobs, then `None`.
     fn close(&self) {
         self.state.lock().expect("no holder panics").closed = true;
         self.changed.notify_waiters();
     }
 }
 
-/// Ordered by priority, then by age. The value has no say in it.
+/// Ordered by priority, then by age, regardless of the value.
 struct Entry<T> {
     key: (u8, Reverse<u64>),
     value: T,

@@ -1,9 +1,8 @@
 //! CSP, first part: producers and a consumer that share nothing but a channel.
 //!
 //! Use it when the rates differ: the channel's capacity is how far the fast side may run ahead.
-//! What guides miss: the original `Sender` must be dropped, or the consumer waits for ever; a
-//! consumer that stops early must be noticed by the producers, which is what the error of `send` is
-//! for.
+//! What guides miss: the original `Sender` must be dropped, or the consumer waits forever;
+//! producers notice a consumer that stops early by the error of `send`.
 
 use anyrt::sync::mpsc;
 use anyrt::task::JoinSet;
@@ -27,7 +26,7 @@ pub async fn main() -> anyhow::Result<()> {
             }
         });
     }
-    // Without this the channel never ends: `sender` itself would still be there.
+    // Without this the channel never ends, because `sender` itself still exists.
     drop(sender);
 
     let mut next = [0; PRODUCERS as usize];
@@ -43,8 +42,8 @@ pub async fn main() -> anyhow::Result<()> {
     producers.join_all().await;
 
     // ANCHOR: early
-    // A consumer that has enough drops its end; the producer learns of it from `send`, which
-    // returns the value back.
+    // A consumer that needs no more drops its end. `send` then fails and returns the value to the
+    // producer.
     let (sender, mut receiver) = mpsc::channel(1);
     let producer = anyrt::spawn(async move {
         for number in 0_u64.. {

@@ -1,9 +1,9 @@
-//! Limits how often something happens: so many per second, with a burst.
+//! Limits how often something happens: a number per second, with a burst.
 //!
-//! Use it before calls that somebody else limits. For "how many at once" use a semaphore instead.
-//! What guides miss: a `sleep` after each call adds the call's own time to the period; an
-//! `interval` with its default behaviour makes up for a pause by a burst without limit; a task that
-//! refills a counter runs even when nobody calls.
+//! Use it before calls to a service with a rate limit. To limit how many run at once, use a
+//! semaphore. What guides miss: a `sleep` after each call adds the call's own time to the period;
+//! an `interval` with its default behaviour makes up for a pause by a burst without limit; a task
+//! that refills a counter runs even when there are no calls.
 
 use std::sync::{Arc, Mutex};
 
@@ -43,13 +43,13 @@ pub async fn main() -> anyhow::Result<()> {
 }
 
 // ANCHOR: limiter
-/// One call per `period` in the long run, `burst` at once after a pause.
+/// One call per `period` on average, and up to `burst` at once after a pause.
 ///
-/// It keeps one instant, at which the next call is due if none had been early: no task, no counter
-/// to refill.
+/// It stores one instant, the time at which the next call is due if none was early. No task has to
+/// refill a counter.
 struct RateLimiter {
     period: Duration,
-    /// By how much a call may be early.
+    /// The time by which a call may be early.
     tolerance: Duration,
     due: Mutex<Instant>,
 }
@@ -63,10 +63,11 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for its turn. Turns are given in the order of the calls.
+    /// Waits for a turn. Turns are assigned in the order of the calls.
     ///
     /// # Cancel safety
-    /// A turn that was given and not waited for is lost, so that those behind are not early.
+    /// If the future is dropped after a turn was assigned, the turn is lost, so that later ones are
+    /// not early.
     async fn acquire(&self) {
         let turn = {
             let mut due = self.due.lock().expect("no holder panics");
@@ -79,7 +80,7 @@ impl RateLimiter {
         }
     }
 
-    /// Takes a turn only if there is one at once.
+    /// Takes a turn if one is available now. Returns whether it did.
     fn try_acquire(&self) -> bool {
         let now = Instant::now();
         let mut due = self.due.lock().expect("no holder panics");

@@ -3,7 +3,7 @@
 //! Use a task-local for what belongs to a request: its id, its tenant, its deadline. Never for what
 //! changes the result.
 //! What guides miss: a thread-local does not follow a task from worker to worker; a task-local does
-//! not follow `spawn`, the child must be given it.
+//! not follow `spawn`, so it must be passed to the child.
 
 use anyrt::task::JoinSet;
 
@@ -34,7 +34,7 @@ pub async fn main() -> anyhow::Result<()> {
 async fn handle() -> String {
     let mut log = vec![line("begin")];
     log.push(query().await);
-    // A spawned task starts without; it gets the value by a scope of its own.
+    // A spawned task starts without one, and gets the value by its own scope.
     let audit = anyrt::spawn(with_request(async { line("audit") }));
     let bare = anyrt::spawn(async { line("bare") });
     log.push(audit.await.expect("it does not panic"));
@@ -43,7 +43,7 @@ async fn handle() -> String {
 }
 
 async fn query() -> String {
-    // The task may be on another worker afterwards; the id is still its own.
+    // The task may be on another worker afterwards, and still has its id.
     anyrt::task::yield_now().await;
     line("query")
 }

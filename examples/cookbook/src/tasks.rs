@@ -3,7 +3,7 @@
 //! Use `spawn` for work that waits, `spawn_blocking` for work that computes or blocks, a `LocalSet`
 //! for what holds an `Rc`.
 //! What guides miss: dropping a `JoinHandle` detaches the task, it does not cancel it; a panic in a
-//! task is an `Err` from its handle, the program goes on; two `async fn`s awaited in turn do not
+//! task is an `Err` from its handle, the program continues; two `async fn`s awaited in turn do not
 //! run at the same time.
 
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use anyrt::task::{LocalSet, spawn_blocking, spawn_local};
 #[anyrt::main]
 pub async fn main() -> anyhow::Result<()> {
     // ANCHOR: spawn
-    // Both tasks run while this one goes on. Awaiting a handle returns the task's result.
+    // Both tasks run while this one continues. Awaiting a handle returns the task's result.
     let (ask, question) = oneshot::channel();
     let (reply, answer) = oneshot::channel();
     let asks = anyrt::spawn(async move {
@@ -30,13 +30,13 @@ pub async fn main() -> anyhow::Result<()> {
     // ANCHOR_END: spawn
 
     // ANCHOR: blocking
-    // A loop without `.await` would keep a worker from its other tasks.
+    // A loop without `.await` would block the other tasks of its worker.
     let primes = spawn_blocking(|| (2..10_000_u32).filter(|n| is_prime(*n)).count()).await?;
     assert_eq!(primes, 1229);
     // ANCHOR_END: blocking
 
     // ANCHOR: detached
-    // The handle is dropped at once; the task runs all the same.
+    // The handle is dropped at once; the task runs nevertheless.
     let (done, finished) = oneshot::channel();
     drop(anyrt::spawn(async move { done.send("done") }));
     assert_eq!(finished.await?, "done");

@@ -1,8 +1,8 @@
-//! Limits how long something may take: one operation, a task, a whole request.
+//! Limits the time of one operation, a task, or a whole request.
 //!
-//! Use `timeout` around what waits. Use one deadline, passed down, for a request of several steps.
-//! What guides miss: `timeout(limit, handle)` ends the wait and leaves the task running; a limit
-//! per step adds up; code that never awaits cannot be interrupted by any timeout.
+//! Use `timeout` around an operation that waits. For a request of several steps pass one deadline
+//! down. What guides miss: `timeout(limit, handle)` ends the wait and leaves the task running; a
+//! limit per step adds up; code that never awaits cannot be interrupted by any timeout.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ pub async fn main() -> anyhow::Result<()> {
     assert_eq!(timeout(Duration::ZERO, async { 7 }).await?, 7);
     // ANCHOR_END: timeout
 
-    // ANCHOR: task
-    // A task is not inside the timeout, only the wait for it is. Give it as `&mut`, and abort it.
+    // ANCHOR: task A task is not inside the timeout, only the wait for it is. Pass the handle as
+    // `&mut`, and abort it.
     let witness = Arc::new(());
     let held = Arc::clone(&witness);
     let mut task = anyrt::spawn(async move {
@@ -38,7 +38,7 @@ pub async fn main() -> anyhow::Result<()> {
     // ANCHOR_END: task
 
     // ANCHOR: deadline
-    // Both steps share one deadline: what the first leaves is all that the second has.
+    // Both steps share one deadline: the second has the time that the first has left.
     let deadline = Instant::now() + LIMIT;
     let connected = timeout_at(deadline, async { "connected" }).await;
     let answered = timeout_at(deadline, pending::<&str>()).await;
@@ -47,8 +47,8 @@ pub async fn main() -> anyhow::Result<()> {
     // ANCHOR_END: deadline
 
     // ANCHOR: interval
-    // The first tick comes at once. `Delay` keeps the period after a tick that came late; the
-    // default, `Burst`, catches up.
+    // The first tick completes at once. `Delay` keeps the period after a late tick; the default,
+    // `Burst`, catches up.
     let mut ticks = interval(Duration::from_millis(2));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let begin = ticks.tick().await;

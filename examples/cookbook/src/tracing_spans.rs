@@ -2,8 +2,8 @@
 //!
 //! Use it instead of `println!`: each line says to which request it belongs, whichever worker wrote
 //! it.
-//! What guides miss: `span.enter()` held across an `.await` marks whatever else the worker runs
-//! meanwhile; a spawned task does not inherit the span, it must be given it.
+//! What guides miss: `span.enter()` held across an `.await` also marks other tasks of the worker; a
+//! spawned task does not inherit the span, so it must be passed on.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -70,7 +70,7 @@ async fn query(rows: u32) {
     info!(rows, "found");
 }
 
-/// Collects what is written, for the check.
+/// Collects the output, for the check.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -35,11 +35,11 @@ pub async fn main() -> anyhow::Result<()> {
     task.await??;
     let (answer, polls) = by_hand.join().expect("it does not panic");
     assert_eq!(answer?, 42);
-    // Once to begin, once when it is woken: it slept in between. (A thread may also wake for
-    // nothing.)
+    // Once to begin, once after it was woken: it slept in between. (A thread may also wake
+    // spuriously.)
     assert!(polls >= 1);
 
-    // A waker that only counts shows who wakes whom.
+    // A waker that only counts shows when it is called.
     let count = Arc::new(CountingWaker::default());
     let waker = Waker::from(Arc::clone(&count));
     let mut context = Context::from_waker(&waker);
@@ -73,7 +73,7 @@ fn block_on<F: Future>(future: F) -> (F::Output, usize) {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return (output, polls);
         }
-        // A wake that came during the poll is not lost: the next `park` returns at once.
+        // A wake-up during the poll is not lost: the next `park` returns at once.
         thread::park();
     }
     unreachable!("the numbers do not end")

@@ -1,10 +1,10 @@
 //! A fixed number of workers that take jobs from one queue.
 //!
-//! Use it when each worker holds something costly, such as a connection. Where none does, a
-//! semaphore and `spawn` are less.
+//! Use it when each worker holds something costly, such as a connection. Otherwise a semaphore and
+//! `spawn` are simpler.
 //! What guides miss: `while let Some(job) = queue.lock().await.recv().await` keeps the lock while
-//! the job runs, so the workers take turns; a panic in a job ends its worker, and the pool shrinks
-//! in silence.
+//! the job runs, so the workers take turns; a panic in a job ends its worker, and the pool silently
+//! shrinks.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub async fn main() -> anyhow::Result<()> {
     }
     assert_eq!(sum, 328_350);
 
-    // Four jobs that wait for each other: the workers really run at the same time.
+    // Four jobs that wait for each other, which proves that the workers run at the same time.
     let meeting = Arc::new(Barrier::new(4));
     let mut met = Vec::new();
     for _ in 0..4 {
@@ -41,7 +41,7 @@ pub async fn main() -> anyhow::Result<()> {
     }
     assert_eq!(leaders, 1);
 
-    // A job that panics harms no other job. Its caller gets an error.
+    // A job that panics affects no other job. Its caller gets an error.
     let failed = pool
         .submit(async { assert_eq!(1, 2, "the job panics") })
         .await?;
@@ -68,10 +68,10 @@ impl WorkerPool {
             let jobs = Arc::clone(&jobs);
             set.spawn(async move {
                 loop {
-                    // A statement of its own: the guard is dropped before the job runs.
+                    // A separate statement, so that the guard is dropped before the job runs.
                     let job = jobs.lock().await.recv().await;
                     let Some(job) = job else { return };
-                    // In a task of its own, so that a panic ends that and not the worker.
+                    // In a separate task, so that a panic does not end the worker.
                     let _ = anyrt::spawn(job).await;
                 }
             });
@@ -82,7 +82,7 @@ impl WorkerPool {
         }
     }
 
-    /// Queues the job; waits while the queue is full. The receiver fails if the job panics.
+    /// Queues the job, and waits while the queue is full. The receiver fails if the job panics.
     async fn submit<T, F>(&self, job: F) -> anyhow::Result<oneshot::Receiver<T>>
     where
         T: Send + 'static,
@@ -97,7 +97,7 @@ impl WorkerPool {
         Ok(answer)
     }
 
-    /// Lets the workers finish all that is queued. Returns how many have ended in peace.
+    /// Lets the workers finish all queued jobs. Returns how many workers ended without a panic.
     async fn close(mut self) -> usize {
         drop(self.queue);
         let mut ended = 0;

@@ -1,4 +1,4 @@
-//! What each command does.
+//! The commands.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::resp::{Reply, number};
 use crate::server::{MAX_CLIENTS, Shared};
 use crate::store::{Condition, Expiry, StoreError, TimeToLive};
 
-/// Runs one request, of a client that has no subscriptions.
+/// Runs one request of a client without subscriptions.
 pub fn run(shared: &Shared, name: &[u8], arguments: &[Bytes]) -> Reply {
     let Some(command) = find(name) else {
         return Reply::Error(unknown(name, arguments));
@@ -22,14 +22,14 @@ pub fn run(shared: &Shared, name: &[u8], arguments: &[Bytes]) -> Reply {
     (command.run)(shared, arguments).unwrap_or_else(|error| Reply::Error(error.to_string()))
 }
 
-/// The reply to a command with too few or too many arguments.
+/// Returns the reply to a command with too few or too many arguments.
 pub fn wrong_arity(name: &str) -> Reply {
     Reply::Error(format!(
         "ERR wrong number of arguments for '{name}' command"
     ))
 }
 
-/// Why a command was not carried out; displayed as the client gets it.
+/// The error of a command, displayed in the format of the reply.
 #[derive(Debug, PartialEq, Eq)]
 enum Error {
     Syntax,
@@ -72,7 +72,7 @@ type Result<T = Reply> = std::result::Result<T, Error>;
 
 struct Command {
     name: &'static str,
-    /// The fewest arguments, and the most.
+    /// The minimum and maximum number of arguments.
     arity: (usize, usize),
     run: fn(&Shared, &[Bytes]) -> Result,
 }
@@ -84,7 +84,7 @@ impl Command {
         (self.arity.0..=self.arity.1).contains(&arguments)
     }
 
-    /// As Redis says it: with the name, and negative where more are possible.
+    /// The number as in Redis: including the name, and negative if more are allowed.
     fn redis_arity(&self) -> i64 {
         let least = self.arity.0 as i64 + 1;
         if self.arity.0 == self.arity.1 {
@@ -105,7 +105,7 @@ const fn command(
     Command { name, arity, run }
 }
 
-/// All but those about subscriptions, which belong to the connection.
+/// All commands except those for subscriptions, which belong to the connection.
 static COMMANDS: [Command; 27] = [
     command("get", 1, 1, get),
     command("set", 2, ANY, set),
@@ -175,7 +175,7 @@ fn find(name: &[u8]) -> Option<&'static Command> {
         .find(|known| name.eq_ignore_ascii_case(known.name.as_bytes()))
 }
 
-/// Long names and arguments are cut: the client knows what it sent.
+/// Long names and arguments are truncated, because the client knows them.
 fn unknown(name: &[u8], arguments: &[Bytes]) -> String {
     let short = |text: &[u8]| text[..text.len().min(128)].escape_ascii().to_string();
     let mut message = format!(
@@ -275,7 +275,7 @@ fn persist(shared: &Shared, args: &[Bytes]) -> Result {
     ))
 }
 
-/// The time `amount` units of so many milliseconds from now; one that is past counts as now.
+/// Returns the time in `amount` units of that many milliseconds. A time in the past counts as now.
 fn deadline(amount: i64, unit: i64, command: &'static str) -> Result<Instant> {
     let millis = amount
         .checked_mul(unit)
@@ -286,7 +286,7 @@ fn deadline(amount: i64, unit: i64, command: &'static str) -> Result<Instant> {
         .ok_or(Error::InvalidExpiry(command))
 }
 
-/// In units of so many milliseconds, rounded.
+/// Converts to units of that many milliseconds, rounded.
 fn time_to_live(shared: &Shared, key: &[u8], unit: u128) -> Reply {
     Reply::Integer(match shared.store.time_to_live(key) {
         TimeToLive::NoKey => -2,
@@ -314,7 +314,7 @@ fn info(shared: &Shared) -> String {
     )
 }
 
-/// What clients ask for before they work.
+/// The description of the commands, which clients request when they start.
 const SETTINGS: [(&str, &str); 3] = [("save", ""), ("appendonly", "no"), ("databases", "1")];
 
 fn config(_: &Shared, args: &[Bytes]) -> Result {

@@ -1,4 +1,4 @@
-//! One client: reads its requests, writes the replies, and delivers what it subscribed to.
+//! One client: reads its requests, writes the replies, and delivers messages of its subscriptions.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::server::Shared;
 
 /// Room for one read.
 const READ: usize = 16 * 1024;
-/// Replies are written when there are so many bytes of them, or when there is no more request to answer.
+/// Replies are written when they reach this size, or when no more requests are available.
 const WRITE: usize = 64 * 1024;
 
 pub struct Connection {
@@ -24,11 +24,11 @@ pub struct Connection {
     decoder: Decoder,
     input: BytesMut,
     output: BytesMut,
-    /// From its first subscription on.
+    /// Present from the first subscription on.
     subscriber: Option<Subscriber>,
 }
 
-/// Whether to go on with a client.
+/// Whether to continue with a client.
 #[derive(PartialEq, Eq)]
 enum Next {
     GoOn,
@@ -48,11 +48,12 @@ impl Connection {
     }
 
     // ANCHOR: run
-    /// Serves until the client leaves or `stop` says so; requests that it has read by then are answered.
+    /// Serves until the client leaves or `stop` is signalled. Requests that were read by then are
+    /// answered.
     pub async fn run(mut self, mut stop: watch::Receiver<()>) -> io::Result<()> {
         loop {
             self.input.reserve(READ);
-            // Each of these may be dropped half-way without losing anything.
+            // All of these are cancel-safe.
             tokio::select! {
                 read = self.stream.read_buf(&mut self.input) => match read? {
                     0 => return Ok(()),
@@ -69,7 +70,7 @@ impl Connection {
     // ANCHOR_END: run
 
     // ANCHOR: answer
-    /// Answers all requests that have arrived: those of a pipeline with few writes.
+    /// Answers all requests that have arrived. A pipeline of requests takes few writes.
     async fn answer(&mut self) -> io::Result<Next> {
         let next = loop {
             match self.decoder.decode(&mut self.input) {
@@ -115,7 +116,7 @@ impl Connection {
             let reply = command::run(&self.shared, name, arguments);
             self.reply(reply);
         } else if is("ping") {
-            // In the form of a message, as a client that listens takes everything for one.
+            // In the format of a message, because a subscribed client expects messages only.
             let text = arguments.first().cloned().unwrap_or_default();
             self.reply(Reply::Array(vec![Reply::bulk("pong"), Reply::Bulk(text)]));
         } else {
@@ -142,7 +143,7 @@ impl Connection {
         }
     }
 
-    /// Without names it is about all of them.
+    /// Without names it unsubscribes from all of them.
     fn unsubscribe(&mut self, kind: Kind, verb: &'static str, names: &[Bytes]) {
         let all: Vec<Bytes>;
         let names = match (&self.subscriber, names) {
@@ -165,7 +166,7 @@ impl Connection {
         }
     }
 
-    /// Writes a message, and the ones that wait behind it.
+    /// Writes a message and those that are queued behind it.
     async fn deliver(&mut self, first: Message) -> io::Result<()> {
         let mut next = Some(first);
         while let Some(message) = next {
@@ -185,11 +186,11 @@ impl Connection {
     async fn flush(&mut self) -> io::Result<()> {
         tokio::select! {
             written = self.stream.write_all_buf(&mut self.output) => written?,
-            // It would be full for as long as the client does not read.
+            // Otherwise it would wait for as long as the client does not read.
             () = overflow(&self.subscriber) => return Err(too_slow()),
         }
         if self.output.capacity() > 4 * WRITE {
-            // What one long reply needed is not kept for all time.
+            // Releases the memory of an exceptionally long reply.
             self.output = BytesMut::new();
         }
         Ok(())

@@ -1,9 +1,9 @@
-//! Patterns as Redis has them: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` before what is meant literally.
+//! Patterns of Redis: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` before a literal character.
 
-/// Whether all of `text` is as `pattern` says.
+/// Returns `true` if the whole `text` matches `pattern`.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut pattern, mut text) = (pattern, text);
-    // Where to go on if what follows the last star does not match: one byte further.
+    // Where to continue, one byte further, if the rest after the last star does not match.
     let mut retry: Option<(&[u8], &[u8])> = None;
     loop {
         if let [b'*', rest @ ..] = pattern {
@@ -25,7 +25,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// What is left of the pattern if its first item matches the byte.
+/// Returns the rest of the pattern if its first item matches the byte.
 fn one<'a>(pattern: &'a [u8], byte: Option<&u8>) -> Option<&'a [u8]> {
     let byte = *byte?;
     match pattern {
@@ -36,7 +36,7 @@ fn one<'a>(pattern: &'a [u8], byte: Option<&u8>) -> Option<&'a [u8]> {
     }
 }
 
-/// The same, inside brackets. One that is not closed ends with the pattern.
+/// The same inside brackets. An unclosed bracket ends with the pattern.
 fn class(mut items: &[u8], byte: u8) -> Option<&[u8]> {
     let negated = items.first() == Some(&b'^');
     if negated {

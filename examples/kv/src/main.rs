@@ -6,15 +6,15 @@
 //! redis-benchmark -q -P 16 -c 50 -t set,get,incr,ping
 //! ```
 //!
-//! Nothing in these files names anyrt: `tokio` is its name in `Cargo.toml`. The package `anyrt-kv-on-tokio` builds
-//! the same files with Tokio itself.
+//! Nothing in these files names anyrt: `tokio` is its name in `Cargo.toml`. The package
+//! `anyrt-kv-on-tokio` builds the same files with Tokio itself.
 //!
 //! - [`server`] accepts connections and ends them when asked to stop
-//! - [`connection`] reads requests and writes replies, and delivers what was published
+//! - [`connection`] reads requests, writes replies, and delivers published messages
 //! - [`resp`] is the protocol: bytes to requests, replies to bytes
-//! - [`command`] is what each command does
+//! - [`command`] executes the commands
 //! - [`store`] holds the keys and drops the expired ones
-//! - [`pubsub`] knows who listens to which channel
+//! - [`pubsub`] holds the subscriptions
 #![forbid(unsafe_code)]
 
 mod command;

@@ -1,4 +1,4 @@
-//! Who listens to which channel.
+//! The subscriptions of clients to channels.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,14 +10,14 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::glob;
 
-/// Messages that wait for a subscriber. One that falls further behind is dropped: it must not hold up the others,
-/// and the server's memory is no place to wait.
+/// The maximum number of queued messages of a subscriber. A slower subscriber is disconnected, so
+/// that it neither blocks the others nor fills the server's memory.
 pub const QUEUE: usize = 1024;
 
-/// What a subscriber hears.
+/// A message for a subscriber.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The pattern, if it was heard through one.
+    /// The pattern, if the subscription is to one.
     pub pattern: Option<Bytes>,
     pub channel: Bytes,
     pub payload: Bytes,
@@ -43,7 +43,7 @@ struct Topics {
     patterns: Topic,
 }
 
-/// By name, the subscribers by id.
+/// The subscribers by id, by name.
 type Topic = HashMap<Bytes, HashMap<u64, Arc<Outbox>>>;
 
 /// The hub's end of a subscriber.
@@ -54,7 +54,7 @@ struct Outbox {
 }
 
 impl Hub {
-    /// Sends to all who listen to `channel`; gives their number.
+    /// Sends to all subscribers of `channel`. Returns their number.
     pub fn publish(&self, channel: &[u8], payload: &[u8]) -> usize {
         let message = Message {
             pattern: None,
@@ -153,7 +153,7 @@ impl Subscriber {
         }
     }
 
-    /// The names of the channels or patterns that the client listens to.
+    /// Returns the names of the client's channels or patterns.
     pub fn names(&self, kind: Kind) -> impl Iterator<Item = &Bytes> {
         match kind {
             Kind::Channel => self.channels.iter(),
@@ -161,12 +161,12 @@ impl Subscriber {
         }
     }
 
-    /// How many channels and patterns the client listens to.
+    /// Returns the number of the client's channels and patterns.
     pub fn count(&self) -> usize {
         self.channels.len() + self.patterns.len()
     }
 
-    /// The next message; `None` when the client has fallen too far behind. Cancel-safe.
+    /// Returns the next message, or `None` if the client is too slow. Cancel-safe.
     pub async fn next(&mut self) -> Option<Message> {
         tokio::select! {
             biased;
@@ -175,12 +175,12 @@ impl Subscriber {
         }
     }
 
-    /// A message that is waiting.
+    /// Returns a queued message, if any.
     pub fn try_next(&mut self) -> Option<Message> {
         self.inbox.try_recv().ok()
     }
 
-    /// Waits until the client has fallen too far behind. What is in its queue then is not all that was said.
+    /// Waits until the client is too slow. Its queue is then incomplete.
     pub async fn overflowed(&self) {
         self.outbox.overflowed.notified().await;
     }

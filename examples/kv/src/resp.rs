@@ -7,7 +7,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 /// The name of a command and its arguments. Never empty.
 pub type Request = Vec<Bytes>;
 
-/// What a client may ask the server to keep in memory for a single request.
+/// The limits on the memory for a single request.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes of a line: an inline request, or the header of an argument.
@@ -31,7 +31,7 @@ impl Default for Limits {
     }
 }
 
-/// The client does not speak the protocol, or asks for too much. There is no way to go on with it.
+/// The client violates the protocol or exceeds a limit. The connection cannot continue.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ProtocolError {
     LineTooLong,
@@ -62,20 +62,20 @@ impl std::error::Error for ProtocolError {}
 
 /// Takes requests from the front of a buffer.
 ///
-/// It keeps what it has understood of an incomplete request, so no byte is looked at twice, however small the pieces
-/// in which a request arrives.
+/// It keeps the parsed part of an incomplete request, so no byte is parsed twice, however small the
+/// pieces in which a request arrives.
 #[derive(Debug, Default)]
 pub struct Decoder {
     limits: Limits,
     /// The arguments of the current request that have arrived.
     arguments: Request,
-    /// How many are to come.
+    /// The number of missing arguments.
     missing: usize,
     /// The length of the next one, once it is known.
     length: Option<usize>,
     /// The bytes of `arguments`.
     size: usize,
-    /// How much of the buffer has no line end in it.
+    /// The length of the part of the buffer that contains no line end.
     searched: usize,
 }
 
@@ -87,7 +87,7 @@ impl Decoder {
         }
     }
 
-    /// The next complete request; `None` when more bytes are needed.
+    /// Returns the next complete request, or `None` if more bytes are needed.
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Request>, ProtocolError> {
         loop {
             if self.missing > 0 {
@@ -99,7 +99,7 @@ impl Decoder {
             if line.first() == Some(&b'*') {
                 line.advance(1);
                 self.missing = match number(&line) {
-                    // An empty request is no request.
+                    // An empty request is skipped.
                     Some(i64::MIN..=0) => continue,
                     Some(count) if count as u64 <= self.limits.arguments as u64 => count as usize,
                     _ => return Err(ProtocolError::InvalidArgumentCount),
@@ -138,9 +138,9 @@ impl Decoder {
         Ok(Some(std::mem::take(&mut self.arguments)))
     }
 
-    /// The length of the next argument, from the line before it.
+    /// Returns the length of the next argument, from the line before it.
     fn length(&mut self, buffer: &mut BytesMut) -> Result<Option<usize>, ProtocolError> {
-        // Said before the line is complete, as the client may be waiting for an answer.
+        // Reported before the line is complete, because the client may be waiting for an answer.
         if let Some(&first) = buffer.first().filter(|&&first| first != b'$') {
             return Err(ProtocolError::ExpectedArgument(first));
         }
@@ -158,7 +158,7 @@ impl Decoder {
         Ok(Some(length))
     }
 
-    /// The next line, without its end.
+    /// Returns the next line, without its end.
     fn line(&mut self, buffer: &mut BytesMut) -> Result<Option<BytesMut>, ProtocolError> {
         let end = buffer[self.searched..].iter().position(|&b| b == b'\n');
         let end = match end {
@@ -185,7 +185,7 @@ impl Decoder {
     }
 }
 
-/// A decimal number, as Redis takes them: an optional minus, digits, nothing else.
+/// Parses a decimal number like Redis: an optional minus and digits.
 pub fn number(text: &[u8]) -> Option<i64> {
     if text.starts_with(b"+") {
         return None;
@@ -193,8 +193,8 @@ pub fn number(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The words of a request that was typed by hand. Quotes hold words together; `\n`, `\x00` and the like work in
-/// double ones.
+/// The words of a request that was typed by hand. Quotes hold words together; `\n`, `\x00` and the
+/// like work in double ones.
 fn inline(line: &[u8]) -> Result<Request, ProtocolError> {
     let mut words = Request::new();
     let mut rest = line.trim_ascii_start();
@@ -262,7 +262,7 @@ fn unescape(byte: u8) -> u8 {
     }
 }
 
-/// What a command answers.
+/// The reply to a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// A short text of the server's own.
@@ -281,11 +281,11 @@ impl Reply {
         Self::Bulk(Bytes::from_static(text.as_bytes()))
     }
 
-    /// Appends the reply as it is sent.
+    /// Appends the encoded reply.
     pub fn encode(&self, out: &mut BytesMut) {
         match self {
             Self::Simple(text) => line(out, b'+', text.as_bytes()),
-            // A line end inside would begin another reply.
+            // A line end in the text would begin another reply.
             Self::Error(text) => line(out, b'-', text.replace(['\r', '\n'], " ").as_bytes()),
             Self::Integer(value) => header(out, b':', *value),
             Self::Bulk(bytes) => {

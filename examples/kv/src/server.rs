@@ -15,14 +15,14 @@ use crate::connection::Connection;
 use crate::pubsub::Hub;
 use crate::store::Store;
 
-/// As Redis has it.
+/// The same as in Redis.
 pub const MAX_CLIENTS: usize = 10_000;
-/// How long clients may take to receive what is on its way when the server stops.
+/// The time for clients to receive pending replies when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long to wait when the system has no more descriptors.
+/// The pause when the system has no more descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What all connections share.
+/// The state shared by all connections.
 pub struct Shared {
     pub store: Store,
     pub hub: Arc<Hub>,
@@ -47,14 +47,14 @@ impl Shared {
 }
 
 // ANCHOR: run
-/// Serves until `stop` is ready; then answers what it has read, and closes.
+/// Serves until `stop` is ready. Then answers the requests that were read, and closes.
 pub async fn run(listener: TcpListener, stop: impl Future<Output = ()>) {
     let shared = Arc::new(Shared::new());
     let expiry = tokio::spawn({
         let shared = Arc::clone(&shared);
         async move { shared.store.drop_expired().await }
     });
-    // Nothing is ever sent: the connections hear when the sender is dropped.
+    // Nothing is ever sent: dropping the sender notifies the connections.
     let (stopping, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
@@ -66,7 +66,7 @@ pub async fn run(listener: TcpListener, stop: impl Future<Output = ()>) {
                     let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
                     connections.spawn(serve(stream, peer, place, shared, stopped));
                 }
-                // The client has left already, or there are too many: no reason to leave the others.
+                // The client has already left, or there are too many. The others continue.
                 Err(error) => {
                     eprintln!("accept: {error}");
                     sleep(PAUSE).await;
@@ -111,7 +111,7 @@ async fn serve(
     };
     match served {
         Ok(()) => {}
-        // That is how many clients leave.
+        // Many clients leave this way.
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(error) => eprintln!("{peer}: {error}"),

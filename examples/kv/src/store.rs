@@ -9,21 +9,21 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-/// As Redis has it.
+/// The same as in Redis.
 const MAX_VALUE: usize = 512 * 1024 * 1024;
-/// Expired keys that are dropped before others have their turn.
+/// The number of expired keys that are dropped before the task yields.
 const BATCH: usize = 1000;
 
 // ANCHOR: store
-/// All keys. Each method is one step that no other client sees the middle of.
+/// All keys. Each method is atomic for other clients.
 ///
-/// An expired key is gone for every reader at once; its memory is freed when somebody looks for it, or by
-/// [`drop_expired`](Self::drop_expired).
+/// An expired key is invisible to every reader at once. Its memory is freed by the next access to
+/// it, or by [`drop_expired`](Self::drop_expired).
 #[derive(Debug, Default)]
 pub struct Store {
-    // A lock of the standard library: it is held for a moment, and never while waiting for anything else.
+    // A lock of the standard library: it is held briefly, and never across an `.await`.
     state: Mutex<State>,
-    /// The first deadline has become an earlier one.
+    /// Notified when the first deadline has become earlier.
     earlier: Notify,
 }
 
@@ -41,7 +41,7 @@ struct Entry {
     deadline: Option<Instant>,
 }
 
-/// What a new value does to the deadline of its key.
+/// The deadline of a key after a new value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
     Never,
@@ -57,7 +57,7 @@ pub enum Condition {
     IfPresent,
 }
 
-/// How long a key has to live.
+/// The time until a key expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeToLive {
     NoKey,
@@ -83,7 +83,7 @@ impl Store {
         keys.iter().map(value).collect()
     }
 
-    /// Whether the value was set.
+    /// Sets the value of a key. Returns whether it was set.
     pub fn set(&self, key: &[u8], value: &[u8], expiry: Expiry, condition: Condition) -> bool {
         let mut state = self.state();
         let known = state.live(key).map(|entry| entry.deadline);
@@ -111,20 +111,20 @@ impl Store {
         }
     }
 
-    /// How many of the keys there were.
+    /// Removes the keys. Returns how many existed.
     pub fn remove(&self, keys: &[Bytes]) -> usize {
         let mut state = self.state();
         let removed = |key: &&Bytes| state.live(key).is_some() && state.remove(key);
         keys.iter().filter(removed).count()
     }
 
-    /// How many of the keys there are; one that is named twice counts twice.
+    /// Returns how many of the keys exist. A key that is named twice counts twice.
     pub fn count(&self, keys: &[Bytes]) -> usize {
         let mut state = self.state();
         keys.iter().filter(|key| state.live(key).is_some()).count()
     }
 
-    /// The new value; a key that is missing counts as 0. The deadline stays.
+    /// Returns the new value. A missing key counts as 0. The deadline is kept.
     pub fn add(&self, key: &[u8], amount: i64) -> Result<i64, StoreError> {
         let mut state = self.state();
         let value = match state.live(key) {
@@ -136,7 +136,7 @@ impl Store {
         Ok(sum)
     }
 
-    /// The new length; a key that is missing counts as empty. The deadline stays.
+    /// Returns the new length. A missing key counts as empty. The deadline is kept.
     pub fn append(&self, key: &[u8], more: &[u8]) -> Result<usize, StoreError> {
         let mut state = self.state();
         let Some(entry) = state.live(key) else {
@@ -147,7 +147,7 @@ impl Store {
         if length > MAX_VALUE {
             return Err(StoreError::TooLong);
         }
-        // In place, unless a reply with the value is still on its way.
+        // In place, unless a pending reply shares the value.
         let value = std::mem::take(&mut entry.value).try_into_mut();
         let mut value = value.unwrap_or_else(|shared| BytesMut::from(&shared[..]));
         value.extend_from_slice(more);
@@ -155,7 +155,7 @@ impl Store {
         Ok(length)
     }
 
-    /// Whether there is such a key. One whose deadline has passed is removed by this.
+    /// Returns whether the key exists. Removes it if its deadline has passed.
     pub fn expire(&self, key: &[u8], deadline: Option<Instant>) -> bool {
         let mut state = self.state();
         let found = state.live(key).is_some();
@@ -175,14 +175,14 @@ impl Store {
         }
     }
 
-    /// The number of keys, with those that have expired but are not dropped yet.
+    /// Returns the number of keys, including expired ones that were not dropped yet.
     pub fn len(&self) -> usize {
         self.state().entries.len()
     }
 
     /// Drops all keys.
     pub fn clear(&self) {
-        // The memory is freed when the lock is free again.
+        // The memory is freed after the lock is released.
         let all = std::mem::take(&mut *self.state());
         drop(all);
     }
@@ -217,7 +217,7 @@ impl Store {
 }
 
 impl State {
-    /// The entry of `key` that has not expired.
+    /// Returns the entry of `key`, unless it has expired.
     fn live(&mut self, key: &[u8]) -> Option<&mut Entry> {
         let entry = self.entries.get(key)?;
         if entry.deadline.is_some_and(|at| at <= Instant::now()) {
@@ -247,12 +247,12 @@ impl State {
         true
     }
 
-    /// Whether the first of all deadlines is earlier now.
+    /// Sets the deadline of a key. Returns whether the first of all deadlines is earlier now.
     fn set_deadline(&mut self, key: &[u8], deadline: Option<Instant>) -> bool {
         let Some((key, _)) = self.entries.get_key_value(key) else {
             return false;
         };
-        // Both share the bytes of the key.
+        // Both tables share the bytes of the key.
         let key = key.clone();
         let Some(entry) = self.entries.get_mut(&key) else {
             return false;
@@ -272,7 +272,7 @@ impl State {
         first.is_none_or(|first| deadline < first)
     }
 
-    /// Drops at most `limit` keys that have expired; gives the first deadline of those that stay.
+    /// Drops at most `limit` expired keys. Returns the first remaining deadline.
     fn drop_until(&mut self, now: Instant, limit: usize) -> Option<Instant> {
         for _ in 0..limit {
             let (deadline, _) = self.deadlines.first()?;
@@ -287,7 +287,8 @@ impl State {
     }
 }
 
-/// A copy: the arguments of a request are pieces of the read buffer, and would keep all of it in memory.
+/// Copies the bytes: the arguments of a request are slices of the read buffer, and would keep all
+/// of it in memory.
 fn copied(bytes: &[u8]) -> Bytes {
     Bytes::copy_from_slice(bytes)
 }

@@ -119,7 +119,7 @@ async fn expired_keys_are_dropped_though_nobody_asks_for_them() {
         set_for(&store, &format!("long {key}"), 100 * SECOND);
     }
     sleep(SECOND).await;
-    // The first deadline of all, while the task waits for a later one.
+    // The earliest deadline, while the task waits for a later one.
     set_for(&store, "short", SECOND);
     set(&store, "forever", "v");
     assert_eq!(store.len(), 3 * BATCH + 2);

@@ -1,4 +1,4 @@
-//! A lock service: whoever holds the lease may use what it protects, until the term is over.
+//! A lock service: the holder of the lease may use the protected resource until the term is over.
 //!
 //! The code is plain Tokio. The tests run it in a simulation; the guide is `docs/en/simulation.md`.
 
@@ -27,7 +27,7 @@ pub async fn serve(listener: TcpListener) -> io::Result<()> {
         let (stream, _) = listener.accept().await?;
         let granted = Arc::clone(&granted);
         tokio::spawn(async move {
-            // Whoever is gone has no use for an answer.
+            // A client that is gone needs no answer.
             let _ = answer(stream, &granted).await;
         });
     }
@@ -66,12 +66,12 @@ fn decide(question: &str, granted: &Mutex<Granted>) -> String {
     }
 }
 
-/// From when a client counts the term of its lease.
+/// The moment from which a client counts the term of its lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counts {
-    /// From the question: the server cannot have granted it earlier.
+    /// From the request: the server cannot have granted it earlier.
     FromQuestion,
-    /// From the answer, when the term has been running for a while. This is the bug that the tests find.
+    /// From the answer, when part of the term is already over. This is the bug that the tests find.
     FromAnswer,
 }
 
@@ -81,16 +81,16 @@ pub struct Client {
     counts: Counts,
 }
 
-/// The right to use what is protected.
+/// The right to use the protected resource.
 #[derive(Debug)]
 pub struct Lease {
-    /// Each lease has a higher number than all before it.
+    /// Each lease has a higher number than all earlier ones.
     pub number: u64,
     until: Instant,
 }
 
 impl Lease {
-    /// Whether the holder may go on.
+    /// Returns whether the lease is still valid.
     pub fn is_valid(&self) -> bool {
         Instant::now() < self.until
     }
@@ -122,7 +122,7 @@ impl Client {
     }
     // ANCHOR_END: take
 
-    /// Gives the lease back before its term is over.
+    /// Returns the lease before its term is over.
     pub async fn give(&mut self, lease: Lease) -> io::Result<()> {
         self.ask(&format!("give {}\n", lease.number)).await?;
         Ok(())

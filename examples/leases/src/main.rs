@@ -1,4 +1,4 @@
-//! Three workers share a lease, on whatever runtime is enabled.
+//! Three workers share a lease, on the enabled runtime.
 //!
 //! ```text
 //! cargo run -p anyrt-leases

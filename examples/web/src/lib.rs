@@ -1,4 +1,4 @@
-//! Notes over HTTP: kept in SQLite, told to whoever listens at a WebSocket.
+//! Notes over HTTP, stored in SQLite and sent to WebSocket listeners.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::sync::broadcast;
 
-/// How many notes a slow listener may lag behind.
+/// The number of notes that a slow listener may lag behind.
 const LAG: usize = 1024;
 
-/// A note, as the service tells it.
+/// A note, as sent by the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     pub id: i64,
     pub text: String,
 }
 
-/// What it takes to add one.
+/// The request for a new note.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NewNote {
     pub text: String,
@@ -35,7 +35,7 @@ struct Notes {
     added: broadcast::Sender<Note>,
 }
 
-/// Opens the database, which is made if need be.
+/// Opens the database, and creates it if necessary.
 pub async fn open(database: &Path) -> sqlx::Result<SqlitePool> {
     let options = SqliteConnectOptions::new()
         .filename(database)
@@ -47,7 +47,7 @@ pub async fn open(database: &Path) -> sqlx::Result<SqlitePool> {
     Ok(pool)
 }
 
-/// The service, over a database.
+/// Returns the service for a database.
 pub fn service(pool: SqlitePool) -> Router {
     let (added, _) = broadcast::channel(LAG);
     Router::new()
@@ -80,7 +80,7 @@ async fn add(
     let insert = sqlx::query("INSERT INTO note (text) VALUES (?)").bind(&text);
     let id = insert.execute(&notes.pool).await?.last_insert_rowid();
     let note = Note { id, text };
-    // Without a listener there is no one to tell.
+    // Fails if there is no listener, which is not an error.
     let _ = notes.added.send(note.clone());
     Ok((StatusCode::CREATED, Json(note)))
 }
@@ -107,7 +107,7 @@ async fn tell(mut socket: WebSocket, mut added: broadcast::Receiver<Note>) {
     }
 }
 
-/// What became of a query that did not succeed.
+/// A failed query.
 struct Failed(sqlx::Error);
 
 impl From<sqlx::Error> for Failed {

@@ -1,4 +1,4 @@
-//! A web service of crates that were written for Tokio, on the runtime of your choice.
+//! A web service with crates that were written for Tokio, on the runtime of your choice.
 //!
 //! ```text
 //! scripts/patched-tree target/patched && cd examples/web
@@ -22,7 +22,7 @@ const NOTES: usize = 50;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // reqwest leaves this choice to the program. It fails when the choice is made already.
+    // reqwest leaves this choice to the program. It fails if the choice was already made.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let words: Vec<_> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {

@@ -1,7 +1,7 @@
-//! What services do, by crates that were written for Tokio, in one program: HTTP/1 and 2, TLS, gRPC, WebSockets, SQL,
-//! Redis, and a graceful shutdown. At its end the program looks for threads of Tokio's own.
+//! A program with crates that were written for Tokio: HTTP/1 and 2, TLS, gRPC, WebSockets, SQL,
+//! Redis, and a graceful shutdown. At the end it checks that no thread of Tokio was started.
 //!
-//! `ANYRT_BACKEND` decides which runtime it is on.
+//! `ANYRT_BACKEND` selects the runtime.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -61,7 +61,7 @@ fn told(what: &'static str, result: Result<()>) -> Result<()> {
     Ok(())
 }
 
-/// A server at a port of its own, until its end is asked for.
+/// A server on a free port, until it is stopped.
 struct Serving {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -140,7 +140,7 @@ async fn notes() -> Result<()> {
     Ok(())
 }
 
-/// A body that comes back while it is still being sent, which a server that waited for all of it could not do.
+/// A body that is returned while it is still being sent, so the server must not wait for all of it.
 async fn stream() -> Result<()> {
     let echo = post(async |body: Body| Body::from_stream(body.into_data_stream()));
     let serving = Serving::new(Router::new().route("/", echo)).await?;
@@ -188,7 +188,7 @@ fn tls() -> Result<Tls> {
     })
 }
 
-/// hyper-util serves over tokio-rustls, reqwest asks; every request on one connection.
+/// hyper-util serves over tokio-rustls, reqwest sends all requests on one connection.
 async fn https() -> Result<()> {
     let tls = tls()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -250,7 +250,7 @@ async fn https() -> Result<()> {
     Ok(())
 }
 
-/// tonic both ways, with TLS: one call, and a stream that tells of changes.
+/// tonic as client and server, with TLS: one call, and a stream of changes.
 async fn grpc() -> Result<()> {
     let Tls {
         certificate, key, ..
@@ -298,7 +298,7 @@ async fn grpc() -> Result<()> {
     Ok(())
 }
 
-/// A request that is being answered when the end is asked for gets its answer, and nobody else gets in.
+/// A request in progress at the shutdown is answered, and no new connection is accepted.
 async fn graceful() -> Result<()> {
     #[derive(Clone)]
     struct Gate {
@@ -332,7 +332,7 @@ async fn graceful() -> Result<()> {
     ending.await?
 }
 
-/// The program of this package, which asks itself.
+/// The program of this package, which sends requests to itself.
 async fn example() -> Result<()> {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_anyrt-web"));
     let output = command.output().await?;
@@ -341,7 +341,7 @@ async fn example() -> Result<()> {
     Ok(())
 }
 
-/// A server that goes with the test.
+/// A server that ends with the test.
 struct Redis(Child);
 
 impl Drop for Redis {
@@ -369,7 +369,7 @@ impl Redis {
         let mut lines = BufReader::new(output).lines();
         for line in &mut lines {
             if line?.contains("eady to accept connections") {
-                // It goes on writing.
+                // The server continues to write.
                 std::thread::spawn(move || lines.count());
                 return Ok(Some(redis));
             }
@@ -426,7 +426,7 @@ async fn redis() -> Result<()> {
     Ok(())
 }
 
-/// All that ran, ran on the threads of the backend; Tokio itself names its threads by its own name.
+/// Checks that only threads of the backend exist. Threads of Tokio itself have Tokio's name.
 fn threads(backend: Backend) -> Result<()> {
     let mut names = Vec::new();
     for thread in std::fs::read_dir("/proc/self/task").context("Linux")? {

@@ -1,6 +1,8 @@
-//! The server, driven by the real `redis-cli` and `redis-benchmark` and by bytes of our own, on each backend.
+//! The server, driven by the real `redis-cli` and `redis-benchmark` and by raw bytes, on each
+//! backend.
 //!
-//! `scripts/check kv` installs the tools. Without them their cases are reported as ignored, and loudly.
+//! `scripts/check kv` installs the tools. Without them their cases are reported as ignored, with a
+//! warning.
 
 mod server;
 
@@ -16,7 +18,7 @@ use tokio::runtime::Backend;
 
 use server::Server;
 
-/// Not a measure of anything: it ends a test that would hang.
+/// Ends a test that hangs.
 const WATCHDOG: Duration = Duration::from_secs(180);
 
 type Case = (&'static str, fn(&mut Server));
@@ -48,7 +50,7 @@ fn trial(backend: Backend, (name, case): Case) -> Trial {
     Trial::test(format!("{backend}::{name}"), move || {
         let (ended, end) = mpsc::channel::<()>();
         let run = thread::spawn(move || {
-            // Dropped whatever happens; so its end is told, too.
+            // Dropped at the end, even by a panic, which is noticed as well.
             let _ended = ended;
             let mut server = Server::start(backend);
             case(&mut server);

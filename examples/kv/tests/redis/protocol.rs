@@ -1,4 +1,4 @@
-//! What Redis's own clients would not do.
+//! Requests that Redis's own clients would not send.
 
 use crate::Case;
 use crate::server::Server;
@@ -61,7 +61,7 @@ fn nonsense_is_answered_and_ends_the_connection(server: &mut Server) {
         client.send(sent.as_bytes());
         assert_eq!(client.rest(), reply);
     }
-    // An error of a command is none of the protocol.
+    // An error of a command is not a protocol error.
     let mut client = server.connect();
     assert!(client.ask("nonsense a").starts_with("-ERR unknown command"));
     assert!(client.ask("get").starts_with("-ERR wrong number"));
@@ -127,7 +127,7 @@ fn a_slow_subscriber_is_dropped_and_the_others_hear_all(server: &mut Server) {
         }
         assert_eq!(receivers, ":2");
     }
-    // What it reads now ends too early, and the connection with it.
+    // Its stream of messages, and the connection, end early.
     let heard = slow.rest();
     assert!(heard.starts_with(&message));
     while !server.log().contains("dropped: it does not read") {

@@ -1,4 +1,4 @@
-//! A server of one's own for each test, and a client that sends bytes as they are.
+//! A separate server for each test, and a client that sends raw bytes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -63,19 +63,19 @@ impl Server {
         }
     }
 
-    /// What the server has logged so far.
+    /// Returns the log of the server so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    /// Ctrl-C.
+    /// Sends Ctrl-C.
     pub fn interrupt(&self) {
         let kill = format!("kill -INT {}", self.process.id());
         let status = Command::new("sh").args(["-c", &kill]).status().unwrap();
         assert!(status.success());
     }
 
-    /// Waits until it has ended; gives what it wrote since it was started.
+    /// Waits until it has ended. Returns its output since the start.
     pub fn wait(&mut self) -> (ExitStatus, String) {
         let mut output = String::new();
         self.stdout.read_to_string(&mut output).unwrap();
@@ -105,7 +105,7 @@ impl Client {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
-    /// The next bytes are these.
+    /// Checks the next bytes.
     #[track_caller]
     pub fn expect(&mut self, expected: &str) {
         let mut got = vec![0; expected.len()];
@@ -129,10 +129,10 @@ impl Client {
         line.trim_end().to_owned()
     }
 
-    /// What is left until the server closes.
+    /// Returns the bytes until the server closes.
     pub fn rest(&mut self) -> String {
         let mut rest = Vec::new();
-        // It may close with a reset when it has not read all that was sent.
+        // It may close with a reset if it has not read everything.
         let _ = self.stream.read_to_end(&mut rest);
         String::from_utf8_lossy(&rest).into_owned()
     }

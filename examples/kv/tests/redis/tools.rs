@@ -27,7 +27,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// The tools that are not installed.
+/// Returns the tools that are not installed.
 pub fn missing() -> Option<String> {
     let runs = |tool: &&str| {
         let version = Command::new(tool)
@@ -59,7 +59,7 @@ fn output(mut command: Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// One command, with the reply as people read it.
+/// Runs one command. Returns the reply as text.
 fn cli(server: &Server, arguments: &[&str]) -> String {
     let mut all = vec!["--no-raw"];
     all.extend(arguments);
@@ -76,7 +76,7 @@ fn integer(reply: &str) -> i64 {
     }
 }
 
-/// Runs `redis-cli` with this on its standard input.
+/// Runs `redis-cli` with this standard input.
 fn feed(server: &Server, arguments: &[&str], input: &[u8]) -> String {
     let mut command = tool("redis-cli", server, arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -181,7 +181,7 @@ fn keys_expire(server: &mut Server) {
     assert_eq!(cli(server, &["SET", "long", "x", "EX", "100000"]), "OK");
     let left = integer(&cli(server, &["PTTL", "long"]));
     assert!((1..=100_000_000).contains(&left), "{left}");
-    // Nobody asks for the key: the server drops it by itself.
+    // The key is not accessed: the server drops it by itself.
     while integer(&cli(server, &["DBSIZE"])) > 1 {}
     assert_eq!(cli(server, &["GET", "short"]), "(nil)");
     assert_eq!(cli(server, &["EXISTS", "long"]), "(integer) 1");
@@ -190,7 +190,7 @@ fn keys_expire(server: &mut Server) {
     assert_eq!(cli(server, &["TTL", "long"]), "(integer) -2");
 }
 
-/// A `redis-cli` that listens; ended when dropped.
+/// A subscribed `redis-cli`, ended on drop.
 struct Listener {
     process: Child,
     lines: BufReader<std::process::ChildStdout>,
@@ -234,7 +234,7 @@ fn what_one_client_publishes_another_hears(server: &mut Server) {
         "pmessage", "n*", "news", "first", "pmessage", "n*", "nothing", "third",
     ]);
     drop(one);
-    // The server notices when it has the end of the connection.
+    // The server notices the end of the connection.
     while cli(server, &["PUBLISH", "sports", "x"]) != "(integer) 0" {}
 }
 
