@@ -225,7 +225,7 @@ fn a_failure_tells_the_seed_the_time_the_step_and_the_place() {
     assert!(!passed);
     let line = 1 + include_str!("attribute.rs")
         .lines()
-        .position(|line| line.contains("the place that is told"))
+        .position(|line| line.ends_with("// the reported place"))
         .unwrap();
     for part in [
         "loses_a_deposit::sim failed with seed ",
