@@ -25,7 +25,7 @@ use anyrt_kit::executor::{Engine, Host, Owned, TaskHandle, Tasks, local};
 
 static KIND: Kind = Kind::new("toy");
 
-// ---- How a thread waits ------------------------------------------------------------------------------------
+// ---- How a thread waits -------------------------------------------------------------------------
 
 // ANCHOR: host
 /// Threads that park until they are woken.
@@ -90,7 +90,7 @@ impl Host for Parking {
 }
 // ANCHOR_END: host
 
-// ---- The handle and the owner ------------------------------------------------------------------------------
+// ---- The handle and the owner -------------------------------------------------------------------
 
 // ANCHOR: owner
 #[derive(Debug, Clone)]
@@ -140,7 +140,7 @@ impl Owner for Toy {
 }
 // ANCHOR_END: owner
 
-// ---- Tasks and channels: the kit's -------------------------------------------------------------------------
+// ---- Tasks and channels: the kit's --------------------------------------------------------------
 
 // ANCHOR: tasks
 impl Spawner for ToyRuntime {
@@ -182,7 +182,7 @@ impl Channel for ToyRuntime {
 }
 // ANCHOR_END: tasks
 
-// ---- Sockets: a reactor's that works on every thread -------------------------------------------------------
+// ---- Sockets: a reactor's that works on every thread --------------------------------------------
 
 // ANCHOR: sockets
 impl Net for ToyRuntime {
@@ -222,7 +222,7 @@ impl FromStd for ToyRuntime {
 }
 // ANCHOR_END: sockets
 
-// ---- The clock: one thread that wakes who is due -----------------------------------------------------------
+// ---- The clock: one thread that wakes who is due ------------------------------------------------
 
 struct Clock {
     queue: Mutex<BinaryHeap<Reverse<Due>>>,

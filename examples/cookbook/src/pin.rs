@@ -22,7 +22,8 @@ pub async fn main() -> anyhow::Result<()> {
     assert_eq!(future.await, 6);
     // ANCHOR_END: pin
 
-    // ANCHOR: boxed Different futures in one list need a common type, and an address that is stable
+    // ANCHOR: boxed
+    // Different futures in one list need a common type, and an address that is stable
     // while the list grows.
     let mut list: Vec<Pin<Box<dyn Future<Output = u32> + Send>>> = Vec::new();
     list.push(Box::pin(borrows_itself()));

@@ -21,7 +21,8 @@ pub async fn main() -> anyhow::Result<()> {
     assert_eq!(timeout(Duration::ZERO, async { 7 }).await?, 7);
     // ANCHOR_END: timeout
 
-    // ANCHOR: task A task is not inside the timeout, only the wait for it is. Pass the handle as
+    // ANCHOR: task
+    // A task is not inside the timeout, only the wait for it is. Pass the handle as
     // `&mut`, and abort it.
     let witness = Arc::new(());
     let held = Arc::clone(&witness);

@@ -193,8 +193,8 @@ pub fn number(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The words of a request that was typed by hand. Quotes hold words together; `\n`, `\x00` and the
-/// like work in double ones.
+/// Returns the words of a request that was typed by hand. Quotes group words; escapes such as `\n`
+/// and `\x00` work in double quotes.
 fn inline(line: &[u8]) -> Result<Request, ProtocolError> {
     let mut words = Request::new();
     let mut rest = line.trim_ascii_start();
