@@ -1,66 +1,57 @@
-//! Files, which a simulated node does not have yet: every operation fails and says so.
+//! Files: each node has a disk of its own, of which a power failure leaves what was synced.
+//!
+//! A program on a node uses [`Files`] and [`File`]; the facade's `fs` does. A test looks at a disk and changes it from
+//! outside by [`Disk`], and sets what fails by [`DiskFaults`](crate::DiskFaults).
+//!
+//! # Paths
+//! Each disk begins empty but for the directory of [`std::env::temp_dir`]. Absolute paths begin at its root, and so do
+//! relative ones. Neither `..` nor a symbolic link leads out of it.
+//!
+//! # What is durable
+//! The rules are the strictest that a POSIX file system may have. A program that keeps its data under them does so on
+//! ext4, XFS and Btrfs.
+//!
+//! | what was done | is durable after |
+//! |---|---|
+//! | contents and length of a file were changed | `sync_all` or `sync_data` of the file; for a handle with `O_SYNC` or `O_DSYNC`, the write |
+//! | a file, directory or link was created or removed | `sync_all` of the directory that it is in, opened as a file |
+//! | something was renamed | `sync_all` of the directory that it was moved to |
+//! | permissions and times were set | at once |
+//!
+//! A new file needs both: what leads to it, up to the root, and its contents. A sync covers what was done before it was
+//! called, not what is done while it is under way.
+//!
+//! [`Node::crash`](crate::Node::crash) loses nothing: the cache of the system survives, and only operations that were
+//! under way do not happen. [`Node::power_off`](crate::Node::power_off) loses what was not synced, or a part of it, as
+//! the seed chooses ([`Unsynced`](crate::Unsynced)):
+//! - Of a file: nothing, all, some pages of 4096 bytes, or some sectors of 512, each as it was at some moment since the
+//!   last sync. The length is that of any such moment; what was not written of it is zeros. A truncation happens as a
+//!   whole or not at all.
+//! - Of directories: nothing, all, what was done first, or any of it. A rename happens as a whole or not at all. A
+//!   change does not survive without those before it that it builds on: of the same name; for a removed directory
+//!   those in it; for a directory that was moved all of them.
+//!
+//! Handles that were open before a crash are dead (`EBADF`).
+//!
+//! # Determinism
+//! Each operation takes virtual time and happens at a moment that the seed chooses. The order of entries in a directory
+//! is the seed's. Modification times are the node's clock; access, change and creation times, the numbers of inodes and
+//! of the device are those of the real directory, which is in `/dev/shm` if there is one.
 
-use std::future::{Future, Ready};
-use std::io;
-use std::sync::Arc;
+mod disk;
+mod faults;
+mod file;
+mod files;
+mod history;
+mod queue;
+mod resolve;
+mod store;
+mod tree;
+mod wish;
 
-use anyrt_kit::fs::{self, Buf, Reply, Request};
-
-use crate::runtime::SimRuntime;
-
-/// An open file.
-pub type File = fs::File<Disk>;
-
-/// A file whose operations fail.
-pub fn from_std(std: std::fs::File, home: Option<SimRuntime>) -> File {
-    File::new(std, Disk { home })
-}
-
-/// The error of what would touch a disk.
-///
-/// # Errors
-/// Always.
-pub fn refuse<T>(rt: &SimRuntime) -> io::Result<T> {
-    Err(rt.unsupported("files, which are not simulated yet; a blocking job that calls `std::fs` reaches the real disk"))
-}
-
-/// Refuses the operations of a file.
-#[derive(Debug)]
-pub struct Disk {
-    home: Option<SimRuntime>,
-}
-
-impl Disk {
-    fn refuse<T>(&self) -> io::Result<T> {
-        match SimRuntime::try_current().as_ref().or(self.home.as_ref()) {
-            Some(rt) => refuse(rt),
-            None => Err(io::ErrorKind::Unsupported.into()),
-        }
-    }
-}
-
-impl fs::Disk for Disk {
-    type Job = Ready<io::Result<Reply>>;
-
-    fn start(&self, _: Arc<std::fs::File>, _: Request, _: Buf) -> io::Result<Self::Job> {
-        self.refuse()
-    }
-
-    fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> io::Result<T> + Send + 'static,
-    ) -> impl Future<Output = io::Result<T>> + Send + Sync {
-        drop(job);
-        let refused = self.refuse::<()>();
-        async move {
-            refused?;
-            Err(io::ErrorKind::Unsupported.into())
-        }
-    }
-
-    fn share(&self) -> Self {
-        Self {
-            home: self.home.clone(),
-        }
-    }
-}
+pub use disk::Disk;
+pub use faults::{DiskFaults, Unsynced};
+pub use file::{File, OnDisk, from_std};
+pub use files::Files;
+pub(crate) use queue::Disks;
+pub use queue::Job;

@@ -39,7 +39,7 @@
 //!   with all others; a job that calls [`SimRuntime::block_on`] gives its turn back meanwhile.
 //! - **Time** is virtual and in nanoseconds. A poll costs 50 to 100 of them and 50 for each operation in it that was
 //!   ready, so that a busy task cannot stop the clock. When nothing is ready, time jumps to the next event.
-//! - **Random streams** are separate for the schedule, the network, its faults and the application
+//! - **Random streams** are separate for the schedule, the network, the disks, their faults and the application
 //!   ([`SimRuntime::random`]): what draws more from one changes nothing in another.
 //! - **Nodes** ([`Sim::host`], [`Sim::client`]) have a name, addresses, ports, a wall clock and tasks of their own. They
 //!   are crashed, restarted and paused by [`Node`].
@@ -48,6 +48,8 @@
 //!   **UDP** has sizes, bounded buffers and refusals. A test compares both with the real loopback, script by script.
 //! - **Unix sockets and pipes** of a node are the kernel's own, with names per node ([`SimRuntime::bind_unix`]). The seed
 //!   decides when a waiting task hears of them; no fault of the network reaches them. On Linux only.
+//! - **Files**: each node has a disk, of which a power failure leaves what was synced, and of the rest what the seed
+//!   chooses; see [`fs`]. Disks fail, fill up and hang by [`DiskFaults`].
 //! - **Faults**: latency, loss, duplication, reordering ([`Link`]), [partitions](SimRuntime::partition), also
 //!   [one-way](SimRuntime::partition_one_way), [holds](SimRuntime::hold), [crashes](Node::crash),
 //!   [power failures](Node::power_off), wrong wall clocks; all of them by one line: [`Sim::chaos`].
@@ -69,6 +71,8 @@
 //! | the order of a `std` `HashMap`, `getrandom` | another one in each process; the hashes of two processes differ | a `BTreeMap`, [`SimRuntime::random`]; `anyrt-sim-libc` |
 //! | a thread that is not of the simulation | counted by [`Sim::foreign_wakes`]; a report says so | [`spawn_blocking`](anyrt_core::Blocking::spawn_blocking) |
 //! | a connection of the operating system | cannot be taken over: an error; of a listener the address is taken | the simulated network |
+//! | `std::fs`, also in a blocking job | the real disk | the facade's `fs`, [`SimRuntime::files`] |
+//! | access and change times of files, numbers of inodes | those of the real directory that a disk is in | names, modification times |
 //! | several simulations in one process | share the statics of the program | compare between processes |
 //!
 //! # Open simulations
@@ -79,8 +83,9 @@
 //! # Not yet
 //! - The order in which `tokio::sync::watch` wakes is not seeded; [`Schedule::Random`] and [`Schedule::Pct`] do not
 //!   depend on it, [`Schedule::Fifo`] does.
-//! - Files per node, named pipes: the facade's are errors. A blocking job that uses `std::fs` reaches the real
-//!   disk.
+//! - Named pipes: the facade's are errors.
+//! - Files: bits that flip, locks, a working directory other than the root. Permissions are the system's: to root all is
+//!   permitted. A process that is killed leaves its directory in `/dev/shm`, or where temporary files are.
 //! - The clock drift of a node (only an offset of its wall clock), a clock that is paused by hand.
 //! - Rules as closures, a history checker.
 //! - An IPv6 socket that takes IPv4 connections as well, multicast and broadcast, socket options but for
@@ -123,6 +128,7 @@ mod world;
 pub use chaos::{Chaos, Trouble};
 pub use failure::{Failure, FailureKind};
 pub use fault::{Hold, Partition};
+pub use fs::{DiskFaults, Unsynced};
 pub use injected::{FAULTS_VARIABLE, Fault, FaultId, InvalidFaultId};
 pub use net::link::{Latency, Link};
 pub use node::Node;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use anyrt_kit::executor::Tasks;
 use pin_project_lite::pin_project;
 
-use crate::failure::place;
+use crate::failure::{FailureKind, place};
 use crate::runtime::SimRuntime;
 use crate::scheduler::Kind;
 use crate::signal::Signals;
@@ -101,6 +101,12 @@ impl NodeState {
 
     pub(crate) fn life(&self) -> Arc<Life> {
         Arc::clone(&self.lock().life)
+    }
+
+    /// Whether that is the life that it lives now.
+    pub(crate) fn is_alive(&self, life: &Arc<Life>) -> bool {
+        let inner = self.lock();
+        inner.up && Arc::ptr_eq(&inner.life, life)
     }
 
     pub(crate) fn clock_offset(&self) -> i64 {
@@ -271,7 +277,7 @@ impl Node {
     }
 
     /// Ends all that runs on the node at once, as `kill -9` does: futures are dropped and hear nothing, the system
-    /// closes the sockets. Does nothing if the node is down.
+    /// closes the sockets. What was written to files stays. Does nothing if the node is down.
     ///
     /// A task of the node that calls it ends at its next `.await`. Blocking jobs that have begun run to their end.
     pub fn crash(&self) {
@@ -281,15 +287,17 @@ impl Node {
     }
 
     /// As [`crash`](Self::crash), but the machine loses power: peers hear nothing, and find out only when they are
-    /// not answered, or are told by the node's reset after it has restarted.
+    /// not answered, or are told by the node's reset after it has restarted. Of its [files](crate::fs), what was not
+    /// synced is lost, or a part of it; also where the node is down already, because its program has ended.
     pub fn power_off(&self) {
-        if self.is_up() && self.suffers("a power failure of") {
+        let concerns = self.is_up() || self.world.has_disk(self.state.id);
+        if concerns && self.suffers("a power failure of") {
             self.end(false);
         }
     }
 
     /// Whether a fault that the test asks for happens in this execution.
-    fn suffers(&self, what: &str) -> bool {
+    pub(crate) fn suffers(&self, what: &str) -> bool {
         let text = || format!("{what} {}", self.name());
         let nanos = self.world.nanos();
         self.world.injected.by_test(nanos, self.state.id, text)
@@ -297,10 +305,21 @@ impl Node {
 
     /// Ends all that runs on the node.
     pub(crate) fn end(&self, says_goodbye: bool) {
-        let rt = self.runtime();
-        if !std::mem::replace(&mut self.state.lock().up, false) {
+        if std::mem::replace(&mut self.state.lock().up, false) {
+            self.end_life(says_goodbye);
+        }
+        if says_goodbye {
             return;
         }
+        let now = self.runtime().system_time();
+        if let Err(error) = self.world.lose_unsynced(self.state.id, now) {
+            let message = format!("the disk of {:?} cannot be changed: {error}", self.name());
+            self.world.fail(FailureKind::Panic, message);
+        }
+    }
+
+    fn end_life(&self, says_goodbye: bool) {
+        let rt = self.runtime();
         self.world.note(Event::Node(self.state.id as u64 * 8));
         // First, so that destructors cannot send.
         let mut woken = Vec::new();
@@ -308,6 +327,7 @@ impl Node {
             .net()
             .end_node(self.state.id, says_goodbye, self.world.nanos(), &mut woken);
         world::wake(woken);
+        self.world.end_disk_use(self.state.id);
         task::end_life(&rt);
     }
 

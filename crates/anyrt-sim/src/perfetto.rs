@@ -60,6 +60,10 @@ pub(crate) fn write(
                 let name = format!("signal {}", signal % 256);
                 events.happened(&name, &at, (signal >> 8) as usize + 1, 0, false)?;
             }
+            Event::Disk(content) => {
+                let node = (content % (1 << 16)) as usize;
+                events.happened("disk", &at, node + 1, 0, false)?;
+            }
             Event::Draw(_) => events.happened("random number", &at, SIMULATION, 4, false)?,
         }
     }

@@ -26,6 +26,8 @@ pub(crate) enum Concern {
     Buggify = 7,
     /// What is drawn in place of the operating system's random numbers.
     System = 8,
+    /// How long disks take, what fails on them, and what a power failure leaves.
+    Disk = 9,
 }
 
 /// A stream of random numbers.

@@ -45,6 +45,9 @@ pub enum Event {
     Draw(u64),
     /// A node was sent a signal.
     Signal(u64),
+    /// A disk did an operation, or a part of it; the lower 16 bits are the number of its node, the others
+    /// tell its kind and how often the disk was changed.
+    Disk(u64),
 }
 
 impl Event {
@@ -59,6 +62,7 @@ impl Event {
             Self::Node(change) => (7, change),
             Self::Draw(number) => (8, number),
             Self::Signal(signal) => (9, signal),
+            Self::Disk(content) => (10, content),
         }
     }
 }

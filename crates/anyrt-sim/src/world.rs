@@ -14,6 +14,7 @@ use anyrt_kit::time::timers::Timers;
 use anyrt_kit::time::{clock, ticks_begin};
 
 use crate::failure::{Failure, FailureKind};
+use crate::fs::Disks;
 use crate::injected::{FaultId, Injected};
 use crate::net::Net;
 use crate::node::Nodes;
@@ -52,6 +53,9 @@ pub(crate) struct World {
     timers: Timers,
     scheduler: Mutex<Scheduler>,
     net: Mutex<Net>,
+    pub(crate) disks: Mutex<Disks>,
+    /// When the next operation of a disk happens.
+    pub(crate) disk_due: AtomicU64,
     nodes: Mutex<Nodes>,
     application: Mutex<Random>,
     branches: Mutex<Random>,
@@ -76,6 +80,8 @@ impl World {
             timers: Timers::default(),
             scheduler: Mutex::new(Scheduler::new(&options)),
             net: Mutex::new(Net::new(seed, injected.clone())),
+            disks: Mutex::new(Disks::new(seed)),
+            disk_due: AtomicU64::new(u64::MAX),
             nodes: Mutex::default(),
             application: Mutex::new(Random::new(seed, Concern::Application)),
             branches: Mutex::new(Random::new(seed, Concern::Branches)),
@@ -136,17 +142,18 @@ impl World {
         self.nanos.fetch_max(nanos, Ordering::SeqCst);
     }
 
-    /// When the next timer fires or the next packet arrives.
+    /// When the next timer fires, the next packet arrives or a disk does the next operation.
     pub(crate) fn next_event(&self) -> Option<u64> {
         let timer = self.timers.earliest().map(|at| {
             let after = at.saturating_duration_since(self.base);
             u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)
         });
         let packet = self.net().next_event();
-        timer.into_iter().chain(packet).min()
+        let disk = Some(self.disk_due.load(Ordering::SeqCst)).filter(|due| *due < u64::MAX);
+        timer.into_iter().chain(packet).chain(disk).min()
     }
 
-    /// Fires the timers and delivers the packets that are due.
+    /// Fires the timers, delivers the packets and does the operations of disks that are due.
     pub(crate) fn fire_due(&self) {
         let nanos = self.nanos();
         let mut woken = Vec::new();
@@ -163,6 +170,7 @@ impl World {
                 scheduler.note(nanos, event);
             }
         }
+        self.use_disks(nanos, &mut woken);
         wake(woken);
     }
 
@@ -216,12 +224,13 @@ impl World {
         scheduler.fail_at(seed, nanos, FailureKind::Panic, message, place);
     }
 
-    /// Nobody waits for a timer or a socket any more.
+    /// Nobody waits for a timer, a socket or a disk any more.
     pub(crate) fn end_waiting(&self) {
         self.timers.close();
         let mut woken = Vec::new();
         self.net().end(&mut woken);
         wake(woken);
+        self.end_disks();
     }
 }
 

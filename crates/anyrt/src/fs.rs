@@ -8,6 +8,9 @@
 //! [`read`], [`write()`] and [`copy`] of a whole file are a single blocking job, on Glommio as
 //! well.
 //!
+//! In a simulation each node has its own disk, which at first contains only the directory for
+//! temporary files. The module `sim` describes what survives a power failure.
+//!
 //! ```
 //! # anyrt::__private::run_example(async || {
 //! use anyrt::fs;
@@ -44,7 +47,7 @@ use std::fs::{Metadata, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::backend::simulated::check_files;
+use crate::backend::simulated::on_disk;
 use crate::task::spawn_blocking;
 
 mod dir_builder;
@@ -64,7 +67,7 @@ pub use read_dir::{DirEntry, ReadDir, read_dir};
 async fn asyncify<T: Send + 'static>(
     job: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    check_files()?;
+    on_disk!(files => files.look(job));
     match spawn_blocking(job).await {
         Ok(result) => result,
         Err(_) => Err(anyrt_core::blocking::failed()),
@@ -86,6 +89,7 @@ macro_rules! of_path {
         /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
         pub async fn $name(path: impl AsRef<Path>) -> io::Result<$result> {
             let path = path.as_ref().to_owned();
+            on_disk!(files => files.$name(path));
             asyncify(move || std::fs::$name(path)).await
         }
     )*};
@@ -132,6 +136,7 @@ macro_rules! of_two_paths {
         /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
         pub async fn $name($from: impl AsRef<Path>, $to: impl AsRef<Path>) -> io::Result<$result> {
             let [from, to] = [$from.as_ref(), $to.as_ref()].map(Path::to_owned);
+            on_disk!(files => files.$name(from, to));
             asyncify(move || $std(from, to)).await
         }
     )*};
@@ -173,6 +178,7 @@ of_two_paths! {
 /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
 pub async fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> io::Result<()> {
     let path = path.as_ref().to_owned();
+    on_disk!(files => files.set_permissions(path, permissions));
     asyncify(move || std::fs::set_permissions(path, permissions)).await
 }
 
@@ -196,6 +202,7 @@ pub async fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -
 /// ```
 pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
     let path = path.as_ref().to_owned();
+    on_disk!(files => files.try_exists(path));
     asyncify(move || path.try_exists()).await
 }
 
@@ -223,5 +230,6 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
 pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<()> {
     let path = path.as_ref().to_owned();
     let contents = contents.as_ref().to_owned();
+    on_disk!(files => files.write(path, contents));
     asyncify(move || std::fs::write(path, contents)).await
 }

@@ -52,10 +52,11 @@
 //! ```
 //!
 //! # What a simulated node does not have
-//! Child processes, named pipes, [`AsyncFd`](crate::io::unix::AsyncFd) of anything but a Unix socket
-//! or a pipe of the node, and files are errors of kind
-//! [`Unsupported`](std::io::ErrorKind::Unsupported) that name the node and what it was asked for.
-//! Signals come from [`Node::signal`]. Options of sockets are taken, and change nothing
+//! Child processes, named pipes, and [`AsyncFd`](crate::io::unix::AsyncFd) of anything but a Unix
+//! socket or a pipe of the node are errors of kind [`Unsupported`](std::io::ErrorKind::Unsupported)
+//! that name the node and what it was asked for. [Files](anyrt_sim::fs) are on a disk of the node's
+//! own; `std::fs`, also in a blocking job, reaches the real one. Signals come from [`Node::signal`].
+//! Options of sockets are taken, and change nothing
 //! but for `TCP_NODELAY` and a linger of zero.
 //!
 //! # Beside another runtime

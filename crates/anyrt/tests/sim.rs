@@ -4,6 +4,9 @@
 
 #[path = "sim/attribute.rs"]
 mod attribute;
+#[cfg(feature = "fs")]
+#[path = "sim/files.rs"]
+mod files;
 #[path = "sim/nodes.rs"]
 mod nodes;
 #[cfg(target_os = "linux")]

@@ -38,6 +38,17 @@ pub trait Disk: fmt::Debug + Send + Sync + Unpin + 'static {
         job: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> impl Future<Output = io::Result<T>> + Send + Sync;
 
+    /// Flushes data and metadata to the device.
+    ///
+    /// # Errors
+    /// Fails if the system's `fsync` does.
+    fn sync_all(
+        &self,
+        file: Arc<std::fs::File>,
+    ) -> impl Future<Output = io::Result<()>> + Send + Sync {
+        self.run(move || file.sync_all())
+    }
+
     /// Returns the disk for another handle of the same file, which shares the cursor.
     fn share(&self) -> Self;
 }

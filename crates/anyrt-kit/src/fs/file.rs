@@ -98,7 +98,7 @@ impl<D: Disk> File<D> {
     pub async fn sync_all(&self) -> io::Result<()> {
         self.inner.lock().await.complete_inflight().await;
         let std = Arc::clone(&self.std);
-        self.disk.run(move || std.sync_all()).await
+        self.disk.sync_all(std).await
     }
 
     /// Flushes the data to the device, with the metadata that is needed to read it back.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::random::Random;
 
-/// How long packets take from one node to another.
+/// How long packets take from one node to another, or operations on a disk.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Latency {
@@ -18,7 +18,7 @@ pub enum Latency {
 }
 
 impl Latency {
-    fn draw(self, random: &mut Random) -> u64 {
+    pub(crate) fn draw(self, random: &mut Random) -> u64 {
         match self {
             Self::Fixed(time) => nanos(time),
             Self::Uniform(low, high) => random.within(nanos(low)..=nanos(high)),

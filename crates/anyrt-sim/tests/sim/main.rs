@@ -7,6 +7,7 @@ mod differential;
 mod diversity;
 mod failures;
 mod faults;
+mod files;
 mod minimise;
 mod nodes;
 mod perfetto;

@@ -126,10 +126,36 @@ pub(crate) fn show_unix(address: std::os::unix::net::SocketAddr) -> std::os::uni
     }
 }
 
-/// Fails on a simulated node, which has no files.
+/// Returns from a function what it is on the disk of a simulated node.
 #[cfg(feature = "fs")]
-pub(crate) fn check_files() -> io::Result<()> {
-    node().map_or(Ok(()), |node| anyrt_sim::fs::refuse(&node))
+macro_rules! on_disk {
+    ($files:ident => $job:expr) => {
+        if let Some(node) = $crate::backend::simulated::node() {
+            let $files = node.files();
+            return $job.await;
+        }
+    };
+}
+#[cfg(feature = "fs")]
+pub(crate) use on_disk;
+
+/// The directory whose entries are shown, where it is not the one that the system knows.
+#[cfg(feature = "fs")]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shown(Option<std::sync::Arc<std::path::Path>>);
+
+#[cfg(feature = "fs")]
+impl Shown {
+    pub(crate) fn new(directory: &std::path::Path) -> Self {
+        Self(Some(directory.into()))
+    }
+
+    pub(crate) fn path(&self, entry: &std::fs::DirEntry) -> std::path::PathBuf {
+        match &self.0 {
+            Some(directory) => directory.join(entry.file_name()),
+            None => entry.path(),
+        }
+    }
 }
 
 /// The simulated part of an unconnected socket: its address. Its options are those of a system

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::asyncify;
+use crate::backend::simulated::on_disk;
 
 /// A builder for directories.
 ///
@@ -60,6 +61,7 @@ impl DirBuilder {
         if let Some(mode) = self.mode {
             std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
         }
+        on_disk!(files => files.build_dir(path, builder, self.recursive));
         asyncify(move || builder.create(path)).await
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::{File, asyncify};
+use crate::backend::simulated::on_disk;
 
 /// Options for opening a file: the access mode, and what to do if the file exists or is missing.
 ///
@@ -97,6 +98,7 @@ impl OpenOptions {
     pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
         let path = path.as_ref().to_owned();
         let options = self.std.clone();
+        on_disk!(files => async { files.open(path, options).await.map(File::opened) });
         asyncify(move || options.open(path)).await.map(File::opened)
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::asyncify;
+use crate::backend::simulated::{Shown, on_disk};
 use crate::task::{JoinHandle, spawn_blocking};
 
 /// The number of entries read by one blocking job.
@@ -43,10 +44,18 @@ const CHUNK: usize = 32;
 /// ```
 pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
     let path = path.as_ref().to_owned();
+    on_disk!(files => async {
+        let shown = Shown::new(&path);
+        let entries = files.read_dir(path).await?;
+        let shown = |entry| Ok(DirEntry::new(entry, shown.clone()));
+        Ok(ReadDir::of(Listing {
+            std: None,
+            entries: entries.into_iter().map(shown).collect(),
+            at_end: true,
+        }))
+    });
     let listing = asyncify(move || Ok(Listing::new(std::fs::read_dir(path)?).more())).await?;
-    Ok(ReadDir {
-        state: State::Idle(Some(listing)),
-    })
+    Ok(ReadDir::of(listing))
 }
 
 /// Reads the entries of a directory; see [`read_dir`].
@@ -65,12 +74,19 @@ enum State {
 
 #[derive(Debug)]
 struct Listing {
-    std: std::fs::ReadDir,
+    /// `None` where all entries were read at once.
+    std: Option<std::fs::ReadDir>,
     entries: VecDeque<io::Result<DirEntry>>,
     at_end: bool,
 }
 
 impl ReadDir {
+    fn of(listing: Listing) -> Self {
+        Self {
+            state: State::Idle(Some(listing)),
+        }
+    }
+
     /// Returns the next entry, or `None` at the end.
     ///
     /// # Errors
@@ -120,7 +136,7 @@ impl ReadDir {
 impl Listing {
     fn new(std: std::fs::ReadDir) -> Self {
         Self {
-            std,
+            std: Some(std),
             entries: VecDeque::with_capacity(CHUNK),
             at_end: false,
         }
@@ -128,12 +144,13 @@ impl Listing {
 
     fn more(mut self) -> Self {
         while self.entries.len() < CHUNK {
-            let Some(entry) = self.std.next() else {
+            let Some(entry) = self.std.as_mut().and_then(Iterator::next) else {
                 self.at_end = true;
                 break;
             };
             let failed = entry.is_err();
-            self.entries.push_back(entry.map(DirEntry::new));
+            self.entries
+                .push_back(entry.map(|entry| DirEntry::new(entry, Shown::default())));
             if failed {
                 break;
             }
@@ -148,19 +165,21 @@ pub struct DirEntry {
     /// Most file systems report it together with the name.
     file_type: Option<FileType>,
     std: Arc<std::fs::DirEntry>,
+    shown: Shown,
 }
 
 impl DirEntry {
-    fn new(std: std::fs::DirEntry) -> Self {
+    fn new(std: std::fs::DirEntry, shown: Shown) -> Self {
         Self {
             file_type: std.file_type().ok(),
             std: Arc::new(std),
+            shown,
         }
     }
 
     /// Returns the path: the directory as given to [`read_dir`], joined with the name.
     pub fn path(&self) -> PathBuf {
-        self.std.path()
+        self.shown.path(&self.std)
     }
 
     /// Returns the file name.

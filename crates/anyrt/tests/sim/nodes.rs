@@ -408,18 +408,10 @@ fn what_a_node_does_not_have_is_an_error_that_names_it() {
         );
         #[cfg(feature = "fs")]
         {
-            refused(
-                "files",
-                anyrt::fs::create_dir(&directory).await.unwrap_err(),
-            );
-            refused(
-                "files",
-                anyrt::fs::File::create(&directory).await.unwrap_err(),
-            );
             let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
             let mut file = anyrt::fs::File::from_std(file);
-            refused("files", file.read_u8().await.unwrap_err());
-            refused("files", file.sync_all().await.unwrap_err());
+            refused("the node's disk", file.read_u8().await.unwrap_err());
+            refused("the node's disk", file.sync_all().await.unwrap_err());
         }
         #[cfg(feature = "process")]
         refused(
