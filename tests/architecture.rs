@@ -1,11 +1,11 @@
-//! The arrows of the house run one way: facade → backends → kit → core.
+//! Dependencies run one way: facade → backends → kit → core.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// What cargo knows of the workspace.
+/// Returns cargo's metadata of the workspace.
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args([
@@ -26,7 +26,7 @@ fn metadata() -> Value {
     serde_json::from_slice(&output.stdout).expect("cargo prints JSON")
 }
 
-/// The direct dependencies of each package of the workspace, but for those of tests.
+/// Returns the direct dependencies of each package of the workspace, without those of tests.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = metadata();
     let text = |value: &Value| value.as_str().expect("a string").to_owned();

@@ -16,7 +16,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The names of the pages, without that of the table of contents.
+/// Returns the names of the pages, without the table of contents.
 fn pages(language: &str) -> BTreeSet<String> {
     fs::read_dir(docs(language))
         .expect("the book is there")
@@ -26,14 +26,14 @@ fn pages(language: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// What both languages must have in common, in the order in which it stands in the page.
+/// A part of a page that both languages must have, in the same order.
 #[derive(Debug, PartialEq)]
 enum Part {
     /// A heading, by its level.
     Heading(usize),
     /// A code block, with its fences.
     Code(String),
-    /// A block of text, by its lines: it is translated.
+    /// A block of text, by its number of lines, because it is translated.
     Text(usize),
     /// A row of a table, by its number of columns.
     Row(usize),
@@ -78,19 +78,19 @@ fn is_numbered(line: &str) -> bool {
         .is_some_and(|(number, _)| number.parse::<u32>().is_ok())
 }
 
-/// The text between each `open` and the next `close`.
+/// Returns the text between each `open` and the next `close`.
 fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(open)
         .skip(1)
         .filter_map(move |rest| rest.split_once(close).map(|(inner, _)| inner))
 }
 
-/// The text without its code blocks.
+/// Returns the text without its code blocks.
 fn prose(text: &str) -> String {
     text.split("```").step_by(2).collect()
 }
 
-/// The name by which mdBook links to a heading.
+/// Returns the name by which mdBook links to a heading.
 fn fragment(heading: &str) -> String {
     heading
         .trim_start_matches('#')

@@ -1,7 +1,7 @@
-//! Who passes the contract: one line for each backend and flavour, for the facade on each backend, and for runtimes that
-//! an application has started by itself.
+//! The contract suite: one line for each backend and flavour, for the facade on each backend, and
+//! for runtimes that an application has started by itself.
 //!
-//! `cargo test --test conformance [filter]`; what is tested is in `anyrt-testkit`.
+//! `cargo test --test conformance [filter]`. The cases are in `anyrt-testkit`.
 
 use std::process::ExitCode;
 
@@ -55,7 +55,8 @@ fn main() -> ExitCode {
     suite.run()
 }
 
-/// The traits, multi-threaded, on one thread and erased; and the facade, which is what applications call.
+/// Registers a backend by its traits (multi-threaded, on one thread and erased) and through the
+/// facade.
 #[cfg_attr(
     not(any(
         feature = "tokio",

@@ -1,4 +1,4 @@
-//! Runtimes that an application has started by itself, as owners for the suite: one line for each.
+//! Runtimes that an application has started by itself, as owners for the suite: one line each.
 
 #![cfg(any(
     feature = "tokio",
@@ -18,7 +18,7 @@ use anyrt_core::context::Kind;
 use anyrt_core::runtime::{Config, Owner};
 use anyrt_testkit::Suite;
 
-/// All of them.
+/// Registers all of them.
 pub(crate) fn add_to(mut suite: Suite) -> Suite {
     #[cfg(feature = "tokio")]
     {
@@ -47,8 +47,8 @@ pub(crate) fn add_to(mut suite: Suite) -> Suite {
     suite
 }
 
-/// A task in a runtime that the application built is Tokio's own, at no cost of ours, so anyrt's context is not entered
-/// there: the facade and `TokioRuntime::try_current` ask Tokio's.
+/// A task in a runtime that the application built is Tokio's own and does not enter anyrt's
+/// context. The facade and `TokioRuntime::try_current` find the runtime through Tokio's.
 #[cfg(feature = "tokio")]
 const FOUND_BY_TOKIO: &[(&str, &str)] = &[
     (
@@ -121,7 +121,8 @@ fn glommio_adopted(_: &Config) -> Result<Native, BuildError> {
     let thread = thread::spawn(move || {
         glommio::LocalExecutor::default().run(async move {
             let rt = GlommioRuntime::adopt().expect("the system has descriptors");
-            // In a task of ours, whose waker may be used on every thread; it wakes the native one on this.
+            // In a task of anyrt, whose waker may be used on every thread. It wakes the native task
+            // on this thread.
             let ended = rt.spawn(async move { ended.recv().await });
             give.send(rt).expect("the test waits for it");
             let _ = ended.await;
@@ -134,14 +135,15 @@ fn glommio_adopted(_: &Config) -> Result<Native, BuildError> {
     })
 }
 
-/// A runtime that somebody else ends.
+/// A runtime that the application ends.
 pub(crate) struct Native {
     handle: Handle,
     end: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Native {
-    /// Of that handle; when it is dropped, `end` does what the application would.
+    /// Creates an owner from a handle. Dropping it calls `end`, which does the part of the
+    /// application.
     fn start(
         handle: impl Into<Handle>,
         end: impl FnOnce() + Send + 'static,

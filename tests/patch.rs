@@ -1,11 +1,12 @@
-//! The package `tokio` of `crates/tokio`, beside Tokio itself.
+//! The package `tokio` of `crates/tokio`, compared with Tokio itself.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::Value;
 
-/// What cargo knows of the packages of a manifest and, with `dependencies`, of all that this machine builds for it.
+/// Returns cargo's metadata of the packages of a manifest and, with `dependencies`, of all packages
+/// that this machine builds for it.
 fn packages(manifest: &str, dependencies: bool) -> Vec<Value> {
     let mut command = Command::new(env!("CARGO"));
     command
@@ -40,7 +41,7 @@ fn features(package: &Value) -> BTreeSet<String> {
     features.keys().cloned().collect()
 }
 
-/// Cargo ignores a patch without a word when it lacks a feature that somebody asks for.
+/// Cargo silently ignores a patch that lacks a requested feature.
 #[test]
 fn the_patch_has_every_feature_of_tokio() {
     let ours = packages("crates/tokio/Cargo.toml", false);

@@ -199,8 +199,8 @@ fn position_of_backend(features: &Array) -> Option<usize> {
     names.position(|name| name.as_str().is_some_and(|name| BACKENDS.contains(&name)))
 }
 
-/// Puts the spaces of an inline table that got or lost a key right: one after the last value, as
-/// elsewhere.
+/// Fixes the spaces of an inline table after a key was added or removed: one after the last value,
+/// as elsewhere.
 fn tidy(table: &mut dyn TableLike) {
     if let Some(last) = table.iter().last().map(|(key, _)| key.to_owned()) {
         let keys: Vec<_> = table.iter().map(|(key, _)| key.to_owned()).collect();
@@ -340,7 +340,7 @@ features = ["rt", "smol"]
         let (text, outcome) = ported(text, "smol", true);
         assert_eq!(text, expected);
         assert_eq!(outcome.changes.len(), 4);
-        // Again: nothing. Another backend: in the place of the first.
+        // A second time it changes nothing. Another backend replaces the first one.
         assert!(ported(&text, "smol", true).1.changes.is_empty());
         assert_eq!(
             ported(&text, "glommio", true).0,

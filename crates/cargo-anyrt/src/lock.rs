@@ -55,7 +55,7 @@ pub(crate) fn stale(path: &Path) -> Result<Vec<String>> {
     let Some(lock) = read(path)? else {
         return Ok(Vec::new());
     };
-    // The patched tree bounds it, for later versions depend on Tokio.
+    // The patched tree limits its version, because later versions depend on Tokio.
     let bounded = Version::new(0, 4, 79);
     let stale = packages(&lock).into_iter().filter(|package| {
         package.registry
@@ -102,7 +102,7 @@ pub(crate) fn update(workspace: &Workspace, plan: &Plan) -> Result<()> {
         && workspace.lock().exists()
         && let Source::Path(tree) = &plan.source
     {
-        // anyrt needs newer versions of what is locked.
+        // anyrt needs newer versions than the locked ones.
         let older = older(&workspace.lock(), tree).unwrap_or_default();
         let more: Vec<_> = older
             .into_iter()

@@ -8,7 +8,7 @@ use syn::visit::{self, Visit};
 
 use crate::surface::Surface;
 
-/// Something of Tokio that a source uses and anyrt lacks.
+/// An item of Tokio that a source uses and anyrt lacks.
 #[derive(Debug)]
 pub(crate) struct Use {
     pub(crate) file: PathBuf,
@@ -16,7 +16,7 @@ pub(crate) struct Use {
     pub(crate) what: String,
 }
 
-/// Scans the sources of the package in `dir`, which knows Tokio under these names.
+/// Scans the sources of the package in `dir`, which uses Tokio under these names.
 pub(crate) fn absent(dir: &Path, names: &[String], surface: &Surface) -> Vec<Use> {
     let mut found = Vec::new();
     for file in files(dir) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// `docs/tokio-surface.md`, which `scripts/check surface` holds against both crates.
+/// `docs/tokio-surface.md`, which `scripts/check surface` checks against both crates.
 const TABLE: &str = include_str!("../tokio-surface.md");
 
 /// The items of Tokio that anyrt has and lacks.

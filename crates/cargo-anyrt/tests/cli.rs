@@ -1,4 +1,4 @@
-//! The command on workspaces of its own, against a registry in a directory: no network is needed.
+//! The command on test workspaces, with a registry in a directory, so no network is needed.
 #![allow(
     clippy::unwrap_used,
     reason = "a test that cannot set itself up has failed"
@@ -10,13 +10,13 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// A workspace, with a registry of a few packages and a patched tree beside it.
+/// A workspace, with a registry of a few packages and a patched tree.
 struct Fixture {
     dir: TempDir,
 }
 
 impl Fixture {
-    /// An application and a library, on a framework that depends on Tokio.
+    /// Creates an application and a library, on a framework that depends on Tokio.
     fn new() -> Self {
         let fixture = Self::bare();
         fixture.put("app/Cargo.toml", APP);
@@ -47,7 +47,7 @@ impl Fixture {
             "app/.cargo/config.toml",
             "[source.crates-io]\nreplace-with = \"here\"\n[source.here]\ndirectory = \"../registry\"\n[net]\noffline = true\n",
         );
-        // What `scripts/patched-tree` writes, as far as cargo looks at it for a lock file.
+        // The part of the output of `scripts/patched-tree` that cargo reads for a lock file.
         fixture.put("tree/.anyrt-patched-tree", "");
         fixture.put(
             "tree/Cargo.toml",
@@ -115,7 +115,7 @@ impl Fixture {
         assert!(output.status.success(), "{output:?}");
     }
 
-    /// Commits what is there, so that the command need not ask.
+    /// Commits everything, so that the command need not ask.
     fn commit(&self) {
         self.git(&["init", "--quiet"]);
         self.git(&["add", "--all"]);
@@ -152,7 +152,7 @@ impl Fixture {
     }
 }
 
-/// What the command told, and how it ended.
+/// The output and exit status of the command.
 struct Told {
     code: Option<i32>,
     text: String,
@@ -332,7 +332,7 @@ fn a_patch_that_lacks_a_feature_does_not_apply_and_nothing_is_changed() {
     let fixture = Fixture::new();
     fixture.lock();
     let lock = fixture.read("app/Cargo.lock");
-    // Without the feature `net`, which the framework asks for.
+    // Without the feature `net`, which the framework requires.
     fixture.put(
         "tree/crates/tokio/Cargo.toml",
         &package("tokio", "1.999.0", "[features]\nfull = []\nsmol = []\n"),
@@ -345,7 +345,8 @@ fn a_patch_that_lacks_a_feature_does_not_apply_and_nothing_is_changed() {
     assert_eq!(fixture.read("app/Cargo.lock"), lock);
 }
 
-/// Cargo keeps what is locked, and then leaves the patch out rather than update a dependency of it.
+/// Cargo keeps locked versions, and then omits the patch rather than update one of its
+/// dependencies.
 #[test]
 fn a_lock_file_that_is_too_old_for_anyrt_is_updated_as_far_as_it_must() {
     let fixture = Fixture::new();
@@ -393,7 +394,7 @@ fn a_requirement_that_excludes_the_patch_is_named() {
         "In the way: pinned 0.1.0 asks for tokio `~1.38`",
         "cargo update -p pinned",
     ]);
-    // Ported by hand, with such a line of the application's own: cargo resolves nothing at all.
+    // Ported by hand, with such a line in the application itself, cargo cannot resolve it.
     let by_hand = APP.replace(
         "\"1.20\", features = [\"full\"",
         "\"~1.38\", features = [\"full\", \"smol\"",
@@ -525,7 +526,7 @@ fn the_line_of_the_workspace_serves_every_member() {
     assert!(tree.contains("tokio feature \"smol\""), "{tree}");
 }
 
-/// The journal is beside the manifest, not in the git tree that it would make dirty for the next command.
+/// The journal must not make the git tree dirty for the next command.
 #[test]
 fn the_journal_does_not_count_as_dirt() {
     let fixture = Fixture::new();

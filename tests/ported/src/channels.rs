@@ -1,4 +1,4 @@
-//! Every kind of channel and lock, and the texts of their errors.
+//! Every kind of channel and lock, and the messages of their errors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub async fn run() -> Outcome {
     Ok(())
 }
 
-/// Three stages, the last one slower than the first: the order stays, nothing is lost.
+/// Three stages, the last one slower than the first. The order is kept and nothing is lost.
 async fn pipeline() -> Outcome {
     let (numbers, mut to_square) = mpsc::channel(4);
     let (squares, mut to_sum) = mpsc::channel::<u64>(2);
@@ -54,7 +54,7 @@ async fn pipeline() -> Outcome {
     Ok(())
 }
 
-/// An actor that is asked through one channel and answers through one made for each question.
+/// An actor with one channel for requests, and one per request for the answer.
 async fn requests() -> Outcome {
     let (ask, mut asked) = mpsc::unbounded_channel::<(u32, oneshot::Sender<String>)>();
     let actor = tokio::spawn(async move {

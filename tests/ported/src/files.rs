@@ -1,4 +1,4 @@
-//! Files and directories, in a directory of their own.
+//! Files and directories, in a temporary directory.
 
 use std::io::{self, SeekFrom};
 

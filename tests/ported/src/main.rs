@@ -1,7 +1,8 @@
-//! An application that was written for Tokio: it says `tokio::…` throughout, and knows of nothing else.
+//! An application that was written for Tokio: it uses `tokio::…` throughout, and nothing else.
 //!
-//! Built with Tokio, and with anyrt under the name of Tokio on each backend, it prints the same to the last byte;
-//! `scripts/check ported` holds that. So it prints nothing that changes from run to run: no ports, no times, no ids.
+//! Built with Tokio, and with anyrt under the name of Tokio on each backend, it must print exactly
+//! the same, which `scripts/check ported` checks. So it prints nothing that changes from run to
+//! run: no ports, times or ids.
 
 use std::error::Error;
 

@@ -1,4 +1,5 @@
-//! A store that is talked to in lines over TCP, an echo over UDP and a local socket, and what the errors look like.
+//! A store with a line protocol over TCP, an echo over UDP and a local socket, and the messages of
+//! errors.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,7 +28,7 @@ pub async fn run() -> Outcome {
 
 type Store = Arc<Mutex<BTreeMap<String, String>>>;
 
-/// Eight clients set, read and count at once; the store is what all of them left.
+/// Eight clients set, read and count at once. Prints the final contents of the store.
 async fn store() -> Outcome {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
@@ -52,7 +53,7 @@ async fn store() -> Outcome {
                 lines.read_line(&mut answer).await?;
                 answers.push(answer.trim_end().to_owned());
             }
-            // Who came first is another one every time.
+            // The order of the clients varies from run to run.
             answers.remove(2);
             io::Result::Ok(format!("{number}: {}", answers.join(" | ")))
         });
@@ -128,7 +129,8 @@ async fn session(stream: TcpStream, store: Store) -> io::Result<()> {
     Ok(())
 }
 
-/// Both ways at once over one connection, borrowed and owned halves, and the end of a direction.
+/// Both directions at once over one connection, borrowed and owned halves, and the end of a
+/// direction.
 async fn halves() -> Outcome {
     const MEGABYTE: usize = 1 << 20;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -159,7 +161,7 @@ async fn halves() -> Outcome {
     Ok(())
 }
 
-/// Options before and after the connection, peeking, and what is there without waiting.
+/// Options before and after the connection, peeking, and operations that do not wait.
 async fn sockets() -> Outcome {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;

@@ -1,4 +1,4 @@
-//! Commands: what they print, what they are told, and how they end.
+//! Commands: their output, input and exit status.
 
 use std::process::Stdio;
 

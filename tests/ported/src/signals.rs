@@ -14,7 +14,7 @@ pub async fn run() -> Outcome {
         send("USR1").await?;
         println!("{number}: {:?} {:?}", user.recv().await, also.recv().await);
     }
-    // Both are there before the signal: the first poll of `ctrl_c` registers it.
+    // Both are registered before the signal: the first poll of `ctrl_c` registers it.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut interrupted = std::pin::pin!(ctrl_c());
     tokio::select! {

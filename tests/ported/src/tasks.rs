@@ -15,7 +15,7 @@ tokio::task_local! {
 
 pub async fn run() -> Outcome {
     println!("== tasks");
-    // What a panicking task says goes to standard error, with a thread's name in it.
+    // The message of a panic goes to standard error, with the name of the thread.
     panic::set_hook(Box::new(|_| {}));
     ends().await?;
     sets().await;
@@ -32,7 +32,7 @@ async fn ends() -> Outcome {
         return Err("it did not panic".into());
     };
     let text = error.to_string();
-    // Before it is the id of the task.
+    // Without the id of the task, which precedes it.
     let message = text.find("panicked").map(|at| &text[at..]);
     println!(
         "panic {} cancelled {}: {message:?}",

@@ -1,4 +1,4 @@
-//! Sleeps, intervals and timeouts: never how long, but in which order and how often.
+//! Sleeps, intervals and timeouts: their order and number, never their duration.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub async fn run() -> Outcome {
     Ok(())
 }
 
-/// What is due first comes first, whoever was started first.
+/// Timers fire in the order of their deadlines, not in that of their creation.
 async fn order() -> Outcome {
     let start = Instant::now();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();

@@ -1,8 +1,10 @@
-//! Runs the tests that crates on Tokio publish, on every backend, through `[patch.crates-io]`.
+//! Runs the published tests of crates that depend on Tokio, on every backend, through
+//! `[patch.crates-io]`.
 //!
-//! The sources are those that cargo downloads and verifies; nothing of them is tracked. `recorded.txt` has how the
-//! same files ended on Tokio itself (`--record` writes it). A test that passes there has to pass on every backend, or
-//! stand in `different.txt` with its reason; a line there that is not true any more is a failure, too.
+//! The sources are those that cargo downloads and verifies; none is tracked. `recorded.txt` has the
+//! results of the same files on Tokio itself (`--record` writes it). A test that passes there must
+//! pass on every backend, or be listed in `different.txt` with a reason. An outdated line there is
+//! a failure as well.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -29,7 +31,7 @@ scripts/check patched [--backend BACKEND]… [--crate CRATE]… [--record] [--ve
   --verbose   prints all that a failed test printed
   NAME        only tests with one of these in their names";
 
-/// What to run.
+/// The parsed command line.
 struct Args {
     backends: Vec<&'static str>,
     suites: Vec<&'static Suite>,
@@ -195,7 +197,7 @@ struct Outcome {
     on_tokio_too: usize,
 }
 
-/// Compares a run with the record, and prints what is news.
+/// Compares a run with the record, and prints the differences.
 fn compare(
     suite: &Suite,
     backend: &str,
@@ -240,7 +242,7 @@ fn compare(
             }
         }
     }
-    // Of a part of a suite nothing is known of the rest.
+    // After a partial run nothing is known of the other tests.
     if args.filters.is_empty() {
         let run: BTreeSet<_> = done.iter().map(|done| done.name.as_str()).collect();
         let of_suite = format!("{}::", suite.name);
@@ -272,7 +274,7 @@ fn compare(
     outcome
 }
 
-/// The panic in what a test printed, or its last line.
+/// Returns the panic in the output of a test, or its last line.
 fn told(output: &str) -> String {
     let mut lines = output.lines();
     if let Some(panic) = lines.find(|line| line.contains("panicked at")) {

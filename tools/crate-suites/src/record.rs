@@ -1,4 +1,4 @@
-//! How the tests ended on Tokio itself.
+//! The results of the tests on Tokio itself.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use std::path::Path;
 use anyrt_tokio_suite::Result;
 use anyrt_tokio_suite::run::{Done, End};
 
-/// The tests of each crate, and whether they failed; in the file `!` stands before those that did.
+/// The tests of each crate, and whether they failed. In the file, failed ones are marked with `!`.
 #[derive(Default)]
 pub struct Record(BTreeMap<String, Crate>);
 
@@ -49,7 +49,7 @@ impl Record {
         Ok(record)
     }
 
-    /// Takes a run in, in place of the one that was recorded for the crate.
+    /// Replaces the record of a crate by this run.
     pub fn set(&mut self, name: &str, version: &str, done: Vec<Done>) {
         let tests = done.into_iter().map(|done| {
             let failed = !matches!(done.end, End::Passed | End::PassedThen);
@@ -76,17 +76,17 @@ impl Record {
         fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// Whether a test of that name was there.
+    /// Returns whether a test with that name was recorded.
     pub fn has(&self, test: &str) -> bool {
         self.of(test).is_some()
     }
 
-    /// Whether it failed.
+    /// Returns whether it failed.
     pub fn fails(&self, test: &str) -> bool {
         self.of(test) == Some(true)
     }
 
-    /// The tests of a crate.
+    /// Returns the tests of a crate.
     pub fn names<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let tests = self.0.get(name).into_iter().flat_map(|of| of.tests.keys());
         tests.map(String::as_str)

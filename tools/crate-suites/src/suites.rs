@@ -1,4 +1,4 @@
-//! The crates, and the workspace that their tests are built in.
+//! The crates, and the workspace in which their tests are built.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,7 +33,8 @@ const fn suite(name: &'static str, version: &'static str, features: &'static str
 pub const SUITES: [Suite; 8] = [
     suite("axum", "0.8.9", "http2,macros,multipart,ws"),
     Suite {
-        // The files that they read are not published; nor are the tests of its sockets, which are a crate of their own.
+        // The files that they read are not published. Neither is the crate with the tests of its
+        // sockets.
         without: Some("hpack::test::fixture::"),
         ..suite("h2", "0.4.20", "stream,unstable")
     },
@@ -48,7 +49,7 @@ pub const SUITES: [Suite; 8] = [
     },
 ];
 
-/// The tests of axum ask for a feature of its macros, by a dependency that is not published with it.
+/// The tests of axum need a feature of its macros, by a dependency that is not published with it.
 const FOR_TESTS: &str = "axum-macros = { version = \"0.5\", features = [\"__private\"] }";
 
 /// A workspace of copies of all these crates.
@@ -109,7 +110,7 @@ impl Tree {
         );
         write(&dir.join("backends/Cargo.toml"), &backends)?;
         write(&dir.join("backends/src/lib.rs"), "")?;
-        // The versions that were recorded; cargo takes out of it what it does not need.
+        // The recorded versions; cargo removes the unused ones.
         let lock = dir.join("Cargo.lock");
         let pinned = root.join("tools/crate-suites/suites.lock");
         if !lock.exists() && pinned.exists() {
@@ -121,12 +122,12 @@ impl Tree {
         })
     }
 
-    /// The package of a suite, in which cargo would run its tests.
+    /// Returns the directory of a suite's package, in which cargo would run its tests.
     pub fn dir_of(&self, suite: &Suite) -> PathBuf {
         self.dir.join("crates").join(suite.name)
     }
 
-    /// Builds the tests; returns crate, target and program of each.
+    /// Builds the tests. Returns the crate, target and program of each.
     pub fn build(&self, suites: &[&'static Suite]) -> Result<Vec<(&'static str, String, PathBuf)>> {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args([
@@ -154,7 +155,7 @@ impl Tree {
             .args(["--features", &features.join(",")])
             .current_dir(&self.dir)
             .env("CARGO_TARGET_DIR", &self.build)
-            // Their warnings are not ours.
+            // Warnings of foreign code are of no interest.
             .env("RUSTFLAGS", "--cap-lints allow")
             .stderr(Stdio::inherit())
             .output()
@@ -184,7 +185,8 @@ impl Tree {
     }
 }
 
-/// Where cargo keeps the sources of the crates, which it downloads and verifies if need be.
+/// Returns the directories with the sources of the crates, which cargo downloads and verifies if
+/// necessary.
 fn sources(dir: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let mut manifest = String::from(
         "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n\n[dependencies]\n",
@@ -226,7 +228,7 @@ fn host() -> Result<String> {
     Ok(host.ok_or("rustc does not tell its host")?.to_owned())
 }
 
-/// The version of Tokio in our `Cargo.lock`.
+/// Returns the version of Tokio in the workspace's `Cargo.lock`.
 fn locked_tokio(root: &Path) -> Result<String> {
     let path = root.join("Cargo.lock");
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -238,7 +240,7 @@ fn locked_tokio(root: &Path) -> Result<String> {
     Ok(version.trim_matches('"').to_owned())
 }
 
-/// Copies a directory, file by file where the text differs, so that cargo does not build it again.
+/// Copies a directory, but only files that differ, so that cargo does not rebuild the others.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let told = |error: std::io::Error| format!("{}: {error}", from.display());
     fs::create_dir_all(to).map_err(told)?;

@@ -1,27 +1,27 @@
-//! What Tokio has and we have not, or have otherwise.
+//! The items of Tokio that anyrt lacks, or has in a different form.
 
 use std::collections::BTreeMap;
 
 use crate::reasons::Reasons;
 use crate::surface::{Item, Surface};
 
-/// What is to be said of one of Tokio's items.
+/// The comparison of one item of Tokio.
 pub struct Row {
     /// Its name in the module.
     pub name: String,
-    /// What it is.
+    /// The kind of item.
     pub kind: String,
-    /// How much of it Tokio has: the item itself, and what is in it.
+    /// The number of things that Tokio has: the item itself, and its contents.
     pub total: usize,
-    /// How much of that is missing, as paths.
+    /// The paths of the missing ones.
     pub missing: Vec<String>,
-    /// What has another signature: the path, Tokio's and ours.
+    /// Different signatures: the path, Tokio's and anyrt's.
     pub signatures: Vec<(String, String, String)>,
-    /// What is or is not `Send` and so on otherwise: the path with the trait, Tokio's and ours.
+    /// Different automatic traits: the path with the trait, Tokio's and anyrt's.
     pub auto: Vec<(String, String, String)>,
 }
 
-/// All of them by module.
+/// All comparisons by module.
 pub struct Comparison(pub BTreeMap<String, Vec<Row>>);
 
 impl Comparison {
@@ -39,12 +39,12 @@ impl Comparison {
         self.0.values().flatten()
     }
 
-    /// The names by which `reasons.txt` may speak of what is missing or differs.
+    /// The names under which `reasons.txt` may list what is missing or differs.
     fn gaps(&self) -> Vec<String> {
         self.rows().flat_map(Row::gaps).collect()
     }
 
-    /// What has no reason, and reasons for nothing.
+    /// Differences without a reason, and unused reasons.
     pub fn complaints(&self, reasons: &Reasons) -> Vec<String> {
         let gaps = self.gaps();
         let unexplained = gaps.iter().filter(|gap| reasons.of(gap).is_none());
@@ -87,12 +87,12 @@ impl Comparison {
 }
 
 impl Row {
-    /// Whether there is nothing of it.
+    /// Returns `true` if the item is missing as a whole.
     pub fn absent(&self) -> bool {
         self.missing.len() == 1 && self.missing[0].rsplit("::").next() == Some(&self.name)
     }
 
-    /// How many are missing.
+    /// Returns the number of missing items.
     pub fn lost(&self) -> usize {
         if self.absent() {
             self.total

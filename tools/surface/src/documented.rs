@@ -1,4 +1,4 @@
-//! What rustdoc knows of the crates, as JSON.
+//! The crates as documented by rustdoc, in JSON.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::Result;
 
-/// The JSON that this program understands; rustdoc's changes now and then.
+/// The version of rustdoc's JSON that this program understands.
 const FORMATS: std::ops::RangeInclusive<u64> = 45..=60;
 
 const FULL: &str = "\"full\", \"test-util\"";
@@ -17,7 +17,7 @@ const FULL: &str = "\"full\", \"test-util\"";
 /// A crate.
 pub struct Documented {
     json: Value,
-    /// The ids of its items by where they are defined.
+    /// The ids of its items by the paths of their definitions.
     by_path: BTreeMap<String, String>,
 }
 
@@ -43,17 +43,17 @@ impl Documented {
         Ok(Self { json, by_path })
     }
 
-    /// Its outermost module.
+    /// Returns its root module.
     pub fn root(&self) -> String {
         self.json["root"].to_string()
     }
 
-    /// The item of that id, if it is of this crate.
+    /// Returns the item with that id, if it belongs to this crate.
     pub fn item(&self, id: &str) -> Option<&Value> {
         self.json["index"].get(id)
     }
 
-    /// Where the item of that id is defined.
+    /// Returns the path of the definition of the item with that id.
     pub fn path(&self, id: &str) -> Option<String> {
         self.json["paths"].get(id).map(path_of)
     }
@@ -67,7 +67,7 @@ fn path_of(summary: &Value) -> String {
         .join("::")
 }
 
-/// What the types and traits are called where they are defined, by their ids.
+/// The names of types and traits in their definitions, by their ids.
 fn names(json: &Value) -> BTreeMap<String, String> {
     let paths = json["paths"].as_object().into_iter().flatten();
     paths
@@ -78,7 +78,7 @@ fn names(json: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Calls every type and trait as where it is defined, not as it was imported.
+/// Renames every type and trait to the name in its definition, instead of the imported one.
 fn rename(value: &mut Value, names: &BTreeMap<String, String>) {
     match value {
         Value::Array(all) => all.iter_mut().for_each(|one| rename(one, names)),
@@ -93,19 +93,19 @@ fn rename(value: &mut Value, names: &BTreeMap<String, String>) {
     }
 }
 
-/// All crates that the comparison looks into.
+/// All crates of the comparison.
 pub struct World {
     /// Tokio with all of its features.
     pub full: Documented,
     /// anyrt with all of its features.
     pub ours: Documented,
-    /// Which Tokio.
+    /// The version of Tokio.
     pub version: String,
     others: BTreeMap<&'static str, Documented>,
 }
 
 impl World {
-    /// Documents them.
+    /// Runs rustdoc for them.
     pub fn document(root: &Path, target: &Path) -> Result<Self> {
         let version = version(root)?;
         let full = tokio(root, &target.join("surface/full"), &version, FULL)?;
@@ -135,7 +135,7 @@ impl World {
         })
     }
 
-    /// The item that is defined there, with its crate.
+    /// Returns the item that is defined there, with its crate.
     pub fn find(&self, path: &str) -> Option<(&Documented, &str)> {
         let (name, _) = path.split_once("::").unwrap_or((path, ""));
         let other = self.others.get(name)?;
@@ -153,8 +153,8 @@ fn version(root: &Path) -> Result<String> {
     Ok(version.ok_or("there is no tokio in Cargo.lock")?.to_owned())
 }
 
-/// The features of the tokio crate that anyrt with its feature `full` enables when Tokio is not among the backends:
-/// what it re-exports is taken from a Tokio with these.
+/// The features of the tokio crate that anyrt enables with its feature `full` and without the Tokio
+/// backend. Its re-exports are those of a Tokio with these features.
 fn reexported(root: &Path) -> Result<String> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--format-version", "1"])
@@ -180,7 +180,7 @@ fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
     value[key].as_array().into_iter().flatten()
 }
 
-/// Tokio with these features, by way of a package that has nothing else.
+/// Documents Tokio with these features, through a package that only depends on it.
 fn tokio(root: &Path, dir: &Path, version: &str, features: &str) -> Result<Documented> {
     let manifest = format!(
         "[package]\nname = \"anyrt-surface-of-tokio\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
@@ -218,7 +218,7 @@ fn rustdoc(
         ])
         .current_dir(dir)
         .env("CARGO_TARGET_DIR", target)
-        // The JSON is not stable, and good enough to be looked at.
+        // The JSON is unstable, which is acceptable here.
         .env("RUSTC_BOOTSTRAP", "1")
         .env_remove("RUSTDOCFLAGS")
         .output()

@@ -1,8 +1,8 @@
-//! Compares what Tokio offers with what anyrt offers under its name, item by item, from what rustdoc knows of both.
+//! Compares the API of Tokio with that of anyrt, item by item, from rustdoc's JSON of both.
 //!
-//! What is not provided, has another signature, or is not `Send`, `Sync`, `Unpin` or unwind safe as Tokio's is, has
-//! its reason in `reasons.txt`; what has none, and a reason that is not needed, is a failure. The outcome is
-//! `docs/tokio-surface.md`.
+//! Every item that is missing, has another signature, or differs in `Send`, `Sync`, `Unpin` or
+//! unwind safety has a reason in `reasons.txt`. A missing reason and an unused one are failures.
+//! The result is `docs/tokio-surface.md`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ use documented::World;
 use reasons::Reasons;
 use surface::Surface;
 
-/// What goes wrong here is told to a person at once.
+/// Errors are printed for a person.
 type Result<T> = std::result::Result<T, String>;
 
 const HELP: &str = "surface [--update] [--gaps]

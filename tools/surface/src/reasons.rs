@@ -1,14 +1,15 @@
-//! Why something of Tokio's is not provided, or differs.
+//! The reasons for missing and different items.
 //!
-//! A line is `what -- why`; `#` starts a comment. What is a path below `tokio`, as `net::TcpListener::bind`, also with
-//! `impl AsFd` as its last name; before it is `signature` where that differs, or `auto` with the trait behind the
-//! path. One that ends in `*` is for all that begin alike.
+//! A line is `item -- reason`; `#` starts a comment. The item is a path below `tokio`, such as
+//! `net::TcpListener::bind`, whose last name may be `impl AsFd`. It is preceded by `signature` if
+//! the signature differs, or by `auto` and followed by the trait. A path that ends in `*` matches
+//! all paths with that beginning.
 
 use std::path::Path;
 
 use crate::Result;
 
-/// All of them.
+/// All reasons.
 pub struct Reasons(Vec<(String, String)>);
 
 impl Reasons {
@@ -28,14 +29,14 @@ impl Reasons {
         Ok(Self(all))
     }
 
-    /// Why that is so.
+    /// Returns the reason for an item.
     pub fn of(&self, what: &str) -> Option<&str> {
         let mut all = self.0.iter();
         let found = all.find(|(pattern, _)| matches(pattern, what));
         found.map(|(_, why)| why.as_str())
     }
 
-    /// Those that are for nothing of this.
+    /// Returns the reasons that apply to none of these items.
     pub fn idle<'a>(&'a self, gaps: &'a [String]) -> impl Iterator<Item = &'a str> {
         let all = self.0.iter().map(|(what, _)| what.as_str());
         all.filter(|what| !gaps.iter().any(|gap| matches(what, gap)))

@@ -1,6 +1,6 @@
-//! Types, bounds and signatures as text, such that the same ones of two crates are the same text.
+//! Types, bounds and signatures as text. Equal ones of two crates have equal texts.
 //!
-//! Of a path its last name stands: where a type is defined is another question than which it is.
+//! Paths are reduced to their last name, because the place of a definition does not matter here.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ fn joined(words: impl Iterator<Item = String>, separator: &str) -> String {
     words.collect::<Vec<_>>().join(separator)
 }
 
-/// A type. `Self` stands for the type that an impl is of.
+/// Renders a type. `Self` is the type of the impl.
 pub fn type_(value: &Value) -> String {
     let Some((kind, inner)) = value.as_object().and_then(|object| object.iter().next()) else {
         return "_".into();
@@ -59,13 +59,13 @@ pub fn type_(value: &Value) -> String {
     }
 }
 
-/// A type or trait by its last name, with its arguments; lifetimes left out.
+/// Renders a type or trait by its last name, with its arguments and without lifetimes.
 pub fn path(value: &Value) -> String {
     let path = text(value, "path");
     let name = path.rsplit("::").next().unwrap_or(path);
     let mut arguments = arguments(&value["args"]);
     if name == "Result" {
-        // As `std::io::Result` shortens it.
+        // In the short form of `std::io::Result`.
         arguments = arguments.replace(", Error>", ">");
     }
     format!("{name}{arguments}")
@@ -126,7 +126,7 @@ fn bound(value: &Value) -> Option<String> {
     Some(format!("{maybe}{}", path(&bound["trait"])))
 }
 
-/// What an item asks of its type parameters, one text for each parameter or type.
+/// Renders the bounds of an item, one text for each parameter or type.
 pub fn requirements(generics: &Value) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     let mut add = |of: &str, bounds: &Value| {
@@ -150,10 +150,11 @@ pub fn requirements(generics: &Value) -> BTreeSet<String> {
     all
 }
 
-/// The signature of a function.
+/// Renders the signature of a function.
 ///
-/// `async fn f() -> T` and `fn f() -> impl Future<Output = T>` are called alike and are the same here; so are those
-/// that name their parameters otherwise, or say `Self` instead of the type that they are of.
+/// `async fn f() -> T` and `fn f() -> impl Future<Output = T>` are called in the same way and count
+/// as equal. So do signatures that differ only in the names of parameters, or in `Self` instead of
+/// its type.
 pub fn signature(function: &Value, impl_: Option<&Value>) -> String {
     let inputs = list(&function["sig"], "inputs").map(|input| type_(&input[1]));
     let header = &function["header"];
@@ -193,7 +194,7 @@ pub fn signature(function: &Value, impl_: Option<&Value>) -> String {
     renamed(&text, &outer)
 }
 
-/// The type parameters, and what they are called here: by their places.
+/// The type parameters and their canonical names, by position.
 pub fn parameters(generics: &Value) -> Vec<(String, String)> {
     list(generics, "params")
         .filter(|one| {
@@ -206,7 +207,7 @@ pub fn parameters(generics: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The text with whole words replaced.
+/// Replaces whole words in the text.
 pub fn renamed(text: &str, names: &[(String, String)]) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -224,7 +225,7 @@ pub fn renamed(text: &str, names: &[(String, String)]) -> String {
     out + rest
 }
 
-/// What `impl Future<Output = T>` gives.
+/// Returns the output of `impl Future<Output = T>`.
 fn future(output: &Value) -> Option<&Value> {
     list(output, "impl_trait").find_map(|bound| {
         let path = &bound["trait_bound"]["trait"];

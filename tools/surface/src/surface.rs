@@ -1,4 +1,4 @@
-//! What a crate offers: every public item by its path, and what is in it.
+//! The API of a crate: every public item by its path, and its contents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,11 +14,12 @@ const AUTO: [&str; 5] = ["Send", "Sync", "Unpin", "UnwindSafe", "RefUnwindSafe"]
 pub struct Item {
     /// `struct`, `function`, …
     pub kind: String,
-    /// Functions, variants, fields, constants and traits (as `impl Trait`), with their signatures where they have one.
+    /// Functions, variants, fields, constants and traits (as `impl Trait`), with the signature if
+    /// there is one.
     pub members: BTreeMap<String, Option<String>>,
-    /// Of a type: whether it has each automatic trait, and on which condition.
+    /// The automatic traits of a type, with their conditions.
     pub auto: BTreeMap<&'static str, String>,
-    /// Of a function.
+    /// The signature of a function.
     pub signature: Option<String>,
 }
 
@@ -69,7 +70,7 @@ impl<'a> Walk<'a> {
                 self.module(documented, &id, path)
             }
             Some((documented, id)) => self.item(documented, &id, &join(path, name)),
-            // Of the standard library: the same for everyone.
+            // Items of the standard library are the same for both.
             None => {
                 let item = Item {
                     kind: "reexport".into(),
@@ -95,7 +96,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let entry = self.items.entry(path.to_owned()).or_default();
-        // A name may be a type and a function at once.
+        // The same name may be a type and a function.
         if entry.kind.is_empty() || kind != "function" {
             entry.kind.clone_from(kind);
         }
@@ -116,7 +117,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The item of that id, in whichever crate it is.
+    /// Returns the item with that id, in any crate.
     fn find(&self, documented: &'a Documented, id: String) -> Option<(&'a Documented, String)> {
         if documented.item(&id).is_some() {
             return Some((documented, id));
@@ -125,7 +126,7 @@ impl<'a> Walk<'a> {
         Some((documented, id.to_owned()))
     }
 
-    /// Another name of a type: what is in that, as far as it is known.
+    /// Adds the contents of the type behind an alias, if it is known.
     fn alias(&mut self, documented: &'a Documented, alias: &Value, path: &str) {
         let target = alias["type"]["resolved_path"]["id"].to_string();
         if let Some((documented, id)) = self.find(documented, target) {
@@ -152,7 +153,7 @@ fn members(documented: &Documented, all: &Value, entry: &mut Item) {
         let Some(item) = documented.item(&id) else {
             continue;
         };
-        // What is in a trait, and variants, have no visibility of their own.
+        // Items of a trait and variants have no visibility.
         if item["visibility"] == "public" || item["visibility"] == "default" {
             let name = item["name"].as_str().unwrap_or_default();
             let function = item["inner"].get("function");
@@ -184,7 +185,7 @@ fn impls(documented: &Documented, type_: &Value, entry: &mut Item) {
             entry.auto.insert(auto, condition);
         } else if inner["is_synthetic"] != true && name != "Drop" && !name.starts_with("Structural")
         {
-            // The impl for a reference is another one.
+            // The impl for a reference is a different one.
             let of = inner["for"].get("borrowed_ref").map_or("", |_| " for &");
             entry.members.insert(format!("impl {name}{of}"), None);
         }
@@ -205,7 +206,7 @@ fn inherent(documented: &Documented, inner: &Value, entry: &mut Item) {
     }
 }
 
-/// On which condition an automatic trait is implemented.
+/// Returns the condition on which an automatic trait is implemented.
 fn condition(generics: &Value) -> String {
     let names = render::parameters(generics);
     let requirements = render::requirements(generics).into_iter();

@@ -1,4 +1,4 @@
-//! The comparison as a page of the documentation.
+//! The comparison as a documentation page.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::compare::{Comparison, Row};
 use crate::reasons::Reasons;
 
-/// The page.
+/// Renders the page.
 pub fn markdown(comparison: &Comparison, reasons: &Reasons, version: &str) -> String {
     let mut page = format!(
         "# What of Tokio is here\n\n\
@@ -50,7 +50,7 @@ fn provided(row: &Row) -> String {
     }
 }
 
-/// What there is to say, once per reason.
+/// Renders the notes, grouped by reason.
 fn notes(row: &Row, reasons: &Reasons) -> String {
     let mut by_reason = BTreeMap::<&str, Vec<String>>::new();
     let mut add = |what: &str, shown: String| {

@@ -9,17 +9,17 @@ use anyrt_tokio_suite::run::Limits;
 use crate::AREAS;
 use crate::source::{self, Tests};
 
-/// What to run.
+/// The parsed command line.
 pub struct Args {
-    /// On which backends; `reference` is Tokio itself.
+    /// The backends; `reference` is Tokio itself.
     pub backends: Vec<&'static str>,
-    /// Which files of Tokio's tests.
+    /// The files of Tokio's tests.
     pub files: BTreeSet<String>,
-    /// Tests whose name has one of these in it; all when empty.
+    /// Substrings of the names of tests; all tests if empty.
     pub filters: Vec<String>,
     /// How tests are run.
     pub limits: Limits,
-    /// Whether to print all that a failed test printed.
+    /// Whether to print the whole output of failed tests.
     pub verbose: bool,
 }
 
@@ -82,7 +82,7 @@ impl Args {
         Ok(args)
     }
 
-    /// Whether a test of that name, without its backend, was asked for.
+    /// Returns `true` if the test with that name, without its backend, is selected.
     pub fn wants(&self, name: &str) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
     }

@@ -1,19 +1,20 @@
-//! Tests that are known to end otherwise than on Tokio.
+//! Tests with a known different result than on Tokio.
 //!
-//! A line of `different.txt` is the backends, as `smol,glommio` or `all`, the name of a test, and a reason; `#` starts a
-//! comment. A test that differs now and then only has `sometimes` before its reason.
+//! A line of `different.txt` has the backends, such as `smol,glommio` or `all`, the name of a test,
+//! and a reason; `#` starts a comment. A test that only sometimes differs has `sometimes` before
+//! its reason.
 
 use std::path::Path;
 
 use crate::Result;
 
-/// A test that does not pass as it does on Tokio.
+/// A test that differs.
 #[derive(Debug)]
 pub struct Difference {
     backends: Vec<String>,
     /// The name of the test.
     pub test: String,
-    /// Whether it passes now and then.
+    /// Whether it sometimes passes.
     pub sometimes: bool,
 }
 
@@ -32,7 +33,7 @@ impl Different {
     /// Reads a list.
     ///
     /// # Errors
-    /// The file cannot be read, or a line has no reason.
+    /// Fails if the file cannot be read, or if a line has no reason.
     pub fn read(path: &Path) -> Result<Self> {
         let mut all = Vec::new();
         for line in lines(path)? {
@@ -47,23 +48,23 @@ impl Different {
         Ok(Self(all))
     }
 
-    /// What is known of a test on a backend.
+    /// Returns the entry for a test on a backend.
     pub fn find(&self, backend: &str, test: &str) -> Option<&Difference> {
         let mut all = self.0.iter();
         all.find(|difference| difference.test == test && difference.is_of(backend))
     }
 
-    /// What there is for a backend.
+    /// Returns the entries for a backend.
     pub fn of<'a>(&'a self, backend: &'a str) -> impl Iterator<Item = &'a Difference> {
         let all = self.0.iter();
         all.filter(move |difference| difference.is_of(backend))
     }
 }
 
-/// The lines of a list, without comments.
+/// Returns the lines of a list, without comments.
 ///
 /// # Errors
-/// The file cannot be read.
+/// Fails if the file cannot be read.
 pub fn lines(path: &Path) -> Result<Vec<String>> {
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -74,10 +75,10 @@ pub fn lines(path: &Path) -> Result<Vec<String>> {
         .collect())
 }
 
-/// The first word of a line, and the rest.
+/// Returns the first word of a line, and the rest.
 ///
 /// # Errors
-/// There is no rest.
+/// Fails if there is no rest.
 pub fn word<'a>(line: &'a str, path: &Path) -> Result<(&'a str, &'a str)> {
     let (word, rest) = line
         .split_once(char::is_whitespace)

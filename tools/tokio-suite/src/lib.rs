@@ -1,7 +1,8 @@
-//! What the suites share: tests of others, each in a process of its own, and what is known to differ.
+//! The common part of the suites: foreign tests, each in a separate process, and the list of known
+//! differences.
 
 pub mod different;
 pub mod run;
 
-/// What goes wrong here is told to a person at once.
+/// Errors are printed for a person.
 pub type Result<T> = std::result::Result<T, String>;

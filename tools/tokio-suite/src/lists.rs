@@ -1,7 +1,7 @@
-//! Files and functions that are left out.
+//! Excluded files and functions.
 //!
-//! A line of `excluded.txt` is a name, spaces, and a reason; `#` starts a comment. The name is `file`,
-//! `file::function`, or `file::Word` for the macro calls with that word in them.
+//! A line of `excluded.txt` has a name and a reason; `#` starts a comment. The name is `file`,
+//! `file::function`, or `file::Word` for macro calls that contain that word.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,7 +11,7 @@ use anyrt_tokio_suite::different::{lines, word};
 
 use crate::source::{self, Tests};
 
-/// What is not compiled.
+/// The excluded parts.
 pub struct Excluded {
     files: BTreeMap<String, String>,
     functions: BTreeMap<String, BTreeSet<String>>,
@@ -49,12 +49,12 @@ impl Excluded {
         self.files.contains_key(file)
     }
 
-    /// The functions of a file that are left out.
+    /// Returns the excluded functions of a file.
     pub fn functions(&self, file: &str) -> BTreeSet<String> {
         self.functions.get(file).cloned().unwrap_or_default()
     }
 
-    /// How many files and functions there are.
+    /// Returns the numbers of files and functions.
     pub fn len(&self) -> (usize, usize) {
         let functions = self.functions.values().map(BTreeSet::len).sum();
         (self.files.len(), functions)

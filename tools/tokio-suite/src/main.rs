@@ -1,9 +1,9 @@
 //! Runs Tokio's own integration tests against anyrt under the name of Tokio.
 //!
-//! The tests are those of the `tokio` package in `Cargo.lock`, read where cargo keeps it. Each area (`net`, `time`, …)
-//! is compiled into one program; each test is a process of its own, on each backend. What is out of scope and what
-//! differs is told with its reason in `excluded.txt` and `different.txt`, and a line there that is not true any more
-//! is a failure, too.
+//! The tests are those of the `tokio` package in `Cargo.lock`, read from cargo's sources. Each area
+//! (`net`, `time`, …) is compiled into one program. Each test runs in a separate process, on each
+//! backend. `excluded.txt` and `different.txt` list excluded and different tests with their
+//! reasons. An outdated line there is a failure as well.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The package that the tests are compiled in, and what of them compiles.
+//! The package in which the tests are compiled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -16,28 +16,28 @@ use crate::source::{self, Tests};
 
 const FEATURES: &str = "\"full\", \"test-util\"";
 
-/// A package of its own under the target directory.
+/// A separate package under the target directory.
 pub struct Package {
     dir: PathBuf,
     target: PathBuf,
 }
 
-/// What was built.
+/// The result of a build.
 pub struct Built {
     /// The program of each area.
     pub programs: BTreeMap<&'static str, PathBuf>,
-    /// What of a file could not be compiled.
+    /// The parts of files that could not be compiled.
     pub failed: BTreeMap<String, Failed>,
 }
 
-/// What did not compile of a file.
+/// The parts of a file that did not compile.
 #[derive(Default)]
 pub struct Failed {
-    /// All of it.
+    /// The whole file.
     pub whole: bool,
     /// These functions.
     pub functions: BTreeSet<String>,
-    /// What the compiler said.
+    /// The messages of the compiler.
     pub errors: BTreeSet<String>,
 }
 
@@ -71,7 +71,7 @@ impl Package {
             .collect();
         write(&dir.join("src/lib.rs"), "")?;
         write(&dir.join("Cargo.toml"), &(manifest + &targets))?;
-        // The versions that the project itself is tested with.
+        // The versions with which the project itself is tested.
         if !dir.join("Cargo.lock").exists() {
             fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock"))
                 .map_err(|error| error.to_string())?;
@@ -79,7 +79,7 @@ impl Package {
         Ok(Self { dir, target })
     }
 
-    /// Builds the areas of the files; what does not compile is left out and told.
+    /// Builds the areas of the files. Parts that do not compile are left out and reported.
     pub fn build(&self, args: &Args, tests: &Tests, excluded: &Excluded) -> Result<Built> {
         let mut failed = BTreeMap::<String, Failed>::new();
         loop {
@@ -148,7 +148,8 @@ impl Package {
         )
     }
 
-    /// A copy of the file without the functions; what it includes is found beside it as beside the original.
+    /// Writes a copy of the file without the functions, next to copies of the files that it
+    /// includes.
     fn write_part(
         &self,
         file: &str,
@@ -266,7 +267,7 @@ struct Failure {
     text: String,
 }
 
-/// Where in Tokio's tests a span is, through the macros that led to it.
+/// Returns the place of a span in Tokio's tests, followed through macros.
 fn place(span: &Value) -> Option<(String, usize)> {
     let path = Path::new(span["file_name"].as_str()?);
     let file = path.file_stem()?.to_str()?;
@@ -278,7 +279,7 @@ fn place(span: &Value) -> Option<(String, usize)> {
     place(span.get("expansion")?.get("span")?)
 }
 
-/// Writes a file, unless that is what is in it: what did not change is not compiled again.
+/// Writes a file unless its contents are unchanged, so that it is not compiled again.
 fn write(path: &Path, text: &str) -> Result<()> {
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What is printed in the end.
+//! The final report.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::lists::Excluded;
 use crate::package::Built;
 use crate::source::Tests;
 
-/// The numbers of each backend, and what is to be said of single tests.
+/// The numbers of each backend, and notes on single tests.
 pub struct Report<'a> {
     built: &'a Built,
     args: &'a Args,
@@ -43,7 +43,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Takes in how the tests ended on a backend.
+    /// Adds the results of a backend.
     pub fn add(&mut self, backend: &'static str, done: Vec<Done>) {
         let (mut passed, mut failed, mut known) = (0, 0, 0);
         let mut run = BTreeSet::new();
@@ -79,7 +79,7 @@ impl<'a> Report<'a> {
             self.complaints
                 .push(format!("{backend}  {name}: {how}{}", self.said(output)));
         }
-        // Of a part of the suite nothing is known of the rest.
+        // After a partial run nothing is known of the other tests.
         if self.args.filters.is_empty() {
             for listed in self.different.of(backend) {
                 let file = listed.test.split("::").next().unwrap_or_default();
@@ -120,7 +120,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Prints all; whether there is nothing to mend.
+    /// Prints the report. Returns `true` if there are no failures.
     pub fn print(&self) -> bool {
         let mut ok = true;
         for complaint in &self.complaints {

@@ -1,4 +1,4 @@
-//! Runs the tests: a process for each, on one backend after the other.
+//! Runs the tests in separate processes, on one backend after the other.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -14,17 +14,17 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::Result;
 use crate::different::Different;
 
-/// How often a test that failed is tried once more.
+/// The number of retries of a failed test.
 const RETRIES: usize = 2;
-/// How long a test may take of which it is known that it fails or hangs.
+/// The time limit of a test that is known to fail or hang.
 const DIFFERENT: Duration = Duration::from_secs(4);
 
 /// How tests are run.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// How long one may take.
+    /// The time limit of one test.
     pub timeout: Duration,
-    /// How many run at once.
+    /// The number of tests that run at once.
     pub jobs: usize,
 }
 
@@ -36,38 +36,38 @@ pub struct Case {
     full: String,
     /// The name without the backend.
     pub name: String,
-    /// Which backend it is for; all when it builds its own runtime, or has none.
+    /// Its backend. `None` if it builds its own runtime or has none, so that it runs on all.
     backend: Option<&'static str>,
 }
 
-/// What came of a test.
+/// The result of a test.
 #[derive(Debug)]
 pub struct Done {
     /// The name of the test.
     pub name: String,
-    /// How that was.
+    /// The outcome.
     pub end: End,
-    /// What it printed, when it did not pass.
+    /// Its output, if it did not pass.
     pub output: String,
 }
 
-/// How a test ended.
+/// The outcome of a test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum End {
-    /// At once.
+    /// It passed at once.
     Passed,
-    /// On a later try.
+    /// It passed on a retry.
     PassedThen,
-    /// On every try.
+    /// It failed on every try.
     Failed,
     /// It did not end.
     TimedOut,
 }
 
-/// Lists the tests that are wanted, by their names with `prefix` before them.
+/// Lists the selected tests, with `prefix` before their names.
 ///
 /// # Errors
-/// A program cannot be run.
+/// Fails if a program cannot be run.
 pub fn cases<'a>(
     programs: impl IntoIterator<Item = &'a PathBuf>,
     prefix: &str,
@@ -103,7 +103,7 @@ fn list(program: &Path, more: &[&str]) -> Result<Vec<String>> {
     Ok(names.map(str::to_owned).collect())
 }
 
-/// `#[tokio::test]` of anyrt makes one test per backend, named by it.
+/// `#[tokio::test]` of anyrt generates one test per backend, named after it.
 fn split(full: &str) -> (&str, Option<&'static str>) {
     const EXPANDED: [(&str, &str); 4] = [
         ("::tokio", "tokio"),
@@ -119,12 +119,12 @@ fn split(full: &str) -> (&str, Option<&'static str>) {
     (full, None)
 }
 
-/// Runs on the backend what is for it; the failed ones of which that is news twice.
+/// Runs the tests of a backend. Unexpected failures are retried.
 ///
-/// The directory is where cargo runs tests: that of their package.
+/// The directory is that of their package, where cargo runs tests.
 ///
 /// # Errors
-/// A program cannot be run.
+/// Fails if a program cannot be run.
 pub fn run(
     cases: &[Case],
     backend: &str,
@@ -184,7 +184,7 @@ fn run_one(
         limits.timeout
     };
     let (mut end, output) = once(case, backend, timeout, job, dir)?;
-    // On a busy machine a test that takes the time may fail once, or twice.
+    // On a busy machine a test that measures time may fail once or twice.
     for _ in 0..RETRIES {
         if end != End::Failed || known {
             break;
@@ -245,7 +245,7 @@ fn once(
         }
         thread::sleep(Duration::from_millis(2).max(start.elapsed() / 50));
     };
-    // What it started and did not wait for goes with it.
+    // Ends the processes that it started as well.
     if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
         let _ = kill_process_group(group, Signal::KILL);
     }

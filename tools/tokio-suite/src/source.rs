@@ -1,4 +1,4 @@
-//! Where Tokio's tests are, and what is in them.
+//! The sources of Tokio's tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,15 +9,15 @@ use serde_json::Value;
 
 /// The files of Tokio's tests, by name without `.rs`.
 pub struct Tests {
-    /// Where they are.
+    /// Their directory.
     pub dir: PathBuf,
-    /// Of which version of Tokio.
+    /// The version of Tokio.
     pub version: String,
     sources: BTreeMap<String, String>,
 }
 
 impl Tests {
-    /// Asks cargo where the `tokio` of our `Cargo.lock` is.
+    /// Gets the directory of the `tokio` in `Cargo.lock` from cargo.
     pub fn find(root: &Path) -> Result<Self> {
         let output = Command::new(env!("CARGO"))
             .args(["metadata", "--format-version", "1"])
@@ -56,24 +56,24 @@ impl Tests {
         })
     }
 
-    /// The directory of their package.
+    /// Returns the directory of their package.
     pub fn package(&self) -> &Path {
         self.dir.parent().unwrap_or(&self.dir)
     }
 
-    /// Their names, sorted.
+    /// Returns their names, sorted.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         self.sources.keys().map(String::as_str)
     }
 
-    /// The text of a file.
+    /// Returns the text of a file.
     pub fn source(&self, file: &str) -> Result<&str> {
         let source = self.sources.get(file).map(String::as_str);
         source.ok_or_else(|| format!("{file}: no such file in Tokio's tests"))
     }
 }
 
-/// The area that a file is compiled with.
+/// Returns the area of a file.
 pub fn area(file: &str) -> Option<&'static str> {
     const BY_PREFIX: [(&str, &str); 26] = [
         ("async_send_sync", "types"),
@@ -109,11 +109,11 @@ pub fn area(file: &str) -> Option<&'static str> {
     found.map(|(_, area)| *area)
 }
 
-/// The outermost function around a line (counted from 1), if there is one.
+/// Returns the outermost function around a line (counted from 1), if there is one.
 pub fn function_at(source: &str, line: usize) -> Option<&str> {
     let lines: Vec<_> = source.lines().collect();
     let mut at = line.checked_sub(1)?;
-    // What is wrong with an attribute is wrong with the function below it.
+    // An error in an attribute belongs to the function below it.
     while lines.get(at)?.trim_start().starts_with("#[") {
         at += 1;
     }
@@ -128,7 +128,7 @@ pub fn function_at(source: &str, line: usize) -> Option<&str> {
     found
 }
 
-/// Whether there is something of that name to be left out.
+/// Returns `true` if the file has something with that name to exclude.
 pub fn has(source: &str, name: &str) -> bool {
     source
         .lines()
@@ -153,7 +153,7 @@ fn function_on(line: &str) -> Option<&str> {
     }
 }
 
-/// Whether the line calls a macro, as `assert_value!(…);`, with that word in it.
+/// Returns `true` if the line is a macro call, such as `assert_value!(…);`, that contains the word.
 fn is_call_with(line: &str, word: &str) -> bool {
     let line = line.trim();
     let called = line.split_once("!(").is_some_and(|(name, _)| {
@@ -166,7 +166,8 @@ fn is_call_with(line: &str, word: &str) -> bool {
             .any(|part| part == word)
 }
 
-/// The text without these functions, or macro calls with these words; its lines keep their numbers.
+/// Returns the text without these functions, or macro calls with these words. The line numbers are
+/// kept.
 pub fn without(source: &str, functions: &BTreeSet<String>) -> String {
     let lines: Vec<_> = source.lines().collect();
     let mut out: BTreeMap<usize, String> = BTreeMap::new();

@@ -1,3 +1,4 @@
-//! anyrt. The port guide shows it under its own name and under Tokio's, and a package may depend on it only once.
+//! Re-exports anyrt. The port guide uses it under its own name and under Tokio's, but a package can
+//! depend on it only once.
 
 pub use anyrt::*;

@@ -1,4 +1,5 @@
-//! hyper over our streams: hyper-util's `TokioIo` takes them, as they have Tokio's I/O traits.
+//! hyper over anyrt's streams: hyper-util's `TokioIo` accepts them, because they have Tokio's I/O
+//! traits.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,7 +14,7 @@ use hyper_util::rt::TokioIo;
 
 use crate::{Result, pair};
 
-/// In place of hyper-util's `TokioExecutor`, which spawns on a Tokio runtime.
+/// Replaces hyper-util's `TokioExecutor`, which spawns on a Tokio runtime.
 #[derive(Clone)]
 struct Spawn;
 

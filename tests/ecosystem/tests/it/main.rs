@@ -1,5 +1,5 @@
-//! Crates that were written for Tokio, on our streams, on every backend. `tokio` is anyrt here, as in a ported
-//! application.
+//! Crates that were written for Tokio, on anyrt's streams, on every backend. `tokio` is anyrt here,
+//! as in a ported application.
 
 mod hyper;
 mod needs_tokio;
@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T = (), E = Error> = std::result::Result<T, E>;
 
-/// Two ends of a connection over loopback.
+/// Returns the two ends of a connection over loopback.
 async fn pair() -> io::Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let client = TcpStream::connect(listener.local_addr()?).await?;

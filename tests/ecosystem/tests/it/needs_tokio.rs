@@ -1,5 +1,5 @@
-//! What needs a runtime of Tokio's own, and the ways to give it one. The port guide has the list; these tests keep
-//! it true.
+//! Items that need a runtime of Tokio itself, and the ways to provide one. These tests check the
+//! list in the port guide.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -28,7 +28,7 @@ type Use = (
     fn() -> Pin<Box<dyn Future<Output = ()> + Send>>,
 );
 
-/// Each, used once, to its end.
+/// Each item, used once to its end.
 const NEED_TOKIO: &[Use] = &[
     ("tokio_util::time::DelayQueue", || {
         Box::pin(async {
@@ -105,7 +105,7 @@ const NEED_TOKIO: &[Use] = &[
     }),
     ("tower::spawn_ready", || {
         Box::pin(async {
-            // What is not ready at once is spawned.
+            // A service that is not ready at once is spawned.
             let service = tower::spawn_ready::SpawnReady::new(NotAtOnce { asked: false });
             assert_eq!(service.oneshot(7).await.unwrap(), 7);
         })
@@ -124,7 +124,7 @@ async fn what_needs_tokio_panics_on_the_others_and_works_on_tokio() {
     }
 }
 
-/// One for the program, as an application would have it.
+/// One runtime for the program, as in an application.
 static TOKIO: LazyLock<Tokio> = LazyLock::new(|| {
     let mut builder = real_tokio::runtime::Builder::new_multi_thread();
     builder
@@ -139,7 +139,7 @@ async fn all_of_it_works_in_the_context_of_a_tokio_runtime_beside() {
     for (_, make) in NEED_TOKIO {
         TOKIO.wrap(async { make().await }).await;
     }
-    // The current runtime is ours all the while.
+    // The current runtime is still anyrt's.
     let backend = Handle::current().backend();
     let inside = TOKIO.wrap(async { tokio::spawn(async { Handle::current().backend() }).await });
     assert_eq!(inside.await.unwrap(), backend);
@@ -159,7 +159,7 @@ async fn a_blocking_bridge_over_our_stream_takes_a_tokio_handle() -> Result {
     Ok(())
 }
 
-/// A service that is not ready when it is asked for the first time.
+/// A service that is not ready at the first poll.
 struct NotAtOnce {
     asked: bool,
 }

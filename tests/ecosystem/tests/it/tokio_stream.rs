@@ -67,7 +67,7 @@ async fn readers_of_sockets_become_streams() -> Result {
     Ok(())
 }
 
-/// In place of `TcpListenerStream`, which takes the listener of a Tokio runtime.
+/// Replaces `TcpListenerStream`, which takes the listener of a Tokio runtime.
 #[tokio::test]
 async fn a_listener_becomes_a_stream_by_unfold() -> Result {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -85,7 +85,7 @@ async fn a_listener_becomes_a_stream_by_unfold() -> Result {
     Ok(())
 }
 
-/// In place of `IntervalStream`, `throttle` and `timeout`, which take timers of a Tokio runtime.
+/// Replaces `IntervalStream`, `throttle` and `timeout`, which use timers of a Tokio runtime.
 #[tokio::test]
 async fn an_interval_becomes_a_stream_by_unfold() -> Result {
     let start = Instant::now();

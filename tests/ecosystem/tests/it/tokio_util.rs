@@ -37,7 +37,7 @@ async fn lines_are_framed() -> Result {
         Some(Err(LinesCodecError::MaxLineLengthExceeded))
     ));
     drop(client);
-    // The end of the stream, or the reset by what the client did not read.
+    // The end of the stream, or a reset because of data that the client did not read.
     let _ = echo.await?;
     Ok(())
 }
@@ -64,7 +64,7 @@ async fn frames_of_any_length_arrive_whole_over_owned_halves() -> Result {
     Ok(())
 }
 
-/// Numbers, each a line.
+/// A codec for numbers, one per line.
 struct Numbers;
 
 impl Decoder for Numbers {
@@ -102,7 +102,7 @@ async fn a_codec_of_one_s_own_works_through_framed() -> Result {
         client.send(number).await?;
         assert_eq!(server.next().await.unwrap()?, number);
     }
-    // What was read ahead is kept with the parts.
+    // Bytes that were read ahead are kept with the parts.
     client.into_inner().write_all(b"1\n2\n3").await?;
     assert_eq!(server.next().await.unwrap()?, 1);
     let mut parts = server.into_parts();
@@ -149,7 +149,7 @@ async fn a_sink_over_a_socket_becomes_a_writer() -> Result {
 
 #[tokio::test]
 async fn streams_have_the_traits_of_futures_with_and_without_compat() -> Result {
-    // Both families of extension traits have methods of the same names; so these are told apart.
+    // Both families of extension traits have methods of the same names, hence the full paths.
     use futures_util::{AsyncReadExt as Futures, AsyncWriteExt as FuturesWrite};
 
     let (client, server) = pair().await?;
@@ -219,7 +219,7 @@ async fn a_sender_becomes_a_sink() -> Result {
     Ok(())
 }
 
-/// In place of `SyncIoBridge`, which blocks on a Tokio runtime.
+/// Replaces `SyncIoBridge`, which blocks on a Tokio runtime.
 #[tokio::test(flavor = "multi_thread")]
 async fn blocking_code_reads_through_the_handle() -> Result {
     let (mut client, mut server) = pair().await?;

@@ -1,4 +1,4 @@
-//! tower: services over our streams, and those of its layers that need no timer.
+//! tower: services over anyrt's streams, and those of its layers that need no timer.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn};
 
 use crate::Result;
 
-/// Asks a server that answers each connection with its byte plus one.
+/// Sends a byte to a server that answers with the byte plus one.
 async fn ask(address: std::net::SocketAddr, byte: u8) -> std::io::Result<u8> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_u8(byte).await?;
@@ -70,11 +70,11 @@ async fn a_service_over_sockets_is_limited_and_called_from_many_tasks() -> Resul
     Ok(())
 }
 
-/// `Buffer::new` would spawn its worker on a Tokio runtime; `pair` lets us do it.
+/// `Buffer::new` would spawn its worker on a Tokio runtime; `pair` leaves that to the caller.
 #[tokio::test]
 async fn a_buffer_works_with_a_worker_that_we_spawn() -> Result {
     let address = server().await?;
-    // Not a service that can be cloned: the buffer is how tasks share it.
+    // The service cannot be cloned, so tasks share it through the buffer.
     let mut calls = 0;
     let counted = service_fn(move |byte: u8| {
         calls += 1;
@@ -126,7 +126,7 @@ async fn load_is_shed_while_a_call_is_running() -> Result {
     Ok(())
 }
 
-/// Twice more.
+/// Retries twice.
 #[derive(Clone)]
 struct Again(u8);
 
@@ -165,7 +165,7 @@ async fn a_call_is_tried_again() -> Result {
     Ok(())
 }
 
-/// In place of tower's `Timeout`, which takes a timer of a Tokio runtime.
+/// Replaces tower's `Timeout`, which uses a timer of a Tokio runtime.
 #[tokio::test]
 async fn a_call_is_limited_by_our_own_timeout() {
     let stuck = service_fn(|()| std::future::pending::<Result<(), Infallible>>());
