@@ -15,7 +15,8 @@ pub enum Schedule {
     Fifo,
     /// Probabilistic concurrency testing (Burckhardt and others, 2010): each task has a random priority, the highest
     /// runs, and at `depth - 1` random moments the running task falls behind all others. Finds bugs that need few
-    /// but unlikely changes between tasks. A task that yields falls behind, too, or it would keep all others waiting.
+    /// but unlikely changes between tasks. So that no task waits for ever, a task that yields falls behind, too, and
+    /// so does the running one at random after the first 10,000 polls.
     Pct {
         /// How many changes of order the bug needs, plus one; 3 finds most.
         depth: u32,
@@ -24,6 +25,9 @@ pub enum Schedule {
 
 /// The polls over which the changes of [`Schedule::Pct`] are spread.
 const PCT_STEPS: u64 = 10_000;
+/// After them, the running task falls behind at one poll of so many. Priorities that never changed would starve all
+/// others while two tasks wake each other.
+const PCT_FAIRNESS: u64 = 100;
 
 /// The numbers of the tasks that are ready.
 #[derive(Debug)]
@@ -80,7 +84,7 @@ impl Ready {
                 Some(number)
             }
             Self::Fifo(queue) => queue.pop_front(),
-            Self::Pct(pct) => pct.pick(),
+            Self::Pct(pct) => pct.pick(random),
         }
     }
 
@@ -207,12 +211,15 @@ impl Pct {
         self.ready.remove(&(self.priorities[number], number));
     }
 
-    fn pick(&mut self) -> Option<usize> {
-        if let Some(&(_, number)) = self.ready.last()
-            && self.changes.last().is_some_and(|&at| at <= self.polls)
-        {
-            self.changes.pop();
-            self.fall_behind(number);
+    fn pick(&mut self, random: &mut Random) -> Option<usize> {
+        if let Some(&(_, number)) = self.ready.last() {
+            let changes = self.changes.last().is_some_and(|&at| at <= self.polls);
+            if changes {
+                self.changes.pop();
+            }
+            if changes || self.polls >= PCT_STEPS && random.below(PCT_FAIRNESS) == 0 {
+                self.fall_behind(number);
+            }
         }
         self.polls += 1;
         self.ready.pop_last().map(|(_, number)| number)
@@ -296,5 +303,29 @@ mod tests {
             ready.yielded(number);
         }
         assert_eq!(seen.len(), 4);
+    }
+
+    #[test]
+    fn under_pct_two_tasks_that_wake_each_other_let_a_third_run() {
+        for seed in 0..50 {
+            let mut random = Random::new(seed, Concern::Schedule);
+            let mut ready = Ready::new(Schedule::Pct { depth: 3 }, &mut random);
+            (0..3).for_each(|number| ready.born(number, &mut random));
+            ready.insert(0);
+            ready.insert(2);
+            let mut third = 0;
+            for _ in 0..100_000 {
+                match ready.pick(&mut random) {
+                    Some(2) => {
+                        third += 1;
+                        ready.insert(2);
+                        ready.yielded(2);
+                    }
+                    Some(number) => ready.insert(1 - number),
+                    None => unreachable!("one of the two is ready"),
+                }
+            }
+            assert!(third > 100, "seed {seed}: {third} times");
+        }
     }
 }

@@ -331,7 +331,8 @@ impl Scheduler {
                 entity.busy = (0, epoch);
             }
             entity.busy.0 += 1;
-            if yielded {
+            // Of the future of a `block_on`, no executor tells it.
+            if yielded || entity.kind == Kind::Root && entity.ready {
                 self.ready.yielded(key.slot);
             }
         }

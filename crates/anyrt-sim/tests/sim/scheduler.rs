@@ -77,6 +77,26 @@ tests! {
         }
     }
 
+    fn a_block_on_that_yields_lets_tasks_run_under_every_schedule() {
+        for schedule in [Schedule::Random, Schedule::Fifo, Schedule::Pct { depth: 3 }] {
+            for seed in 0..20 {
+                let builder = Sim::builder().seed(seed).schedule(schedule).busy_limit(1_000);
+                let sim = builder.build().unwrap();
+                let ran = Arc::new(Mutex::new(false));
+                let tells = Arc::clone(&ran);
+                let task = sim.handle().spawn(async move { *tells.lock().unwrap() = true });
+                let waits = async {
+                    while !*ran.lock().unwrap() {
+                        yield_now().await;
+                    }
+                };
+                let ends = sim.try_block_on(waits);
+                assert!(ends.is_ok(), "seed {seed}, {schedule:?}: {ends:?}");
+                drop(task);
+            }
+        }
+    }
+
     fn different_seeds_are_different_executions() {
         let logs: std::collections::BTreeSet<_> =
             (0..50).map(|seed| program(&Sim::new(seed))).collect();
