@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -225,6 +225,11 @@ impl fmt::Debug for TcpListener {
     }
 }
 
+/// Linux refuses a connection to all of a network, or to a group, without a packet.
+fn is_for_many(ip: IpAddr) -> bool {
+    ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST)
+}
+
 /// Takes its waker along when it is dropped.
 struct Accepting<'a> {
     listener: &'a TcpListener,
@@ -294,6 +299,9 @@ impl TcpStream {
         let stream = {
             let node = rt.node_state();
             let remote = destination(address);
+            if is_for_many(remote.ip()) {
+                return Err(error(Errno::NETUNREACH));
+            }
             let to = route(rt, remote.ip()).unwrap_or(NOWHERE);
             let world = rt.world();
             let conn = {

@@ -47,6 +47,20 @@ tests! {
         sim.run().unwrap();
     }
 
+    fn a_connection_has_one_other_end() {
+        let sim = Sim::new(1);
+        sim.client("client", async {
+            for many in ["255.255.255.255:80", "224.0.0.1:80", "[ff02::1]:80"] {
+                let error = here().connect_tcp(many).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::NetworkUnreachable, "{many}");
+                assert_eq!(error.raw_os_error(), Some(101), "{many}");
+            }
+            // Refused at once, rather than after the repetitions of a packet that nobody answers.
+            assert!(here().elapsed() < Duration::from_millis(1));
+        });
+        sim.run().unwrap();
+    }
+
     fn each_node_has_ports_and_a_loopback_of_its_own() {
         let sim = Sim::new(1);
         for name in ["one", "two"] {
