@@ -61,6 +61,7 @@
 //!   they were spawned and what they wait for.
 //! - **Comparison.** [`Sim::hash`] is a rolling hash of every step; two executions of one seed that differ have left
 //!   the simulation somewhere, and [`Sim::steps`] tells where. [`Sim::write_trace`] shows an execution in Perfetto.
+//! - **Histories** of what clients have seen are checked for linearizability (feature `history`).
 //! - **Tests** under many seeds: `#[anyrt::test(sim)]`, and [`testing`] behind it. Of the faults of a failing seed a report
 //!   names those that are needed, and replays it with these alone ([`Builder::only_faults`]).
 //!
@@ -87,7 +88,7 @@
 //! - Files: bits that flip, locks, a working directory other than the root. Permissions are the system's: to root all is
 //!   permitted. A process that is killed leaves its directory in `/dev/shm`, or where temporary files are.
 //! - The clock drift of a node (only an offset of its wall clock), a clock that is paused by hand.
-//! - Rules as closures, a history checker.
+//! - Rules as closures.
 //! - An IPv6 socket that takes IPv4 connections as well, multicast and broadcast, socket options but for
 //!   `TCP_NODELAY` and a linger of zero (others are kept and change nothing), buffers of other sizes, failures of name resolution other than an unknown name.
 //! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
@@ -105,8 +106,11 @@ mod drive;
 mod failure;
 mod fault;
 pub mod fs;
+#[cfg(feature = "history")]
+pub mod history;
 mod injected;
 mod local;
+mod minimise;
 pub mod net;
 mod node;
 mod perfetto;

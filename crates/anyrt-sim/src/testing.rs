@@ -26,7 +26,6 @@
 //! process, which statics of the program may falsify; that is printed.
 
 mod compare;
-mod minimise;
 mod outside;
 mod progress;
 mod report;

@@ -51,6 +51,10 @@
 //! }
 //! ```
 //!
+//! # Histories
+//! With the feature `sim-history`, the module `history` checks what clients have seen for
+//! linearizability.
+//!
 //! # What a simulated node does not have
 //! Child processes, named pipes, and [`AsyncFd`](crate::io::unix::AsyncFd) of anything but a Unix
 //! socket or a pipe of the node are errors of kind [`Unsupported`](std::io::ErrorKind::Unsupported)
@@ -67,6 +71,9 @@ use std::future::Future;
 
 use crate::testing::Outcome;
 
+#[cfg(feature = "sim-history")]
+#[doc(inline)]
+pub use anyrt_sim::history;
 #[doc(hidden)]
 pub use anyrt_sim::testing::Test as Simulation;
 #[doc(inline)]

@@ -6,10 +6,10 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::minimise::{Minimal, minimise};
 use super::{Execution, Failed, How, Make, TRACE_VARIABLE, Test, execute, real_now, simulate};
 use crate::failure::{FailureKind, place};
 use crate::injected::{self, FAULTS_VARIABLE, FaultId};
+use crate::minimise::{Minimal, minimise};
 use crate::runtime::SEED_VARIABLE;
 
 /// No more real time is spent on finding the faults that are needed.
@@ -84,7 +84,7 @@ pub(super) fn describe(
         match needed(test, make, how, first, failed, real_now() + limit) {
             Some((minimal, execution)) => {
                 text += &told(&minimal, count, &execution, failed, &at);
-                replayed.faults = Some(minimal.faults);
+                replayed.faults = Some(minimal.needed.into_iter().collect());
             }
             None => {
                 text += &format!("\n{count} faults happened; it was not found which are needed");
@@ -107,7 +107,7 @@ fn needed(
     first: &Execution,
     failed: &Failed,
     deadline: Instant,
-) -> Option<(Minimal, Execution)> {
+) -> Option<(Minimal<FaultId>, Execution)> {
     let likeness = failed.likeness();
     let mut how = how.clone();
     if likeness.0 != Some(FailureKind::TimeLimit) {
@@ -124,10 +124,10 @@ fn needed(
             if real_now() >= deadline {
                 return None;
             }
-            how.faults = Some(faults.clone());
+            how.faults = Some(faults.iter().copied().collect());
             Some(fails(&execute(test, make, &how)))
         })?;
-        how.faults = Some(minimal.faults.clone());
+        how.faults = Some(minimal.needed.iter().copied().collect());
         let execution = execute(test, make, &how);
         fails(&execution).then_some((minimal, execution))
     })
@@ -135,13 +135,13 @@ fn needed(
 
 /// What minimising has found, as text.
 fn told(
-    minimal: &Minimal,
+    minimal: &Minimal<FaultId>,
     count: u64,
     execution: &Execution,
     failed: &Failed,
     at: &dyn Fn(&Execution) -> String,
 ) -> String {
-    let (needed, runs) = (minimal.faults.len(), minimal.executions);
+    let (needed, runs) = (minimal.needed.len(), minimal.tries);
     let at_most = if minimal.complete { "" } else { "at most " };
     let mut text = match needed {
         0 if count == 1 => {

@@ -8,6 +8,7 @@ mod diversity;
 mod failures;
 mod faults;
 mod files;
+mod histories;
 mod minimise;
 mod nodes;
 mod perfetto;
