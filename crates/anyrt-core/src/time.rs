@@ -178,6 +178,10 @@ pub fn saturating_add(instant: Instant, duration: Duration) -> Instant {
 #[inline]
 pub fn next_millisecond(start: Instant, deadline: Instant) -> (Instant, Duration) {
     const TICK: Duration = Duration::from_millis(1);
+    // Comparing is much cheaper than subtracting, and an interval that lags behind is here often.
+    if deadline <= start {
+        return (deadline, Duration::ZERO);
+    }
     let since = deadline.saturating_duration_since(start);
     let into_tick = since.subsec_nanos() % TICK.subsec_nanos();
     if into_tick == 0 {

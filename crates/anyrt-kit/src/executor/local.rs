@@ -216,16 +216,19 @@ fn current() -> Option<Arc<Local>> {
     SCOPE.with_borrow(|scope| scope.as_ref()?.local.clone())
 }
 
-/// Has the first local task wake the `block_on`.
-fn leave_waker(cx: &Context<'_>) {
+/// As [`current`]. If there are none, the first one will wake the `block_on` that `cx` polls.
+#[inline]
+fn current_or_first(cx: &Context<'_>) -> Option<Arc<Local>> {
     SCOPE.with_borrow_mut(|scope| {
-        if let Some(scope) = scope {
+        let scope = scope.as_mut()?;
+        if scope.local.is_none() {
             match &mut scope.root {
                 Some(root) => root.clone_from(cx.waker()),
                 root => *root = Some(cx.waker().clone()),
             }
         }
-    });
+        scope.local.clone()
+    })
 }
 
 impl fmt::Debug for Scope {
@@ -254,10 +257,12 @@ impl<F: Future> Future for RunUntil<'_, F> {
         if let Poll::Ready(value) = coop::with_budget(|| this.future.poll(cx)) {
             return Poll::Ready(value);
         }
-        if let Some(local) = current() {
+        let local = match *this.runs_tasks {
+            true => current_or_first(cx),
+            false => current(),
+        };
+        if let Some(local) = local {
             local.run_row(cx);
-        } else if *this.runs_tasks {
-            leave_waker(cx);
         }
         Poll::Pending
     }

@@ -21,31 +21,49 @@ thread_local! {
 
 /// Reads into the spare capacity of `buf`. `read` returns the number of bytes that it put at the
 /// start of its slice.
+#[inline]
 pub(crate) fn poll_into(
     buf: &mut ReadBuf<'_>,
     read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
 ) -> Poll<io::Result<()>> {
     let initialized = buf.initialized().len() - buf.filled().len();
-    if buf.remaining() - initialized > CLEARED {
-        return poll_through_scratch(buf, read);
+    let mut scratch = match buf.remaining() - initialized > CLEARED {
+        true => Some(take_scratch(buf.remaining())),
+        false => None,
+    };
+    // The one call of `read`, or it would not be inlined.
+    let polled = read(match &mut scratch {
+        Some((scratch, room)) => &mut scratch[..*room],
+        None => buf.initialize_unfilled(),
+    });
+    if let Some((scratch, _)) = scratch {
+        return put_scratch(buf, scratch, polled);
     }
-    let count = ready!(read(buf.initialize_unfilled()))?;
+    let count = ready!(polled)?;
     buf.advance(count);
     Poll::Ready(Ok(()))
 }
 
-fn poll_through_scratch(
-    buf: &mut ReadBuf<'_>,
-    read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
-) -> Poll<io::Result<()>> {
+/// Returns memory that is initialized, and how much of it to read into.
+#[inline(never)]
+fn take_scratch(room: usize) -> (Vec<u8>, usize) {
     // Taken out of the slot, because `read` may call back into here; a thread that is exiting has
     // none.
     let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
-    let room = buf.remaining().min(MOST);
+    let room = room.min(MOST);
     if scratch.len() < room {
         scratch.resize(room.next_power_of_two(), 0);
     }
-    let polled = read(&mut scratch[..room]);
+    (scratch, room)
+}
+
+/// Copies what was read, and keeps the memory for the next time.
+#[inline(never)]
+fn put_scratch(
+    buf: &mut ReadBuf<'_>,
+    scratch: Vec<u8>,
+    polled: Poll<io::Result<usize>>,
+) -> Poll<io::Result<()>> {
     if let Poll::Ready(Ok(count)) = polled {
         buf.put_slice(&scratch[..count]);
     }
