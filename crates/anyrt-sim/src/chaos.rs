@@ -31,11 +31,13 @@ pub enum Trouble {
     Pause,
     /// The wall clock of a node is wrong.
     WrongClock,
+    /// The clocks of a node are too fast or too slow.
+    ClockDrift,
 }
 
 impl Trouble {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::BadLinks,
         Self::Partition,
         Self::OneWayPartition,
@@ -44,6 +46,7 @@ impl Trouble {
         Self::PowerOff,
         Self::Pause,
         Self::WrongClock,
+        Self::ClockDrift,
     ];
 }
 
@@ -246,6 +249,19 @@ impl Happens {
                 node.put_clock(nanos.cast_signed() - 3_600_000_000_000);
                 self.last().await;
                 node.put_clock(0);
+            }
+            Trouble::ClockDrift => {
+                let nodes = self.nodes();
+                let Some(node) = self.one_of(nodes) else {
+                    return;
+                };
+                // A tenth of the time, either way.
+                let drift = self.planned.random.within(0..=200_000) as i32 - 100_000;
+                let text = format!("a drift of {drift} ppm of the clock of {}", node.name());
+                self.note(Some(&node), &text);
+                node.drift(drift);
+                self.last().await;
+                node.drift(0);
             }
         }
     }

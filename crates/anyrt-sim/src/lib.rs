@@ -52,7 +52,8 @@
 //!   chooses; see [`fs`]. Disks fail, fill up and hang by [`DiskFaults`].
 //! - **Faults**: latency, loss, duplication, reordering ([`Link`]), [partitions](SimRuntime::partition), also
 //!   [one-way](SimRuntime::partition_one_way), [holds](SimRuntime::hold), [crashes](Node::crash),
-//!   [power failures](Node::power_off), wrong wall clocks; all of them by one line: [`Sim::chaos`].
+//!   [power failures](Node::power_off), wrong wall clocks, [clocks that drift](Node::set_clock_drift); all of them by
+//!   one line: [`Sim::chaos`].
 //! - **The program itself** may misbehave where it allows that ([`SimRuntime::buggify`]), and says what must happen under
 //!   some seed ([`SimRuntime::sometimes`]).
 //! - **Signals** come from the test: [`Node::signal`].
@@ -87,7 +88,6 @@
 //! - Named pipes: the facade's are errors.
 //! - Files: bits that flip, locks, a working directory other than the root. Permissions are the system's: to root all is
 //!   permitted. A process that is killed leaves its directory in `/dev/shm`, or where temporary files are.
-//! - The clock drift of a node (only an offset of its wall clock), a clock that is paused by hand.
 //! - Rules as closures.
 //! - An IPv6 socket that takes IPv4 connections as well, multicast and broadcast, socket options but for
 //!   `TCP_NODELAY` and a linger of zero (others are kept and change nothing), buffers of other sizes, failures of name resolution other than an unknown name.
@@ -102,6 +102,7 @@
 
 mod blocking;
 mod chaos;
+mod clock;
 mod drive;
 mod failure;
 mod fault;

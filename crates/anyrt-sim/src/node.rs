@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use anyrt_kit::executor::Tasks;
 use pin_project_lite::pin_project;
 
+use crate::clock::Clock;
 use crate::failure::{FailureKind, place};
 use crate::runtime::SimRuntime;
 use crate::scheduler::Kind;
@@ -31,6 +32,7 @@ type Program = Arc<dyn Fn() -> BoxFuture + Send + Sync>;
 pub(crate) struct NodeState {
     id: usize,
     name: String,
+    clock: Arc<Clock>,
     inner: Mutex<Inner>,
 }
 
@@ -109,6 +111,10 @@ impl NodeState {
         inner.up && Arc::ptr_eq(&inner.life, life)
     }
 
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     pub(crate) fn clock_offset(&self) -> i64 {
         self.lock().clock_offset
     }
@@ -158,11 +164,14 @@ pub(crate) struct Nodes {
     waiting: Vec<Waker>,
 }
 
+/// In parts per million: half or one and a half times as fast.
+const MOST_DRIFT: i32 = 500_000;
+
 /// More would share an address.
 const MOST: usize = 250 * 250;
 
 impl Nodes {
-    pub(crate) fn add(&mut self, name: &str) -> Arc<NodeState> {
+    pub(crate) fn add(&mut self, name: &str, clock: Arc<Clock>) -> Arc<NodeState> {
         assert!(
             !self.by_name.contains_key(name),
             "a node named {name:?} exists already"
@@ -175,6 +184,7 @@ impl Nodes {
         let node = Arc::new(NodeState {
             id,
             name: name.to_owned(),
+            clock,
             inner: Mutex::new(Inner {
                 life: Life::new(),
                 up: true,
@@ -394,6 +404,36 @@ impl Node {
         }
     }
 
+    /// Makes the node's clocks too fast by so many parts per million from now on, or too slow if negative: its monotonic
+    /// clock, its timers and its wall clock. What they show goes on from where it is, and 0 does not set it right.
+    ///
+    /// Real machines are wrong by up to some hundreds; more finds faults sooner. Instants of two nodes whose clocks
+    /// drift apart cannot be compared.
+    ///
+    /// # Panics
+    /// Panics unless it is from -500,000 to 500,000.
+    pub fn set_clock_drift(&self, parts_per_million: i32) {
+        assert!(
+            (-MOST_DRIFT..=MOST_DRIFT).contains(&parts_per_million),
+            "the drift of the clock of {:?} must be from -{MOST_DRIFT} to {MOST_DRIFT} parts per million, not \
+             {parts_per_million}",
+            self.name()
+        );
+        // As above.
+        if parts_per_million == 0 || self.suffers("a drift of the clock of") {
+            self.drift(parts_per_million);
+        }
+    }
+
+    pub(crate) fn drift(&self, parts_per_million: i32) {
+        let mut agenda = self.world.agenda();
+        let clock = self.state.clock();
+        clock.set_drift(self.world.nanos(), parts_per_million);
+        agenda.plan(self.state.id);
+        drop(agenda);
+        self.world.nudge();
+    }
+
     pub(crate) fn put_clock(&self, nanos: i64) {
         self.state.lock().clock_offset = nanos;
     }
@@ -420,7 +460,7 @@ where
     P: Fn() -> F + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let state = world.nodes().add(name);
+    let state = world.add_node(name);
     let program: Program = Arc::new(move || Box::pin(program()));
     state.lock().program = Some(Arc::clone(&program));
     start(world, &state, program, location);
@@ -437,12 +477,8 @@ pub(crate) fn client<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let state = {
-        let mut nodes = world.nodes();
-        let state = nodes.add(name);
-        nodes.clients += 1;
-        state
-    };
+    let state = world.add_node(name);
+    world.nodes().clients += 1;
     spawn_main(world, &state, Box::pin(future), true, location);
     Node::new(world, &state)
 }

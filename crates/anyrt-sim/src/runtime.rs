@@ -202,7 +202,7 @@ impl SimRuntime {
         self.inner.world.draw()
     }
 
-    /// The virtual time since the simulation began.
+    /// The virtual time since the simulation began, whatever the clock of the node shows.
     pub fn elapsed(&self) -> Duration {
         self.inner.world.elapsed()
     }
@@ -402,7 +402,7 @@ impl Builder {
             }
         };
         let world = World::new(self.options);
-        let main = world.nodes().add(node::MAIN);
+        let main = world.add_node(node::MAIN);
         let handle = SimRuntime::of(&world, &main);
         Ok(Sim {
             handle,

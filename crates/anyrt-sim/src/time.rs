@@ -1,28 +1,26 @@
 //! The virtual clock and what waits on it.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyrt_core::Timer;
 use anyrt_kit::time::timers::{self, Timers};
 
 use crate::runtime::SimRuntime;
-use crate::world::World;
 
 /// A timer that fires once.
 pub type Sleep = timers::Sleep<Keeper>;
 
-/// Keeps the timers of a simulation.
+/// Keeps the timers of a node.
 #[derive(Debug, Clone)]
 pub struct Keeper {
-    world: Arc<World>,
+    rt: SimRuntime,
 }
 
 impl timers::Keeper for Keeper {
     type Queue = Self;
 
     fn now(&self) -> Instant {
-        self.world.now()
+        self.rt.now()
     }
 
     fn due(&self, deadline: Instant) -> Instant {
@@ -35,11 +33,13 @@ impl timers::Keeper for Keeper {
     }
 
     fn timers(queue: &Self) -> &Timers {
-        queue.world.timers()
+        queue.rt.node_state().clock().timers()
     }
 
     fn look_again(queue: &Self) {
-        queue.world.nudge();
+        let world = queue.rt.world();
+        world.agenda().plan(queue.rt.node_state().id());
+        world.nudge();
     }
 }
 
@@ -47,12 +47,11 @@ impl Timer for SimRuntime {
     type Sleep = Sleep;
 
     fn now(&self) -> Instant {
-        self.world().now()
+        self.node_state().clock().now(self.world().nanos())
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
-        let world = Arc::clone(self.world());
-        Sleep::new(Keeper { world }, deadline)
+        Sleep::new(Keeper { rt: self.clone() }, deadline)
     }
 }
 
@@ -61,10 +60,13 @@ const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
 impl SimRuntime {
     /// The date and time by the node's clock: virtual, the same in each execution, and moved by
-    /// [`Node::set_clock_offset`](crate::Node::set_clock_offset).
+    /// [`Node::set_clock_offset`](crate::Node::set_clock_offset) and
+    /// [`Node::set_clock_drift`](crate::Node::set_clock_drift).
     pub fn system_time(&self) -> SystemTime {
-        let now = SystemTime::UNIX_EPOCH + EPOCH + self.world().elapsed();
-        let offset = self.node_state().clock_offset();
+        let node = self.node_state();
+        let shown = Duration::from_nanos(node.clock().shows(self.world().nanos()));
+        let now = SystemTime::UNIX_EPOCH + EPOCH + shown;
+        let offset = node.clock_offset();
         let distance = Duration::from_nanos(offset.unsigned_abs());
         let moved = if offset < 0 {
             now.checked_sub(distance)

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use anyrt_core::runtime::{Config, Id};
 use anyrt_core::time::next_millisecond;
 use anyrt_kit::executor::BlockingPool;
-use anyrt_kit::time::timers::Timers;
 use anyrt_kit::time::{clock, ticks_begin};
 
+use crate::clock::{Agenda, Clock};
 use crate::failure::{Failure, FailureKind};
 use crate::fs::Disks;
 use crate::injected::{FaultId, Injected};
 use crate::net::Net;
-use crate::node::Nodes;
+use crate::node::{NodeState, Nodes};
 use crate::places::Places;
 use crate::random::{Concern, Random};
 use crate::ready::Schedule;
@@ -50,7 +50,7 @@ pub(crate) struct World {
     /// The instant at which the virtual clock stood at zero.
     base: Instant,
     nanos: AtomicU64,
-    timers: Timers,
+    agenda: Mutex<Agenda>,
     scheduler: Mutex<Scheduler>,
     net: Mutex<Net>,
     pub(crate) disks: Mutex<Disks>,
@@ -77,7 +77,7 @@ impl World {
             id: Id::next(),
             base: base(options.open),
             nanos: AtomicU64::new(0),
-            timers: Timers::default(),
+            agenda: Mutex::default(),
             scheduler: Mutex::new(Scheduler::new(&options)),
             net: Mutex::new(Net::new(seed, injected.clone())),
             disks: Mutex::new(Disks::new(seed)),
@@ -109,8 +109,20 @@ impl World {
         lock(&self.places)
     }
 
-    pub(crate) fn timers(&self) -> &Timers {
-        &self.timers
+    pub(crate) fn agenda(&self) -> MutexGuard<'_, Agenda> {
+        lock(&self.agenda)
+    }
+
+    /// Adds a node.
+    ///
+    /// # Panics
+    /// When one of that name exists.
+    pub(crate) fn add_node(&self, name: &str) -> Arc<NodeState> {
+        let clock = Arc::new(Clock::new(self.base));
+        let mut nodes = self.nodes();
+        let node = nodes.add(name, Arc::clone(&clock));
+        self.agenda().add(clock);
+        node
     }
 
     // ---- The clock -------------------------------------------------------------------------------------------
@@ -121,10 +133,6 @@ impl World {
 
     pub(crate) fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.nanos())
-    }
-
-    pub(crate) fn now(&self) -> Instant {
-        self.base + self.elapsed()
     }
 
     /// The instant at which the clock stood at zero.
@@ -144,10 +152,7 @@ impl World {
 
     /// When the next timer fires, the next packet arrives or a disk does the next operation.
     pub(crate) fn next_event(&self) -> Option<u64> {
-        let timer = self.timers.earliest().map(|at| {
-            let after = at.saturating_duration_since(self.base);
-            u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)
-        });
+        let timer = self.agenda().next();
         let packet = self.net().next_event();
         let disk = Some(self.disk_due.load(Ordering::SeqCst)).filter(|due| *due < u64::MAX);
         timer.into_iter().chain(packet).chain(disk).min()
@@ -157,7 +162,7 @@ impl World {
     pub(crate) fn fire_due(&self) {
         let nanos = self.nanos();
         let mut woken = Vec::new();
-        self.timers.fire(self.now(), &mut woken);
+        self.agenda().fire(nanos, &mut woken);
         if !woken.is_empty() {
             let mut scheduler = self.scheduler();
             scheduler.random.shuffle(&mut woken);
@@ -226,7 +231,10 @@ impl World {
 
     /// Nobody waits for a timer, a socket or a disk any more.
     pub(crate) fn end_waiting(&self) {
-        self.timers.close();
+        let clocks = self.agenda().all();
+        for clock in clocks {
+            clock.timers().close();
+        }
         let mut woken = Vec::new();
         self.net().end(&mut woken);
         wake(woken);

@@ -31,6 +31,13 @@ macro_rules! __sometimes {
     };
 }
 
+/// Returns `false`: no node is simulated.
+#[cfg(feature = "test-util")]
+#[inline(always)]
+pub(crate) fn is_simulated() -> bool {
+    false
+}
+
 /// Fails on a simulated node, which cannot use `_what` of the operating system.
 #[inline(always)]
 pub(crate) fn check_real(_what: &str) -> io::Result<()> {

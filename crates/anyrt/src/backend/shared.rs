@@ -57,6 +57,7 @@ pub(crate) mod time {
     #[cfg(feature = "test-util")]
     #[track_caller]
     pub(crate) fn pause(clock: Option<Arc<Clock>>) {
+        refuse_simulated("pause", "leave it out");
         match clock {
             Some(clock) => expect(clock.pause()),
             None => panic!(
@@ -68,14 +69,28 @@ pub(crate) mod time {
     #[cfg(feature = "test-util")]
     #[track_caller]
     pub(crate) fn resume(clock: Option<Arc<Clock>>) {
+        refuse_simulated("resume", "leave it out");
         expect(clock.map_or(Err(ClockError::Running), |clock| clock.resume()));
     }
 
     #[cfg(feature = "test-util")]
     pub(crate) async fn advance(clock: Option<Arc<Clock>>, duration: Duration) {
+        refuse_simulated("advance", "use `time::sleep`, which takes no real time");
         expect(clock.map_or(Err(ClockError::Running), |clock| clock.advance(duration)));
         // This task is queued behind the woken tasks, even if tasks run on another thread.
         let _ = crate::task::spawn(async {}).await;
+    }
+
+    /// Panics on a simulated node: all nodes share one time, which none of them may stop or move.
+    #[cfg(feature = "test-util")]
+    #[track_caller]
+    fn refuse_simulated(function: &str, remedy: &str) {
+        if crate::backend::simulated::is_simulated() {
+            panic!(
+                "`time::{function}()` in a simulation: its clock is virtual already, and time passes only when nothing is \
+                 ready; {remedy}"
+            );
+        }
     }
 
     #[cfg(feature = "test-util")]

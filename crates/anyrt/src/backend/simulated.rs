@@ -78,6 +78,12 @@ pub(crate) fn node() -> Option<SimRuntime> {
     }
 }
 
+/// Whether the current runtime is a simulated node.
+#[cfg(feature = "test-util")]
+pub(crate) fn is_simulated() -> bool {
+    node().is_some()
+}
+
 /// Fails on a simulated node, which cannot use `what` of the operating system.
 pub(crate) fn check_real(what: &str) -> io::Result<()> {
     match node() {

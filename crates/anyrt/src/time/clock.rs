@@ -15,7 +15,7 @@ use crate::backend::{Current, entered};
 ///
 /// # Panics
 /// Panics if the clock is already paused, if the runtime is multi-threaded, or if no runtime is
-/// current.
+/// current. Panics in a simulation, whose clock is virtual already: leave it out.
 ///
 /// # Examples
 /// ```
@@ -40,7 +40,7 @@ pub fn pause() {
 /// Resumes the clock of the current runtime.
 ///
 /// # Panics
-/// Panics if the clock is not paused, or if no runtime is current.
+/// Panics if the clock is not paused, if no runtime is current, or in a simulation.
 #[track_caller]
 pub fn resume() {
     each!(entered(Current::find()), backend, () => backend::time::resume());
@@ -53,7 +53,8 @@ pub fn resume() {
 /// step, [`sleep`](super::sleep) on the paused clock.
 ///
 /// # Panics
-/// Panics if the clock is not paused, or if no runtime is current.
+/// Panics if the clock is not paused, or if no runtime is current. Panics in a simulation, where
+/// [`sleep`](super::sleep) takes no real time: use that.
 ///
 /// # Cancel safety
 /// If the future is dropped, the clock may already have advanced.

@@ -516,3 +516,18 @@ fn it_is_never_chosen_by_preference() {
         7
     );
 }
+
+#[test]
+fn the_clock_of_a_simulation_cannot_be_paused_by_hand() {
+    let sim = Sim::new(1);
+    sim.client("client", async { anyrt::time::pause() });
+    let text = sim.run().unwrap_err().to_string();
+    assert!(
+        text.contains("its clock is virtual already") && text.contains("leave it out"),
+        "{text}"
+    );
+    let sim = Sim::new(1);
+    sim.client("client", anyrt::time::advance(Duration::from_secs(1)));
+    let text = sim.run().unwrap_err().to_string();
+    assert!(text.contains("use `time::sleep`"), "{text}");
+}
