@@ -36,6 +36,7 @@
 //! and closes of files (see [`crate::fs`]) always wake a task. Check this again before more of
 //! Glommio is used.
 
+mod rings;
 mod root;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,12 +47,12 @@ use std::time::Instant;
 use anyrt_core::time::saturating_add;
 use anyrt_kit::executor::{BlockingPool, Shift};
 use anyrt_kit::time::clock::{self, Lull, Wait};
-use glommio::io::PollableFd;
 
 use crate::epoll::Scratch;
 use crate::instant::now;
 use crate::shard::{self, AbortOnPanic, Present, Shard};
 
+use rings::Rings;
 pub(crate) use root::MainFuture;
 use root::{NoRoot, Root, StandIn};
 
@@ -96,27 +97,27 @@ pub(crate) enum Pause {
 /// Runs a shard at home, inside its executor, until it has ended.
 pub(crate) async fn at_home(shard: Arc<Shard>) {
     let mut driver = Driver::new(&shard, Place::Executor);
-    let epoll = driver.in_rings();
+    let rings = Rings::new(shard.epoll());
     while driver.work(&mut NoRoot) == Pause::ForRings {
-        driver.wait_in(&epoll).await;
+        driver.wait_in(&rings).await;
     }
     shard.end_services();
     // Their files are closed through the ring, which needs one more iteration.
     shard.epoll().ring_doorbell();
-    let _ = epoll.readable().await;
+    rings.wait().await;
 }
 
 /// Runs a shard among the native tasks of an application's executor, until it has ended.
 pub(crate) async fn as_guest<G>(shard: Arc<Shard>, enter: impl Fn() -> G) {
     let mut driver = Driver::new(&shard, Place::Guest);
-    let epoll = driver.in_rings();
+    let rings = Rings::new(shard.epoll());
     loop {
         let pause = {
             let _current = enter();
             driver.work(&mut NoRoot)
         };
         match pause {
-            Pause::ForRings => driver.wait_in(&epoll).await,
+            Pause::ForRings => driver.wait_in(&rings).await,
             Pause::Finished | Pause::SeatLost => return,
         }
     }
@@ -126,10 +127,10 @@ pub(crate) async fn as_guest<G>(shard: Arc<Shard>, enter: impl Fn() -> G) {
 /// Glommio would not recover.
 pub(crate) async fn with_root(shard: &Arc<Shard>, root: &mut dyn Root) -> thread::Result<()> {
     let mut driver = Driver::new(shard, Place::Executor);
-    let epoll = driver.in_rings();
+    let rings = Rings::new(shard.epoll());
     loop {
         match catch_unwind(AssertUnwindSafe(|| driver.work(root)))? {
-            Pause::ForRings => driver.wait_in(&epoll).await,
+            Pause::ForRings => driver.wait_in(&rings).await,
             Pause::Finished => return Ok(()),
             Pause::SeatLost => unreachable!("on one thread nobody blocks in place"),
         }
@@ -182,18 +183,10 @@ impl Driver {
         }
     }
 
-    fn in_rings(&self) -> PollableFd<Arc<std::os::fd::OwnedFd>> {
-        match PollableFd::new(self.shard.epoll().fd()) {
-            Ok(epoll) => epoll,
-            Err(_) => unreachable!("the driver runs inside its executor"),
-        }
-    }
-
     /// Lets the rings run.
-    async fn wait_in(&mut self, epoll: &PollableFd<Arc<std::os::fd::OwnedFd>>) {
+    async fn wait_in(&mut self, rings: &Rings) {
         let parked = now();
-        // On an error the poll was not queued, and the next iteration checks the epoll itself.
-        let _ = epoll.readable().await;
+        rings.wait().await;
         self.busy = now().saturating_duration_since(parked) < self.shard.pace.slice;
     }
 

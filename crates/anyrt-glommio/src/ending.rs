@@ -1,12 +1,12 @@
 //! The end of a runtime, which its shards reach together.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use anyrt_core::waiters::wake_all;
 
 use crate::epoll::Epoll;
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// The progress of the shards of one runtime towards their end.
 ///

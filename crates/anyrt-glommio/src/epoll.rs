@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -15,18 +15,19 @@ use std::time::Duration;
 use anyrt_core::readiness::{Interest, Ready};
 use anyrt_core::waiters::wake_all;
 use anyrt_kit::readiness::{Source, Sources};
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::event::{Timespec, epoll};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
+
+use crate::doorbell::Doorbell;
 
 /// The epoll of one shard.
 pub(crate) struct Epoll {
     /// The id of the shard; never zero.
     id: u64,
     fd: Arc<OwnedFd>,
-    /// Written by other threads to wake the shard; never read, since every write is a new edge.
-    doorbell: OwnedFd,
+    doorbell: Doorbell,
     /// Fires at the earliest deadline of the shard's timers.
     alarm: OwnedFd,
     sources: Mutex<Sources<Shared>>,
@@ -81,14 +82,18 @@ impl Epoll {
         let epoll = Self {
             id,
             fd: Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?),
-            doorbell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            doorbell: Doorbell::new()?,
             alarm: timerfd_create(
                 TimerfdClockId::Monotonic,
                 TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
             )?,
             sources: Mutex::default(),
         };
-        for (fd, token) in [(&epoll.doorbell, DOORBELL), (&epoll.alarm, ALARM)] {
+        let own = [
+            (epoll.doorbell.as_fd(), DOORBELL),
+            (epoll.alarm.as_fd(), ALARM),
+        ];
+        for (fd, token) in own {
             let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
             epoll::add(&epoll.fd, fd, epoll::EventData::new_u64(token), flags)?;
         }
@@ -101,14 +106,20 @@ impl Epoll {
     }
 
     /// Returns the descriptor for the ring to watch, which is readable when there are events.
+    #[cfg(not(anyrt_loom))]
     pub(crate) fn fd(&self) -> Arc<OwnedFd> {
         Arc::clone(&self.fd)
     }
 
     /// Makes the epoll readable.
     pub(crate) fn ring_doorbell(&self) {
-        // It fails only if the counter is full, after 2^64 writes.
-        let _ = rustix::io::write(&self.doorbell, &1u64.to_ne_bytes());
+        self.doorbell.ring();
+    }
+
+    /// In a model, instead of Glommio's rings: waits until it is readable.
+    #[cfg(anyrt_loom)]
+    pub(crate) fn await_readable(&self) {
+        self.doorbell.await_ring();
     }
 
     /// Sets the alarm to go off after `delay`.
@@ -129,6 +140,8 @@ impl Epoll {
     /// Takes the pending events, or waits for the first one, and collects the wakers of their
     /// waiters. Returns `true` if the alarm went off.
     pub(crate) fn collect(&self, scratch: &mut Scratch, wait: bool) -> bool {
+        #[cfg(anyrt_loom)]
+        self.doorbell.hear(wait);
         const NOW: Timespec = Timespec {
             tv_sec: 0,
             tv_nsec: 0,

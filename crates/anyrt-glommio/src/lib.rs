@@ -88,6 +88,8 @@ mod adopt;
 #[cfg(target_os = "linux")]
 mod caller;
 #[cfg(target_os = "linux")]
+mod doorbell;
+#[cfg(target_os = "linux")]
 mod drive;
 #[cfg(target_os = "linux")]
 mod ending;
@@ -101,6 +103,8 @@ mod handle;
 mod instant;
 #[cfg(target_os = "linux")]
 mod kind;
+#[cfg(all(target_os = "linux", anyrt_loom, test))]
+mod model;
 #[cfg(target_os = "linux")]
 pub mod net;
 #[cfg(target_os = "linux")]
@@ -113,6 +117,8 @@ pub mod runtime;
 mod seat;
 #[cfg(target_os = "linux")]
 mod shard;
+#[cfg(target_os = "linux")]
+mod sync;
 #[cfg(target_os = "linux")]
 mod sys;
 #[cfg(target_os = "linux")]

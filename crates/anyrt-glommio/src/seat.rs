@@ -5,11 +5,11 @@
 //! runtime has no home: whoever calls `block_on` takes the seat, and those who find it taken wait for it beside their own
 //! future.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use anyrt_core::waiters::wake_all;
+
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// The right to drive a shard.
 #[derive(Default)]
@@ -66,10 +66,10 @@ impl Seat {
         let mut state = self.lock();
         if state.taken {
             urge();
-            state = self
-                .freed
-                .wait_while(state, |state| state.taken)
-                .unwrap_or_else(PoisonError::into_inner);
+            while state.taken {
+                let woken = self.freed.wait(state);
+                state = woken.unwrap_or_else(PoisonError::into_inner);
+            }
         }
         state.taken = true;
         state.home_is_away = false;

@@ -24,7 +24,8 @@ pub mod fs;
 pub mod net;
 pub mod queue;
 pub mod readiness;
-mod sync;
+#[doc(hidden)]
+pub mod sync;
 mod table;
 pub mod time;
 

@@ -1,16 +1,16 @@
 //! Locks, atomics and threads for the protocols that are synchronised by hand: from std, or from
-//! loom in the models of `tests/loom.rs` (`scripts/check loom`). So the shipped code is the
+//! loom in the models (`scripts/check loom`). So the shipped code is the
 //! modelled code.
 //!
 //! `Arc` stays std's: no protocol rests on a reference count.
 
-pub(crate) use std::sync::PoisonError;
-pub(crate) use std::sync::atomic::Ordering;
+pub use std::sync::PoisonError;
+pub use std::sync::atomic::Ordering;
 
 #[cfg(anyrt_loom)]
-pub(crate) use model::*;
+pub use model::*;
 #[cfg(not(anyrt_loom))]
-pub(crate) use real::*;
+pub use real::*;
 
 #[cfg(not(anyrt_loom))]
 mod real {
@@ -18,16 +18,14 @@ mod real {
 
     use anyrt_core::runtime::Config;
 
-    pub(crate) use atomic_waker::AtomicWaker;
-    pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
-    };
-    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
-    pub(crate) use std::thread::{JoinHandle, ThreadId, current};
-    pub(crate) use std::thread_local as per_thread;
+    pub use atomic_waker::AtomicWaker;
+    pub use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub use std::sync::{Condvar, Mutex, MutexGuard};
+    pub use std::thread::{AccessError, JoinHandle, ThreadId, current, yield_now};
+    pub use std::thread_local as per_thread;
 
     /// Starts a thread as configured.
-    pub(crate) fn spawn(
+    pub fn spawn(
         config: &Config,
         name: &str,
         body: impl FnOnce() + Send + 'static,
@@ -40,7 +38,8 @@ mod real {
 mod model {
     use std::io;
     use std::ops::{Deref, DerefMut};
-    use std::sync::LockResult;
+    use std::sync::atomic::AtomicUsize as PlainUsize;
+    use std::sync::{Arc, LockResult};
     use std::task::Waker;
     use std::time::Duration;
 
@@ -48,18 +47,37 @@ mod model {
 
     use super::{Ordering, PoisonError};
 
-    pub(crate) use loom::sync::atomic::fence;
-    pub(crate) use loom::thread::{JoinHandle, ThreadId, current};
+    pub use crate::per_thread;
+    pub use loom::sync::atomic::fence;
+    pub use loom::thread::{AccessError, JoinHandle, ThreadId, current, yield_now};
+
+    /// Runs `execution` in every interleaving with at most `preemptions`, and prints their number.
+    pub fn model(name: &str, preemptions: usize, execution: impl Fn() + Send + Sync + 'static) {
+        let executions = Arc::new(PlainUsize::new(0));
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(preemptions);
+        builder.max_branches = 10_000;
+        builder.check({
+            let executions = Arc::clone(&executions);
+            move || {
+                executions.fetch_add(1, Ordering::SeqCst);
+                execution();
+            }
+        });
+        let executions = executions.load(Ordering::SeqCst);
+        println!("{name}: {executions} executions, at most {preemptions} preemptions");
+        assert!(executions > 1, "the threads never meet");
+    }
 
     /// All threads of loom run on one thread of the system.
+    #[macro_export]
     macro_rules! per_thread {
-        ($(#[$attribute:meta])* static $name:ident: $type:ty = const { $value:expr };) => {
+        ($(#[$attribute:meta])* static $name:ident: $type:ty = const $value:block;) => {
             loom::thread_local! { $(#[$attribute])* static $name: $type = $value; }
         };
     }
-    pub(crate) use per_thread;
 
-    pub(crate) fn spawn(
+    pub fn spawn(
         _: &Config,
         _: &str,
         body: impl FnOnce() + Send + 'static,
@@ -82,27 +100,27 @@ mod model {
     macro_rules! atomic {
         ($($name:ident $value:ty;)*) => {$(
             #[derive(Debug, Default)]
-            pub(crate) struct $name(loom::sync::atomic::$name);
+            pub struct $name(loom::sync::atomic::$name);
 
             #[allow(dead_code, reason = "each type has the methods of all")]
             impl $name {
-                pub(crate) fn new(value: $value) -> Self {
+                pub fn new(value: $value) -> Self {
                     Self(loom::sync::atomic::$name::new(value))
                 }
 
-                pub(crate) fn load(&self, order: Ordering) -> $value {
+                pub fn load(&self, order: Ordering) -> $value {
                     ordered(order, || self.0.load(order))
                 }
 
-                pub(crate) fn store(&self, value: $value, order: Ordering) {
+                pub fn store(&self, value: $value, order: Ordering) {
                     ordered(order, || self.0.store(value, order));
                 }
 
-                pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                pub fn swap(&self, value: $value, order: Ordering) -> $value {
                     ordered(order, || self.0.swap(value, order))
                 }
 
-                pub(crate) fn compare_exchange(
+                pub fn compare_exchange(
                     &self,
                     current: $value,
                     new: $value,
@@ -112,7 +130,7 @@ mod model {
                     ordered(success, || self.0.compare_exchange(current, new, success, failure))
                 }
 
-                pub(crate) fn fetch_update(
+                pub fn fetch_update(
                     &self,
                     set: Ordering,
                     fetch: Ordering,
@@ -133,21 +151,21 @@ mod model {
     }
 
     impl AtomicU64 {
-        pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
+        pub fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
             ordered(order, || self.0.fetch_add(value, order))
         }
     }
 
     impl AtomicUsize {
-        pub(crate) fn fetch_add(&self, value: usize, order: Ordering) -> usize {
+        pub fn fetch_add(&self, value: usize, order: Ordering) -> usize {
             ordered(order, || self.0.fetch_add(value, order))
         }
 
-        pub(crate) fn fetch_sub(&self, value: usize, order: Ordering) -> usize {
+        pub fn fetch_sub(&self, value: usize, order: Ordering) -> usize {
             ordered(order, || self.0.fetch_sub(value, order))
         }
 
-        pub(crate) fn fetch_or(&self, value: usize, order: Ordering) -> usize {
+        pub fn fetch_or(&self, value: usize, order: Ordering) -> usize {
             ordered(order, || self.0.fetch_or(value, order))
         }
     }
@@ -155,24 +173,24 @@ mod model {
     /// Like atomic-waker's: a task that registers after a wake-up has taken the waker sees the
     /// writes before that wake-up.
     #[derive(Debug)]
-    pub(crate) struct AtomicWaker(Mutex<Option<Waker>>);
+    pub struct AtomicWaker(Mutex<Option<Waker>>);
 
     impl AtomicWaker {
-        pub(crate) fn new() -> Self {
+        pub fn new() -> Self {
             Self(Mutex::new(None))
         }
 
-        pub(crate) fn register(&self, waker: &Waker) {
+        pub fn register(&self, waker: &Waker) {
             let waker = waker.clone();
             let former = self.lock().replace(waker);
             drop(former);
         }
 
-        pub(crate) fn take(&self) -> Option<Waker> {
+        pub fn take(&self) -> Option<Waker> {
             self.lock().take()
         }
 
-        pub(crate) fn wake(&self) {
+        pub fn wake(&self) {
             if let Some(waker) = self.take() {
                 waker.wake();
             }
@@ -185,20 +203,20 @@ mod model {
 
     /// loom's, with a guard that knows its lock, for waits with a timeout.
     #[derive(Debug, Default)]
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+    pub struct Mutex<T>(loom::sync::Mutex<T>);
 
     #[derive(Debug)]
-    pub(crate) struct MutexGuard<'a, T> {
+    pub struct MutexGuard<'a, T> {
         lock: &'a Mutex<T>,
         guard: loom::sync::MutexGuard<'a, T>,
     }
 
     impl<T> Mutex<T> {
-        pub(crate) fn new(value: T) -> Self {
+        pub fn new(value: T) -> Self {
             Self(loom::sync::Mutex::new(value))
         }
 
-        pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+        pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
             Ok(MutexGuard {
                 lock: self,
                 guard: self.0.lock().unwrap_or_else(PoisonError::into_inner),
@@ -222,39 +240,43 @@ mod model {
 
     /// loom's. A wait with a timeout of zero may end at any time, like a real one.
     #[derive(Debug)]
-    pub(crate) struct Condvar(loom::sync::Condvar);
+    pub struct Condvar(loom::sync::Condvar);
 
-    pub(crate) struct TimedOut(bool);
+    #[derive(Debug)]
+    pub struct TimedOut(bool);
 
     impl TimedOut {
-        pub(crate) fn timed_out(&self) -> bool {
+        pub fn timed_out(&self) -> bool {
             self.0
         }
     }
 
+    impl Default for Condvar {
+        fn default() -> Self {
+            Self::new()
+        }
+    }
+
     impl Condvar {
-        pub(crate) fn new() -> Self {
+        pub fn new() -> Self {
             Self(loom::sync::Condvar::new())
         }
 
-        pub(crate) fn notify_one(&self) {
+        pub fn notify_one(&self) {
             self.0.notify_one();
         }
 
-        pub(crate) fn notify_all(&self) {
+        pub fn notify_all(&self) {
             self.0.notify_all();
         }
 
-        pub(crate) fn wait<'a, T>(
-            &self,
-            guard: MutexGuard<'a, T>,
-        ) -> LockResult<MutexGuard<'a, T>> {
+        pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
             let MutexGuard { lock, guard } = guard;
             let guard = self.0.wait(guard).unwrap_or_else(PoisonError::into_inner);
             Ok(MutexGuard { lock, guard })
         }
 
-        pub(crate) fn wait_timeout<'a, T>(
+        pub fn wait_timeout<'a, T>(
             &self,
             guard: MutexGuard<'a, T>,
             timeout: Duration,
@@ -267,7 +289,7 @@ mod model {
             // times out.
             let lock = guard.lock;
             drop(guard);
-            loom::thread::yield_now();
+            yield_now();
             let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
             Ok((guard, TimedOut(true)))
         }

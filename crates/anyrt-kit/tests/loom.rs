@@ -10,7 +10,6 @@ use std::future::{Future, pending, poll_fn, ready};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize as PlainUsize;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -21,29 +20,12 @@ use anyrt_core::{AbortHandle, JoinHandle};
 use anyrt_kit::Asleep;
 use anyrt_kit::executor::{BlockingPool, Runnable, Started, TaskHandle, Tasks};
 use anyrt_kit::readiness::Source;
+use anyrt_kit::sync::model;
 use anyrt_kit::time::clock::Clock;
 use loom::future::block_on;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, fence};
 use loom::thread;
-
-/// Runs `execution` in every interleaving with at most `preemptions`, and prints their number.
-fn model(name: &str, preemptions: usize, execution: impl Fn() + Send + Sync + 'static) {
-    let executions = Arc::new(PlainUsize::new(0));
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.max_branches = 10_000;
-    builder.check({
-        let executions = Arc::clone(&executions);
-        move || {
-            executions.fetch_add(1, SeqCst);
-            execution();
-        }
-    });
-    let executions = executions.load(SeqCst);
-    println!("{name}: {executions} executions, at most {preemptions} preemptions");
-    assert!(executions > 1, "the threads never meet");
-}
 
 #[test]
 fn waiters_an_event_that_happens_while_one_begins_to_wait_ends_the_wait() {

@@ -1,7 +1,6 @@
 //! The end of a shard.
 
-use std::sync::atomic::Ordering;
-use std::thread;
+use crate::sync::{Ordering, yield_now};
 
 use super::tasks::Shard;
 
@@ -51,7 +50,7 @@ impl Shard {
             if !self.has_work() && !self.has_mail() {
                 // Another thread is about to put it into the inbox, or blocks in place.
                 self.progress_to_end();
-                thread::yield_now();
+                yield_now();
             }
             self.run_tasks();
         }
@@ -73,7 +72,7 @@ impl Shard {
         while !self.services.is_empty() {
             if !self.has_work() && !self.has_mail() {
                 // Woken by another thread, which is about to put it into the inbox.
-                thread::yield_now();
+                yield_now();
             }
             self.run_tasks();
         }

@@ -2,11 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::thread::AccessError;
 
 use anyrt_kit::executor::Runnable;
 
-thread_local! {
+use crate::sync::{AccessError, per_thread};
+
+per_thread! {
     static HERE: Here = const {
         Here {
             id: Cell::new(0),

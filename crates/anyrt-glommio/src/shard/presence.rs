@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::thread;
+
+use crate::sync::{Ordering, per_thread};
 
 use super::here::{self, Former, Polling, has_seat};
 use super::tasks::Shard;
 
-thread_local! {
+per_thread! {
     /// The shard that is this thread.
     static SHARD: RefCell<Option<Arc<Shard>>> = const { RefCell::new(None) };
 }
@@ -93,7 +94,7 @@ impl Drop for AtHome {
 /// Gives the seat of this thread up while its task blocks in place. `None` on a thread without one.
 pub(crate) fn block_in_place() -> Option<Blocked> {
     let shard = with_current(Arc::clone).filter(|_| has_seat())?;
-    let counted = here::with(here::Here::polling) == Ok(Polling::Anywhere);
+    let counted = here::with(here::Here::polling).is_ok_and(|polling| polling == Polling::Anywhere);
     if counted {
         shard.blocked.fetch_add(1, Ordering::SeqCst);
     }

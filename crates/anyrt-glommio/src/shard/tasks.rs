@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::task::Wake;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use anyrt_kit::Asleep;
 use anyrt_kit::executor::{Runnable, TaskHandle, Tasks, WorkerMetrics};
 use anyrt_kit::time::clock::Clock;
 use anyrt_kit::time::timers::Timers;
-use concurrent_queue::ConcurrentQueue;
 
 use crate::ending::Ending;
 use crate::epoll::Epoll;
 use crate::operations::Operations;
 use crate::seat::Seat;
+use crate::sync::{AtomicBool, AtomicUsize, ConcurrentQueue, Ordering};
 
 use super::here::{self, Here, Ready};
 
