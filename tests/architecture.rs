@@ -87,6 +87,31 @@ fn the_core_has_no_features() {
     assert_eq!(features.as_object().map(serde_json::Map::len), Some(0));
 }
 
+/// An application without Glommio needs no later Rust than the facade names.
+#[test]
+fn only_glommio_and_the_simulator_need_a_later_rust_than_the_facade() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().expect("a list");
+    let minimum = |name: &str| {
+        let package = packages.iter().find(|package| package["name"] == name);
+        package.map(|package| &package["rust_version"])
+    };
+    let facade = minimum("anyrt").expect("a package");
+    let all = dependencies();
+    let mut seen = BTreeSet::new();
+    let mut open = vec!["anyrt"];
+    while let Some(package) = open.pop() {
+        if seen.insert(package)
+            && !["anyrt-glommio", "anyrt-sim", "anyrt-sim-libc"].contains(&package)
+        {
+            assert_eq!(minimum(package), Some(facade), "{package}");
+            let ours = all[package].iter().filter(|name| all.contains_key(*name));
+            open.extend(ours.map(String::as_str));
+        }
+    }
+    assert!(seen.contains("anyrt-async-io"), "{seen:?}");
+}
+
 #[test]
 fn backends_do_not_know_each_other_nor_the_facade() {
     let all = dependencies();

@@ -175,7 +175,10 @@ fn remedy(said: &str) -> &'static str {
             "--offline was specified",
             "Not all packages are on this machine: run it once without --offline.",
         ),
-        ("rustc", "anyrt needs Rust 1.92: `rustup update`."),
+        (
+            "rustc",
+            "anyrt needs Rust 1.88, and 1.92 with Glommio: `rustup update`.",
+        ),
     ] {
         if said.contains(part) {
             return remedy;
