@@ -9,7 +9,7 @@ mod args;
 mod entry;
 
 /// Turns an `async fn main` into the `main` of a program, and any other `async fn` into a function
-/// that starts a runtime of its own.
+/// that starts its own runtime.
 ///
 /// The return type is kept, and so are the arguments, except for `main`.
 ///
@@ -23,7 +23,8 @@ mod entry;
 ///   that `anyrt::runtime` describes
 /// - `crate = "path::to::anyrt"`: needed only if `anyrt` is not a direct dependency
 ///
-/// ```ignore
+/// # Examples
+/// ```
 /// #[anyrt::main(flavor = "multi_thread", worker_threads = 2)]
 /// async fn main() -> std::io::Result<()> {
 ///     anyrt::spawn(async { println!("hello") }).await?;
@@ -59,24 +60,31 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - `crate = "path::to::anyrt"`: needed only if `anyrt` is not a direct dependency
 ///
 /// # Simulations
-/// With `sim` the test is a simulation instead, `answers::sim`, and needs the feature `sim`. The function is run on the node
-/// `test` of a simulation for each seed; it adds further nodes by `anyrt::sim::current().host(…)`. See `anyrt::sim`.
-/// - `seeds = 500`: how many seeds, from 0; 100 unless set. `ANYRT_SIM_SEED=17` runs that one alone,
-///   `ANYRT_SIM_SEEDS=5000` or `ANYRT_SIM_SEEDS=5000..9000` more of them, on all cores
-/// - `check = 2`: runs all seeds in two fresh processes and compares the hashes of the executions
-/// - `time_limit = "10m"`: how much virtual time may pass under one seed; a day unless set
-/// - `timeout_secs = 5`: how much real time all seeds may take; 300 seconds unless set
-/// - `crate`, as above
+/// With the argument `sim`, which needs the feature of that name, the test is a simulation instead,
+/// `answers::sim`. For each seed the function runs on the node `test` of a new simulation. It adds
+/// further nodes with `anyrt::sim::current().host(…)`; see `anyrt::sim`.
+/// - `seeds = 500`: the number of seeds, from 0; 100 by default. `ANYRT_SIM_SEED=17` runs only that
+///   one, `ANYRT_SIM_SEEDS=5000` or `ANYRT_SIM_SEEDS=5000..9000` runs more of them, on all cores
+/// - `check = 2`: runs all seeds in two new processes and compares the hashes of the executions
+/// - `time_limit = "10m"`: the limit of virtual time for each seed; a day by default
+/// - `timeout_secs = 5`: the limit of real time for all seeds; 300 seconds by default
+/// - `crate`: as above
 ///
-/// A failure tells the seed, the virtual time, the step, the place of the panic, the faults that are needed, a trace file, and
-/// the command that replays it.
+/// A failure names the seed, the virtual time, the step, the place of the panic, the faults that are
+/// needed, a trace file, and the command that replays it.
 ///
 /// Other attributes, such as `#[ignore]` and `#[should_panic]`, apply to each of these tests.
 ///
-/// ```ignore
+/// # Examples
+/// ```
 /// #[anyrt::test(timeout_secs = 5)]
 /// async fn answers() {
 ///     assert_eq!(anyrt::spawn(async { 42 }).await.unwrap(), 42);
+/// }
+///
+/// #[anyrt::test(sim, seeds = 20)]
+/// async fn waits_an_hour_of_virtual_time() {
+///     anyrt::time::sleep(std::time::Duration::from_secs(3600)).await;
 /// }
 /// ```
 #[proc_macro_attribute]
