@@ -33,11 +33,19 @@ pub enum Trouble {
     WrongClock,
     /// The clocks of a node are too fast or too slow.
     ClockDrift,
+    /// Reads and changes of files on a host's disk fail now and then, and reads are short.
+    DiskErrors,
+    /// Syncs of a host's disk fail now and then, and what they were to write may be lost.
+    FailingSync,
+    /// A host's disk is full.
+    FullDisk,
+    /// A host's disk hangs now and then, for seconds.
+    SlowDisk,
 }
 
 impl Trouble {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::BadLinks,
         Self::Partition,
         Self::OneWayPartition,
@@ -47,6 +55,10 @@ impl Trouble {
         Self::Pause,
         Self::WrongClock,
         Self::ClockDrift,
+        Self::DiskErrors,
+        Self::FailingSync,
+        Self::FullDisk,
+        Self::SlowDisk,
     ];
 }
 
@@ -106,7 +118,8 @@ impl Chaos {
 }
 
 impl SimRuntime {
-    /// Causes faults from now on, which the seed chooses. Clients are cut off and paused, but only hosts are crashed.
+    /// Causes faults from now on, which the seed chooses. Clients are cut off and paused, but only hosts are crashed
+    /// and have trouble with their disks.
     ///
     /// What happens when is decided now, so that a fault can be [left out](crate::Builder::only_faults) without any
     /// change to the others.
@@ -228,6 +241,9 @@ impl Happens {
             Trouble::BadLinks => self.bad_links().await,
             Trouble::Partition | Trouble::OneWayPartition | Trouble::Hold => self.split().await,
             Trouble::Crash | Trouble::PowerOff => self.end_a_host().await,
+            Trouble::DiskErrors | Trouble::FailingSync | Trouble::FullDisk | Trouble::SlowDisk => {
+                self.bad_disk().await
+            }
             Trouble::Pause => {
                 let nodes = self.nodes();
                 let Some(node) = self.one_of(nodes) else {
@@ -279,6 +295,55 @@ impl Happens {
         self.rt.set_link(bad);
         self.last().await;
         self.rt.set_link(before);
+    }
+
+    async fn bad_disk(&mut self) {
+        let mut hosts = self.nodes();
+        hosts.retain(Node::is_host);
+        let Some(host) = self.one_of(hosts) else {
+            return;
+        };
+        let random = &mut self.planned.random;
+        let before = host.disk_faults();
+        let mut bad = before;
+        let what = match self.planned.kind {
+            Trouble::DiskErrors => {
+                bad.read_error = random.fraction() * 0.2;
+                bad.write_error = random.fraction() * 0.2;
+                bad.short_reads = random.fraction();
+                "errors on the disk of"
+            }
+            Trouble::FailingSync => {
+                bad.sync_error = random.fraction() * 0.5;
+                "failing syncs of the disk of"
+            }
+            Trouble::FullDisk => {
+                // What the host removes may make room, or not.
+                let used = host.disk().used().unwrap_or_default();
+                bad.capacity = Some((used as f64 * random.fraction()) as u64);
+                "a full disk of"
+            }
+            _ => {
+                bad.stalls = random.fraction() * 0.5;
+                "a slow disk of"
+            }
+        };
+        self.note(Some(&host), &format!("{what} {}", host.name()));
+        host.set_disk_faults(bad);
+        self.last().await;
+        // Another trouble may have come, or gone, meanwhile.
+        let mut after = host.disk_faults();
+        match self.planned.kind {
+            Trouble::DiskErrors => {
+                after.read_error = before.read_error;
+                after.write_error = before.write_error;
+                after.short_reads = before.short_reads;
+            }
+            Trouble::FailingSync => after.sync_error = before.sync_error,
+            Trouble::FullDisk => after.capacity = before.capacity,
+            _ => after.stalls = before.stalls,
+        }
+        host.set_disk_faults(after);
     }
 
     async fn split(&mut self) {

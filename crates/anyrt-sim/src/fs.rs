@@ -38,11 +38,13 @@
 //! is the seed's. Modification times are the node's clock; access, change and creation times, the numbers of inodes and
 //! of the device are those of the real directory, which is in `/dev/shm` if there is one.
 
+mod contents;
 mod disk;
 mod faults;
 mod file;
 mod files;
 mod history;
+mod power;
 mod queue;
 mod resolve;
 mod store;

@@ -1,7 +1,7 @@
 //! The faults of one execution: each has an identity, is noted when it happens, and can be left out.
 //!
 //! An identity does not depend on what happened before: it is the number of a trouble in the plan of
-//! [`Chaos`](crate::Chaos), of a packet on its link, of a call of `buggify!` at its place, or of a fault in the order in
+//! [`Chaos`](crate::Chaos), of a packet on its link, of an operation on its disk, of a call of `buggify!` at its place, or of a fault in the order in
 //! which the test causes them. So a fault that is left out does not rename the others, and minimising can try parts of
 //! the list.
 
@@ -30,6 +30,7 @@ const KEPT: usize = 100_000;
 /// | `3` | the third trouble of [`Chaos`](crate::Chaos) |
 /// | `t2` | the second fault that the test causes itself, such as a partition or a crash |
 /// | `1-2.57` | the 57th packet from node 1 to node 2; node 0 is `main`, the others are numbered as they were added |
+/// | `d1.57` | what befell the 57th operation on the disk of node 1 |
 /// | `b3f2a.5` | the fifth call of a `buggify!`; the digits stand for its place in the source |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FaultId {
@@ -43,6 +44,7 @@ enum Source {
     Test,
     Link(u32, u32),
     Place(u16),
+    Disk(u32),
 }
 
 impl fmt::Display for FaultId {
@@ -51,6 +53,7 @@ impl fmt::Display for FaultId {
             Source::Chaos => write!(f, "{}", self.number),
             Source::Test => write!(f, "t{}", self.number),
             Source::Link(from, to) => write!(f, "{from}-{to}.{}", self.number),
+            Source::Disk(node) => write!(f, "d{node}.{}", self.number),
             Source::Place(place) => write!(f, "b{place:04x}.{}", self.number),
         }
     }
@@ -66,7 +69,7 @@ impl fmt::Display for InvalidFaultId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} names no fault: it must be as 3, t2, 1-2.57 or b3f2a.5",
+            "{:?} names no fault: it must be as 3, t2, 1-2.57, d1.57 or b3f2a.5",
             self.text
         )
     }
@@ -84,6 +87,9 @@ impl FromStr for FaultId {
             } else if let Some(rest) = text.strip_prefix('b') {
                 let (place, number) = rest.split_once('.')?;
                 (Source::Place(u16::from_str_radix(place, 16).ok()?), number)
+            } else if let Some(rest) = text.strip_prefix('d') {
+                let (node, number) = rest.split_once('.')?;
+                (Source::Disk(node.parse().ok()?), number)
             } else if let Some((link, number)) = text.split_once('.') {
                 let (from, to) = link.split_once('-')?;
                 (Source::Link(from.parse().ok()?, to.parse().ok()?), number)
@@ -284,6 +290,25 @@ impl Injected {
         Some(hit)
     }
 
+    /// Notes what befalls the operation of that number on the disk of a node. Returns `false` if it is left out.
+    pub(crate) fn disk(
+        &self,
+        nanos: u64,
+        node: usize,
+        number: u64,
+        text: impl FnOnce() -> String,
+    ) -> bool {
+        let mut state = self.lock();
+        let source = Source::Disk(node as u32);
+        let id = FaultId { source, number };
+        let allowed = state.allows(id);
+        if allowed {
+            let text = text();
+            state.note(id, nanos, What::Told { node, text });
+        }
+        allowed
+    }
+
     /// Whether the next call at a place misbehaves, whose digest is that of seed and place.
     pub(crate) fn misbehaves(
         &self,
@@ -342,7 +367,7 @@ impl Injected {
 
 impl Sim {
     /// Returns the faults that have happened so far, in order: those of [`chaos`](Self::chaos), packets that were lost
-    /// or doubled, calls of `buggify!` that misbehaved, and those that the test caused. At most 100,000 are kept.
+    /// or doubled, operations of disks that failed or hung, calls of `buggify!` that misbehaved, and those that the test caused. At most 100,000 are kept.
     ///
     /// ```
     /// use anyrt_sim::{Chaos, Sim, SimRuntime};
@@ -397,11 +422,13 @@ mod tests {
 
     #[test]
     fn identities_are_read_back() {
-        for text in ["3", "t2", "1-2.57", "b3f2a.5", "b000a.1"] {
+        for text in ["3", "t2", "1-2.57", "d1.57", "b3f2a.5", "b000a.1"] {
             let id: FaultId = text.parse().expect("it is one");
             assert_eq!(id.to_string(), text);
         }
-        for text in ["", "x", "-1", "t", "1-2", "1.2", "bxyz.1", "b1", "1-2.x"] {
+        for text in [
+            "", "x", "-1", "t", "1-2", "1.2", "bxyz.1", "b1", "d1", "1-2.x",
+        ] {
             let error = text.parse::<FaultId>().expect_err("it is none");
             assert!(error.to_string().contains(&format!("{text:?}")), "{error}");
         }

@@ -52,8 +52,8 @@
 //!   chooses; see [`fs`]. Disks fail, fill up and hang by [`DiskFaults`].
 //! - **Faults**: latency, loss, duplication, reordering ([`Link`]), [partitions](SimRuntime::partition), also
 //!   [one-way](SimRuntime::partition_one_way), [holds](SimRuntime::hold), [crashes](Node::crash),
-//!   [power failures](Node::power_off), wrong wall clocks, [clocks that drift](Node::set_clock_drift); all of them by
-//!   one line: [`Sim::chaos`].
+//!   [power failures](Node::power_off), bad disks, wrong wall clocks, [clocks that drift](Node::set_clock_drift); all
+//!   of them by one line: [`Sim::chaos`].
 //! - **The program itself** may misbehave where it allows that ([`SimRuntime::buggify`]), and says what must happen under
 //!   some seed ([`SimRuntime::sometimes`]).
 //! - **Signals** come from the test: [`Node::signal`].

@@ -80,7 +80,7 @@ impl World {
             agenda: Mutex::default(),
             scheduler: Mutex::new(Scheduler::new(&options)),
             net: Mutex::new(Net::new(seed, injected.clone())),
-            disks: Mutex::new(Disks::new(seed)),
+            disks: Mutex::new(Disks::new(seed, injected.clone())),
             disk_due: AtomicU64::new(u64::MAX),
             nodes: Mutex::default(),
             application: Mutex::new(Random::new(seed, Concern::Application)),

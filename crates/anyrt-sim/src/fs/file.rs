@@ -70,7 +70,7 @@ impl OnDisk {
         };
         self.submit(What::Sync, move |doing, ino| {
             let done = done();
-            if doing.random.chance(doing.faults.sync_error) {
+            if doing.suffers(doing.faults.sync_error, "a failing sync of the disk") {
                 doing.store.fail_sync(ino, until, doing.random);
                 return Err(Errno::IO.into());
             }
@@ -146,7 +146,8 @@ fn execute(
 ) -> io::Result<u64> {
     match request {
         Request::Read { limit } => {
-            let limit = match doing.random.chance(doing.faults.short_reads) {
+            let limit = match doing.suffers(doing.faults.short_reads, "a short read from the disk")
+            {
                 true => doing.random.index(limit) + 1,
                 false => limit,
             };

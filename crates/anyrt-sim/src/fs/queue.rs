@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::faults::DiskFaults;
 use super::store::Store;
+use crate::injected::Injected;
 use crate::random::{Concern, Random, mix};
 use crate::runtime::SimRuntime;
 use crate::trace::Event;
@@ -33,8 +34,36 @@ pub(super) enum What {
 /// What an operation works with.
 pub(super) struct Doing<'a> {
     pub(super) store: &'a mut Store,
+    /// Of this operation alone: what is drawn changes no other one.
     pub(super) random: &'a mut Random,
     pub(super) faults: DiskFaults,
+    fate: &'a Fate,
+}
+
+impl Doing<'_> {
+    /// Whether a fault of that probability happens to the operation.
+    pub(super) fn suffers(&mut self, probability: f64, what: &str) -> bool {
+        self.random.chance(probability) && self.fate.allows(what)
+    }
+}
+
+/// What decides about the faults of an operation.
+struct Fate {
+    injected: Injected,
+    /// The node, if faults may happen at all.
+    rt: Option<SimRuntime>,
+    number: u64,
+}
+
+impl Fate {
+    fn allows(&self, what: &str) -> bool {
+        let Some(rt) = &self.rt else {
+            return false;
+        };
+        let (node, nanos) = (rt.node_state(), rt.world().nanos());
+        let text = || format!("{what} of {}", node.name());
+        self.injected.disk(nanos, node.id(), self.number, text)
+    }
 }
 
 /// Does a part of an operation. Once it is done, gives who waits for it.
@@ -43,12 +72,17 @@ type Step = Box<dyn FnMut(&mut Doing<'_>) -> Poll<Option<Waker>> + Send>;
 struct Operation {
     rt: SimRuntime,
     what: What,
+    fate: Fate,
+    random: Random,
     step: Step,
 }
 
 /// See [the module](self).
 pub(crate) struct Disks {
-    random: Random,
+    seed: u64,
+    injected: Injected,
+    /// How many operations and power failures each disk has had.
+    counts: BTreeMap<usize, u64>,
     usual: DiskFaults,
     special: BTreeMap<usize, DiskFaults>,
     stores: BTreeMap<usize, Store>,
@@ -61,9 +95,11 @@ pub(crate) struct Disks {
 }
 
 impl Disks {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, injected: Injected) -> Self {
         Self {
-            random: Random::new(seed, Concern::Disk),
+            seed,
+            injected,
+            counts: BTreeMap::new(),
             usual: DiskFaults::default(),
             special: BTreeMap::new(),
             stores: BTreeMap::new(),
@@ -85,11 +121,36 @@ impl Disks {
         }
     }
 
-    /// Works with the disk of a node, where its clock says `now`.
+    /// Numbers an operation, or a power failure, of a disk, and gives what it draws from.
+    fn next(&mut self, node: usize) -> (u64, Random) {
+        let number = self.counts.entry(node).or_default();
+        *number += 1;
+        let own = mix(self.seed ^ mix(!(node as u64))) ^ mix(*number);
+        (*number, Random::new(own, Concern::Disk))
+    }
+
+    /// Works with the disk of a node, where its clock says `now`, without faults.
     pub(super) fn with<T>(
         &mut self,
         node: usize,
         now: SystemTime,
+        job: impl FnOnce(&mut Doing<'_>) -> T,
+    ) -> io::Result<T> {
+        let fate = Fate {
+            injected: self.injected.clone(),
+            rt: None,
+            number: 0,
+        };
+        let mut random = Random::new(self.seed, Concern::Disk);
+        self.doing(node, now, &fate, &mut random, job)
+    }
+
+    fn doing<T>(
+        &mut self,
+        node: usize,
+        now: SystemTime,
+        fate: &Fate,
+        random: &mut Random,
         job: impl FnOnce(&mut Doing<'_>) -> T,
     ) -> io::Result<T> {
         if self.is_over {
@@ -113,32 +174,31 @@ impl Disks {
             return Err(over());
         };
         store.set(now, faults.capacity);
-        let mut doing = Doing {
+        Ok(job(&mut Doing {
             store,
-            random: &mut self.random,
+            random,
             faults,
-        };
-        Ok(job(&mut doing))
+            fate,
+        }))
     }
 
-    /// Draws how long a step takes.
-    fn latency(&mut self, node: usize, what: What) -> u64 {
-        let faults = self.faults(node);
-        let latency = match what {
+    /// Draws how long a step takes, and plans it.
+    fn plan(&mut self, world: &World, now: u64, mut operation: Operation) {
+        let faults = self.faults(operation.rt.node_state().id());
+        let latency = match operation.what {
             What::Sync => faults.sync_latency,
             _ => faults.latency,
         };
-        let mut nanos = latency.draw(&mut self.random);
-        if self.random.chance(faults.stalls) {
-            nanos = nanos.saturating_add(faults.stall.draw(&mut self.random));
+        let random = &mut operation.random;
+        let mut nanos = latency.draw(random);
+        if random.chance(faults.stalls) {
+            let stall = faults.stall.draw(random);
+            if operation.fate.allows("a stall of the disk") {
+                nanos = nanos.saturating_add(stall);
+            }
         }
-        nanos
-    }
-
-    fn plan(&mut self, world: &World, now: u64, operation: Operation) {
-        let latency = self.latency(operation.rt.node_state().id(), operation.what);
         self.number += 1;
-        let at = (now.saturating_add(latency), self.number);
+        let at = (now.saturating_add(nanos), self.number);
         self.under_way.insert(at, operation);
         self.tell(world);
     }
@@ -206,8 +266,11 @@ impl World {
             let now = operation.rt.system_time();
             let node = operation.rt.node_state().id();
             let mut disks = self.disks();
-            let stepped = disks.with(node, now, |doing| {
-                let stepped = (operation.step)(doing);
+            let Operation {
+                fate, random, step, ..
+            } = &mut operation;
+            let stepped = disks.doing(node, now, fate, random, |doing| {
+                let stepped = step(doing);
                 (stepped, doing.store.clock())
             });
             let what = operation.what as u64;
@@ -247,9 +310,9 @@ impl World {
         if !disks.stores.contains_key(&node) {
             return Ok(());
         }
-        let faults = disks.faults(node);
+        let (_, mut random) = disks.next(node);
         disks.with(node, now, |doing| {
-            doing.store.lose(faults.unsynced, doing.random)
+            doing.store.lose(doing.faults.unsynced, &mut random)
         })?
     }
 
@@ -362,17 +425,25 @@ pub(super) fn submit<T: Send + 'static>(
         }
         step(doing).map(|result| giver.give(result))
     });
-    let operation = Operation {
-        rt: rt.clone(),
-        what,
-        step,
-    };
     let world = rt.world();
     let mut disks = world.disks();
     if disks.is_over {
         drop(disks);
         return job;
     }
+    let (number, random) = disks.next(rt.node_state().id());
+    let fate = Fate {
+        injected: disks.injected.clone(),
+        rt: Some(rt.clone()),
+        number,
+    };
+    let operation = Operation {
+        rt: rt.clone(),
+        what,
+        fate,
+        random,
+        step,
+    };
     disks.plan(world, world.nanos(), operation);
     drop(disks);
     world.planned();
@@ -381,10 +452,10 @@ pub(super) fn submit<T: Send + 'static>(
 
 /// Whether the disk fails. How a sync fails is its own matter.
 fn fault(what: What, doing: &mut Doing<'_>) -> Option<io::Error> {
-    let probability = match what {
-        What::Read => doing.faults.read_error,
-        What::Write => doing.faults.write_error,
-        What::Look | What::Sync => 0.0,
+    let (probability, text) = match what {
+        What::Read => (doing.faults.read_error, "a failing read from the disk"),
+        What::Write => (doing.faults.write_error, "a failing write to the disk"),
+        What::Look | What::Sync => return None,
     };
-    doing.random.chance(probability).then(|| Errno::IO.into())
+    doing.suffers(probability, text).then(|| Errno::IO.into())
 }

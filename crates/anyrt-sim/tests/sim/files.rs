@@ -9,20 +9,20 @@ use futures_util::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use crate::watchdog::tests;
 
-fn here() -> SimRuntime {
+pub(crate) fn here() -> SimRuntime {
     SimRuntime::try_current().unwrap()
 }
 
-fn files() -> Files {
+pub(crate) fn files() -> Files {
     here().files()
 }
 
-fn p(path: &str) -> PathBuf {
+pub(crate) fn p(path: &str) -> PathBuf {
     PathBuf::from(path)
 }
 
 /// Opens a file with options such as `rw`, `w`, `c` for create, `n` for new, `t` for truncate, `a` for append.
-async fn open(path: &str, flags: &str) -> io::Result<File> {
+pub(crate) async fn open(path: &str, flags: &str) -> io::Result<File> {
     let mut options = std::fs::OpenOptions::new();
     for flag in flags.chars() {
         match flag {
@@ -39,31 +39,31 @@ async fn open(path: &str, flags: &str) -> io::Result<File> {
     Ok(from_std(std, Some(here())))
 }
 
-async fn write(path: &str, contents: &str) -> io::Result<()> {
+pub(crate) async fn write(path: &str, contents: &str) -> io::Result<()> {
     files().write(p(path), contents.into()).await
 }
 
-async fn read(path: &str) -> io::Result<String> {
+pub(crate) async fn read(path: &str) -> io::Result<String> {
     files().read_to_string(p(path)).await
 }
 
-async fn sync(path: &str) -> io::Result<()> {
+pub(crate) async fn sync(path: &str) -> io::Result<()> {
     open(path, "r").await?.sync_all().await
 }
 
 /// A host with nothing to do, whose program is run from outside.
-fn idle(sim: &Sim, name: &str) -> Node {
+pub(crate) fn idle(sim: &Sim, name: &str) -> Node {
     sim.host(name, std::future::pending::<()>)
 }
 
-fn losing(unsynced: Unsynced) -> DiskFaults {
+pub(crate) fn losing(unsynced: Unsynced) -> DiskFaults {
     let mut faults = DiskFaults::default();
     faults.unsynced = unsynced;
     faults
 }
 
 /// Runs a future on a node until it is ready.
-fn on<T: Send + 'static>(
+pub(crate) fn on<T: Send + 'static>(
     sim: &Sim,
     node: &Node,
     future: impl Future<Output = T> + Send + 'static,

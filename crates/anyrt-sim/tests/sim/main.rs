@@ -5,6 +5,7 @@
 mod chaos;
 mod clocks;
 mod differential;
+mod disk_faults;
 mod diversity;
 mod failures;
 mod faults;
