@@ -6,6 +6,7 @@ mod chaos;
 mod clocks;
 mod differential;
 mod disk_faults;
+mod durability;
 mod diversity;
 mod failures;
 mod faults;
