@@ -9,6 +9,9 @@ mod attribute;
 mod files;
 #[path = "sim/nodes.rs"]
 mod nodes;
+#[cfg(all(unix, feature = "signal"))]
+#[path = "sim/switch.rs"]
+mod switch;
 #[cfg(target_os = "linux")]
 #[path = "sim/unix.rs"]
 mod unix;
