@@ -78,8 +78,8 @@ pub use anyrt_sim::history;
 pub use anyrt_sim::testing::Test as Simulation;
 #[doc(inline)]
 pub use anyrt_sim::{
-    Builder, Chaos, Event, Failure, FailureKind, Fault, FaultId, Hold, InvalidFaultId, Latency,
-    Link, Node, Partition, Schedule, Sim, SimRuntime, Step, Trouble,
+    Builder, Chaos, DiskFaults, Event, Failure, FailureKind, Fault, FaultId, Hold, InvalidFaultId,
+    Latency, Link, Node, Partition, Schedule, Sim, SimRuntime, Step, Trouble, Unsynced,
 };
 
 /// Returns the current node of the simulation, which gives access to its faults, its random numbers
