@@ -53,7 +53,8 @@
 //! - **Faults**: latency, loss, duplication, reordering ([`Link`]), [partitions](SimRuntime::partition), also
 //!   [one-way](SimRuntime::partition_one_way), [holds](SimRuntime::hold), [crashes](Node::crash),
 //!   [power failures](Node::power_off), bad disks, wrong wall clocks, [clocks that drift](Node::set_clock_drift); all
-//!   of them by one line: [`Sim::chaos`].
+//!   of them by one line: [`Sim::chaos`]. What else may go wrong, a closure decides for
+//!   each message and each look-up of a name: [`SimRuntime::rule`].
 //! - **The program itself** may misbehave where it allows that ([`SimRuntime::buggify`]), and says what must happen under
 //!   some seed ([`SimRuntime::sometimes`]).
 //! - **Signals** come from the test: [`Node::signal`].
@@ -88,9 +89,9 @@
 //! - Named pipes: the facade's are errors.
 //! - Files: bits that flip, locks, a working directory other than the root. Permissions are the system's: to root all is
 //!   permitted. A process that is killed leaves its directory in `/dev/shm`, or where temporary files are.
-//! - Rules as closures.
 //! - An IPv6 socket that takes IPv4 connections as well, multicast and broadcast, socket options but for
-//!   `TCP_NODELAY` and a linger of zero (others are kept and change nothing), buffers of other sizes, failures of name resolution other than an unknown name.
+//!   `TCP_NODELAY` and a linger of zero (others are kept and change nothing), buffers of other
+//!   sizes.
 //! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
 //! - Blocking jobs of a node that crashes run to their end.
 //! - The contract is tested on open simulations; closed ones are tested by this crate's own tests only. 114 of its 433
@@ -119,6 +120,7 @@ mod places;
 mod random;
 pub mod readiness;
 mod ready;
+mod rule;
 pub mod runtime;
 mod scheduler;
 pub mod signal;
@@ -138,5 +140,6 @@ pub use injected::{FAULTS_VARIABLE, Fault, FaultId, InvalidFaultId};
 pub use net::link::{Latency, Link};
 pub use node::Node;
 pub use ready::Schedule;
+pub use rule::{Message, MessageKind, Rule, Verdict};
 pub use runtime::{Builder, KIND, Sim, SimRuntime};
 pub use trace::{Event, Step};

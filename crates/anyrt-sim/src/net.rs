@@ -7,6 +7,7 @@
 //!     |-- tcp        listeners and streams, as the traits have them
 //!     |-- udp        datagram sockets
 //!     |-- now        what sockets do without waiting, their readiness and options, and sockets of std that are adopted
+//!     |-- judged     messages as the rules of the test see them
 //!     |-- resolve    names
 //!     |-- descriptors  Unix sockets and pipes: when waiting tasks hear of them
 //!     `-- unix       the names of Unix sockets
@@ -15,6 +16,7 @@
 pub(crate) mod conn;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod descriptors;
+mod judged;
 pub(crate) mod link;
 mod now;
 pub(crate) mod ports;
@@ -75,6 +77,8 @@ pub(crate) enum Arrival {
         end: usize,
     },
     Datagram(udp::Datagram),
+    /// The rules were asked already.
+    Judged(Box<Arrival>),
     /// A datagram of this socket met a closed port.
     PortClosed {
         socket: u64,
@@ -116,6 +120,8 @@ pub(crate) struct Net {
     ended: bool,
     /// What happened since the scheduler was told last.
     notes: Vec<Event>,
+    /// A rule has the message lost that is being delivered.
+    loses: bool,
 }
 
 impl Net {
@@ -138,6 +144,7 @@ impl Net {
             held: Vec::new(),
             ended: false,
             notes: Vec::new(),
+            loses: false,
         }
     }
 
@@ -205,6 +212,7 @@ impl Net {
             Arrival::Taken { conn, end, bytes } => self.taken(at, conn, end, bytes, woken),
             Arrival::FinSeen { conn, end } => self.fin_seen(at, conn, end),
             Arrival::Datagram(datagram) => self.datagram_arrives(at, datagram, woken),
+            Arrival::Judged(arrival) => self.deliver(at, *arrival, woken),
             Arrival::PortClosed {
                 socket,
                 target,

@@ -201,6 +201,10 @@ impl Nodes {
         self.by_name.get(name).map(|&id| Arc::clone(&self.list[id]))
     }
 
+    pub(crate) fn get(&self, id: usize) -> Option<Arc<NodeState>> {
+        self.list.get(id).map(Arc::clone)
+    }
+
     pub(crate) fn find_ip(&self, ip: IpAddr) -> Option<usize> {
         let number = match ip {
             IpAddr::V4(ip) => match ip.octets() {

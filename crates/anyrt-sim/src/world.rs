@@ -21,6 +21,7 @@ use crate::node::{NodeState, Nodes};
 use crate::places::Places;
 use crate::random::{Concern, Random};
 use crate::ready::Schedule;
+use crate::rule::Rules;
 use crate::scheduler::Scheduler;
 use crate::system;
 use crate::trace::Event;
@@ -60,6 +61,7 @@ pub(crate) struct World {
     application: Mutex<Random>,
     branches: Mutex<Random>,
     places: Mutex<Places>,
+    pub(crate) rules: Rules,
     /// What the system is asked for.
     system: Mutex<Random>,
     pub(crate) injected: Injected,
@@ -85,6 +87,7 @@ impl World {
             nodes: Mutex::default(),
             application: Mutex::new(Random::new(seed, Concern::Application)),
             branches: Mutex::new(Random::new(seed, Concern::Branches)),
+            rules: Rules::default(),
             places: Mutex::new(Places::new(seed)),
             system: Mutex::new(Random::new(seed, Concern::System)),
             injected,
@@ -168,7 +171,11 @@ impl World {
             scheduler.random.shuffle(&mut woken);
             scheduler.note(nanos, Event::Timers(woken.len() as u64));
         }
-        let events = self.net().deliver_due(nanos, &mut woken);
+        let events = if self.rules.any() {
+            self.deliver_by_rules(nanos, &mut woken)
+        } else {
+            self.net().deliver_due(nanos, &mut woken)
+        };
         if !events.is_empty() {
             let mut scheduler = self.scheduler();
             for event in events {

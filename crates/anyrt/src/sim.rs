@@ -79,7 +79,8 @@ pub use anyrt_sim::testing::Test as Simulation;
 #[doc(inline)]
 pub use anyrt_sim::{
     Builder, Chaos, DiskFaults, Event, Failure, FailureKind, Fault, FaultId, Hold, InvalidFaultId,
-    Latency, Link, Node, Partition, Schedule, Sim, SimRuntime, Step, Trouble, Unsynced,
+    Latency, Link, Message, MessageKind, Node, Partition, Rule, Schedule, Sim, SimRuntime, Step,
+    Trouble, Unsynced, Verdict,
 };
 
 /// Returns the current node of the simulation, which gives access to its faults, its random numbers

@@ -189,6 +189,11 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
+    /// What arrives next from that end.
+    pub(super) fn next_segment(&self, from: usize) -> Option<&Segment> {
+        self.pipes[from].queue.front().map(|(_, segment)| segment)
+    }
+
     pub(crate) fn wake_all(&mut self, woken: &mut Vec<Waker>) {
         for end in &mut self.ends {
             end.wake(woken);
@@ -309,6 +314,10 @@ impl Net {
     }
 
     fn is_lost(&mut self, now: u64, from: usize, to: usize) -> bool {
+        if std::mem::take(&mut self.loses) {
+            self.notes.push(Event::Fault(2));
+            return true;
+        }
         let loss = self.links.get(from, to).loss;
         let lost = from != to && self.injected.packet(now, (from, to), loss, 0.0).is_some();
         if lost {

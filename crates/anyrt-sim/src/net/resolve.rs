@@ -6,13 +6,27 @@ use std::time::Duration;
 
 use anyrt_core::Timer;
 
+use crate::rule::Verdict;
 use crate::runtime::SimRuntime;
+
+/// How long a resolver waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The addresses of a host, which takes a while, as a question to a server does.
 pub(super) async fn resolve(rt: &SimRuntime, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     rt.world().net().alive()?;
     let micros = rt.world().net().random.within(100..=2_000);
     rt.sleep(Duration::from_micros(micros)).await;
+    match rt.world().judge_lookup(rt.node_state(), host) {
+        Verdict::Drop => {
+            rt.sleep(PATIENCE).await;
+            return Err(io::Error::other(format!(
+                "failed to lookup address information: Temporary failure in name resolution (nobody answers for {host:?})"
+            )));
+        }
+        Verdict::Delay(time) => rt.sleep(time).await,
+        Verdict::Pass | Verdict::Duplicate => {}
+    }
     if host == "localhost" {
         return Ok(vec![(Ipv4Addr::LOCALHOST, port).into()]);
     }

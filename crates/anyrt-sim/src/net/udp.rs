@@ -18,6 +18,7 @@ use super::{Arrival, NOWHERE, Net, check_bind, destination, error, is_loopback, 
 use crate::injected::Hit;
 use crate::node::NodeState;
 use crate::random::mix;
+use crate::rule::{Draft, MessageKind};
 use crate::runtime::SimRuntime;
 use crate::trace::Event;
 use crate::wait::{self, Wait, Wakers};
@@ -39,6 +40,24 @@ pub(crate) struct Datagram {
     from: SocketAddr,
     to: SocketAddr,
     bytes: Vec<u8>,
+}
+
+impl Datagram {
+    /// The nodes that it comes from and goes to.
+    pub(super) fn nodes(&self) -> (usize, usize) {
+        (self.from_node, self.to_node)
+    }
+
+    pub(super) fn draft(&self) -> Draft {
+        Draft {
+            kind: MessageKind::Datagram,
+            from: self.from_node,
+            to: self.to_node,
+            source: self.from,
+            destination: self.to,
+            payload: self.bytes.clone(),
+        }
+    }
 }
 
 /// A socket, as its system sees it.
