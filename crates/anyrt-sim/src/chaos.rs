@@ -123,7 +123,15 @@ impl SimRuntime {
     ///
     /// What happens when is decided now, so that a fault can be [left out](crate::Builder::only_faults) without any
     /// change to the others.
+    ///
+    /// # Panics
+    /// Panics if [`every`](Chaos::every) is zero.
+    #[track_caller]
     pub fn chaos(&self, chaos: Chaos) {
+        assert!(
+            !chaos.every.is_zero(),
+            "chaos cannot come every 0 s: `Chaos::every` must be longer"
+        );
         let Some(main) = self.world().nodes().all().first().cloned() else {
             return;
         };
@@ -152,6 +160,10 @@ impl SimRuntime {
 
 impl Sim {
     /// See [`SimRuntime::chaos`].
+    ///
+    /// # Panics
+    /// Panics if [`every`](Chaos::every) is zero.
+    #[track_caller]
     pub fn chaos(&self, chaos: Chaos) {
         use anyrt_core::runtime::Owner;
         self.handle().chaos(chaos);

@@ -11,7 +11,12 @@ use crate::world::World;
 
 impl SimRuntime {
     /// Sets the quality of all links that have none of their own.
+    ///
+    /// # Panics
+    /// Panics if a probability is not between 0 and 1.
+    #[track_caller]
     pub fn set_link(&self, link: Link) {
+        check(&link);
         self.world().net().links.set(None, link);
     }
 
@@ -21,7 +26,8 @@ impl SimRuntime {
     /// after the partition has healed; after about a quarter of an hour they are given up (`ETIMEDOUT`).
     ///
     /// # Panics
-    /// When a group is empty, or a node is in both.
+    /// Panics if a group is empty or a node is in both.
+    #[track_caller]
     #[must_use = "the partition heals when the guard is dropped"]
     pub fn partition(&self, some: &[&Node], others: &[&Node]) -> Partition {
         let pairs = both_ways(some, others);
@@ -36,7 +42,8 @@ impl SimRuntime {
     /// As [`partition`](Self::partition), but only packets from the first group to the second are lost.
     ///
     /// # Panics
-    /// When a group is empty, or a node is in both.
+    /// Panics if a group is empty or a node is in both.
+    #[track_caller]
     #[must_use = "the partition heals when the guard is dropped"]
     pub fn partition_one_way(&self, from: &[&Node], to: &[&Node]) -> Partition {
         let pairs = pairs(from, to);
@@ -52,7 +59,8 @@ impl SimRuntime {
     /// they came to the hold.
     ///
     /// # Panics
-    /// When a group is empty, or a node is in both.
+    /// Panics if a group is empty or a node is in both.
+    #[track_caller]
     #[must_use = "the packets go on when the guard is dropped"]
     pub fn hold(&self, some: &[&Node], others: &[&Node]) -> Hold {
         let pairs = both_ways(some, others);
@@ -72,6 +80,16 @@ impl SimRuntime {
     }
 }
 
+#[track_caller]
+fn check(link: &Link) {
+    for (name, value) in [("loss", link.loss), ("duplication", link.duplication)] {
+        assert!(
+            (0.0..=1.0).contains(&value),
+            "`Link::{name}` is a probability from 0 to 1, and cannot be {value}"
+        );
+    }
+}
+
 /// Names the nodes of a fault.
 pub(crate) fn between(some: &[&Node], word: &str, others: &[&Node]) -> String {
     let names = |nodes: &[&Node]| {
@@ -82,6 +100,7 @@ pub(crate) fn between(some: &[&Node], word: &str, others: &[&Node]) -> String {
 }
 
 /// The links between two groups, in both directions.
+#[track_caller]
 pub(crate) fn both_ways(some: &[&Node], others: &[&Node]) -> Vec<(usize, usize)> {
     let pairs = pairs(some, others);
     pairs
@@ -91,10 +110,12 @@ pub(crate) fn both_ways(some: &[&Node], others: &[&Node]) -> Vec<(usize, usize)>
 }
 
 /// The links from one group to the other.
+#[track_caller]
 pub(crate) fn pairs(some: &[&Node], others: &[&Node]) -> Vec<(usize, usize)> {
     assert!(
         !some.is_empty() && !others.is_empty(),
-        "there must be a node on each side"
+        "there must be a node on each side of a partition or a hold; these are {:?}",
+        between(some, "and", others)
     );
     let ids = |nodes: &[&Node]| -> Vec<_> { nodes.iter().map(|node| node.state().id()).collect() };
     let (some_ids, other_ids) = (ids(some), ids(others));
@@ -110,6 +131,10 @@ pub(crate) fn pairs(some: &[&Node], others: &[&Node]) -> Vec<(usize, usize)> {
 
 impl Sim {
     /// See [`SimRuntime::set_link`].
+    ///
+    /// # Panics
+    /// Panics if a probability is not between 0 and 1.
+    #[track_caller]
     pub fn set_link(&self, link: Link) {
         use anyrt_core::runtime::Owner;
         self.handle().set_link(link);
@@ -118,7 +143,12 @@ impl Sim {
 
 impl Node {
     /// Sets the quality of the link from this node to another, and only in that direction.
+    ///
+    /// # Panics
+    /// Panics if a probability is not between 0 and 1.
+    #[track_caller]
     pub fn set_link_to(&self, other: &Node, link: Link) {
+        check(&link);
         let between = (self.state().id(), other.state().id());
         self.world().net().links.set(Some(between), link);
     }

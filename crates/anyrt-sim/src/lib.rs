@@ -98,7 +98,6 @@
 //!   cases need a socket of the operating system or more than one worker and do not run here. What they are about is
 //!   tested by this crate's own tests, in part, and by the comparison with the real loopback.
 //! - Nagle's algorithm, keep-alive and window probes. A write of any size that has room is one segment.
-//! - More than 200 seeds of a program were not tried yet.
 #![forbid(unsafe_code)]
 
 mod blocking;

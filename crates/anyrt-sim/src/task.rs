@@ -1,5 +1,6 @@
 //! Tasks: those of the core, each with a number by which the scheduler chooses it.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
@@ -71,6 +72,48 @@ where
 struct Entry {
     world: Arc<World>,
     key: Key,
+    running: Running,
+}
+
+/// Which task is being polled, for errors that name it.
+#[derive(Clone, Copy)]
+struct Running {
+    kind: Kind,
+    started_at: &'static Location<'static>,
+}
+
+thread_local! {
+    static RUNNING: Cell<Option<Running>> = const { Cell::new(None) };
+}
+
+/// Names the task that is being polled on this thread, by the place where it was started.
+pub(crate) fn current() -> Option<String> {
+    let running = RUNNING.try_with(Cell::get).ok().flatten()?;
+    Some(format!(
+        "{} started at {}",
+        running.kind.name(),
+        running.started_at
+    ))
+}
+
+/// The task is being polled until this is dropped.
+struct Polling(Option<Running>);
+
+impl Polling {
+    fn begin(running: Running) -> Self {
+        Self(
+            RUNNING
+                .try_with(|cell| cell.replace(Some(running)))
+                .ok()
+                .flatten(),
+        )
+    }
+}
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        let _ = RUNNING.try_with(|cell| cell.set(self.0));
+    }
 }
 
 impl Entry {
@@ -85,7 +128,15 @@ impl Entry {
         let key = world
             .scheduler()
             .add(nanos, rt.clone(), kind, home, location);
-        Self { world, key }
+        let running = Running {
+            kind,
+            started_at: location,
+        };
+        Self {
+            world,
+            key,
+            running,
+        }
     }
 }
 
@@ -109,7 +160,9 @@ impl<F: Future> Future for Tracked<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let polled = self.project().future.poll(cx);
+        let this = self.project();
+        let _polling = Polling::begin(this.entry.running);
+        let polled = this.future.poll(cx);
         drive::note_operations();
         polled
     }

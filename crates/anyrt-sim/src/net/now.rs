@@ -20,6 +20,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use super::conn::Reader;
 use super::{Net, TcpListener, TcpStream, UdpSocket};
 use crate::runtime::SimRuntime;
+use crate::task;
 use crate::wait::{self, Wait, Wakers};
 use crate::world::World;
 
@@ -444,8 +445,9 @@ impl FromStd for SimRuntime {
 impl SimRuntime {
     /// The error of what a simulated node does not have.
     pub fn unsupported(&self, what: &str) -> io::Error {
+        let task = task::current().map_or(String::new(), |task| format!(" (in the {task})"));
         let message = format!(
-            "the simulated node {:?} cannot use {what}",
+            "the simulated node {:?} cannot use {what}{task}",
             self.node_state().name()
         );
         io::Error::new(io::ErrorKind::Unsupported, message)

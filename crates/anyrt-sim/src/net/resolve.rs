@@ -34,7 +34,9 @@ pub(super) async fn resolve(rt: &SimRuntime, host: &str, port: u16) -> io::Resul
     match node {
         Some(node) => Ok(vec![(node.ipv4(), port).into()]),
         None => Err(io::Error::other(format!(
-            "failed to lookup address information: Name or service not known (no node is named {host:?})"
+            "failed to lookup address information: Name or service not known (no node is named {host:?}, which the node \
+             {:?} asks for)",
+            rt.node_state().name()
         ))),
     }
 }

@@ -116,12 +116,4 @@ tests! {
         });
         assert_eq!(sim.foreign_wakes(), 1);
     }
-
-    fn two_nodes_of_one_name_are_refused() {
-        let sim = Sim::new(1);
-        sim.client("twin", async {});
-        let again = catch_unwind(AssertUnwindSafe(|| sim.client("twin", async {})));
-        assert!(again.is_err());
-        sim.run().unwrap();
-    }
 }

@@ -54,7 +54,7 @@ async fn ask(name: &str, key: usize, value: u8) -> u8 {
 }
 
 /// Two writers and three readers; with the bug two of the readers ask the replica.
-fn map(seed: u64, bug: bool) -> Result<(), Violation> {
+pub(crate) fn map(seed: u64, bug: bool) -> Result<(), Violation> {
     let sim = Sim::new(seed);
     store(&sim);
     let history = History::<KeyValue<usize, u8>>::new();
