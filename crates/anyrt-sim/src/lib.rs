@@ -80,7 +80,7 @@
 //!
 //! # Open simulations
 //! A simulation that was built by [`Owner::build`](anyrt_core::runtime::Owner::build), or with [`Builder::open`], lets
-//! other threads take part. It passes the contract of all runtimes, but cannot be replayed. It takes the options that
+//! other threads take part. It passes more cases of the contract than a closed one, but cannot be replayed. It takes the options that
 //! all backends have; worker threads have no meaning in it, since tasks run inside `block_on` only.
 //!
 //! # Not yet
@@ -94,9 +94,9 @@
 //!   sizes.
 //! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
 //! - Blocking jobs of a node that crashes run to their end.
-//! - The contract is tested on open simulations; closed ones are tested by this crate's own tests only. 114 of its 433
-//!   cases need a socket of the operating system or more than one worker and do not run here. What they are about is
-//!   tested by this crate's own tests, in part, and by the comparison with the real loopback.
+//! - 16 of the contract's 435 cases cannot be simulated: 8 need two workers, 8 a socket of the operating system or peers
+//!   that outlive the simulation. 33 more run on open simulations only, because a thread runs beside the simulation or
+//!   a task or job blocks. `tests/conformance/left_out.rs` has the reason for each.
 //! - Nagle's algorithm, keep-alive and window probes. A write of any size that has room is one segment.
 #![forbid(unsafe_code)]
 

@@ -207,6 +207,16 @@ impl SimRuntime {
         self.inner.world.elapsed()
     }
 
+    /// As [`Sim::hash`], which cannot be asked any more when the simulation has ended.
+    pub fn hash(&self) -> u64 {
+        self.inner.world.scheduler().trace().hash()
+    }
+
+    /// As [`Sim::foreign_wakes`].
+    pub fn foreign_wakes(&self) -> u64 {
+        self.inner.world.scheduler().foreign_wakes()
+    }
+
     /// The seed of the simulation.
     pub fn seed(&self) -> u64 {
         self.inner.world.options.seed
@@ -522,7 +532,7 @@ impl Sim {
 
     /// The hash of all that has happened so far: equal for two executions of one seed.
     pub fn hash(&self) -> u64 {
-        self.handle.inner.world.scheduler().trace().hash()
+        self.handle.hash()
     }
 
     /// How many steps there were so far.
@@ -566,7 +576,7 @@ impl Sim {
     /// How many wake-ups came from threads that are not part of the simulation. With any, the seed alone does not
     /// replay the execution.
     pub fn foreign_wakes(&self) -> u64 {
-        self.handle.inner.world.scheduler().foreign_wakes()
+        self.handle.foreign_wakes()
     }
 
     fn shutdown(&self, timeout: Option<Duration>) {

@@ -147,10 +147,10 @@ impl Plan {
         }
     }
 
-    fn of_environment(test: &Test) -> Result<Self, String> {
+    fn of_environment(seeds: u64) -> Result<Self, String> {
         let read = |name| std::env::var_os(name).map(|text| text.to_string_lossy().into_owned());
         Self::new(
-            test.seeds,
+            seeds,
             read(SEED_VARIABLE),
             read(SEEDS_VARIABLE),
             read(FAULTS_VARIABLE),
@@ -169,6 +169,15 @@ impl Plan {
             watches: false,
         }
     }
+}
+
+/// The seeds that the environment asks for, or those from 0 to `seeds`; for suites that build their simulations
+/// themselves.
+///
+/// # Errors
+/// What is wrong with `ANYRT_SIM_SEED` or `ANYRT_SIM_SEEDS`.
+pub fn seeds(seeds: u64) -> Result<Range<u64>, String> {
+    Plan::of_environment(seeds).map(|plan| plan.seeds)
 }
 
 /// What must happen under some seed, and whether it did.
@@ -297,7 +306,7 @@ fn simulate_here(test: &Test, make: &Make, how: &How) -> (Sim, Option<Failed>) {
 /// When the test fails under a seed, and when executions of one seed differ. When it has not ended in time.
 #[track_caller]
 pub fn run(test: Test, make: impl Fn() -> Body + Send + Sync + 'static) {
-    let plan = match Plan::of_environment(&test) {
+    let plan = match Plan::of_environment(test.seeds) {
         Ok(plan) => plan,
         Err(why) => panic!("{why}"),
     };

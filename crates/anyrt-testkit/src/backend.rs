@@ -1,22 +1,23 @@
 //! The runtime under test, for cases that build it themselves.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyrt_core::BuildError;
 use anyrt_core::runtime::{Builder, Config, Owner};
 
+use crate::simulation::{self, Peers, Simulation};
 use crate::watchdog;
 
-type Build<O> = dyn Fn(&Config) -> Result<O, BuildError> + Send + Sync;
+type Build<O> = dyn Fn(&Config) -> Result<(O, Option<Peers>), BuildError> + Send + Sync;
 
 /// Builds runtimes of the kind and with the options under which the backend is registered.
 pub struct Backend<O> {
     name: String,
     config: Config,
-    /// Whether its sockets can reach sockets of the operating system.
-    system_sockets: bool,
     build: Arc<Build<O>>,
+    /// The peers of each simulation that was built.
+    peers: Arc<Mutex<Vec<Arc<Peers>>>>,
 }
 
 impl<O: Owner> Backend<O> {
@@ -28,18 +29,31 @@ impl<O: Owner> Backend<O> {
         Self {
             name,
             config,
-            system_sockets: true,
-            build: Arc::new(build),
+            build: Arc::new(move |config| Ok((build(config)?, None))),
+            peers: Arc::default(),
         }
     }
 
-    pub(crate) fn without_system_sockets(mut self) -> Self {
-        self.system_sockets = false;
-        self
+    pub(crate) fn simulated(
+        name: String,
+        config: Config,
+        build: impl Fn(&Config) -> Result<Simulation<O>, BuildError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            config,
+            build: Arc::new(move |config| {
+                let Simulation { owner, peers } = build(config)?;
+                Ok((owner, Some(peers)))
+            }),
+            peers: Arc::default(),
+        }
     }
 
-    pub(crate) fn has_system_sockets(&self) -> bool {
-        self.system_sockets
+    /// What must be equal for all executions under one seed; `None` if something foreign took part.
+    pub(crate) fn fingerprint(&self) -> Option<Vec<u64>> {
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        peers.iter().map(|peers| peers.fingerprint()).collect()
     }
 
     /// Returns the name of the registration: `tokio`, `tokio_current_thread`.
@@ -86,7 +100,15 @@ impl<O: Owner> Backend<O> {
         options(&mut builder);
         match (self.build)(builder.config()) {
             Err(error @ BuildError::Unavailable { .. }) => watchdog::skip(error.to_string()),
-            result => result,
+            Err(error) => Err(error),
+            Ok((owner, None)) => Ok(owner),
+            Ok((owner, Some(peers))) => {
+                let peers = Arc::new(peers);
+                simulation::set_peers(Some(Arc::clone(&peers)));
+                let mut all = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+                all.push(peers);
+                Ok(owner)
+            }
         }
     }
 
@@ -111,8 +133,8 @@ impl<O> Clone for Backend<O> {
         Self {
             name: self.name.clone(),
             config: self.config.clone(),
-            system_sockets: self.system_sockets,
             build: Arc::clone(&self.build),
+            peers: Arc::clone(&self.peers),
         }
     }
 }

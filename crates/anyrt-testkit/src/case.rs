@@ -1,6 +1,7 @@
 //! Test cases and their lists.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use anyrt_core::runtime::Owner;
 
@@ -8,7 +9,7 @@ use crate::backend::Backend;
 use crate::watchdog;
 
 /// The body of a case, for owners of one type.
-pub(crate) type Body<O> = Box<dyn FnOnce(&Backend<O>) + Send>;
+pub(crate) type Body<O> = Arc<dyn Fn(&Backend<O>) + Send + Sync>;
 
 /// The cases of a topic, as listed by `cases!`.
 pub(crate) struct Cases<O> {
@@ -23,7 +24,7 @@ impl<O: Owner> Cases<O> {
     /// A case that runs inside `block_on` of a fresh runtime.
     pub(crate) fn inside<F, C>(&mut self, name: String, case: C)
     where
-        C: FnOnce(O::Handle) -> F + Send + 'static,
+        C: Fn(O::Handle) -> F + Send + Sync + 'static,
         F: Future<Output = ()>,
     {
         self.outside(name, move |backend| {
@@ -44,9 +45,9 @@ impl<O: Owner> Cases<O> {
     pub(crate) fn outside(
         &mut self,
         name: String,
-        case: impl FnOnce(&Backend<O>) + Send + 'static,
+        case: impl Fn(&Backend<O>) + Send + Sync + 'static,
     ) {
-        self.list.push((name, Box::new(case)));
+        self.list.push((name, Arc::new(case)));
     }
 }
 

@@ -6,6 +6,7 @@
 
 use anyrt_core::FromStd;
 use anyrt_core::runtime::Owner;
+use libtest_mimic::Trial;
 
 use crate::case::Cases;
 
@@ -38,15 +39,9 @@ mod waker;
 /// One topic per file: the cases for owners of one type, and the names of all cases.
 macro_rules! topics {
     ($($topic:ident)*) => {
-        /// Returns the cases that apply to every runtime, including one with its own network.
-        pub(crate) fn of_any_network<O: Owner>() -> Cases<O> {
+        pub(crate) fn all<O: Owner<Handle: FromStd>>() -> Cases<O> {
             let mut cases = Cases::new();
             $($topic::register(&mut cases);)*
-            cases
-        }
-
-        pub(crate) fn all<O: Owner<Handle: FromStd>>() -> Cases<O> {
-            let mut cases = of_any_network();
             $($topic::register_from_std(&mut cases);)*
             cases
         }
@@ -80,6 +75,20 @@ const OF_OWNERS: [&str; 12] = [
     "moving::peers_see_the_end_when_the_runtime_ends",
     "moving::who_waits_for_a_socket_when_its_runtime_ends_is_told",
 ];
+
+/// A test that a list of cases with reasons names cases.
+pub(crate) fn all_exist(name: &str, list: Vec<(&'static str, &'static str)>) -> Trial {
+    Trial::test(format!("{name}::all_that_is_left_out_exists"), move || {
+        let names = names();
+        let missing = list
+            .iter()
+            .find(|(case, _)| !names.iter().any(|n| n == case));
+        match missing {
+            Some((case, _)) => Err(format!("there is no case {case}").into()),
+            None => Ok(()),
+        }
+    })
+}
 
 /// Returns `true` if the case applies only to runtimes that anyrt owns.
 pub(crate) fn is_of_owner(case: &str) -> bool {

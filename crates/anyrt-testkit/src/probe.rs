@@ -5,13 +5,14 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread, ThreadId};
 
 use anyrt_core::Runtime;
 use anyrt_core::task::yield_now;
 
+use crate::simulation;
 use crate::sync::Gate;
 use crate::watchdog;
 
@@ -175,6 +176,8 @@ pub async fn settle<R: Runtime>(rt: &R) {
 
 /// Runs `f` on a plain thread outside all runtimes, and waits in a task for its result.
 ///
+/// In a simulation that runs in lock step, `f` is a blocking job of the peers' node.
+///
 /// # Panics
 /// Panics if `f` panics.
 ///
@@ -183,15 +186,26 @@ pub async fn settle<R: Runtime>(rt: &R) {
 pub async fn on_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     let done = Gate::new();
     let tell = done.clone();
-    let thread = thread::spawn(move || {
+    let result = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&result);
+    start_thread(move || {
         let result = catch_unwind(AssertUnwindSafe(f));
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         tell.open();
-        result
     });
     done.wait().await;
-    match thread.join() {
-        Ok(Ok(value)) => value,
-        Ok(Err(payload)) | Err(payload) => resume_unwind(payload),
+    let result = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match result {
+        Some(Ok(value)) => value,
+        Some(Err(payload)) => resume_unwind(payload),
+        None => unreachable!("the gate opens when the result is there"),
+    }
+}
+
+/// Starts `f` on a plain thread, or in what stands for one.
+pub(crate) fn start_thread(f: impl FnOnce() + Send + 'static) {
+    if let Err(f) = simulation::stand_in(f) {
+        thread::spawn(f);
     }
 }
 
@@ -203,6 +217,13 @@ pub fn park_on<F: Future>(future: F) -> F::Output {
             self.0.unpark();
         }
     }
+    let mut future = Some(future);
+    if let Some(value) = simulation::wait_as_stand_in(&mut future) {
+        return value;
+    }
+    let Some(future) = future else {
+        unreachable!("a stand-in waits until the future is ready");
+    };
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);

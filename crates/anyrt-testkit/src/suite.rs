@@ -3,15 +3,18 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyrt_core::runtime::{Config, Flavor, Owner};
 use anyrt_core::{BuildError, FromStd};
-use libtest_mimic::{Arguments, Completion, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::backend::Backend;
-use crate::case::Cases;
+use crate::case::{Body, Cases};
 use crate::cases;
 use crate::erased::Erased;
+use crate::simulation::{Seeds, Simulation};
 use crate::watchdog;
 
 /// All cases, for each registered backend.
@@ -20,7 +23,7 @@ use crate::watchdog;
 #[derive(Default)]
 #[must_use = "nothing is tested until `run`"]
 pub struct Suite {
-    trials: Vec<Box<dyn FnOnce(std::time::Duration) -> Vec<Trial>>>,
+    trials: Vec<Box<dyn FnOnce(Duration) -> Vec<Trial>>>,
 }
 
 impl Suite {
@@ -63,18 +66,44 @@ impl Suite {
         self.register(backend, cases::all, |_| None)
     }
 
-    /// Like [`with`](Self::with), for runtimes with their own network. Cases whose peer is a socket
-    /// of the operating system are reported as ignored; cases that convert such a socket are left
-    /// out.
-    pub fn simulated<O: Owner>(
-        self,
+    /// Tests a runtime with its own network, under seeds: `build` creates a simulation for each
+    /// execution of a case, whose peers run on a second node.
+    ///
+    /// `left_out` lists the cases that cannot be simulated, with reasons. All others must apply.
+    /// A failure tells the seed and how to replay it. Some seeds are run twice, and the executions
+    /// must have the same [fingerprint](Simulation::fingerprint).
+    pub fn simulated<O: Owner<Handle: FromStd>>(
+        mut self,
         name: &str,
         options: impl FnOnce(&mut Config),
-        build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
+        seeds: Seeds,
+        left_out: Vec<(&'static str, &'static str)>,
+        build: impl Fn(u64, &Config) -> Result<Simulation<O>, BuildError> + Send + Sync + 'static,
     ) -> Self {
-        let backend = Backend::new(name.to_owned(), two_workers(options), build);
-        let backend = backend.without_system_sockets();
-        self.register(backend, cases::of_any_network, |_| None)
+        let (name, config) = (name.to_owned(), two_workers(options));
+        let build = Arc::new(build);
+        self.trials.push(Box::new(move |timeout| {
+            let mut trials = vec![cases::all_exist(&name, left_out.clone())];
+            for (case, body) in cases::all::<O>() {
+                let full = format!("{name}::{case}");
+                if let Some((_, why)) = left_out.iter().find(|(of, _)| *of == case) {
+                    trials.push(ignored(full, why));
+                    continue;
+                }
+                let (name, config, build) = (name.clone(), config.clone(), Arc::clone(&build));
+                let seeds = seeds.clone();
+                trials.push(Trial::test(full.clone(), move || {
+                    under_seeds(&full, &seeds, |seed| {
+                        let build = Arc::clone(&build);
+                        let build = move |config: &Config| build(seed, config);
+                        let backend = Backend::simulated(name.clone(), config.clone(), build);
+                        execute(&full, timeout, &backend, &body)
+                    })
+                }));
+            }
+            trials
+        }));
+        self
     }
 
     /// Leaves out the cases for which `left_out` returns a reason.
@@ -91,15 +120,10 @@ impl Suite {
                     let name = format!("{}::{case}", backend.name());
                     let backend = backend.clone();
                     if let Some(why) = left_out(&case) {
-                        return Trial::ignorable_test(name, move || {
-                            Ok(Completion::ignored_with(why))
-                        });
+                        return ignored(name, why);
                     }
                     Trial::ignorable_test(name.clone(), move || {
-                        watchdog::run(&name, timeout, move || {
-                            watchdog::set_system_sockets(backend.has_system_sockets());
-                            body(&backend);
-                        })
+                        watchdog::run(&name, timeout, move || body(&backend))
                     })
                 })
                 .collect()
@@ -137,12 +161,7 @@ impl Suite {
         self.trials.push(Box::new(move |_| {
             cases::names()
                 .into_iter()
-                .map(|case| {
-                    let reason = reason.clone();
-                    Trial::ignorable_test(format!("{name}::{case}"), move || {
-                        Ok(Completion::ignored_with(reason))
-                    })
-                })
+                .map(|case| ignored(format!("{name}::{case}"), &reason))
                 .collect()
         }));
         self
@@ -175,6 +194,55 @@ impl fmt::Debug for Suite {
     }
 }
 
+const DIFFERS: &str = "two executions under this seed differ, though nothing foreign took part";
+
+/// Executes a case once under each seed, and under some twice, to compare the fingerprints.
+fn under_seeds(
+    case: &str,
+    seeds: &Seeds,
+    execute: impl Fn(u64) -> Result<Option<Vec<u64>>, Failed>,
+) -> Result<(), Failed> {
+    let executions = |seed| {
+        let first = execute(seed)?;
+        if Seeds::is_compared(seed) && first.is_some() && execute(seed)? != first {
+            return Err(Failed::from(DIFFERS));
+        }
+        Ok(())
+    };
+    for seed in seeds.range.clone() {
+        executions(seed).map_err(|failed| {
+            let failed = failed.message().unwrap_or_default();
+            let replay = seeds.replay(case, seed);
+            Failed::from(format!("seed {seed}: {failed}\nto replay it: {replay}"))
+        })?;
+    }
+    Ok(())
+}
+
+/// Runs a case in a simulation and returns the fingerprint. A case that does not apply has failed.
+fn execute<O: Owner>(
+    name: &str,
+    timeout: Duration,
+    backend: &Backend<O>,
+    body: &Body<O>,
+) -> Result<Option<Vec<u64>>, Failed> {
+    let (body, there) = (Arc::clone(body), backend.clone());
+    match watchdog::run(name, timeout, move || body(&there))? {
+        Completion::Ignored { reason } => Err(format!(
+            "it does not apply ({}) and is not among the cases that are left out",
+            reason.unwrap_or_default()
+        )
+        .into()),
+        _ => Ok(backend.fingerprint()),
+    }
+}
+
+/// A case that is reported as ignored.
+fn ignored(name: String, why: &str) -> Trial {
+    let why = why.to_owned();
+    Trial::ignorable_test(name, move || Ok(Completion::ignored_with(why)))
+}
+
 /// Two workers by default.
 fn two_workers(options: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
@@ -192,4 +260,56 @@ pub fn current_thread(config: &mut Config) {
 /// `async-std` is `async_std` in the name of a test, as in paths.
 fn kind_name<O: Owner>() -> String {
     O::KIND.name().replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    const SEEDS: Seeds = Seeds {
+        range: 3..6,
+        replay: "SEED={seed} test {case}",
+    };
+
+    #[test]
+    fn each_seed_is_executed_and_each_fourth_twice() {
+        let executed = RefCell::new(Vec::new());
+        let result = under_seeds("x::passes", &SEEDS, |seed| {
+            executed.borrow_mut().push(seed);
+            Ok(Some(vec![seed]))
+        });
+        assert!(result.is_ok());
+        assert_eq!(executed.into_inner(), [3, 4, 4, 5]);
+    }
+
+    #[test]
+    fn a_failure_tells_its_seed_and_how_to_replay_it() {
+        let result = under_seeds("x::fails", &SEEDS, |seed| match seed {
+            5 => Err("wrong".into()),
+            _ => Ok(None),
+        });
+        let failed = result.unwrap_err();
+        assert_eq!(
+            failed.message(),
+            Some("seed 5: wrong\nto replay it: SEED=5 test x::fails")
+        );
+    }
+
+    #[test]
+    fn executions_that_differ_are_a_failure() {
+        let count = RefCell::new(0);
+        let result = under_seeds("x::differs", &SEEDS, |_| {
+            *count.borrow_mut() += 1;
+            Ok(Some(vec![*count.borrow()]))
+        });
+        let failed = result.unwrap_err();
+        assert!(failed.message().is_some_and(|text| text.contains(DIFFERS)));
+    }
+
+    #[test]
+    fn executions_with_something_foreign_may_differ() {
+        assert!(under_seeds("x::foreign", &SEEDS, |_| Ok(None)).is_ok());
+    }
 }

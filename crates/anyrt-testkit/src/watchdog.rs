@@ -20,8 +20,6 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
     /// This thread runs a case.
     static REPORT: RefCell<Option<Arc<Report>>> = const { RefCell::new(None) };
-    /// The runtime of the case on this thread can reach sockets of the operating system.
-    static SYSTEM_SOCKETS: Cell<bool> = const { Cell::new(true) };
 }
 
 /// The state of a running case.
@@ -39,19 +37,6 @@ struct Skip(String);
 /// Ends the case, which is reported as ignored with the reason.
 pub(crate) fn skip(reason: String) -> ! {
     std::panic::resume_unwind(Box::new(Skip(reason)))
-}
-
-/// Returns `true` if the runtime of the case on this thread can reach sockets of the operating
-/// system.
-pub(crate) fn set_system_sockets(reached: bool) {
-    SYSTEM_SOCKETS.set(reached);
-}
-
-/// Skips the case if the runtime cannot reach sockets of the operating system.
-pub(crate) fn needs_system_sockets() {
-    if !SYSTEM_SOCKETS.get() {
-        skip("its other side is a socket of the operating system".to_owned());
-    }
 }
 
 /// Records what the case is doing, for the message if it hangs.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
@@ -12,14 +12,13 @@ use anyrt_core::runtime::Runtime;
 use anyrt_core::task::{JoinHandle, yield_now};
 use futures_util::future::{Either, select};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
-use socket2::SockRef;
 
 use super::peer::{
-    assert_bytes, bytes, dropped, listen, narrow_pair, read_to_end, reset, start_peer, std_connect,
-    std_listen, std_udp, udp, with_peer,
+    PeerSocket, PeerStream, arrived, assert_bytes, bytes, deaf_listen, dropped, listen,
+    narrow_pair, peer_connect, peer_listen, peer_udp, start_peer, there, turn, udp, with_peer,
 };
 use crate::case::cases;
-use crate::{Gate, on_thread, poll_once};
+use crate::{Gate, poll_once};
 
 cases! {
     from_std {
@@ -51,11 +50,7 @@ macro_rules! persist {
         loop {
             match dropped($operation).await {
                 Some(output) => break output,
-                None => {
-                    yield_now().await;
-                    // The peer is a thread, and needs a core on a busy machine.
-                    std::thread::yield_now();
-                }
+                None => turn().await,
             }
         }
     };
@@ -76,11 +71,11 @@ macro_rules! persist_with_timeouts {
 }
 
 /// Connects `count` clients, one after the other; each must be greeted before the next connects.
-fn greeted_clients(address: std::net::SocketAddr, count: u32) {
+async fn greeted_clients(address: SocketAddr, count: u32) {
     for number in 0..count {
-        let mut client = std_connect(address);
-        client.write_all(&number.to_be_bytes()).unwrap();
-        assert_eq!(read_to_end(&client), number.to_be_bytes());
+        let mut client = peer_connect(address).await;
+        client.write_all(&number.to_be_bytes()).await.unwrap();
+        assert_eq!(client.all().await, number.to_be_bytes());
     }
 }
 
@@ -96,7 +91,7 @@ async fn dropped_accepts_lose_no_connection<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
     // No client has connected, so this one is certainly pending when it is dropped.
     assert!(dropped(listener.accept()).await.is_none());
-    let clients = start_peer(move || greeted_clients(address, 300));
+    let clients = start_peer(greeted_clients(address, 300));
     for number in 0..300 {
         let (stream, _) = persist!(listener.accept()).unwrap();
         greet(stream, number).await;
@@ -109,7 +104,7 @@ async fn accepts_that_time_out_lose_no_connection<R: Runtime>(rt: R) {
     rt.timeout(Duration::from_millis(1), listener.accept())
         .await
         .expect_err("nobody is there yet");
-    let clients = start_peer(move || greeted_clients(address, 300));
+    let clients = start_peer(greeted_clients(address, 300));
     for number in 0..300 {
         let accepted = persist_with_timeouts!(rt, listener.accept());
         greet(accepted.unwrap().0, number).await;
@@ -133,10 +128,10 @@ async fn accepts_of_aborted_tasks_lose_no_connection<R: Runtime>(rt: R) {
         });
         waits.wait().await;
         assert!(waiter.cancel().await.unwrap_err().is_cancelled());
-        let client = start_peer(move || {
-            let mut client = std_connect(address);
-            client.write_all(&u32::to_be_bytes(number)).unwrap();
-            read_to_end(&client)
+        let client = start_peer(async move {
+            let mut client = peer_connect(address).await;
+            client.write_all(&u32::to_be_bytes(number)).await.unwrap();
+            client.all().await
         });
         greet(listener.accept().await.unwrap().0, number).await;
         assert_eq!(client.join().await, number.to_be_bytes());
@@ -162,7 +157,7 @@ async fn a_dropped_accept_passes_its_wake_on<R: Runtime>(rt: R) {
             }
         });
         waits.wait().await;
-        let client = std_connect(address);
+        let client = peer_connect(address).await;
         let from = match select(second, woken.wait()).await {
             Either::Left((from, _)) => from,
             Either::Right(((), second)) => {
@@ -196,18 +191,18 @@ impl Wake for WokenFlag {
 
 /// Writes numbered bytes in pieces, each after the acknowledgement of the previous one, so that
 /// reads have to wait.
-fn paced_writer(mut peer: std::net::TcpStream, total: usize) {
+async fn paced_writer(mut peer: PeerStream, total: usize) {
     const PIECE: usize = 20;
     for piece in bytes(0, total).chunks(PIECE) {
-        peer.read_exact(&mut [0]).unwrap();
-        peer.write_all(piece).unwrap();
+        peer.read_exact(&mut [0]).await.unwrap();
+        peer.write_all(piece).await.unwrap();
     }
 }
 
 async fn dropped_reads_lose_no_byte<R: Runtime>(rt: R) {
     const TOTAL: usize = 8_000;
     let (mut stream, peer) = with_peer(&rt).await;
-    let peer = start_peer(move || paced_writer(peer, TOTAL));
+    let peer = start_peer(paced_writer(peer, TOTAL));
     let mut received = Vec::new();
     while received.len() < TOTAL {
         if received.len().is_multiple_of(20) {
@@ -227,7 +222,7 @@ async fn dropped_reads_lose_no_byte<R: Runtime>(rt: R) {
 async fn reads_that_time_out_lose_no_byte<R: Runtime>(rt: R) {
     const TOTAL: usize = 10_000;
     let (mut stream, peer) = with_peer(&rt).await;
-    let peer = start_peer(move || paced_writer(peer, TOTAL));
+    let peer = start_peer(paced_writer(peer, TOTAL));
     let mut received = Vec::new();
     while received.len() < TOTAL {
         if received.len().is_multiple_of(20) {
@@ -247,7 +242,7 @@ async fn dropped_reads_leave_the_buffer_alone<R: Runtime>(rt: R) {
     let (mut stream, mut peer) = with_peer(&rt).await;
     let mut buffer = [7; 16];
     assert!(dropped(stream.read(&mut buffer)).await.is_none());
-    peer.write_all(b"for the next one").unwrap();
+    peer.write_all(b"for the next one").await.unwrap();
     let mut next = [0; 16];
     stream.read_exact(&mut next).await.unwrap();
     assert_eq!(&next, b"for the next one");
@@ -259,7 +254,7 @@ async fn dropped_peeks_take_nothing<R: Runtime>(rt: R) {
     for round in 0..100 {
         let mut buffer = [0; 4];
         assert!(dropped(stream.peek(&mut buffer)).await.is_none());
-        peer.write_all(&bytes(round, 10)).unwrap();
+        peer.write_all(&bytes(round, 10)).await.unwrap();
         let n = persist!(stream.peek(&mut buffer)).unwrap();
         assert_bytes(&buffer[..n], round);
         let mut all = [0; 10];
@@ -270,13 +265,13 @@ async fn dropped_peeks_take_nothing<R: Runtime>(rt: R) {
 
 async fn dropped_writes_send_what_they_reported_and_no_more<R: Runtime + FromStd>(rt: R) {
     const TOTAL: usize = 1024 * 1024;
-    let (mut stream, peer) = narrow_pair(&rt);
+    let (mut stream, mut peer) = narrow_pair(&rt).await;
     let (full, was_full) = (Gate::new(), Gate::new());
     let peer = start_peer({
         let full = full.clone();
-        move || {
-            full.wait_blocking();
-            read_to_end(&peer)
+        async move {
+            full.wait().await;
+            peer.all().await
         }
     });
     let data = bytes(0, TOTAL);
@@ -305,7 +300,7 @@ async fn dropped_writes_send_what_they_reported_and_no_more<R: Runtime + FromStd
 }
 
 async fn a_dropped_write_keeps_nothing_of_its_buffer<R: Runtime + FromStd>(rt: R) {
-    let (mut stream, peer) = narrow_pair(&rt);
+    let (mut stream, mut peer) = narrow_pair(&rt).await;
     // The bytes that were reported as written. The system may free buffer space at any time, even
     // without a reader.
     let mut sent = Vec::new();
@@ -332,7 +327,7 @@ async fn a_dropped_write_keeps_nothing_of_its_buffer<R: Runtime + FromStd>(rt: R
         }
     }
     // Different from the data of the dropped writes, which must not be in the stream.
-    let peer = start_peer(move || read_to_end(&peer));
+    let peer = start_peer(async move { peer.all().await });
     let last = bytes(sent.len(), 100);
     stream.write_all(&last).await.unwrap();
     sent.extend_from_slice(&last);
@@ -343,7 +338,7 @@ async fn a_dropped_write_keeps_nothing_of_its_buffer<R: Runtime + FromStd>(rt: R
 
 async fn dropped_connects_are_closed<R: Runtime>(rt: R) {
     const DROPPED: usize = 50;
-    let (listener, address) = std_listen();
+    let (listener, address) = peer_listen();
     for _ in 0..DROPPED {
         drop(dropped(rt.connect_tcp(address)).await);
     }
@@ -352,18 +347,16 @@ async fn dropped_connects_are_closed<R: Runtime>(rt: R) {
     let mut last = rt.connect_tcp(address).await.unwrap();
     last.write_all(b"last").await.unwrap();
     let from = last.local_addr().unwrap();
-    on_thread(move || {
+    there(async move {
         for _ in 0..=DROPPED {
-            let (mut peer, client) = listener.accept().unwrap();
-            peer.set_read_timeout(Some(Duration::from_secs(20)))
-                .unwrap();
+            let (mut peer, client) = listener.accept().await;
             if client == from {
                 let mut word = [0; 4];
-                peer.read_exact(&mut word).unwrap();
+                peer.read_exact(&mut word).await.unwrap();
                 assert_eq!(&word, b"last");
                 return;
             }
-            assert_eq!(read_to_end(&peer), b"");
+            assert_eq!(peer.all().await, b"");
         }
         unreachable!("more connections than were opened");
     })
@@ -372,10 +365,7 @@ async fn dropped_connects_are_closed<R: Runtime>(rt: R) {
 }
 
 async fn a_connect_that_nobody_answers_can_be_given_up<R: Runtime>(rt: R) {
-    // A listener with a full queue lets clients wait. The length of the queue depends on the
-    // system.
-    let (listener, address) = std_listen();
-    SockRef::from(&listener).listen(0).unwrap();
+    let (listener, address) = deaf_listen();
     let mut taken = Vec::new();
     let mut given_up = 0;
     while given_up < 10 {
@@ -389,29 +379,29 @@ async fn a_connect_that_nobody_answers_can_be_given_up<R: Runtime>(rt: R) {
     // The runtime still connects elsewhere, and the accepted connections work.
     drop(with_peer(&rt).await);
     for mut stream in taken {
-        let (peer, from) = listener.accept().unwrap();
+        let (peer, from) = listener.accept().await;
         assert_eq!(from, stream.local_addr().unwrap());
-        reset(peer);
+        peer.reset().await;
         stream.read(&mut [0; 1]).await.unwrap_err();
     }
 }
 
 /// Sends numbered datagrams, each after the acknowledgement of the previous one, so a lost one is
 /// noticed at once.
-fn acknowledged_datagrams(peer: &std::net::UdpSocket, address: std::net::SocketAddr, count: u32) {
+async fn acknowledged_datagrams(peer: PeerSocket, address: SocketAddr, count: u32) {
     for number in 0..count {
-        peer.send_to(&number.to_be_bytes(), address).unwrap();
+        peer.send_to(&number.to_be_bytes(), address).await;
         let mut answer = [0; 8];
-        let n = peer.recv(&mut answer).expect("an acknowledgement");
+        let (n, _) = peer.recv_from(&mut answer).await;
         assert_eq!(answer[..n], number.to_be_bytes());
     }
 }
 
 async fn dropped_receives_lose_no_datagram<R: Runtime>(rt: R) {
     let (socket, address) = udp(&rt).await;
-    let (peer, from) = std_udp();
+    let (peer, from) = peer_udp();
     assert!(dropped(socket.recv_from(&mut [0; 8])).await.is_none());
-    let peer = start_peer(move || acknowledged_datagrams(&peer, address, 500));
+    let peer = start_peer(acknowledged_datagrams(peer, address, 500));
     for number in 0..500_u32 {
         let mut buffer = [0; 8];
         let received = persist!(socket.recv_from(&mut buffer)).unwrap();
@@ -424,9 +414,9 @@ async fn dropped_receives_lose_no_datagram<R: Runtime>(rt: R) {
 
 async fn dropped_receives_of_a_connected_socket_lose_no_datagram<R: Runtime>(rt: R) {
     let (socket, address) = udp(&rt).await;
-    let (peer, from) = std_udp();
+    let (peer, from) = peer_udp();
     socket.connect(from).await.unwrap();
-    let peer = start_peer(move || acknowledged_datagrams(&peer, address, 500));
+    let peer = start_peer(acknowledged_datagrams(peer, address, 500));
     for number in 0..500_u32 {
         let mut buffer = [0; 8];
         let n = persist!(socket.recv(&mut buffer)).unwrap();
@@ -440,8 +430,8 @@ async fn dropped_receives_of_a_connected_socket_lose_no_datagram<R: Runtime>(rt:
 
 async fn receives_that_time_out_lose_no_datagram<R: Runtime>(rt: R) {
     let (socket, address) = udp(&rt).await;
-    let (peer, from) = std_udp();
-    let peer = start_peer(move || acknowledged_datagrams(&peer, address, 500));
+    let (peer, from) = peer_udp();
+    let peer = start_peer(acknowledged_datagrams(peer, address, 500));
     for number in 0..500_u32 {
         let mut buffer = [0; 8];
         let received = persist_with_timeouts!(rt, socket.recv_from(&mut buffer)).unwrap();
@@ -455,7 +445,7 @@ async fn receives_that_time_out_lose_no_datagram<R: Runtime>(rt: R) {
 async fn a_dropped_receive_passes_its_wake_on<R: Runtime>(rt: R) {
     let (socket, address) = udp(&rt).await;
     let socket = Arc::new(socket);
-    let (peer, _) = std_udp();
+    let (peer, _) = peer_udp();
     for round in 0..50 {
         let mut buffer = [0; 8];
         let mut first = Box::pin(socket.recv_from(&mut buffer));
@@ -473,7 +463,7 @@ async fn a_dropped_receive_passes_its_wake_on<R: Runtime>(rt: R) {
             }
         });
         waits.wait().await;
-        peer.send_to(&[round], address).unwrap();
+        peer.send_to(&[round], address).await;
         let received = match select(second, woken.wait()).await {
             Either::Left((received, _)) => received,
             Either::Right(((), second)) => {
@@ -487,7 +477,7 @@ async fn a_dropped_receive_passes_its_wake_on<R: Runtime>(rt: R) {
 
 async fn dropped_sends_have_sent_nothing<R: Runtime>(rt: R) {
     let (socket, _) = udp(&rt).await;
-    let (peer, address) = std_udp();
+    let (peer, address) = peer_udp();
     let (mut sent, mut received) = (BTreeSet::new(), BTreeSet::new());
     for batch in 0..50_u32 {
         let first = batch * 20;
@@ -505,19 +495,11 @@ async fn dropped_sends_have_sent_nothing<R: Runtime>(rt: R) {
         }
         // The loopback delivers within the call, so every datagram has arrived by now. The batches
         // are small enough for the peer's buffer.
-        peer.set_nonblocking(true).unwrap();
+        arrived().await;
         let mut buffer = [0; 8];
-        loop {
-            match peer.recv(&mut buffer) {
-                Ok(n) => {
-                    let number = u32::from_be_bytes(buffer[..n].try_into().unwrap());
-                    assert!(received.insert(number), "{number} came twice");
-                }
-                Err(error) => {
-                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-                    break;
-                }
-            }
+        while let Some(n) = peer.recv_now(&mut buffer).await {
+            let number = u32::from_be_bytes(buffer[..n].try_into().unwrap());
+            assert!(received.insert(number), "{number} came twice");
         }
         assert_eq!(received, sent);
     }

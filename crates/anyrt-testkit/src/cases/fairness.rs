@@ -13,9 +13,9 @@ use anyrt_core::{Net, Runtime, Spawner, Timer};
 use futures_util::future::BoxFuture;
 use futures_util::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
-use super::peer::std_listen;
+use super::peer::{peer_listen, rounds};
 use crate::case::cases;
-use crate::{Backend, Gate, on_thread};
+use crate::{Backend, Gate, on_thread, park_on};
 
 cases! {
     async tasks_busy_on_channels_do_not_starve_timers;
@@ -100,11 +100,11 @@ impl Drop for Hogs {
 async fn timers_go_on<R: Runtime>(rt: &R) {
     let timer = rt.clone();
     let task = rt.spawn(async move {
-        for _ in 0..5 {
+        for _ in 0..rounds(5) {
             timer.sleep(Duration::from_millis(2)).await;
         }
     });
-    for _ in 0..5 {
+    for _ in 0..rounds(5) {
         rt.sleep(Duration::from_millis(2)).await;
     }
     task.await.unwrap();
@@ -362,7 +362,7 @@ fn a_worker_that_blocks_stops_no_socket_while_others_are_idle<O: Owner>(backend:
     backend.needs_workers(2);
     let owner = backend.build_with(|builder| _ = builder.worker_threads(4));
     let net = owner.handle().clone();
-    let (listener, address) = std_listen();
+    let (listener, address) = peer_listen();
     let echo = owner.handle().spawn(async move {
         let mut stream = net.connect_tcp(address).await.unwrap();
         let mut byte = [0];
@@ -370,10 +370,12 @@ fn a_worker_that_blocks_stops_no_socket_while_others_are_idle<O: Owner>(backend:
             stream.write_all(&byte).await.unwrap();
         }
     });
-    let (mut peer, _) = listener.accept().unwrap();
+    let (mut peer, _) = park_on(listener.accept());
     goes_on_beside_what_blocks(&owner, || {
-        std::io::Write::write_all(&mut peer, &[7]).unwrap();
-        std::io::Read::read_exact(&mut peer, &mut [0]).unwrap();
+        park_on(async {
+            peer.write_all(&[7]).await.unwrap();
+            peer.read_exact(&mut [0]).await.unwrap();
+        });
     });
     drop(peer);
     owner.block_on(echo).unwrap();

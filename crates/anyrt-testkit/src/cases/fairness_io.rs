@@ -4,7 +4,6 @@
 //! The greedy tasks stop when it has finished, so a case hangs if they starve it.
 
 use std::future::Future;
-use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,10 +15,9 @@ use anyrt_core::task::yield_now;
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
 use super::peer::{
-    Peer, bytes, listen, read_to_end, start_peer, std_connect, std_echo, std_udp, udp, with_peer,
+    Peer, PeerSocket, bytes, listen, peer_connect, peer_udp, rounds, start_peer, udp, with_peer,
 };
 use crate::case::cases;
-use crate::watchdog::needs_system_sockets;
 
 cases! {
     async endless_reads_do_not_starve_a_timer;
@@ -115,13 +113,13 @@ impl<U: UdpSocket> Greedy for Sends<U> {
 /// Receives datagrams that have already arrived.
 struct Receives<U> {
     socket: U,
-    peer: std::net::UdpSocket,
+    peer: PeerSocket,
     to: SocketAddr,
 }
 
 impl<U: UdpSocket> Greedy for Receives<U> {
     async fn work(&mut self) {
-        self.peer.send_to(&[1], self.to).unwrap();
+        self.peer.send_to(&[1], self.to).await;
         assert_eq!(self.socket.recv(&mut [0; 1]).await.unwrap(), 1);
     }
 }
@@ -141,9 +139,9 @@ async fn readers<R: Runtime>(rt: &R) -> (Vec<Reads<R::TcpStream>>, Vec<Peer<()>>
         let (stream, mut peer) = with_peer(rt).await;
         greedy.push(Reads(stream));
         // Until the reader closes.
-        peers.push(start_peer(
-            move || while peer.write_all(&[1; 65_536]).is_ok() {},
-        ));
+        peers.push(start_peer(async move {
+            while peer.write_all(&[1; 65_536]).await.is_ok() {}
+        }));
     }
     (greedy, peers)
 }
@@ -153,8 +151,10 @@ async fn writers<R: Runtime>(rt: &R) -> (Vec<Writes<R::TcpStream>>, Vec<Peer<()>
     for _ in 0..GREEDY {
         let (stream, mut peer) = with_peer(rt).await;
         greedy.push(Writes(stream));
-        let drain = move || while peer.read(&mut [0; 65_536]).is_ok_and(|n| n > 0) {};
-        peers.push(start_peer(drain));
+        peers.push(start_peer(async move {
+            let mut buffer = vec![0; 65_536];
+            while peer.read(&mut buffer).await.is_ok_and(|n| n > 0) {}
+        }));
     }
     (greedy, peers)
 }
@@ -174,16 +174,16 @@ fn yielders() -> Vec<Yields> {
 
 /// Modest work: some sleeps, one after the other.
 async fn sleeps<R: Runtime>(rt: R) {
-    for _ in 0..20 {
+    for _ in 0..rounds(20) {
         rt.sleep(Duration::from_millis(1)).await;
     }
 }
 
 /// Modest work: round trips to a peer that answers.
 async fn round_trips<R: Runtime>(rt: R) {
-    let (mut stream, peer) = with_peer(&rt).await;
-    let peer = start_peer(move || std_echo(&peer));
-    for round in 0..50 {
+    let (mut stream, mut peer) = with_peer(&rt).await;
+    let peer = start_peer(async move { peer.echo().await });
+    for round in 0..rounds(50) {
         let sent = bytes(round, 100);
         stream.write_all(&sent).await.unwrap();
         let mut answer = [0; 100];
@@ -197,12 +197,12 @@ async fn round_trips<R: Runtime>(rt: R) {
 /// Modest work: a listener that greets clients, which connect one after the other.
 async fn greetings<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
-    let clients = start_peer(move || {
-        for _ in 0..20 {
-            assert_eq!(read_to_end(&std_connect(address)), b"welcome");
+    let clients = start_peer(async move {
+        for _ in 0..rounds(20) {
+            assert_eq!(peer_connect(address).await.all().await, b"welcome");
         }
     });
-    for _ in 0..20 {
+    for _ in 0..rounds(20) {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"welcome").await.unwrap();
     }
@@ -240,12 +240,12 @@ async fn endless_writes_do_not_starve_a_new_client<R: Runtime>(rt: R) {
 }
 
 async fn endless_sending_of_datagrams_does_not_starve_a_timer<R: Runtime>(rt: R) {
-    let (_deaf, to) = std_udp();
+    let (_deaf, to) = peer_udp();
     beside(&rt, senders(&rt, to).await, sleeps(rt.clone())).await;
 }
 
 async fn endless_sending_of_datagrams_does_not_starve_another_task<R: Runtime>(rt: R) {
-    let (_deaf, to) = std_udp();
+    let (_deaf, to) = peer_udp();
     let turns = async {
         for _ in 0..100 {
             yield_now().await;
@@ -258,7 +258,7 @@ async fn endless_receiving_of_datagrams_does_not_starve_a_timer<R: Runtime>(rt: 
     let mut greedy = Vec::new();
     for _ in 0..GREEDY {
         let (socket, to) = udp(&rt).await;
-        let (peer, _) = std_udp();
+        let (peer, _) = peer_udp();
         greedy.push(Receives { socket, peer, to });
     }
     beside(&rt, greedy, sleeps(rt.clone())).await;
@@ -270,13 +270,13 @@ async fn busy_echoes_let_a_new_client_in<R: Runtime>(rt: R) {
     let clients: Vec<_> = (0..GREEDY)
         .map(|number| {
             let stop = Arc::clone(&stop);
-            start_peer(move || {
-                let mut client = std_connect(address);
+            start_peer(async move {
+                let mut client = peer_connect(address).await;
                 let sent = bytes(number, 1000);
                 let mut answer = [0; 1000];
                 loop {
-                    client.write_all(&sent).unwrap();
-                    client.read_exact(&mut answer).unwrap();
+                    client.write_all(&sent).await.unwrap();
+                    client.read_exact(&mut answer).await.unwrap();
                     assert_eq!(answer[..], sent);
                     if stop.load(Ordering::SeqCst) {
                         return;
@@ -286,20 +286,20 @@ async fn busy_echoes_let_a_new_client_in<R: Runtime>(rt: R) {
         })
         .collect();
     let mut servers = Vec::new();
-    for _ in 0..GREEDY + 20 {
+    for _ in 0..GREEDY + rounds(20) {
         let (stream, _) = listener.accept().await.unwrap();
         servers.push(rt.spawn(async move {
             let (mut read, mut write) = AsyncReadExt::split(stream);
             futures_util::io::copy(&mut read, &mut write).await.unwrap();
         }));
         if servers.len() == GREEDY {
-            // Twenty more clients connect, each after the previous one was served.
-            let late = move || {
-                for number in 0..20 {
-                    let mut client = std_connect(address);
-                    client.write_all(&[number]).unwrap();
+            // More clients connect, each after the previous one was served.
+            let late = async move {
+                for number in 0..rounds(20) as u8 {
+                    let mut client = peer_connect(address).await;
+                    client.write_all(&[number]).await.unwrap();
                     let mut answer = [0; 1];
-                    client.read_exact(&mut answer).unwrap();
+                    client.read_exact(&mut answer).await.unwrap();
                     assert_eq!(answer, [number]);
                 }
             };
@@ -318,11 +318,9 @@ async fn endless_yielding_lets_a_timer_fire<R: Runtime>(rt: R) {
 }
 
 async fn endless_yielding_lets_a_socket_go_on<R: Runtime>(rt: R) {
-    needs_system_sockets();
     beside(&rt, yielders(), round_trips(rt.clone())).await;
 }
 
 async fn endless_yielding_lets_a_new_client_in<R: Runtime>(rt: R) {
-    needs_system_sockets();
     beside(&rt, yielders(), greetings(rt.clone())).await;
 }

@@ -1,13 +1,13 @@
 //! The owned halves of a stream: two directions in two tasks, and the effect of dropping one.
 
-use std::io::{self, Write};
+use std::io;
 
 use anyrt_core::net::{FromStd, TcpStream};
 use anyrt_core::runtime::Runtime;
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
 use super::peer::{
-    assert_bytes, bytes, narrow_pair, pair, read_to_end, start_peer, std_echo, with_peer,
+    arrived, assert_bytes, bytes, narrow_pair, pair, start_peer, start_thread, there, with_peer,
 };
 use crate::case::cases;
 use crate::{Gate, on_thread, park_on, poll_once};
@@ -58,19 +58,19 @@ async fn a_megabyte_goes_each_way_at_once<R: Runtime>(rt: R) {
 
 async fn halves_work_on_different_threads<R: Runtime>(rt: R) {
     const LENGTH: usize = 1024 * 1024;
-    let (stream, peer) = with_peer(&rt).await;
-    let peer = start_peer(move || {
-        std_echo(&peer);
+    let (stream, mut peer) = with_peer(&rt).await;
+    let peer = start_peer(async move {
+        peer.echo().await;
         drop(peer);
     });
     let (mut read, mut write) = stream.into_split();
-    let writer = start_peer(move || {
+    let writer = start_thread(move || {
         park_on(async {
             write.write_all(&bytes(0, LENGTH)).await.unwrap();
             write.close().await.unwrap();
         });
     });
-    let reader = start_peer(move || {
+    let reader = start_thread(move || {
         park_on(async {
             let mut received = Vec::new();
             read.read_to_end(&mut received).await.unwrap();
@@ -86,9 +86,9 @@ async fn halves_work_on_different_threads<R: Runtime>(rt: R) {
 
 async fn dropping_the_write_half_sends_the_end_and_reading_goes_on<R: Runtime>(rt: R) {
     let (stream, mut peer) = with_peer(&rt).await;
-    let peer = start_peer(move || {
-        let question = read_to_end(&peer);
-        peer.write_all(b"answer").unwrap();
+    let peer = start_peer(async move {
+        let question = peer.all().await;
+        peer.write_all(b"answer").await.unwrap();
         question
     });
     let (mut read, mut write) = stream.into_split();
@@ -117,9 +117,9 @@ async fn dropping_the_write_half_does_not_disturb_a_waiting_read<R: Runtime>(rt:
     });
     waits.wait().await;
     drop(write);
-    on_thread(move || {
-        assert_eq!(read_to_end(&peer), b"");
-        peer.write_all(b"late").unwrap();
+    there(async move {
+        assert_eq!(peer.all().await, b"");
+        peer.write_all(b"late").await.unwrap();
     })
     .await;
     assert_eq!(reader.await.unwrap(), b"late");
@@ -127,9 +127,9 @@ async fn dropping_the_write_half_does_not_disturb_a_waiting_read<R: Runtime>(rt:
 
 async fn closing_the_write_half_sends_the_end_and_reading_goes_on<R: Runtime>(rt: R) {
     let (stream, mut peer) = with_peer(&rt).await;
-    let peer = start_peer(move || {
-        assert_eq!(read_to_end(&peer), b"");
-        peer.write_all(b"answer").unwrap();
+    let peer = start_peer(async move {
+        assert_eq!(peer.all().await, b"");
+        peer.write_all(b"answer").await.unwrap();
     });
     let (mut read, mut write) = stream.into_split();
     write.close().await.unwrap();
@@ -142,10 +142,10 @@ async fn closing_the_write_half_sends_the_end_and_reading_goes_on<R: Runtime>(rt
 
 async fn dropping_the_read_half_leaves_writing_intact<R: Runtime>(rt: R) {
     const LENGTH: usize = 300_000;
-    let (stream, peer) = with_peer(&rt).await;
+    let (stream, mut peer) = with_peer(&rt).await;
     let (read, mut write) = stream.into_split();
     drop(read);
-    let peer = start_peer(move || read_to_end(&peer));
+    let peer = start_peer(async move { peer.all().await });
     write.write_all(&bytes(0, LENGTH)).await.unwrap();
     drop(write);
     let received = peer.join().await;
@@ -162,13 +162,14 @@ async fn dropping_both_halves_closes<R: Runtime>(rt: R) {
         } else {
             drop((read, write));
         }
-        on_thread(move || {
-            assert_eq!(read_to_end(&peer), b"");
+        there(async move {
+            assert_eq!(peer.all().await, b"");
             // Both directions have ended: a peer that continues to write gets an error.
             let error = loop {
-                if let Err(error) = peer.write(b"anybody?") {
+                if let Err(error) = peer.write(b"anybody?").await {
                     break error;
                 }
+                arrived().await;
             };
             let gone = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
             assert!(gone.contains(&error.kind()), "{error:?}");
@@ -182,9 +183,9 @@ async fn a_write_half_dropped_on_a_plain_thread_sends_the_end<R: Runtime>(rt: R)
     let (mut read, mut write) = stream.into_split();
     write.write_all(b"question").await.unwrap();
     on_thread(move || drop(write)).await;
-    let peer = start_peer(move || {
-        let question = read_to_end(&peer);
-        peer.write_all(b"answer").unwrap();
+    let peer = start_peer(async move {
+        let question = peer.all().await;
+        peer.write_all(b"answer").await.unwrap();
         question
     });
     let mut answer = Vec::new();
@@ -195,7 +196,7 @@ async fn a_write_half_dropped_on_a_plain_thread_sends_the_end<R: Runtime>(rt: R)
 
 async fn a_waiting_write_does_not_hold_up_reading<R: Runtime + FromStd>(rt: R) {
     const LENGTH: usize = 4 * 1024 * 1024;
-    let (stream, mut peer) = narrow_pair(&rt);
+    let (stream, mut peer) = narrow_pair(&rt).await;
     let (mut read, mut write) = stream.into_split();
     let writer = rt.spawn(async move {
         write.write_all(&bytes(0, LENGTH)).await.unwrap();
@@ -204,10 +205,10 @@ async fn a_waiting_write_does_not_hold_up_reading<R: Runtime + FromStd>(rt: R) {
     let heard = Gate::new();
     let peer = start_peer({
         let heard = heard.clone();
-        move || {
-            peer.write_all(b"listen").unwrap();
-            heard.wait_blocking();
-            read_to_end(&peer)
+        async move {
+            peer.write_all(b"listen").await.unwrap();
+            heard.wait().await;
+            peer.all().await
         }
     });
     let mut words = [0; 6];
@@ -221,9 +222,9 @@ async fn a_waiting_write_does_not_hold_up_reading<R: Runtime + FromStd>(rt: R) {
 }
 
 async fn reunited_halves_are_the_stream_again<R: Runtime>(rt: R) {
-    let (mut stream, peer) = with_peer(&rt).await;
+    let (mut stream, mut peer) = with_peer(&rt).await;
     let address = stream.local_addr().unwrap();
-    let peer = start_peer(move || std_echo(&peer));
+    let peer = start_peer(async move { peer.echo().await });
     // Repeated, so that a FIN sent by `reunite` would be noticed.
     for round in 0..3 {
         let (mut read, mut write) = stream.into_split();
@@ -253,11 +254,11 @@ async fn halves_of_different_streams_come_back_unharmed<R: Runtime>(rt: R) {
     let (first_read, second_write) = (strangers.0, strangers.1);
 
     // No FIN was sent, and each half still belongs to its own stream.
-    for (read, write, peer) in [
+    for (read, write, mut peer) in [
         (first_read, first_write, first_peer),
         (second_read, second_write, second_peer),
     ] {
-        let peer = start_peer(move || std_echo(&peer));
+        let peer = start_peer(async move { peer.echo().await });
         let mut stream = R::TcpStream::reunite(read, write).unwrap();
         stream.write_all(b"unharmed").await.unwrap();
         let mut answer = [0; 8];

@@ -14,12 +14,11 @@ use futures_util::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use socket2::{Domain, Socket, Type};
 
 use super::peer::{
-    LOOPBACK, assert_at_rest, bytes, counted, dead_tcp, listen, read_to_end, start_peer,
-    std_connect, std_echo, std_listen,
+    LOOPBACK, assert_at_rest, bytes, counted, dead_tcp, dead_tcp_of_system, here, listen,
+    peer_connect, start_peer, there,
 };
 use crate::case::cases;
-use crate::watchdog::needs_system_sockets;
-use crate::{on_thread, poll_once};
+use crate::poll_once;
 
 cases! {
     async port_zero_gives_a_port;
@@ -50,7 +49,7 @@ async fn port_zero_gives_a_port<R: Runtime>(rt: R) {
     assert_ne!(first.port(), 0);
     assert_ne!(second.port(), 0);
     assert_ne!(first, second);
-    assert_eq!(first.ip(), LOOPBACK.ip());
+    assert_eq!(first.ip(), here().ip());
 }
 
 async fn a_second_bind_of_a_live_port_is_refused<R: Runtime>(rt: R) {
@@ -61,7 +60,7 @@ async fn a_second_bind_of_a_live_port_is_refused<R: Runtime>(rt: R) {
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert!(error.raw_os_error().is_some(), "{error:?}");
 
-        let _client = std_connect(address);
+        let _client = peer_connect(address).await;
         let _served = listener.accept().await.unwrap();
         let error = rt.bind_tcp(address).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -85,7 +84,6 @@ async fn a_second_bind_by_name_is_refused<R: Runtime>(rt: R) {
 }
 
 async fn nobody_can_share_the_port<R: Runtime>(rt: R) {
-    needs_system_sockets();
     let (_listener, address) = listen(&rt).await;
     // Succeeds if, and only if, the first one also has SO_REUSEPORT.
     let thief = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -99,11 +97,11 @@ async fn nobody_can_share_the_port<R: Runtime>(rt: R) {
 async fn a_restarted_listener_gets_its_port_back_at_once<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
     for _ in 0..3 {
-        let client = std_connect(address);
+        let mut client = peer_connect(address).await;
         let (stream, _) = listener.accept().await.unwrap();
         // The server closes first, so its port is in TIME_WAIT.
         drop(stream);
-        assert_eq!(on_thread(move || read_to_end(&client)).await, b"");
+        assert_eq!(there(async move { client.all().await }).await, b"");
     }
     drop(listener);
 
@@ -113,25 +111,30 @@ async fn a_restarted_listener_gets_its_port_back_at_once<R: Runtime>(rt: R) {
         "nothing holds the port, so this case shows nothing"
     );
     let restarted = rt.bind_tcp(address).await.unwrap();
-    let client = std_connect(address);
+    let client = peer_connect(address).await;
     let (_, from) = restarted.accept().await.unwrap();
     assert_eq!(from, client.local_addr().unwrap());
 }
 
 async fn bind_tries_each_address<R: Runtime>(rt: R) {
-    let (_taken, taken) = std_listen();
-    let listener = rt.bind_tcp(vec![taken, taken, LOOPBACK]).await.unwrap();
+    let (_taken, taken) = listen(&rt).await;
+    let listener = rt.bind_tcp(vec![taken, taken, here()]).await.unwrap();
     let address = listener.local_addr().unwrap();
     assert_ne!(address, taken);
-    std_connect(address);
+    peer_connect(address).await;
 }
 
 async fn bind_gives_the_last_error<R: Runtime>(rt: R) {
-    let (_taken, taken) = std_listen();
+    let (_taken, taken) = listen(&rt).await;
+    let of_system = std::net::TcpListener::bind(LOOPBACK).unwrap();
+    let taken_of_system = of_system.local_addr().unwrap();
     // Reserved for documentation, so no host has it.
     let foreign = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 0));
-    for addresses in [vec![foreign, taken], vec![taken, foreign]] {
-        let native = std::net::TcpListener::bind(&addresses[..]).unwrap_err();
+    for (addresses, of_system) in [
+        (vec![foreign, taken], [foreign, taken_of_system]),
+        (vec![taken, foreign], [taken_of_system, foreign]),
+    ] {
+        let native = std::net::TcpListener::bind(&of_system[..]).unwrap_err();
         let error = rt.bind_tcp(addresses).await.unwrap_err();
         assert_eq!(error.kind(), native.kind());
         assert_eq!(error.raw_os_error(), native.raw_os_error());
@@ -160,12 +163,15 @@ async fn connect_tries_each_address<R: Runtime>(rt: R) {
 }
 
 async fn connect_gives_the_last_error<R: Runtime>(rt: R) {
-    let dead = dead_tcp();
+    let (dead, dead_of_system) = (dead_tcp(), dead_tcp_of_system());
     // TCP has no broadcast; the system rejects it without using the network.
     let nowhere = SocketAddr::from((Ipv4Addr::BROADCAST, 9));
     let mut kinds = Vec::new();
-    for addresses in [vec![nowhere, dead], vec![dead, nowhere]] {
-        let native = std::net::TcpStream::connect(&addresses[..]).unwrap_err();
+    for (addresses, of_system) in [
+        (vec![nowhere, dead], [nowhere, dead_of_system]),
+        (vec![dead, nowhere], [dead_of_system, nowhere]),
+    ] {
+        let native = std::net::TcpStream::connect(&of_system[..]).unwrap_err();
         let error = rt.connect_tcp(addresses).await.unwrap_err();
         assert_eq!(error.kind(), native.kind());
         assert_eq!(error.raw_os_error(), native.raw_os_error());
@@ -175,9 +181,8 @@ async fn connect_gives_the_last_error<R: Runtime>(rt: R) {
 }
 
 async fn a_refused_connect_keeps_kind_and_errno<R: Runtime>(rt: R) {
-    let dead = dead_tcp();
-    let native = std::net::TcpStream::connect(dead).unwrap_err();
-    let error = rt.connect_tcp(dead).await.unwrap_err();
+    let native = std::net::TcpStream::connect(dead_tcp_of_system()).unwrap_err();
+    let error = rt.connect_tcp(dead_tcp()).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     assert_eq!(error.raw_os_error(), native.raw_os_error());
 }
@@ -186,7 +191,10 @@ async fn accept_gives_the_address_of_the_peer<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
     // All three wait before the first is accepted. They must be accepted in order, with their
     // addresses.
-    let clients = [(); 3].map(|()| std_connect(address));
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(peer_connect(address).await);
+    }
     for client in clients {
         let (stream, from) = listener.accept().await.unwrap();
         assert_eq!(from, client.local_addr().unwrap());
@@ -200,7 +208,7 @@ async fn a_waiting_accept_is_woken_by_a_connection<R: Runtime>(rt: R) {
     for _ in 0..100 {
         let mut accept = Box::pin(listener.accept());
         assert!(poll_once(&mut accept).await.is_pending(), "no client yet");
-        let client = std_connect(address);
+        let client = peer_connect(address).await;
         let (_, from) = accept.await.unwrap();
         assert_eq!(from, client.local_addr().unwrap());
     }
@@ -225,9 +233,12 @@ async fn several_tasks_accept_at_once<R: Runtime>(rt: R) {
         waiting.recv().await.unwrap();
     }
     // Each task waits for one client, so a lost wake-up leaves one client unserved.
-    let clients = [(); TASKS].map(|()| std_connect(address));
-    for client in clients {
-        assert_eq!(on_thread(move || read_to_end(&client)).await, b"hello");
+    let mut clients = Vec::new();
+    for _ in 0..TASKS {
+        clients.push(peer_connect(address).await);
+    }
+    for mut client in clients {
+        assert_eq!(there(async move { client.all().await }).await, b"hello");
     }
     for task in tasks {
         task.await.unwrap();
@@ -243,30 +254,34 @@ async fn tasks_that_wait_for_clients_do_not_wake_each_other<R: Runtime>(rt: R) {
         rt.spawn(async move { counted(listener.accept(), polls).await.unwrap().1 })
     });
     assert_at_rest(&rt, &polls).await;
-    let clients = [(); 3].map(|()| std_connect(address));
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(peer_connect(address).await);
+    }
     let served = join_all(tasks).await.into_iter().map(Result::unwrap);
     let expected = clients.iter().map(|client| client.local_addr().unwrap());
     assert_eq!(served.collect::<BTreeSet<_>>(), expected.collect());
 }
 
 async fn five_hundred_connections_at_once_are_all_served<R: Runtime>(rt: R) {
-    needs_system_sockets();
     const CLIENTS: usize = 500;
     let (listener, address) = listen(&rt).await;
     // All connections are open before the first is accepted.
-    let clients = on_thread(move || {
-        let clients: Vec<_> = (0..CLIENTS).map(|_| std_connect(address)).collect();
+    let mut clients = there(async move {
+        let mut clients = Vec::new();
+        for _ in 0..CLIENTS {
+            clients.push(peer_connect(address).await);
+        }
         clients
     })
     .await;
-    let peer = start_peer(move || {
-        use std::io::{Read, Write};
-        for (number, mut client) in clients.iter().enumerate() {
-            client.write_all(&bytes(number, 100)).unwrap();
+    let peer = start_peer(async move {
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.write_all(&bytes(number, 100)).await.unwrap();
         }
-        for (number, mut client) in clients.iter().enumerate() {
+        for (number, client) in clients.iter_mut().enumerate() {
             let mut answer = [0; 100];
-            client.read_exact(&mut answer).unwrap();
+            client.read_exact(&mut answer).await.unwrap();
             assert_eq!(answer[..], bytes(number, 100));
         }
     });
@@ -287,10 +302,9 @@ async fn five_hundred_connections_at_once_are_all_served<R: Runtime>(rt: R) {
 }
 
 async fn what_a_client_sent_before_the_accept_is_there<R: Runtime>(rt: R) {
-    use std::io::Write;
     let (listener, address) = listen(&rt).await;
-    let mut client = std_connect(address);
-    client.write_all(b"early").unwrap();
+    let mut client = peer_connect(address).await;
+    client.write_all(b"early").await.unwrap();
     drop(client);
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut received = Vec::new();
@@ -302,7 +316,7 @@ async fn incoming_gives_each_connection<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
     let mut incoming = std::pin::pin!(listener.incoming());
     for _ in 0..10 {
-        let client = std_connect(address);
+        let client = peer_connect(address).await;
         let stream = incoming.next().await.unwrap().unwrap();
         assert_eq!(stream.peer_addr().unwrap(), client.local_addr().unwrap());
     }
@@ -313,7 +327,7 @@ async fn incoming_gives_each_connection<R: Runtime>(rt: R) {
 
 async fn dropping_the_listener_refuses_later_clients<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
-    std_connect(address);
+    peer_connect(address).await;
     listener.accept().await.unwrap();
     drop(listener);
     let error = rt.connect_tcp(address).await.unwrap_err();
@@ -322,10 +336,10 @@ async fn dropping_the_listener_refuses_later_clients<R: Runtime>(rt: R) {
 
 async fn accepted_streams_outlive_the_listener<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
-    let client = std_connect(address);
+    let mut client = peer_connect(address).await;
     let (mut stream, _) = listener.accept().await.unwrap();
     drop(listener);
-    let peer = start_peer(move || std_echo(&client));
+    let peer = start_peer(async move { client.echo().await });
     stream.write_all(b"still here").await.unwrap();
     stream.close().await.unwrap();
     let mut answer = Vec::new();

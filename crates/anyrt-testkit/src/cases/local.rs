@@ -10,6 +10,7 @@ use anyrt_core::task::{AbortHandle, JoinHandle, yield_now};
 use anyrt_core::{LocalSpawner, Runtime, Spawner};
 use futures_util::future::join_all;
 
+use super::peer::start_thread;
 use crate::case::cases;
 use crate::{Backend, Bomb, DropFlag, Gate, on_thread, panic_message, panic_on_purpose, settle};
 
@@ -143,9 +144,9 @@ async fn a_plain_thread_wakes_a_local_task<R: Runtime>(rt: R) {
         let gate = Gate::new();
         let task = rt.spawn_local(gate.wait());
         let opener = gate.clone();
-        let thread = thread::spawn(move || opener.open());
+        let thread = start_thread(move || opener.open());
         task.await.unwrap();
-        thread.join().unwrap();
+        thread.join().await;
     }
 }
 

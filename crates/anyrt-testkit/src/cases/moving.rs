@@ -4,7 +4,7 @@
 //! `Send` alone does not prove this: a reactor may still wake the wrong task, or keep a socket that
 //! was dropped elsewhere.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::sync::Mutex;
 use std::thread;
@@ -15,8 +15,8 @@ use anyrt_core::task::Spawner;
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
 use super::peer::{
-    LOOPBACK, assert_bytes, bytes, dropped, listen, read_to_end, start_peer, std_connect, std_echo,
-    std_listen, std_udp, udp, with_peer,
+    LOOPBACK, assert_bytes, bytes, dropped, listen, peer_connect, peer_listen, peer_udp,
+    start_peer, start_thread, there, udp, with_peer,
 };
 use crate::case::cases;
 use crate::{Backend, Gate, on_thread, park_on, poll_once};
@@ -45,15 +45,15 @@ cases! {
 }
 
 async fn a_stream_made_in_one_task_is_read_in_another_and_written_in_a_third<R: Runtime>(rt: R) {
-    let (listener, address) = std_listen();
+    let (listener, address) = peer_listen();
     let made = rt.spawn({
         let rt = rt.clone();
         async move { rt.connect_tcp(address).await.unwrap() }
     });
     let mut stream = made.await.unwrap();
-    let (mut peer, _) = listener.accept().unwrap();
+    let (mut peer, _) = listener.accept().await;
 
-    peer.write_all(b"question").unwrap();
+    peer.write_all(b"question").await.unwrap();
     let read = rt.spawn(async move {
         let mut question = [0; 8];
         stream.read_exact(&mut question).await.unwrap();
@@ -65,16 +65,16 @@ async fn a_stream_made_in_one_task_is_read_in_another_and_written_in_a_third<R: 
         stream.write_all(b"answer").await.unwrap();
     });
     written.await.unwrap();
-    assert_eq!(on_thread(move || read_to_end(&peer)).await, b"answer");
+    assert_eq!(there(async move { peer.all().await }).await, b"answer");
 }
 
 async fn a_stream_hops_from_task_to_task_under_a_writer<R: Runtime>(rt: R) {
     const HOPS: usize = 500;
     const STEP: usize = 97;
     let (mut stream, mut peer) = with_peer(&rt).await;
-    let writer = start_peer(move || {
+    let writer = start_peer(async move {
         for chunk in bytes(0, HOPS * STEP).chunks(61) {
-            peer.write_all(chunk).unwrap();
+            peer.write_all(chunk).await.unwrap();
         }
     });
     for hop in 0..HOPS {
@@ -91,8 +91,8 @@ async fn a_stream_hops_from_task_to_task_under_a_writer<R: Runtime>(rt: R) {
 }
 
 async fn a_stream_hops_between_a_task_and_a_plain_thread<R: Runtime>(rt: R) {
-    let (mut stream, peer) = with_peer(&rt).await;
-    let peer = start_peer(move || std_echo(&peer));
+    let (mut stream, mut peer) = with_peer(&rt).await;
+    let peer = start_peer(async move { peer.echo().await });
     for offset in (0..20_000).step_by(200) {
         let task = rt.spawn(round_trip(stream, offset));
         stream = task.await.unwrap();
@@ -118,19 +118,19 @@ async fn the_last_place_that_waits_is_woken<R: Runtime>(rt: R) {
         // Dropped in a task, then awaited on a plain thread; and vice versa.
         stream = rt.spawn(give_up_a_read(stream)).await.unwrap();
         let waits = Gate::new();
-        let elsewhere = start_peer({
+        let elsewhere = start_thread({
             let waits = waits.clone();
             move || park_on(read_one(stream, waits))
         });
         waits.wait().await;
-        peer.write_all(b"!").unwrap();
+        peer.write_all(b"!").await.unwrap();
         stream = elsewhere.join().await;
 
         stream = on_thread(move || park_on(give_up_a_read(stream))).await;
         let waits = Gate::new();
         let elsewhere = rt.spawn(read_one(stream, waits.clone()));
         waits.wait().await;
-        peer.write_all(b"!").unwrap();
+        peer.write_all(b"!").await.unwrap();
         stream = elsewhere.await.unwrap();
     }
 }
@@ -152,7 +152,7 @@ async fn read_one<S: TcpStream>(mut stream: S, waits: Gate) -> S {
 
 async fn accept_read_and_write_work_on_a_plain_thread<R: Runtime>(rt: R) {
     let (listener, address) = listen(&rt).await;
-    let server = start_peer(move || {
+    let server = start_thread(move || {
         park_on(async {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut question = [0; 8];
@@ -161,18 +161,18 @@ async fn accept_read_and_write_work_on_a_plain_thread<R: Runtime>(rt: R) {
             stream.close().await.unwrap();
         });
     });
-    let client = start_peer(move || {
-        let mut client = std_connect(address);
-        client.write_all(b"question").unwrap();
-        read_to_end(&client)
+    let client = start_peer(async move {
+        let mut client = peer_connect(address).await;
+        client.write_all(b"question").await.unwrap();
+        client.all().await
     });
     server.join().await;
     assert_eq!(client.join().await, b"question");
 }
 
 async fn connect_works_on_a_plain_thread<R: Runtime>(rt: R) {
-    let (listener, address) = std_listen();
-    let peer = start_peer(move || std_echo(&listener.accept().unwrap().0));
+    let (listener, address) = peer_listen();
+    let peer = start_peer(async move { listener.accept().await.0.echo().await });
     let there = rt.clone();
     let stream = on_thread(move || {
         park_on(async {
@@ -189,8 +189,8 @@ async fn connect_works_on_a_plain_thread<R: Runtime>(rt: R) {
 
 async fn datagrams_work_on_a_plain_thread<R: Runtime>(rt: R) {
     let (socket, address) = udp(&rt).await;
-    let (peer, from) = std_udp();
-    let elsewhere = start_peer(move || {
+    let (peer, from) = peer_udp();
+    let elsewhere = start_thread(move || {
         park_on(async {
             let mut buffer = [0; 16];
             let (n, sender) = socket.recv_from(&mut buffer).await.unwrap();
@@ -198,10 +198,10 @@ async fn datagrams_work_on_a_plain_thread<R: Runtime>(rt: R) {
             assert_eq!(sender, from);
         });
     });
-    let answer = on_thread(move || {
-        peer.send_to(b"question", address).unwrap();
+    let answer = there(async move {
+        peer.send_to(b"question", address).await;
         let mut answer = [0; 16];
-        let (n, _) = peer.recv_from(&mut answer).unwrap();
+        let (n, _) = peer.recv_from(&mut answer).await;
         answer[..n].to_vec()
     });
     assert_eq!(answer.await, b"question");
@@ -209,9 +209,9 @@ async fn datagrams_work_on_a_plain_thread<R: Runtime>(rt: R) {
 }
 
 async fn a_stream_dropped_on_a_plain_thread_sends_the_end<R: Runtime>(rt: R) {
-    let (mut stream, peer) = with_peer(&rt).await;
+    let (mut stream, mut peer) = with_peer(&rt).await;
     stream.write_all(b"last words").await.unwrap();
-    let peer = start_peer(move || read_to_end(&peer));
+    let peer = start_peer(async move { peer.all().await });
     on_thread(move || drop(stream)).await;
     assert_eq!(peer.join().await, b"last words");
 }
@@ -225,9 +225,13 @@ async fn two_hundred_streams_dropped_on_a_plain_thread_send_the_end<R: Runtime>(
         streams.push(stream);
         peers.push(peer);
     }
-    let dropper = start_peer(move || drop(streams));
-    let ends = on_thread(move || peers.iter().map(read_to_end).collect::<Vec<_>>()).await;
-    assert!(ends.iter().all(Vec::is_empty));
+    let dropper = start_thread(move || drop(streams));
+    there(async move {
+        for mut peer in peers {
+            assert!(peer.all().await.is_empty());
+        }
+    })
+    .await;
     dropper.join().await;
 }
 
@@ -243,10 +247,10 @@ async fn a_listener_dropped_on_a_plain_thread_refuses_later_clients<R: Runtime>(
 }
 
 async fn a_stream_of_std_can_be_taken_over<R: Runtime + FromStd>(rt: R) {
-    let (listener, address) = std_listen();
+    let (listener, address) = peer_listen();
     let native = std::net::TcpStream::connect(address).unwrap();
     native.set_nonblocking(true).unwrap();
-    let peer = start_peer(move || std_echo(&listener.accept().unwrap().0));
+    let peer = start_peer(async move { listener.accept().await.0.echo().await });
     let there = rt.clone();
     let stream = on_thread(move || there.tcp_stream_from_std(native).unwrap()).await;
     drop(round_trip(stream, 0).await);
@@ -254,14 +258,15 @@ async fn a_stream_of_std_can_be_taken_over<R: Runtime + FromStd>(rt: R) {
 }
 
 async fn a_listener_of_std_can_be_taken_over<R: Runtime + FromStd>(rt: R) {
-    let (native, address) = std_listen();
+    let native = std::net::TcpListener::bind(LOOPBACK).unwrap();
+    let address = native.local_addr().unwrap();
     native.set_nonblocking(true).unwrap();
     let there = rt.clone();
     let listener = on_thread(move || there.tcp_listener_from_std(native).unwrap()).await;
     assert_eq!(listener.local_addr().unwrap(), address);
     let mut accept = Box::pin(listener.accept());
     assert!(poll_once(&mut accept).await.is_pending());
-    let client = std_connect(address);
+    let client = peer_connect(address).await;
     assert_eq!(accept.await.unwrap().1, client.local_addr().unwrap());
 }
 
@@ -274,8 +279,8 @@ async fn a_datagram_socket_of_std_can_be_taken_over<R: Runtime + FromStd>(rt: R)
     let mut buffer = [0; 16];
     let mut receive = Box::pin(socket.recv_from(&mut buffer));
     assert!(poll_once(&mut receive).await.is_pending());
-    let (peer, from) = std_udp();
-    peer.send_to(b"datagram", address).unwrap();
+    let (peer, from) = peer_udp();
+    peer.send_to(b"datagram", address).await;
     assert_eq!(receive.await.unwrap(), (8, from));
     assert_eq!(&buffer[..8], b"datagram");
 }
@@ -295,7 +300,9 @@ fn peers_see_the_end_when_the_runtime_ends<O: Owner>(backend: &Backend<O>) {
         peers
     });
     drop(owner);
-    assert!(peers.iter().all(|peer| read_to_end(peer).is_empty()));
+    for mut peer in peers {
+        assert!(park_on(peer.all()).is_empty());
+    }
 }
 
 fn who_waits_for_a_socket_when_its_runtime_ends_is_told<O: Owner>(backend: &Backend<O>) {
@@ -332,7 +339,7 @@ async fn told<T>(gate: Gate, operation: impl Future<Output = io::Result<T>>) -> 
 fn a_socket_whose_runtime_has_ended_waits_for_nothing<O: Owner>(backend: &Backend<O>) {
     let owner = backend.build();
     let rt = owner.handle().clone();
-    let (mut stream, peer, listener, socket) = owner.block_on(async {
+    let (mut stream, mut peer, listener, socket) = owner.block_on(async {
         let (mut stream, peer) = with_peer(&rt).await;
         let (listener, _) = listen(&rt).await;
         let (socket, _) = udp(&rt).await;
@@ -349,7 +356,7 @@ fn a_socket_whose_runtime_has_ended_waits_for_nothing<O: Owner>(backend: &Backen
         failed(socket.recv(&mut [0; 1]).await.unwrap_err());
     });
     drop((stream, listener, socket));
-    assert!(read_to_end(&peer).is_empty());
+    assert!(park_on(peer.all()).is_empty());
 }
 
 fn no_socket_is_made_for_a_runtime_that_has_ended<O: Owner>(backend: &Backend<O>)
@@ -359,7 +366,8 @@ where
     let owner = backend.build();
     let rt = owner.handle().clone();
     drop(owner);
-    let (native, address) = std_listen();
+    let native = std::net::TcpListener::bind(LOOPBACK).unwrap();
+    let address = native.local_addr().unwrap();
     let failed = |error: io::Error| assert_eq!(error.kind(), ErrorKind::Other, "{error}");
     park_on(async {
         failed(rt.bind_tcp(LOOPBACK).await.unwrap_err());
@@ -372,11 +380,11 @@ where
 
 fn a_stream_of_one_runtime_works_in_another<O: Owner>(backend: &Backend<O>) {
     let (home, other) = (backend.build(), backend.build());
-    let (listener, address) = std_listen();
+    let (listener, address) = peer_listen();
     let (connected, done) = (Gate::new(), Gate::new());
     let slot = Mutex::new(None);
     thread::scope(|scope| {
-        scope.spawn(|| std_echo(&listener.accept().unwrap().0));
+        scope.spawn(|| park_on(async { listener.accept().await.0.echo().await }));
         // A current-thread runtime serves its sockets only while it is inside `block_on`.
         scope.spawn(|| {
             home.block_on(async {

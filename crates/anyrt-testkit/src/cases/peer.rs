@@ -1,8 +1,7 @@
-//! The other side of the network cases: `std::net` sockets and plain threads, independent of the
-//! runtime under test.
+//! The other side of the network cases, independent of the runtime under test: `std::net` sockets
+//! and plain threads, or tasks on a second node if the network is simulated.
 
 use std::future::{Future, poll_fn};
-use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
@@ -13,12 +12,18 @@ use std::time::Duration;
 use anyrt_core::channel::Receiver as _;
 use anyrt_core::net::{FromStd, Net, TcpListener};
 use anyrt_core::runtime::Runtime;
+use anyrt_core::task::yield_now;
 use anyrt_kit::queue;
+use futures_util::FutureExt;
 use futures_util::future::poll_immediate;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::settle;
-use crate::watchdog::needs_system_sockets;
+use crate::simulation::peers;
+use crate::{park_on, settle};
+
+mod socket;
+
+pub(super) use socket::{PeerListener, PeerSocket, PeerStream, arrived};
 
 /// Any port of the IPv4 loopback.
 pub(super) const LOOPBACK: SocketAddr =
@@ -27,34 +32,34 @@ pub(super) const LOOPBACK: SocketAddr =
 /// A lost byte or wake-up becomes an error instead of a hang. Far more than a peer needs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Returns any port at the address by which peers reach the runtime under test.
+pub(super) fn here() -> SocketAddr {
+    peers().map_or(LOOPBACK, |peers| peers.here)
+}
+
 /// A listener of the runtime, and its address.
 pub(super) async fn listen<R: Net>(rt: &R) -> (R::TcpListener, SocketAddr) {
-    let listener = rt.bind_tcp(LOOPBACK).await.unwrap();
+    let listener = rt.bind_tcp(here()).await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
-/// A listener of std, and its address.
-pub(super) fn std_listen() -> (std::net::TcpListener, SocketAddr) {
-    needs_system_sockets();
-    let listener = std::net::TcpListener::bind(LOOPBACK).unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
+/// A listener of the other side, and its address.
+pub(super) fn peer_listen() -> (PeerListener, SocketAddr) {
+    PeerListener::bind()
 }
 
-/// A client connection of std.
-pub(super) fn std_connect(address: SocketAddr) -> std::net::TcpStream {
-    needs_system_sockets();
-    patient(std::net::TcpStream::connect(address).unwrap())
+/// A client of the other side, connected to the runtime.
+pub(super) async fn peer_connect(address: SocketAddr) -> PeerStream {
+    PeerStream::connect(address).await
 }
 
-/// A connection of the runtime, and the other end of it as a blocking one of std.
-pub(super) async fn with_peer<R: Net>(rt: &R) -> (R::TcpStream, std::net::TcpStream) {
-    let (listener, address) = std_listen();
+/// A connection of the runtime, and the other end of it.
+pub(super) async fn with_peer<R: Net>(rt: &R) -> (R::TcpStream, PeerStream) {
+    let (listener, address) = peer_listen();
     let stream = rt.connect_tcp(address).await.unwrap();
-    // The connection is already in the backlog, so this does not block.
-    let (peer, _) = listener.accept().unwrap();
-    (stream, patient(peer))
+    let (peer, _) = listener.accept().await;
+    (stream, peer)
 }
 
 /// A connection of the runtime and its accepted other end, of the same runtime.
@@ -66,10 +71,14 @@ pub(super) async fn pair<R: Net>(rt: &R) -> (R::TcpStream, R::TcpStream) {
 }
 
 /// A connection that takes only some kilobytes before a write has to wait.
-pub(super) fn narrow_pair<R: FromStd>(rt: &R) -> (R::TcpStream, std::net::TcpStream) {
-    needs_system_sockets();
+pub(super) async fn narrow_pair<R: FromStd>(rt: &R) -> (R::TcpStream, PeerStream) {
+    if peers().is_some() {
+        // The buffers of a simulation are far smaller than what the cases send.
+        return with_peer(rt).await;
+    }
     const BUFFER: usize = 8 * 1024;
-    let (listener, address) = std_listen();
+    let listener = std::net::TcpListener::bind(LOOPBACK).unwrap();
+    let address = listener.local_addr().unwrap();
     SockRef::from(&listener)
         .set_recv_buffer_size(BUFFER)
         .unwrap();
@@ -79,42 +88,45 @@ pub(super) fn narrow_pair<R: FromStd>(rt: &R) -> (R::TcpStream, std::net::TcpStr
     socket.set_nonblocking(true).unwrap();
     let stream = rt.tcp_stream_from_std(socket.into()).unwrap();
     let (peer, _) = listener.accept().unwrap();
-    (stream, patient(peer))
+    (stream, PeerStream::of_system(peer))
 }
 
 /// A datagram socket of the runtime, and its address.
 pub(super) async fn udp<R: Net>(rt: &R) -> (R::UdpSocket, SocketAddr) {
     use anyrt_core::net::UdpSocket as _;
-    let socket = rt.bind_udp(LOOPBACK).await.unwrap();
+    let socket = rt.bind_udp(here()).await.unwrap();
     let address = socket.local_addr().unwrap();
     (socket, address)
 }
 
-/// A blocking datagram socket of std, and its address.
-pub(super) fn std_udp() -> (std::net::UdpSocket, SocketAddr) {
-    needs_system_sockets();
-    let socket = std::net::UdpSocket::bind(LOOPBACK).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let address = socket.local_addr().unwrap();
-    (socket, address)
+/// A datagram socket of the other side, and its address.
+pub(super) fn peer_udp() -> (PeerSocket, SocketAddr) {
+    PeerSocket::bind()
 }
 
-fn patient(stream: std::net::TcpStream) -> std::net::TcpStream {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    stream
+/// A listener of the other side, and an address whose clients wait. The listener may accept some of
+/// them before.
+pub(super) fn deaf_listen() -> (PeerListener, SocketAddr) {
+    let (listener, address) = peer_listen();
+    match &listener {
+        // A listener with a full queue lets clients wait. The length of the queue depends on the
+        // system.
+        PeerListener::System(listener) => SockRef::from(listener).listen(0).unwrap(),
+        // Reserved for documentation, so no node has it and no answer comes.
+        PeerListener::Node(_) => return (listener, SocketAddr::from(([192, 0, 2, 1], 80))),
+    }
+    (listener, address)
 }
 
-/// Closes `stream` with a reset.
-pub(super) fn reset(stream: std::net::TcpStream) {
-    SockRef::from(&stream)
-        .set_linger(Some(Duration::ZERO))
-        .unwrap();
-}
-
-/// Returns a port without a listener.
+/// Returns a port of the other side without a listener.
 pub(super) fn dead_tcp() -> SocketAddr {
-    std_listen().1
+    peer_listen().1
+}
+
+/// Returns a port of the operating system without a listener, for the error to expect.
+pub(super) fn dead_tcp_of_system() -> SocketAddr {
+    let listener = std::net::TcpListener::bind(LOOPBACK).unwrap();
+    listener.local_addr().unwrap()
 }
 
 /// Returns `length` bytes in which any shift, loss or repetition shows. `offset` is their position
@@ -135,39 +147,54 @@ pub(super) fn assert_bytes(data: &[u8], offset: usize) {
     assert_eq!(wrong, None, "(position, byte) of the first wrong byte");
 }
 
-/// Reads to the end and returns the bytes. A reset counts as the end.
-pub(super) fn read_to_end(mut stream: &std::net::TcpStream) -> Vec<u8> {
-    let mut data = Vec::new();
-    match stream.read_to_end(&mut data) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
-        Err(error) => panic!("the peer saw no end after {} bytes: {error}", data.len()),
-    }
-    data
-}
-
-/// Sends received bytes back until the end.
-pub(super) fn std_echo(mut stream: &std::net::TcpStream) {
-    let mut buffer = [0; 4096];
-    loop {
-        match stream.read(&mut buffer).unwrap() {
-            0 => return,
-            n => stream.write_all(&buffer[..n]).unwrap(),
-        }
+/// Returns how often a case repeats something that takes many polls. A simulation repeats it under
+/// other seeds.
+pub(super) fn rounds(of_system: usize) -> usize {
+    match peers() {
+        None => of_system,
+        Some(_) => of_system.div_ceil(10),
     }
 }
 
-/// A plain thread that can be awaited.
+/// Work of the other side that can be awaited.
 pub(super) struct Peer<T> {
     result: queue::Receiver<std::thread::Result<T>>,
 }
 
-/// Starts `work` on a plain thread.
-pub(super) fn start_peer<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Peer<T> {
-    needs_system_sockets();
+/// Starts `work` on the other side: on a plain thread, where it may block, or in a task of the
+/// peers' node.
+pub(super) fn start_peer<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Peer<T> {
     use anyrt_core::channel::UnboundedSender as _;
     let (sender, result) = queue::unbounded();
-    std::thread::spawn(move || {
+    match peers() {
+        None => {
+            std::thread::spawn(move || {
+                let result = catch_unwind(AssertUnwindSafe(|| park_on(work)));
+                // A failed case has dropped the receiver.
+                let _ = sender.send(result);
+            });
+        }
+        Some(peers) => peers.node.spawn(Box::pin(async move {
+            let _ = sender.send(AssertUnwindSafe(work).catch_unwind().await);
+        })),
+    }
+    Peer { result }
+}
+
+/// Runs `work` on the other side and waits for it.
+pub(super) async fn there<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    start_peer(work).join().await
+}
+
+/// Starts `work`, which may block, on a plain thread.
+pub(super) fn start_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Peer<T> {
+    use anyrt_core::channel::UnboundedSender as _;
+    let (sender, result) = queue::unbounded();
+    crate::probe::start_thread(move || {
         let result = catch_unwind(AssertUnwindSafe(work));
         // A failed case has dropped the receiver.
         let _ = sender.send(result);
@@ -181,8 +208,20 @@ impl<T: Send + 'static> Peer<T> {
         match self.result.recv().await {
             Some(Ok(value)) => value,
             Some(Err(payload)) => resume_unwind(payload),
-            None => unreachable!("a thread sends its result before it ends"),
+            None => unreachable!("a peer sends its result before it ends"),
         }
+    }
+}
+
+/// Lets the runtime and the other side make progress, for a case that polls in a loop.
+pub(super) async fn turn() {
+    yield_now().await;
+    match peers() {
+        // The peer is a thread, and needs a core on a busy machine.
+        None => std::thread::yield_now(),
+        // Shorter than the latency of a link, so that several operations are dropped; longer than
+        // many polls.
+        Some(peers) => peers.node.sleep(Duration::from_micros(30)).await,
     }
 }
 

@@ -1,10 +1,9 @@
 //! TCP streams: every byte arrives, the end is seen, errors keep their kind.
 
 use std::cell::Cell;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr};
 use std::pin::pin;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use anyrt_core::net::{FromStd, TcpListener, TcpStream};
@@ -13,11 +12,10 @@ use futures_util::future::join;
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::peer::{
-    assert_bytes, bytes, dropped, narrow_pair, pair, read_to_end, reset, start_peer, std_echo,
-    with_peer,
+    arrived, assert_bytes, bytes, dropped, narrow_pair, pair, start_peer, there, with_peer,
 };
 use crate::case::cases;
-use crate::{on_thread, poll_once, watchdog};
+use crate::{Gate, poll_once, watchdog};
 
 cases! {
     from_std {
@@ -111,8 +109,8 @@ async fn copy<A: AsyncRead + Unpin, B: AsyncWrite + Unpin>(read: &mut A, write: 
 }
 
 async fn a_thousand_round_trips_stay_in_step<R: Runtime>(rt: R) {
-    let (mut stream, peer) = with_peer(&rt).await;
-    let peer = start_peer(move || std_echo(&peer));
+    let (mut stream, mut peer) = with_peer(&rt).await;
+    let peer = start_peer(async move { peer.echo().await });
     for round in 0..1000_u32 {
         stream.write_all(&round.to_be_bytes()).await.unwrap();
         let mut answer = [0; 4];
@@ -125,10 +123,11 @@ async fn a_thousand_round_trips_stay_in_step<R: Runtime>(rt: R) {
 
 async fn a_waiting_read_is_woken_by_data<R: Runtime>(rt: R) {
     let (mut stream, mut peer) = with_peer(&rt).await;
-    let (waiting, is_waiting) = mpsc::channel();
-    let peer = start_peer(move || {
-        is_waiting.recv().unwrap();
-        peer.write_all(b"late").unwrap();
+    let waits = Gate::new();
+    let waiting = waits.clone();
+    let peer = start_peer(async move {
+        waiting.wait().await;
+        peer.write_all(b"late").await.unwrap();
         peer
     });
     let mut buffer = [0; 16];
@@ -137,7 +136,7 @@ async fn a_waiting_read_is_woken_by_data<R: Runtime>(rt: R) {
         poll_once(&mut read).await.is_pending(),
         "nothing was sent yet"
     );
-    waiting.send(()).unwrap();
+    waits.open();
     assert_eq!(read.await.unwrap(), 4);
     assert_eq!(&buffer[..4], b"late");
     drop(peer.join().await);
@@ -145,10 +144,9 @@ async fn a_waiting_read_is_woken_by_data<R: Runtime>(rt: R) {
 
 async fn close_sends_the_end_and_reading_goes_on<R: Runtime>(rt: R) {
     let (mut stream, mut peer) = with_peer(&rt).await;
-    let peer = start_peer(move || {
-        let request = read_to_end(&peer);
-        assert_eq!(request, b"question");
-        peer.write_all(b"answer").unwrap();
+    let peer = start_peer(async move {
+        assert_eq!(peer.all().await, b"question");
+        peer.write_all(b"answer").await.unwrap();
     });
     stream.write_all(b"question").await.unwrap();
     stream.close().await.unwrap();
@@ -160,13 +158,13 @@ async fn close_sends_the_end_and_reading_goes_on<R: Runtime>(rt: R) {
 
 async fn writing_goes_on_after_the_peer_has_closed_its_side<R: Runtime>(rt: R) {
     let (mut stream, mut peer) = with_peer(&rt).await;
-    peer.write_all(b"all").unwrap();
+    peer.write_all(b"all").await.unwrap();
     peer.shutdown(Shutdown::Write).unwrap();
     let mut received = Vec::new();
     stream.read_to_end(&mut received).await.unwrap();
     assert_eq!(received, b"all");
 
-    let peer = start_peer(move || read_to_end(&peer));
+    let peer = start_peer(async move { peer.all().await });
     let sent = bytes(0, 100_000);
     stream.write_all(&sent).await.unwrap();
     stream.close().await.unwrap();
@@ -174,16 +172,16 @@ async fn writing_goes_on_after_the_peer_has_closed_its_side<R: Runtime>(rt: R) {
 }
 
 async fn dropping_a_stream_sends_the_end<R: Runtime>(rt: R) {
-    let (mut stream, peer) = with_peer(&rt).await;
+    let (mut stream, mut peer) = with_peer(&rt).await;
     stream.write_all(b"last words").await.unwrap();
     drop(stream);
-    assert_eq!(on_thread(move || read_to_end(&peer)).await, b"last words");
+    assert_eq!(there(async move { peer.all().await }).await, b"last words");
 }
 
 async fn all_that_was_written_before_the_drop_arrives<R: Runtime>(rt: R) {
     const LENGTH: usize = 1024 * 1024;
-    let (mut stream, peer) = with_peer(&rt).await;
-    let peer = start_peer(move || read_to_end(&peer));
+    let (mut stream, mut peer) = with_peer(&rt).await;
+    let peer = start_peer(async move { peer.all().await });
     stream.write_all(&bytes(0, LENGTH)).await.unwrap();
     drop(stream);
     let received = peer.join().await;
@@ -193,8 +191,9 @@ async fn all_that_was_written_before_the_drop_arrives<R: Runtime>(rt: R) {
 
 async fn dropping_a_stream_that_waits_in_a_task_sends_the_end<R: Runtime>(rt: R) {
     use anyrt_core::task::JoinHandle;
-    let (mut stream, peer) = with_peer(&rt).await;
-    let (waiting, is_waiting) = mpsc::channel();
+    let (mut stream, mut peer) = with_peer(&rt).await;
+    let waits = Gate::new();
+    let waiting = waits.clone();
     let task = rt.spawn(async move {
         let mut read = [0; 1];
         let mut read = stream.read(&mut read);
@@ -202,19 +201,20 @@ async fn dropping_a_stream_that_waits_in_a_task_sends_the_end<R: Runtime>(rt: R)
             poll_once(&mut read).await.is_pending(),
             "nothing is ever sent"
         );
-        waiting.send(()).unwrap();
+        waiting.open();
         read.await
     });
-    on_thread(move || is_waiting.recv()).await.unwrap();
+    waits.wait().await;
     assert!(task.cancel().await.expect_err("cancelled").is_cancelled());
-    assert_eq!(on_thread(move || read_to_end(&peer)).await, b"");
+    assert_eq!(there(async move { peer.all().await }).await, b"");
 }
 
 async fn dropping_a_stream_with_unread_data_does_not_leave_the_peer_waiting<R: Runtime>(rt: R) {
     let (stream, mut peer) = with_peer(&rt).await;
-    peer.write_all(b"never read").unwrap();
+    peer.write_all(b"never read").await.unwrap();
+    arrived().await;
     drop(stream);
-    assert_eq!(on_thread(move || read_to_end(&peer)).await, b"");
+    assert_eq!(there(async move { peer.all().await }).await, b"");
 }
 
 async fn reading_after_the_end_gives_zero_again<R: Runtime>(rt: R) {
@@ -227,7 +227,7 @@ async fn reading_after_the_end_gives_zero_again<R: Runtime>(rt: R) {
 
 async fn a_reset_is_an_error_of_read_with_kind_and_errno<R: Runtime>(rt: R) {
     let (mut stream, peer) = with_peer(&rt).await;
-    reset(peer);
+    peer.reset().await;
     let error = stream.read(&mut [0; 8]).await.expect_err("reset");
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     assert!(error.raw_os_error().is_some(), "{error:?}");
@@ -235,7 +235,7 @@ async fn a_reset_is_an_error_of_read_with_kind_and_errno<R: Runtime>(rt: R) {
 
 async fn writing_to_a_reset_connection_is_an_error<R: Runtime>(rt: R) {
     let (mut stream, peer) = with_peer(&rt).await;
-    reset(peer);
+    peer.reset().await;
     // The first error may be the reset itself. A signal would end the process.
     for _ in 0..3 {
         let error = stream.write(b"too late").await.expect_err("reset");
@@ -255,7 +255,7 @@ async fn writing_to_a_reset_connection_is_an_error<R: Runtime>(rt: R) {
 
 async fn a_writer_waits_until_the_peer_reads<R: Runtime + FromStd>(rt: R) {
     const LENGTH: usize = 4 * 1024 * 1024;
-    let (mut stream, mut peer) = narrow_pair(&rt);
+    let (mut stream, mut peer) = narrow_pair(&rt).await;
     let data = bytes(0, LENGTH);
     let sent = Cell::new(0);
     let mut write = pin!(async {
@@ -269,9 +269,9 @@ async fn a_writer_waits_until_the_peer_reads<R: Runtime + FromStd>(rt: R) {
         .expect_err("nobody reads");
     assert!(0 < sent.get() && sent.get() < LENGTH, "{sent:?} bytes");
 
-    let peer = start_peer(move || {
+    let peer = start_peer(async move {
         let mut received = vec![0; LENGTH];
-        peer.read_exact(&mut received).unwrap();
+        peer.read_exact(&mut received).await.unwrap();
         received
     });
     write.await;
@@ -279,7 +279,7 @@ async fn a_writer_waits_until_the_peer_reads<R: Runtime + FromStd>(rt: R) {
 }
 
 async fn a_vectored_write_sends_all_slices_at_once<R: Runtime>(rt: R) {
-    let (mut stream, peer) = with_peer(&rt).await;
+    let (mut stream, mut peer) = with_peer(&rt).await;
     let two = [IoSlice::new(b"abc"), IoSlice::new(b"defg")];
     assert_eq!(stream.write_vectored(&two).await.unwrap(), 7);
 
@@ -288,13 +288,13 @@ async fn a_vectored_write_sends_all_slices_at_once<R: Runtime>(rt: R) {
     assert_eq!(stream.write_vectored(&many).await.unwrap(), 640);
     drop(stream);
 
-    let received = on_thread(move || read_to_end(&peer)).await;
+    let received = there(async move { peer.all().await }).await;
     assert_eq!(received, [b"abcdefg", &data[..]].concat());
 }
 
 async fn a_vectored_read_fills_the_buffers_in_order<R: Runtime>(rt: R) {
     let (mut stream, mut peer) = with_peer(&rt).await;
-    peer.write_all(&bytes(0, 1000)).unwrap();
+    peer.write_all(&bytes(0, 1000)).await.unwrap();
     drop(peer);
     let mut received = Vec::new();
     loop {
@@ -313,10 +313,10 @@ async fn a_vectored_read_fills_the_buffers_in_order<R: Runtime>(rt: R) {
 async fn a_vectored_write_of_more_slices_than_the_system_takes_is_no_full_stream<R: Runtime>(
     rt: R,
 ) {
-    let (mut stream, peer) = with_peer(&rt).await;
+    let (mut stream, mut peer) = with_peer(&rt).await;
     // From now on it is registered.
     assert!(dropped(stream.read(&mut [0; 1])).await.is_none());
-    let peer = start_peer(move || read_to_end(&peer).len());
+    let peer = start_peer(async move { peer.all().await.len() });
     let slices = [IoSlice::new(b"x"); 3000];
     let mut written = 0;
     for _ in 0..10 {
@@ -332,9 +332,11 @@ async fn a_vectored_read_into_more_buffers_than_the_system_takes_leaves_the_rest
 ) {
     let (mut stream, mut peer) = with_peer(&rt).await;
     assert!(dropped(stream.read(&mut [0; 1])).await.is_none());
-    peer.write_all(&bytes(0, 2900)).unwrap();
+    peer.write_all(&bytes(0, 2900)).await.unwrap();
     let mut all = vec![0; 2900];
-    while stream.peek(&mut all).await.unwrap() < 2900 {}
+    while stream.peek(&mut all).await.unwrap() < 2900 {
+        arrived().await;
+    }
 
     let mut room = [0; 2800];
     let read = {
@@ -350,7 +352,7 @@ async fn a_vectored_read_into_more_buffers_than_the_system_takes_leaves_the_rest
 
 async fn an_empty_read_takes_nothing<R: Runtime>(rt: R) {
     let (mut stream, mut peer) = with_peer(&rt).await;
-    peer.write_all(b"data").unwrap();
+    peer.write_all(b"data").await.unwrap();
     assert_eq!(stream.read(&mut []).await.unwrap(), 0);
     let mut data = [0; 4];
     stream.read_exact(&mut data).await.unwrap();
@@ -358,18 +360,19 @@ async fn an_empty_read_takes_nothing<R: Runtime>(rt: R) {
 }
 
 async fn an_empty_write_sends_nothing_and_is_no_end<R: Runtime>(rt: R) {
-    let (mut stream, peer) = with_peer(&rt).await;
+    let (mut stream, mut peer) = with_peer(&rt).await;
     assert_eq!(stream.write(b"").await.unwrap(), 0);
     stream.flush().await.unwrap();
     stream.write_all(b"data").await.unwrap();
     drop(stream);
-    assert_eq!(on_thread(move || read_to_end(&peer)).await, b"data");
+    assert_eq!(there(async move { peer.all().await }).await, b"data");
 }
 
 async fn peeking_takes_nothing<R: Runtime>(rt: R) {
     let (mut stream, mut peer) = with_peer(&rt).await;
-    peer.write_all(b"abcdef").unwrap();
+    peer.write_all(b"abcdef").await.unwrap();
     drop(peer);
+    arrived().await;
     let mut buffer = [0; 3];
     for _ in 0..3 {
         assert_eq!(stream.peek(&mut buffer).await.unwrap(), 3);
@@ -403,29 +406,33 @@ async fn shutdown_of_writing_sends_the_end_at_once<R: Runtime>(rt: R) {
     let (mut stream, mut peer) = with_peer(&rt).await;
     stream.write_all(b"all").await.unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
-    let other = peer.try_clone().unwrap();
-    assert_eq!(on_thread(move || read_to_end(&other)).await, b"all");
+    let (mut peer, all) = there(async move {
+        let all = peer.all().await;
+        (peer, all)
+    })
+    .await;
+    assert_eq!(all, b"all");
     let error = stream.write(b"more").await.expect_err("closed for writing");
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-    peer.write_all(b"still").unwrap();
+    peer.write_all(b"still").await.unwrap();
     let mut received = [0; 5];
     stream.read_exact(&mut received).await.unwrap();
     assert_eq!(&received, b"still");
 }
 
 async fn shutdown_of_reading_ends_reading<R: Runtime>(rt: R) {
-    let (mut stream, peer) = with_peer(&rt).await;
+    let (mut stream, mut peer) = with_peer(&rt).await;
     stream.shutdown(Shutdown::Read).unwrap();
     assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
     stream.write_all(b"still").await.unwrap();
     drop(stream);
-    assert_eq!(on_thread(move || read_to_end(&peer)).await, b"still");
+    assert_eq!(there(async move { peer.all().await }).await, b"still");
 }
 
 async fn shutdown_of_both_ends_both<R: Runtime>(rt: R) {
-    let (mut stream, peer) = with_peer(&rt).await;
+    let (mut stream, mut peer) = with_peer(&rt).await;
     stream.shutdown(Shutdown::Both).unwrap();
-    assert_eq!(on_thread(move || read_to_end(&peer)).await, b"");
+    assert_eq!(there(async move { peer.all().await }).await, b"");
     assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
     let error = stream.write(b"more").await.expect_err("closed for writing");
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);

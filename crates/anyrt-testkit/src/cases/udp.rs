@@ -11,10 +11,10 @@ use futures_util::future::join;
 use socket2::SockRef;
 
 use super::peer::{
-    LOOPBACK, assert_at_rest, assert_bytes, bytes, counted, start_peer, std_udp, udp,
+    LOOPBACK, assert_at_rest, assert_bytes, bytes, counted, here, peer_udp, start_peer, there, udp,
 };
 use crate::case::cases;
-use crate::{on_thread, poll_once};
+use crate::poll_once;
 
 cases! {
     from_std {
@@ -58,13 +58,13 @@ async fn a_datagram_names_its_sender<R: Runtime>(rt: R) {
 
 async fn a_waiting_receive_is_woken_by_a_datagram<R: Runtime>(rt: R) {
     let (socket, address) = udp(&rt).await;
-    let (peer, peer_address) = std_udp();
+    let (peer, peer_address) = peer_udp();
     for round in 0..100 {
         let mut buffer = [0; 16];
         let mut receive = Box::pin(socket.recv_from(&mut buffer));
         assert!(poll_once(&mut receive).await.is_pending(), "nothing yet");
         let sent = bytes(round, 16);
-        peer.send_to(&sent, address).unwrap();
+        peer.send_to(&sent, address).await;
         assert_eq!(receive.await.unwrap(), (16, peer_address));
         assert_eq!(buffer[..], sent);
     }
@@ -87,11 +87,11 @@ async fn connected_sockets_send_and_receive_without_addresses<R: Runtime>(rt: R)
 
 async fn a_connected_socket_hears_its_peer_alone<R: Runtime>(rt: R) {
     let (socket, address) = udp(&rt).await;
-    let (peer, peer_address) = std_udp();
-    let (stranger, _) = std_udp();
+    let (peer, peer_address) = peer_udp();
+    let (stranger, _) = peer_udp();
     socket.connect(peer_address).await.unwrap();
-    stranger.send_to(b"stranger", address).unwrap();
-    peer.send_to(b"peer", address).unwrap();
+    stranger.send_to(b"stranger", address).await;
+    peer.send_to(b"peer", address).await;
     let mut buffer = [0; 16];
     assert_eq!(socket.recv(&mut buffer).await.unwrap(), 4);
     assert_eq!(&buffer[..4], b"peer");
@@ -100,13 +100,13 @@ async fn a_connected_socket_hears_its_peer_alone<R: Runtime>(rt: R) {
 async fn connecting_again_changes_the_peer<R: Runtime>(rt: R) {
     let (socket, _) = udp(&rt).await;
     for word in [b"first ", b"second"] {
-        let (peer, peer_address) = std_udp();
+        let (peer, peer_address) = peer_udp();
         socket.connect(peer_address).await.unwrap();
         assert_eq!(socket.peer_addr().unwrap(), peer_address);
         socket.send(word).await.unwrap();
-        let received = on_thread(move || {
+        let received = there(async move {
             let mut buffer = [0; 16];
-            let (n, _) = peer.recv_from(&mut buffer).unwrap();
+            let (n, _) = peer.recv_from(&mut buffer).await;
             buffer[..n].to_vec()
         });
         assert_eq!(received.await, word);
@@ -136,11 +136,10 @@ async fn sizes_are_kept<R: Runtime>(rt: R) {
 
 async fn what_does_not_fit_is_cut_off_and_the_next_datagram_is_whole<R: Runtime>(rt: R) {
     let (socket, address) = udp(&rt).await;
-    let (peer, peer_address) = std_udp();
-    peer.send_to(b"abcdefgh", address).unwrap();
-    peer.send_to(b"next", address).unwrap();
-    peer.send_to(b"connected", address).unwrap();
-    peer.send_to(b"last", address).unwrap();
+    let (peer, peer_address) = peer_udp();
+    for datagram in [&b"abcdefgh"[..], b"next", b"connected", b"last"] {
+        peer.send_to(datagram, address).await;
+    }
     let mut small = [0; 4];
     assert_eq!(
         socket.recv_from(&mut small).await.unwrap(),
@@ -160,14 +159,16 @@ async fn what_does_not_fit_is_cut_off_and_the_next_datagram_is_whole<R: Runtime>
 
 async fn a_datagram_too_long_is_an_error_and_not_sent<R: Runtime>(rt: R) {
     let (socket, _) = udp(&rt).await;
-    let (peer, address) = std_udp();
+    let (peer, address) = peer_udp();
     let long = vec![1; LONGEST + 1];
     let native = std::net::UdpSocket::bind(LOOPBACK).unwrap();
-    let native = native.send_to(&long, address).unwrap_err();
+    let native = native
+        .send_to(&long, native.local_addr().unwrap())
+        .unwrap_err();
     let error = socket.send_to(&long, address).await.unwrap_err();
     assert_eq!(error.raw_os_error(), native.raw_os_error());
     socket.send_to(b"short", address).await.unwrap();
-    let received = on_thread(move || peer.recv(&mut [0; 16]).unwrap());
+    let received = there(async move { peer.recv_from(&mut [0; 16]).await.0 });
     assert_eq!(received.await, 5);
 }
 
@@ -192,15 +193,15 @@ async fn flood<R: Runtime>(rt: &R, socket: R::UdpSocket) {
     const EACH: usize = 500;
     const WINDOW: usize = 8;
     let socket = Arc::new(socket);
-    let (peer, address) = std_udp();
+    let (peer, address) = peer_udp();
     // The acknowledgements keep the peer's buffer from overflowing, so a missing datagram was lost
     // by the sender.
     let (acks, windows): (Vec<_>, Vec<_>) = (0..TASKS).map(|_| rt.bounded(WINDOW)).unzip();
-    let receiver = start_peer(move || {
+    let receiver = start_peer(async move {
         let mut next = [0; TASKS];
         let mut buffer = vec![0; LONGEST + 1];
         for _ in 0..TASKS * EACH {
-            let n = peer.recv(&mut buffer).unwrap();
+            let (n, _) = peer.recv_from(&mut buffer).await;
             assert!(n >= 8, "a datagram of {n} bytes was never sent");
             let number = usize::from_le_bytes(buffer[..8].try_into().unwrap());
             let (task, at) = (number / EACH, number % EACH);
@@ -242,7 +243,7 @@ fn size(number: usize) -> usize {
 }
 
 async fn a_closed_port_is_an_error_of_a_connected_socket<R: Runtime>(rt: R) {
-    let dead = std_udp().1;
+    let dead = peer_udp().1;
     let (socket, _) = udp(&rt).await;
     socket.connect(dead).await.unwrap();
     socket.send(b"anybody?").await.unwrap();
@@ -285,9 +286,9 @@ async fn several_tasks_receive_on_one_socket<R: Runtime>(rt: R) {
     for _ in 0..TASKS {
         waiting.recv().await.unwrap();
     }
-    let (peer, _) = std_udp();
+    let (peer, _) = peer_udp();
     for number in 0..TASKS {
-        peer.send_to(&[number as u8], address).unwrap();
+        peer.send_to(&[number as u8], address).await;
     }
     let mut received = Vec::new();
     for task in tasks {
@@ -306,9 +307,9 @@ async fn tasks_that_wait_for_datagrams_do_not_wake_each_other<R: Runtime>(rt: R)
         rt.spawn(async move { counted(socket.recv_from(&mut [0; 1]), polls).await.unwrap() })
     });
     assert_at_rest(&rt, &polls).await;
-    let (peer, from) = std_udp();
+    let (peer, from) = peer_udp();
     for _ in &tasks {
-        peer.send_to(&[1], address).unwrap();
+        peer.send_to(&[1], address).await;
     }
     for task in tasks {
         assert_eq!(task.await.unwrap(), (1, from));
@@ -317,13 +318,13 @@ async fn tasks_that_wait_for_datagrams_do_not_wake_each_other<R: Runtime>(rt: R)
 
 async fn one_task_sends_while_another_waits_to_receive<R: Runtime>(rt: R) {
     let (socket, address) = udp(&rt).await;
-    let (peer, peer_address) = std_udp();
-    let echo = start_peer(move || {
+    let (peer, peer_address) = peer_udp();
+    let echo = start_peer(async move {
         let mut buffer = [0; 16];
         for _ in 0..100 {
-            let (n, from) = peer.recv_from(&mut buffer).unwrap();
+            let (n, from) = peer.recv_from(&mut buffer).await;
             assert_eq!(from, address);
-            peer.send_to(&buffer[..n], from).unwrap();
+            peer.send_to(&buffer[..n], from).await;
         }
     });
     for round in 0..100 {
@@ -348,8 +349,8 @@ async fn a_second_bind_of_a_datagram_port_is_refused<R: Runtime>(rt: R) {
 }
 
 async fn bind_tries_each_address_for_datagrams<R: Runtime>(rt: R) {
-    let (_taken, taken) = std_udp();
-    let socket = rt.bind_udp(vec![taken, LOOPBACK]).await.unwrap();
+    let (_taken, taken) = udp(&rt).await;
+    let socket = rt.bind_udp(vec![taken, here()]).await.unwrap();
     assert_ne!(socket.local_addr().unwrap(), taken);
     let error = rt.bind_udp(vec![taken, taken]).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);

@@ -8,6 +8,7 @@ use std::task::{Poll, Waker};
 use anyrt_core::Runtime;
 use anyrt_core::task::{JoinHandle, yield_now};
 
+use super::peer::start_thread;
 use crate::case::cases;
 use crate::{DropFlag, Gate, on_thread, settle};
 
@@ -63,9 +64,9 @@ async fn a_plain_thread_wakes_block_on<R: Runtime>(_rt: R) {
     for _ in 0..100 {
         let gate = Gate::new();
         let opener = gate.clone();
-        let thread = std::thread::spawn(move || opener.open());
+        let thread = start_thread(move || opener.open());
         gate.wait().await;
-        thread.join().unwrap();
+        thread.join().await;
     }
 }
 
