@@ -3,13 +3,13 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
 use anyrt_core::Runtime;
-use anyrt_core::net::{TcpListener, TcpStream, UdpSocket};
+use anyrt_core::net::{SocketOptions, TcpListener, TcpStream, UdpSocket};
 use anyrt_core::runtime::{Builder, Owner};
 use anyrt_sim::Sim;
 use futures_util::future::poll_immediate;
@@ -45,6 +45,12 @@ enum Call {
     Write(usize, usize),
     Read(usize, usize),
     Peek(usize, usize),
+    /// Of two buffers each.
+    WriteVectored(usize, usize),
+    ReadVectored(usize, usize),
+    /// That dropping it is a reset.
+    Linger(usize),
+    TakeError(usize),
     Shutdown(usize, Shutdown),
     PeerAddr(usize),
     Drop(usize),
@@ -68,7 +74,7 @@ fn script(number: u64) -> Vec<Call> {
     let mut calls: Vec<_> = (0..length)
         .map(|_| {
             let end = dice.below(2);
-            match dice.below(100) {
+            match dice.below(120) {
                 0..3 => Call::DropListener,
                 3..33 => Call::Write(end, dice.below(1_500)),
                 33..60 => Call::Read(end, 1 + dice.below(2_000)),
@@ -78,6 +84,10 @@ fn script(number: u64) -> Vec<Call> {
                 80..83 => Call::Shutdown(end, Shutdown::Both),
                 83..88 => Call::PeerAddr(end),
                 88..94 => Call::Drop(end),
+                100..106 => Call::WriteVectored(end, dice.below(800)),
+                106..112 => Call::ReadVectored(end, 1 + dice.below(800)),
+                112..115 => Call::Linger(end),
+                115..120 => Call::TakeError(end),
                 _ => Call::Accept,
             }
         })
@@ -159,7 +169,10 @@ async fn now<R: Runtime, T>(
     }
 }
 
-async fn run<R: Runtime>(rt: R, calls: &[Call], way: impl Way<R>) -> Vec<Outcome> {
+async fn run<R: Runtime>(rt: R, calls: &[Call], way: impl Way<R>) -> Vec<Outcome>
+where
+    R::TcpStream: SocketOptions,
+{
     let with = (&rt, &way);
     let mut listener = Some(rt.bind_tcp(LOOPBACK).await.unwrap());
     let address = listener.as_ref().unwrap().local_addr().unwrap();
@@ -194,6 +207,10 @@ async fn run<R: Runtime>(rt: R, calls: &[Call], way: impl Way<R>) -> Vec<Outcome
             Call::Write(end, _)
             | Call::Read(end, _)
             | Call::Peek(end, _)
+            | Call::WriteVectored(end, _)
+            | Call::ReadVectored(end, _)
+            | Call::Linger(end)
+            | Call::TakeError(end)
             | Call::Shutdown(end, _)
             | Call::PeerAddr(end) => match &mut ends[end] {
                 Some(stream) => on_stream(with, &outcomes, stream, *call).await,
@@ -210,11 +227,29 @@ async fn on_stream<R: Runtime>(
     before: &[Outcome],
     stream: &mut R::TcpStream,
     call: Call,
-) -> Outcome {
+) -> Outcome
+where
+    R::TcpStream: SocketOptions,
+{
     match call {
         Call::Write(_, length) => now(with, before, stream.write(&vec![7; length]), |n| n).await,
         Call::Read(_, length) => now(with, before, stream.read(&mut vec![0; length]), |n| n).await,
         Call::Peek(_, length) => now(with, before, stream.peek(&mut vec![0; length]), |n| n).await,
+        Call::WriteVectored(_, length) => {
+            let bytes = vec![7; length];
+            let parts = [IoSlice::new(&bytes), IoSlice::new(&bytes[length / 2..])];
+            now(with, before, stream.write_vectored(&parts), |n| n).await
+        }
+        Call::ReadVectored(_, length) => {
+            let (mut one, mut two) = (vec![0; length], vec![0; length / 2]);
+            let mut parts = [IoSliceMut::new(&mut one), IoSliceMut::new(&mut two)];
+            now(with, before, stream.read_vectored(&mut parts), |n| n).await
+        }
+        Call::Linger(_) => Outcome::of(stream.set_linger(Some(Duration::ZERO)), |()| 0),
+        Call::TakeError(_) => Outcome::of(stream.take_error(), |error| {
+            let errno = error.and_then(|error| error.raw_os_error());
+            usize::try_from(errno.unwrap_or(0)).unwrap()
+        }),
         Call::Shutdown(_, how) => Outcome::of(stream.shutdown(how), |()| 0),
         Call::PeerAddr(_) => Outcome::of(stream.peer_addr(), |_| 0),
         Call::Accept | Call::DropListener | Call::Drop(_) => Outcome::Skipped,
@@ -234,6 +269,12 @@ impl fmt::Display for Script<'_> {
     }
 }
 
+/// So many scripts, or `ANYRT_TEST_SCRIPTS`.
+fn scripts(usual: u64) -> u64 {
+    let more = std::env::var("ANYRT_TEST_SCRIPTS");
+    more.map_or(usual, |more| more.parse().unwrap())
+}
+
 fn real() -> anyrt_smol::runtime::Runtime {
     Builder::new_current_thread().build().unwrap()
 }
@@ -242,7 +283,7 @@ tests! {
     fn scripts_of_a_connection_give_the_same_really_and_simulated() {
         let smol = real();
         let mut wrong = String::new();
-        for number in 1..=400 {
+        for number in 1..=scripts(400) {
             let calls = script(number);
             let sim = Sim::new(number);
             let simulated = sim.block_on(run(sim.handle().clone(), &calls, Simulated));
@@ -257,7 +298,7 @@ tests! {
 
     fn scripts_of_datagrams_give_the_same_really_and_simulated() {
         let smol = real();
-        for number in 1..=200 {
+        for number in 1..=scripts(200) {
             let sim = Sim::new(number);
             let simulated = sim.block_on(datagrams(sim.handle().clone(), number, Simulated));
             let native = datagrams(smol.handle().clone(), number, Real(&simulated));

@@ -191,7 +191,8 @@ impl Net {
             return;
         };
         end.closed = true;
-        let unread = !end.received.is_empty();
+        // Both sides have said that they send nothing more: there is nothing left to reset.
+        let resets = !end.is_over() && (end.linger_zero || !end.received.is_empty());
         end.received.clear();
         if end.connecting {
             (end.exists, end.connecting) = (false, false);
@@ -199,7 +200,7 @@ impl Net {
             if answered {
                 self.send(now, id, at, Segment::Rst);
             }
-        } else if end.exists && (unread || end.linger_zero) {
+        } else if end.exists && resets {
             end.exists = false;
             self.send(now, id, at, Segment::Rst);
         } else if end.exists && !std::mem::replace(&mut end.fin_sent, true) {
