@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Requests may be lost, repeated and late, and machines restart. Even so nothing is sold twice: an order has a number,
-//! and the stock remembers what it has answered to that number.
+//! and the stock keeps in a file what it has answered to that number.
 
 pub mod customer;
 pub mod shop;

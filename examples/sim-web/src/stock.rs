@@ -1,9 +1,15 @@
 //! The stock: how many pieces there are, and which order took how many.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+use tokio::fs::{self, File};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
@@ -34,7 +40,8 @@ pub struct TakeReply {
     pub taken: bool,
 }
 
-#[derive(Debug)]
+/// What is kept: how many pieces there are, and what was answered to which order.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 struct Pieces {
     left: u32,
     answered: HashMap<u64, bool>,
@@ -43,19 +50,29 @@ struct Pieces {
 /// The stock, shared by its connections.
 #[derive(Clone, Debug)]
 pub struct Stock {
+    directory: Arc<Path>,
     pieces: Arc<Mutex<Pieces>>,
 }
 
 impl Stock {
-    /// A stock of that many pieces.
-    pub fn new(pieces: u32) -> Self {
-        let pieces = Pieces {
-            left: pieces,
-            answered: HashMap::new(),
-        };
-        Self {
-            pieces: Arc::new(Mutex::new(pieces)),
+    /// The stock that is kept in a directory; of that many pieces if none is there yet.
+    pub async fn open(directory: &Path, pieces: u32) -> anyhow::Result<Self> {
+        fs::create_dir_all(directory).await?;
+        if let Some(parent) = directory.parent() {
+            sync(parent).await?;
         }
+        let kept = match fs::read(directory.join("stock")).await {
+            Ok(text) => serde_json::from_slice(&text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Pieces {
+                left: pieces,
+                ..Pieces::default()
+            },
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self {
+            directory: directory.into(),
+            pieces: Arc::new(Mutex::new(kept)),
+        })
     }
 
     /// Answers requests until the listener fails.
@@ -66,20 +83,50 @@ impl Stock {
             .await?;
         Ok(())
     }
+
+    /// Replaces the file: after a crash the old one is there, or the new one.
+    async fn keep(&self, pieces: &Pieces) -> io::Result<()> {
+        let new = self.directory.join("stock.new");
+        let mut file = File::create(&new).await?;
+        file.write_all(&serde_json::to_vec(pieces)?).await?;
+        file.flush().await?;
+        file.sync_all().await?;
+        drop(file);
+        fs::rename(&new, self.directory.join("stock")).await?;
+        sync(&self.directory).await
+    }
+}
+
+async fn sync(directory: &Path) -> io::Result<()> {
+    File::open(directory).await?.sync_all().await
 }
 
 #[tonic::async_trait]
 impl Service for Stock {
     async fn take(&self, request: Request<TakeRequest>) -> Result<Response<TakeReply>, Status> {
         let TakeRequest { order, pieces } = request.into_inner();
-        let mut stock = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(&taken) = stock.answered.get(&order) {
-            return Ok(Response::new(TakeReply { taken }));
+        // Whatever happens to the connection, the order is carried out as a whole.
+        let stock = self.clone();
+        let taken = tokio::spawn(async move { stock.carry_out(order, pieces).await }).await;
+        match taken.map_err(io::Error::other).flatten() {
+            Ok(taken) => Ok(Response::new(TakeReply { taken })),
+            Err(error) => Err(Status::unavailable(error.to_string())),
         }
-        let left = stock.left.checked_sub(pieces);
-        stock.left = left.unwrap_or(stock.left);
-        stock.answered.insert(order, left.is_some());
-        let taken = left.is_some();
-        Ok(Response::new(TakeReply { taken }))
+    }
+}
+
+impl Stock {
+    async fn carry_out(&self, order: u64, pieces: u32) -> io::Result<bool> {
+        let mut now = self.pieces.lock().await;
+        if let Some(&taken) = now.answered.get(&order) {
+            return Ok(taken);
+        }
+        let mut new = now.clone();
+        let left = new.left.checked_sub(pieces);
+        new.left = left.unwrap_or(new.left);
+        new.answered.insert(order, left.is_some());
+        self.keep(&new).await?;
+        *now = new;
+        Ok(left.is_some())
     }
 }

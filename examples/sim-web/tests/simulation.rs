@@ -1,5 +1,6 @@
-//! The shop under many seeds: a slow network, partitions, pauses, and crashes of the shop.
+//! The shop under many seeds: a slow network, partitions, pauses, crashes, power failures and bad disks.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,12 +9,15 @@ use anyrt_sim_web::customer::Customer;
 use anyrt_sim_web::shop;
 use anyrt_sim_web::stock::Stock;
 use tokio::net::TcpListener;
-use tokio::sim::{Chaos, Latency, Link, Trouble, current};
+use tokio::sim::{Chaos, Latency, Link, current};
+use tokio::time::sleep;
 
 /// How many pieces there are, and how many each of the customers orders, one after another.
 const PIECES: u32 = 12;
 const CUSTOMERS: u64 = 3;
-const ORDERS: u64 = 3;
+const ORDERS: u64 = 4;
+/// Time for trouble to come in between.
+const PAUSE: Duration = Duration::from_secs(1);
 
 // ANCHOR: program
 async fn program() {
@@ -21,12 +25,18 @@ async fn program() {
     let mut link = Link::default();
     link.latency = Latency::Uniform(Duration::from_millis(1), Duration::from_millis(20));
     sim.set_link(link);
-    let chaos = Chaos::swarm().without(&[Trouble::Crash, Trouble::PowerOff]);
-    sim.chaos(chaos.until(Duration::from_secs(10)));
+    sim.chaos(Chaos::swarm().until(Duration::from_secs(10)));
 
     sim.host("stock", || async {
+        // As a supervisor would, until the disk can be read.
+        let stock = loop {
+            match Stock::open(Path::new("/data"), PIECES).await {
+                Ok(stock) => break stock,
+                Err(_) => sleep(Duration::from_millis(200)).await,
+            }
+        };
         let listener = TcpListener::bind("0.0.0.0:50051").await.unwrap();
-        Stock::new(PIECES).serve(listener).await.unwrap();
+        stock.serve(listener).await.unwrap();
     });
     sim.host("shop", || async {
         let listener = TcpListener::bind("0.0.0.0:80").await.unwrap();
@@ -43,6 +53,7 @@ async fn program() {
                 tokio::sometimes!(attempts > 1, "an order is repeated");
                 let all = sold.fetch_add(pieces, Ordering::Relaxed) + pieces;
                 assert!(all <= PIECES, "{all} pieces of {PIECES} are sold");
+                sleep(PAUSE).await;
             }
         });
     }
