@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyrt_quorum::{Client, Config, serve};
 use tokio::net::TcpListener;
-use tokio::sim::{Chaos, DiskFaults, Latency, Link, current};
+use tokio::sim::{Chaos, Latency, Link, current};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -24,9 +24,6 @@ async fn program() {
     let mut link = Link::default();
     link.latency = Latency::Uniform(Duration::from_millis(1), Duration::from_millis(10));
     sim.set_link(link);
-    let mut disk = DiskFaults::default();
-    (disk.write_error, disk.sync_error, disk.stalls) = (0.001, 0.001, 0.001);
-    sim.set_disk_faults(disk);
     sim.chaos(Chaos::swarm().until(Duration::from_secs(20)));
 
     let addresses: Vec<_> = (0..3).map(|server| format!("server-{server}:80")).collect();
