@@ -1,9 +1,9 @@
-use anyrt::task::spawn;
-use anyrt_glommio::GlommioRuntime;
-
 use crate::{Result, library};
 
 // ANCHOR: glommio
+use anyrt::task::spawn;
+use anyrt_glommio::GlommioRuntime;
+
 /// One line in each executor makes anyrt run in it.
 pub fn main() -> Result<()> {
     let answer = glommio::LocalExecutor::default().run(async {

@@ -1,11 +1,11 @@
+use crate::{Result, library};
+
+// ANCHOR: smol
 use std::sync::Arc;
 
 use anyrt::runtime::Handle;
 use anyrt_smol::SmolRuntime;
 
-use crate::{Result, library};
-
-// ANCHOR: smol
 /// The application's own executor. One line declares it for the whole process.
 pub fn main() -> Result<()> {
     let executor = Arc::new(smol::Executor::new());

@@ -1,9 +1,9 @@
-use anyrt::runtime::Handle;
-use anyrt_smol::SmolRuntime;
-
 use crate::{Result, library};
 
 // ANCHOR: global
+use anyrt::runtime::Handle;
+use anyrt_smol::SmolRuntime;
+
 /// Smol's global executor, declared for one future instead of the process.
 pub fn main() -> Result<()> {
     let runtime = Handle::from(SmolRuntime::global());
