@@ -331,7 +331,10 @@ impl Happens {
             }
             Trouble::FullDisk => {
                 // What the host removes may make room, or not.
-                let used = host.disk().used().unwrap_or_default();
+                let used = match self.rt.world().has_disk(host.state().id()) {
+                    true => host.disk().used().unwrap_or_default(),
+                    false => 0,
+                };
                 bad.capacity = Some((used as f64 * random.fraction()) as u64);
                 "a full disk of"
             }
