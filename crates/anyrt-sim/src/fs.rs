@@ -1,7 +1,7 @@
 //! Files: each node has a disk of its own, of which a power failure leaves what was synced.
 //!
 //! A program on a node uses [`Files`] and [`File`]; the facade's `fs` does. A test looks at a disk and changes it from
-//! outside by [`Disk`], and sets what fails by [`DiskFaults`](crate::DiskFaults).
+//! outside by [`Disk`], and sets what fails by [`DiskFaults`].
 //!
 //! # Paths
 //! Each disk begins empty but for the directory of [`std::env::temp_dir`]. Absolute paths begin at its root, and so do
@@ -23,7 +23,7 @@
 //!
 //! [`Node::crash`](crate::Node::crash) loses nothing: the cache of the system survives, and only operations that were
 //! under way do not happen. [`Node::power_off`](crate::Node::power_off) loses what was not synced, or a part of it, as
-//! the seed chooses ([`Unsynced`](crate::Unsynced)):
+//! the seed chooses ([`Unsynced`]):
 //! - Of a file: nothing, all, some pages of 4096 bytes, or some sectors of 512, each as it was at some moment since the
 //!   last sync. The length is that of any such moment; what was not written of it is zeros. A truncation happens as a
 //!   whole or not at all.

@@ -87,6 +87,7 @@
 //! - The order in which `tokio::sync::watch` wakes is not seeded; [`Schedule::Random`] and [`Schedule::Pct`] do not
 //!   depend on it, [`Schedule::Fifo`] does.
 //! - Named pipes: the facade's are errors.
+//! - Windows: disks are directories of a Unix system.
 //! - Files: bits that flip, locks, a working directory other than the root. Permissions are the system's: to root all is
 //!   permitted. A process that is killed leaves its directory in `/dev/shm`, or where temporary files are.
 //! - An IPv6 socket that takes IPv4 connections as well, multicast and broadcast, socket options but for

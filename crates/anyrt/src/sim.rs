@@ -58,7 +58,7 @@
 //! # What a simulated node does not have
 //! Child processes, named pipes, and [`AsyncFd`](crate::io::unix::AsyncFd) of anything but a Unix
 //! socket or a pipe of the node are errors of kind [`Unsupported`](std::io::ErrorKind::Unsupported)
-//! that name the node and what it was asked for. [Files](anyrt_sim::fs) are on a disk of the node's
+//! that name the node and what it was asked for. [Files](fs) are on a disk of the node's
 //! own; `std::fs`, also in a blocking job, reaches the real one. Signals come from [`Node::signal`].
 //! Options of sockets are taken, and change nothing
 //! but for `TCP_NODELAY` and a linger of zero.
@@ -71,6 +71,8 @@ use std::future::Future;
 
 use crate::testing::Outcome;
 
+#[doc(inline)]
+pub use anyrt_sim::fs;
 #[cfg(feature = "sim-history")]
 #[doc(inline)]
 pub use anyrt_sim::history;

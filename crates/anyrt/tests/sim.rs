@@ -7,6 +7,9 @@ mod attribute;
 #[cfg(feature = "fs")]
 #[path = "sim/files.rs"]
 mod files;
+#[cfg(feature = "fs")]
+#[path = "sim/log.rs"]
+mod log;
 #[path = "sim/nodes.rs"]
 mod nodes;
 #[cfg(all(unix, feature = "signal"))]
