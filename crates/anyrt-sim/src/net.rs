@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Net          events in the order of their virtual time, addresses, ports
+//!     |-- carried    what has arrived, for the trace
 //!     |-- link       latency, loss, partitions between two nodes
 //!     |-- conn       TCP connections: two ends and an ordered pipe each way
 //!     |-- tcp        listeners and streams, as the traits have them
@@ -13,6 +14,7 @@
 //!     `-- unix       the names of Unix sockets
 //! ```
 
+mod carried;
 pub(crate) mod conn;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod descriptors;
@@ -120,6 +122,8 @@ pub(crate) struct Net {
     ended: bool,
     /// What happened since the scheduler was told last.
     notes: Vec<Event>,
+    /// What has arrived, in a recorded execution.
+    messages: Option<Vec<carried::Message>>,
     /// A rule has the message lost that is being delivered.
     loses: bool,
 }
@@ -144,6 +148,7 @@ impl Net {
             held: Vec::new(),
             ended: false,
             notes: Vec::new(),
+            messages: None,
             loses: false,
         }
     }

@@ -10,14 +10,32 @@ use crate::trace::{Event, Record};
 /// The process of timers, packets and faults; node 0 is process 1.
 const SIMULATION: usize = 0;
 
-/// Writes the record, of nodes with these names, and the faults that befell them. Without a record the trace is empty.
+/// Something that happened to a node and is not a step of its own.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) time: Duration,
+    pub(crate) node: usize,
+    pub(crate) text: String,
+}
+
+impl From<&Fault> for Told {
+    fn from(fault: &Fault) -> Self {
+        Self {
+            time: fault.time(),
+            node: fault.node(),
+            text: format!("fault {}: {}", fault.id(), fault.description()),
+        }
+    }
+}
+
+/// Writes the record, of nodes with these names, and what they were told of, in order. Without a record the trace is empty.
 pub(crate) fn write(
     to: &mut dyn Write,
     nodes: &[&str],
     record: Option<&Record>,
-    faults: &[Fault],
+    told: &[Told],
 ) -> io::Result<()> {
-    let mut faults = faults.iter().peekable();
+    let mut told = told.iter().peekable();
     let empty = Record::default();
     let record = record.unwrap_or(&empty);
     let mut events = Events { to, any: false };
@@ -33,9 +51,8 @@ pub(crate) fn write(
         events.name("thread_name", task.node + 1, task.number, &name)?;
     }
     for step in &record.steps {
-        while let Some(fault) = faults.next_if(|fault| fault.time() <= step.time) {
-            let name = format!("fault {}: {}", fault.id(), fault.description());
-            events.happened(&name, &micros(fault.time()), fault.node() + 1, 0, false)?;
+        while let Some(told) = told.next_if(|told| told.time <= step.time) {
+            events.happened(&told.text, &micros(told.time), told.node + 1, 0, false)?;
         }
         let at = micros(step.time);
         let process = |task| processes.get(&task).copied().unwrap_or(SIMULATION);

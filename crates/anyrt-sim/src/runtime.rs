@@ -559,9 +559,11 @@ impl Sim {
     pub fn write_trace(&self, to: &mut dyn io::Write) -> io::Result<()> {
         let nodes = self.handle.nodes();
         let names: Vec<_> = nodes.iter().map(Node::name).collect();
-        let faults = self.faults();
+        let mut told = self.handle.inner.world.net().told(&names);
+        told.extend(self.faults().iter().map(perfetto::Told::from));
+        told.sort_by_key(|told| told.time);
         let scheduler = self.handle.inner.world.scheduler();
-        perfetto::write(to, &names, scheduler.trace().recorded(), &faults)
+        perfetto::write(to, &names, scheduler.trace().recorded(), &told)
     }
 
     /// What was noted by [`SimRuntime::sometimes`], and whether it happened.

@@ -75,13 +75,17 @@ impl World {
         clock::note_paused();
         let seed = options.seed;
         let injected = Injected::new(seed, options.only_faults.clone());
+        let mut net = Net::new(seed, injected.clone());
+        if options.record {
+            net.record();
+        }
         Arc::new(Self {
             id: Id::next(),
             base: base(options.open),
             nanos: AtomicU64::new(0),
             agenda: Mutex::default(),
             scheduler: Mutex::new(Scheduler::new(&options)),
-            net: Mutex::new(Net::new(seed, injected.clone())),
+            net: Mutex::new(net),
             disks: Mutex::new(Disks::new(seed, injected.clone())),
             disk_due: AtomicU64::new(u64::MAX),
             nodes: Mutex::default(),

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 use anyrt_core::readiness::Ready;
 use rustix::io::Errno;
 
+use super::carried::Carried;
 use super::ports::Protocol;
 use super::{Arrival, Net, error};
 use crate::random::mix;
@@ -256,6 +257,7 @@ impl Net {
             return;
         }
         self.note(mix(id ^ 4));
+        self.arrives(now, from, to, Carried::Connect);
         match listener.and_then(|id| self.listeners.get_mut(&id)) {
             Some(listener) => {
                 listener.queue.push_back(id);
@@ -368,6 +370,7 @@ impl Net {
         };
         if !lost {
             self.note(mix(id ^ segment.digest().rotate_left(from as u32)));
+            self.arrives(now, node, to, Carried::from(&segment));
             self.receive(now, id, 1 - from, segment, woken);
         }
         if let Some(conn) = self.conns.get_mut(&id) {

@@ -12,6 +12,7 @@ use anyrt_core::readiness::Ready;
 use anyrt_core::{coop, net};
 use rustix::io::Errno;
 
+use super::carried::Carried;
 use super::now::Placeholder;
 use super::ports::Protocol;
 use super::{Arrival, NOWHERE, Net, check_bind, destination, error, is_loopback, route, source};
@@ -158,6 +159,8 @@ impl Net {
             .fold(datagram.socket, |hash, byte| {
                 hash.wrapping_mul(31).wrapping_add(u64::from(*byte))
             })));
+        let carried = Carried::Datagram(datagram.bytes.len());
+        self.arrives(now, from, to, carried);
         let found = self.ports.find(to, Protocol::Udp, datagram.to);
         let socket = found.and_then(|id| self.udp.get_mut(&id));
         match socket.filter(|socket| socket.peer.is_none_or(|peer| peer == datagram.from)) {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use anyrt_core::{Blocking, Timer};
+use anyrt_core::net::{TcpListener as _, UdpSocket as _};
+use anyrt_core::{Blocking, Net, Spawner, Timer};
 use anyrt_sim::{Sim, SimRuntime};
+use futures_util::{AsyncReadExt, AsyncWriteExt};
 use serde_json::Value;
 
 use crate::watchdog::tests;
@@ -23,6 +25,19 @@ fn trace(record: bool) -> Vec<Value> {
         node.resume();
         node.signal(28);
         drop(rt.partition(&[&rt.node()], &[&node]));
+        let listener = rt.bind_tcp("0.0.0.0:80").await.unwrap();
+        let connected = node.runtime().spawn(async move {
+            let rt = SimRuntime::try_current().unwrap();
+            let mut stream = rt.connect_tcp("client:80").await.unwrap();
+            stream.write_all(b"hello").await.unwrap();
+            let socket = rt.bind_udp("0.0.0.0:0").await.unwrap();
+            let client = rt.find_node("client").unwrap();
+            socket.send_to(b"hi", client.address(80)).await.unwrap();
+        });
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 5]).await.unwrap();
+        connected.await.unwrap();
+        rt.sleep(Duration::from_millis(3)).await;
         node.crash();
         rt.random();
     });
@@ -55,6 +70,25 @@ tests! {
         let times: Vec<_> = happened.iter().map(|event| event["ts"].as_f64().unwrap()).collect();
         assert!(times.is_sorted());
         assert!(times.last().unwrap() > &3_000.0, "microseconds");
+    }
+
+    fn messages_and_faults_are_told_at_their_nodes() {
+        let events = trace(true);
+        let at = |process: u64| -> Vec<_> {
+            let of_process = events.iter().filter(|event| event["pid"] == process);
+            let names = of_process.map(|event| event["name"].as_str().unwrap());
+            names.filter(|name| name.starts_with("message") || name.starts_with("fault")).collect()
+        };
+        // Process 1 is the node `main`.
+        let (host, client) = (at(2), at(3));
+        assert!(host.contains(&"message from client: connection accepted"), "{host:?}");
+        assert!(host.iter().any(|name| name.starts_with("fault t1: a pause of a")), "{host:?}");
+        let from_host = |what: &str| {
+            client.iter().any(|name| name.starts_with("message from a ") && name.ends_with(what))
+        };
+        for what in [": connection asked for", ": 5 bytes", ": end of data", ": datagram of 2 bytes"] {
+            assert!(from_host(what), "{what:?} is not in {client:?}");
+        }
     }
 
     fn without_a_record_the_trace_has_names_only() {
