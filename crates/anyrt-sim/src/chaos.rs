@@ -171,7 +171,7 @@ impl Sim {
 }
 
 impl Chaos {
-    /// When trouble of a kind comes and goes.
+    /// Decides when troubles of a kind begin and how long they last.
     fn plan(&self, kind: Trouble, now: Duration, mut random: Random) -> Vec<Planned> {
         let mut plan = Vec::new();
         let mut at = now;
@@ -192,16 +192,16 @@ impl Chaos {
     }
 }
 
-/// Trouble that comes more often than this is not meant: there is a task for each.
+/// The most troubles of one kind: each has a task.
 const MOST: usize = 10_000;
 
-/// Between nothing and twice the time.
+/// Returns a random duration from zero to twice the average.
 fn about(random: &mut Random, average: Duration) -> Duration {
     let nanos = u64::try_from(average.as_nanos()).unwrap_or(u64::MAX / 4);
     Duration::from_nanos(random.within(0..=nanos.saturating_mul(2)))
 }
 
-/// A trouble, and what decides whom it befalls.
+/// A trouble, with the random stream that selects its nodes.
 struct Planned {
     kind: Trouble,
     from: Duration,

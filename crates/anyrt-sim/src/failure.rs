@@ -23,7 +23,7 @@ pub enum FailureKind {
     Deadlock,
     /// Tasks wake each other, or themselves, over and over, and nothing else happens.
     Livelock,
-    /// A blocking job waits for something outside of the simulation and gives its turn back to nobody.
+    /// A blocking job waits for something outside of the simulation and does not give up its turn.
     Stuck,
     /// The main future of a host or a client panicked.
     Panic,
@@ -32,32 +32,32 @@ pub enum FailureKind {
 }
 
 impl Failure {
-    /// What kind it is.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> FailureKind {
         self.kind
     }
 
-    /// What happened, without the seed and the time.
+    /// Returns what happened, without the seed and the time.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Where in the source the panic was, if it is one and the panic hook told.
+    /// Returns the place of the panic in the source, if it is one and the panic hook has seen it.
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()
     }
 
-    /// The seed that leads to it.
+    /// Returns the seed that leads to it.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The virtual time at which it was noticed, since the start.
+    /// Returns the virtual time since the start at which it was noticed.
     pub fn time(&self) -> Duration {
         self.time
     }
 
-    /// The step at which it was noticed; see [`Step`](crate::Step).
+    /// Returns the step at which it was noticed; see [`Step`](crate::Step).
     pub fn step(&self) -> u64 {
         self.step
     }
@@ -89,7 +89,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Where a thread has panicked last: the payload does not tell, so the panic hook is asked.
+/// The place of the last panic of a thread. The payload does not contain it, so a panic hook notes it.
 pub(crate) mod place {
     use std::cell::{Cell, RefCell};
     use std::panic::{set_hook, take_hook};
@@ -100,7 +100,8 @@ pub(crate) mod place {
         static QUIET: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// From now on places are noted, beside what the hook did before. A hook that the program sets later may replace it.
+    /// Installs a hook that notes the places of panics and then calls the previous one. A hook that the program sets later
+    /// may replace it.
     pub(crate) fn note_panics() {
         static HOOK: Once = Once::new();
         if HOOK.is_completed() || std::thread::panicking() {

@@ -72,7 +72,7 @@ impl SimRuntime {
         }
     }
 
-    /// Whether a fault that the test asks for happens in this execution.
+    /// Returns `true` if a fault that the test asks for happens in this execution.
     fn causes(&self, some: &[&Node], text: impl FnOnce() -> String) -> bool {
         let world = self.world();
         let first = some.first().map_or(0, |node| node.state().id());

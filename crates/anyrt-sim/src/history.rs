@@ -79,9 +79,9 @@ pub trait Model: 'static {
     /// Returns the part that an operation is about.
     fn part(op: &Self::Op) -> Self::Part;
 
-    /// Tells which operations may be left out of a report, and of the search if they have no answer; see [`Effect`].
+    /// Returns what an operation sees and leaves, by which the report and the search leave operations out; see [`Effect`].
     ///
-    /// Unless given, none.
+    /// The default is `None`: the operation is always kept.
     fn effect(op: &Self::Op, ret: Option<&Self::Ret>) -> Option<Effect> {
         let _ = (op, ret);
         None
@@ -109,7 +109,7 @@ struct Record<M: Model> {
     returned: Option<(Moment, M::Ret)>,
 }
 
-/// When something was noted.
+/// The moment at which something was noted.
 #[derive(Debug, Clone, Copy)]
 struct Moment {
     /// Its place among all that was noted.

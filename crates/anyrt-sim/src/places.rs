@@ -12,7 +12,7 @@ pub(crate) struct Places {
     sometimes: BTreeMap<&'static str, bool>,
 }
 
-/// Of the places, so many misbehave under a seed, and then so often.
+/// The share of the places that misbehave under a seed, and the share of their calls that do.
 const ACTIVE: f64 = 0.25;
 const FIRES: f64 = 0.25;
 
@@ -29,14 +29,14 @@ impl Places {
         let digest = place.bytes().fold(self.seed, |hash, byte| {
             mix(hash.wrapping_add(u64::from(byte)).wrapping_add(1))
         });
-        // The same for the whole execution, whatever was asked before.
+        // Fixed for the whole execution, however often it is called.
         let active = Random::new(digest, Concern::Buggify).chance(ACTIVE);
         active.then_some(digest)
     }
 }
 
 impl SimRuntime {
-    /// Whether the program is to misbehave here: under a quarter of the seeds, and then in a quarter of the calls.
+    /// Returns `true` if the program is to misbehave here: under a quarter of the seeds, and then in a quarter of the calls.
     ///
     /// The facade's `buggify!` calls it with the place in the source. It is for rare paths of the program's own: a
     /// small buffer, an early time-out, a delay between two steps.

@@ -9,7 +9,7 @@
 //! | `ANYRT_SIM_FAULTS=3,t2,1-2.57` | with `ANYRT_SIM_SEED`: only these faults happen ([`FaultId`]); `none` is none |
 //! | `ANYRT_SIM_TRACE=trace.json` | with `ANYRT_SIM_SEED`: writes the execution to a file that Perfetto opens |
 //!
-//! # What a failure tells
+//! # The report of a failure
 //! The seed, the virtual time, the step, the place of the panic, the faults that are needed, the file that holds the
 //! execution for Perfetto, and the command that replays it. The failing seed is run a second time in the same process:
 //! if it then goes another way, the message says so.
@@ -51,13 +51,13 @@ use crate::injected::{self, FAULTS_VARIABLE, Fault, FaultId};
 use crate::runtime::{SEED_VARIABLE, Sim};
 use crate::trace::Step;
 
-/// The environment variable that tells which seeds a test runs.
+/// The environment variable that selects the seeds of a test.
 pub const SEEDS_VARIABLE: &str = "ANYRT_SIM_SEEDS";
 
-/// The environment variable that tells where the execution of a single seed is written.
+/// The environment variable with the path to which the trace of a single seed is written.
 pub const TRACE_VARIABLE: &str = "ANYRT_SIM_TRACE";
 
-/// A test body: its future gives what to tell of a failure.
+/// A test body: its future returns a description if the test fails.
 pub type Body = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
 
 /// The arguments of a test.
@@ -191,7 +191,7 @@ struct How {
     faults: Option<BTreeSet<FaultId>>,
     time_limit: Option<Duration>,
     record: bool,
-    /// Whether a report tells which faults are needed.
+    /// Whether a report lists the faults that are needed.
     minimises: bool,
     /// Whether a report writes a trace.
     traces: bool,
@@ -303,7 +303,7 @@ fn simulate_here(test: &Test, make: &Make, how: &How) -> (Sim, Option<Failed>) {
 /// Runs a test: `make` makes its body for each seed, which is run as the client of a simulation.
 ///
 /// # Panics
-/// When the test fails under a seed, and when executions of one seed differ. When it has not ended in time.
+/// Panics if the test fails under a seed, if executions of one seed differ, or if the time runs out.
 #[track_caller]
 pub fn run(test: Test, make: impl Fn() -> Body + Send + Sync + 'static) {
     let plan = match Plan::of_environment(test.seeds) {
@@ -317,7 +317,7 @@ pub fn run(test: Test, make: impl Fn() -> Body + Send + Sync + 'static) {
         false => real_now().checked_add(test.timeout),
     };
     let (done, finished) = mpsc::channel();
-    // On a thread of its own, so that also a body that never gives its thread back is reported.
+    // On a thread of its own, so that a body that blocks its thread for ever is reported too.
     let watched = Arc::clone(&at);
     let thread = thread::Builder::new()
         .name(test.name.to_owned())

@@ -1,4 +1,4 @@
-//! What happened, as a rolling hash, for comparing two executions.
+//! The steps of an execution, as a rolling hash by which two executions are compared.
 
 use std::fmt;
 use std::panic::Location;
@@ -35,7 +35,7 @@ pub enum Event {
     Job(u64),
     /// That many timers fired at once.
     Timers(u64),
-    /// A packet arrived; the number tells its kind, connection and content.
+    /// A packet arrived; the number is a digest of its kind, connection and content.
     Packet(u64),
     /// A packet was lost, doubled or held back by a fault.
     Fault(u64),

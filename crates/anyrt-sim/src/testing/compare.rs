@@ -19,7 +19,7 @@ use crate::injected::FAULTS_VARIABLE;
 use crate::runtime::SEED_VARIABLE;
 use crate::trace::Step;
 
-/// Tells a process that it is one of those that are compared, and where to write what it did.
+/// The environment variable with the path to which a compared process writes its report.
 const REPORT_VARIABLE: &str = "ANYRT_SIM_REPORT";
 /// Asks it for all steps as well.
 const STEPS_VARIABLE: &str = "ANYRT_SIM_REPORT_STEPS";
@@ -128,7 +128,7 @@ impl Report {
     }
 }
 
-/// Runs the seeds in fresh processes and compares them. Gives what must happen sometimes; `None` if the test cannot be run
+/// Runs the seeds in fresh processes and compares them. Returns what must happen sometimes, or `None` if the test cannot be run
 /// in a process of its own.
 pub(super) fn in_processes(
     test: &Test,
@@ -157,7 +157,7 @@ pub(super) fn in_processes(
         return Ok(None);
     };
     if let Some(seed) = reports.iter().find_map(|report| report.failed) {
-        // What a fresh process finds, this one tells.
+        // This process repeats the failure to describe it.
         if let Err(failing) = run_seed(test, make, plan.how(test, seed), false) {
             return Err(failing.describe(test, make, deadline));
         }
@@ -225,7 +225,7 @@ fn reports(test: &Test, count: u32, configure: impl Fn(&mut Command)) -> Option<
     reports.into_iter().collect()
 }
 
-/// What is told of a seed whose executions differ between processes, with the first step that does.
+/// Describes a seed whose executions differ between processes, with the first step that differs.
 fn differ(test: &Test, plan: &Plan, seed: u64, mut signs: Signs) -> String {
     let recorded = reports(test, 2, |command| {
         command

@@ -1,4 +1,4 @@
-//! What a process has of the operating system that no simulation gave it: Linux tells in `/proc`, others do not.
+//! Threads and sockets that the process has outside of simulations, read from Linux's `/proc`; elsewhere none are seen.
 
 use std::fs;
 

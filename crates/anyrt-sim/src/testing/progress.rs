@@ -16,7 +16,7 @@ pub(super) struct Progress<'a> {
     name: &'a str,
     count: u64,
     begun: Instant,
-    /// When it was written last; `None` where nobody looks.
+    /// The time of the last update; `None` unless standard error is a terminal.
     written: Option<Mutex<Instant>>,
 }
 

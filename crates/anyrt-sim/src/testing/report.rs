@@ -1,4 +1,4 @@
-//! What is told of a failure.
+//! The report of a failure.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -22,7 +22,7 @@ const MOST_STEPS: u64 = 300_000;
 const LISTED: usize = 20;
 
 impl Failed {
-    /// What two failures share that have the same cause, as far as can be told: their kind and the place of the panic.
+    /// Two failures with the same likeness are taken for the same: the same kind, and the same place of a panic.
     fn likeness(&self) -> (Option<FailureKind>, String) {
         match self {
             // Numbers in an error are often times and ports.
@@ -133,7 +133,7 @@ fn needed(
     })
 }
 
-/// What minimising has found, as text.
+/// Describes what minimising has found.
 fn told(
     minimal: &Minimal<FaultId>,
     count: u64,
@@ -172,7 +172,7 @@ fn told(
     text
 }
 
-/// Writes the execution that the report replays, and tells where.
+/// Writes the execution that the report replays to a file, and describes where.
 fn trace(test: &Test, make: &Make, how: &How, steps: u64) -> String {
     if steps > MOST_STEPS {
         return format!(
@@ -193,7 +193,7 @@ fn trace(test: &Test, make: &Make, how: &How, steps: u64) -> String {
     }
 }
 
-/// Where traces are written unasked: beside what Cargo builds.
+/// The directory for traces that nobody asked for: in Cargo's target directory.
 fn directory() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     // <target>/<profile>/deps/<test>
@@ -218,7 +218,7 @@ pub(super) fn write_trace(test: &Test, make: &Make, how: &How, path: &Path) -> i
     file.flush()
 }
 
-/// What tells from where chance may have come into an execution.
+/// Signs of what made two executions differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Signs {
     /// Wake-ups from threads outside of the simulation.
@@ -253,7 +253,7 @@ impl Signs {
     }
 }
 
-/// From where chance may have come: first what was seen, then what fits.
+/// Names the likely sources of a difference: those that were seen, or else those that fit.
 pub(super) fn sources(signs: &Signs) -> String {
     let mut seen = Vec::new();
     if signs.foreign_wakes > 0 {

@@ -17,7 +17,7 @@ fn here() -> SimRuntime {
     SimRuntime::try_current().unwrap()
 }
 
-/// Three echo servers and a client that asks them in turn for a minute; gives how often it was answered, and when last.
+/// Three echo servers and a client that asks them in turn for a minute. Returns how often it was answered, and when last.
 fn asked(seed: u64, chaos: Option<Chaos>) -> (Sim, u64, Duration) {
     let sim = Sim::builder().seed(seed).record().build().unwrap();
     for number in 0..3 {

@@ -16,7 +16,7 @@ fn here() -> SimRuntime {
 
 const KEYS: usize = 2;
 
-/// A primary that tells each write to a replica once the client has its answer, and the replica itself. Requests are
+/// A primary and a replica. The primary answers each write before it forwards it to the replica. Requests are
 /// `[key, value]`, where 0 asks; answers `[value]`.
 fn store(sim: &Sim) {
     for name in ["primary", "replica"] {

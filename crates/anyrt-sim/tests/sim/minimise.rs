@@ -1,4 +1,4 @@
-//! Of many faults, a report tells those that the failure needs, and how to replay it with these alone.
+//! A report lists the few faults that the failure needs, and replays it with these alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

@@ -18,7 +18,7 @@ fn here() -> SimRuntime {
 /// Seeds within which a bug must be found.
 const SEEDS: u64 = 200;
 
-/// `program` tells whether all went well under a seed, with the bug or without it.
+/// `program` runs a seed, with or without the bug, and returns `true` if all went well.
 #[track_caller]
 fn is_found(program: fn(seed: u64, bug: bool) -> bool) {
     let found = (0..SEEDS).find(|&seed| !program(seed, true));

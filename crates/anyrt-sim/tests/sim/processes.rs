@@ -12,7 +12,7 @@ use futures_util::{AsyncReadExt, AsyncWriteExt};
 
 use crate::watchdog::tests;
 
-/// Tells the test below that it is the child, and what to do.
+/// Set for the child process: which program it runs.
 const VARIABLE: &str = "ANYRT_SIM_TEST_CHILD";
 
 fn here() -> SimRuntime {

@@ -1,4 +1,4 @@
-//! What the network does to those who trust it.
+//! Bugs that the network brings out.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -206,7 +206,7 @@ pub(super) fn reordered(seed: u64, bug: bool) -> bool {
     state.load(Ordering::SeqCst) == 10
 }
 
-/// A message that is written in two parts; with the bug it is taken for granted that one read gives all of it.
+/// A message that is written in two parts. With the bug the client expects one read to return both.
 pub(super) fn short_read(seed: u64, bug: bool) -> bool {
     let sim = Sim::new(seed);
     sim.host("server", || async {
@@ -236,7 +236,7 @@ pub(super) fn short_read(seed: u64, bug: bool) -> bool {
     *message.lock().unwrap() == b"headbody"
 }
 
-/// A service that answers who holds a lease for 20 ms; with the bug a holder counts them from the answer.
+/// A service that grants leases of 20 ms. With the bug a holder counts them from the answer.
 pub(super) fn stale_lease(seed: u64, bug: bool) -> bool {
     const TERM: Duration = Duration::from_millis(20);
     let sim = Sim::new(seed);

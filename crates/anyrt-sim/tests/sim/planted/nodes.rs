@@ -1,4 +1,4 @@
-//! What crashes, power failures and wrong clocks do to a node.
+//! Bugs that partitions, crashes, power failures and wrong clocks bring out.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,7 +50,7 @@ pub(super) fn split_brain(seed: u64, bug: bool) -> bool {
                     heard[number] = now;
                     let near = heard.iter().filter(|at| now - **at < STEP_DOWN).count();
                     let first = heard[..number].iter().all(|at| now - *at > STEP_DOWN);
-                    // Whoever leads has had the time to step down.
+                    // By then an earlier leader has stepped down.
                     if first && (bug || near >= 2) {
                         since.get_or_insert(now);
                     } else {

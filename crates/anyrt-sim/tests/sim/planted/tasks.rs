@@ -1,4 +1,4 @@
-//! What tasks of one process do to each other.
+//! Bugs in how tasks share state, wake each other and are cancelled.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
