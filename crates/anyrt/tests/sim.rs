@@ -18,3 +18,6 @@ mod switch;
 #[cfg(target_os = "linux")]
 #[path = "sim/unix.rs"]
 mod unix;
+#[cfg(all(target_os = "linux", feature = "smol"))]
+#[path = "sim/unix_differential.rs"]
+mod unix_differential;

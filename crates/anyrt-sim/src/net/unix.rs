@@ -4,12 +4,15 @@
 //! cannot meet and nothing is left on the real disk.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::io::Errno;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::error;
 use crate::runtime::SimRuntime;
@@ -32,6 +35,17 @@ fn name_of(address: &SocketAddr) -> Option<Name> {
     }
 }
 
+/// Whether a socket of that type is bound to an abstract name.
+fn is_bound(address: &SocketAddr, kind: Type) -> io::Result<bool> {
+    let name = [b"\0", address.as_abstract_name().unwrap_or_default()].concat();
+    let probe = Socket::new(Domain::UNIX, kind, None)?;
+    match probe.bind(&SockAddr::unix(OsStr::from_bytes(&name))?) {
+        Ok(()) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// A relative path starts at the root of the node.
 fn absolute(path: &Path) -> PathBuf {
     let mut absolute = PathBuf::from("/");
@@ -48,17 +62,17 @@ fn absolute(path: &Path) -> PathBuf {
 /// The names of all nodes of a world.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// The number of the kernel's name.
-    taken: BTreeMap<(usize, Name), u64>,
+    /// The number of the kernel's name, and which sockets it was made for.
+    taken: BTreeMap<(usize, Name), (u64, Type)>,
     /// The addresses as the program wrote them; the first has number 0.
     shown: Vec<SocketAddr>,
 }
 
 impl Names {
-    fn take(&mut self, node: usize, name: Name, address: &SocketAddr) -> u64 {
+    fn take(&mut self, node: usize, name: Name, address: &SocketAddr, kind: Type) -> u64 {
         let number = self.shown.len() as u64;
         self.shown.push(address.clone());
-        self.taken.insert((node, name), number);
+        self.taken.insert((node, name), (number, kind));
         number
     }
 
@@ -77,7 +91,7 @@ impl SimRuntime {
         SocketAddr::from_abstract_name(format!("{}{number}", self.kernel_prefix()))
     }
 
-    /// Binds a Unix socket of the node: calls `bind` with the address that the kernel knows it by.
+    /// Binds a Unix socket of that type and of the node: calls `bind` with the address that the kernel knows it by.
     ///
     /// # Errors
     /// `EADDRINUSE` if the node has that name already: a path is taken until
@@ -85,6 +99,7 @@ impl SimRuntime {
     pub fn bind_unix<T>(
         &self,
         address: &SocketAddr,
+        kind: Type,
         bind: impl FnOnce(&SocketAddr) -> io::Result<T>,
     ) -> io::Result<T> {
         let Some(name) = name_of(address) else {
@@ -97,8 +112,8 @@ impl SimRuntime {
             match (&name, net.unix_names.taken.get(&(node, name.clone()))) {
                 (Name::Path(_), Some(_)) => return Err(error(Errno::ADDRINUSE)),
                 // The kernel knows whether it is free again.
-                (Name::Abstract(_), Some(number)) => *number,
-                (_, None) => net.unix_names.take(node, name.clone(), address),
+                (Name::Abstract(_), Some((number, _))) => *number,
+                (_, None) => net.unix_names.take(node, name.clone(), address, kind),
             }
         };
         let bound = bind(&self.kernel_name(number)?);
@@ -108,27 +123,33 @@ impl SimRuntime {
         bound
     }
 
-    /// The address that the kernel knows a Unix socket of the node by.
+    /// The address that the kernel knows a Unix socket of the node by, for a socket of that type.
     ///
     /// # Errors
-    /// `ENOENT` if the node has no such path, `ECONNREFUSED` if it has no such abstract name.
-    pub fn find_unix(&self, address: &SocketAddr) -> io::Result<SocketAddr> {
+    /// `ENOENT` if the node has no such path, `ECONNREFUSED` if it has no such abstract name, `EPROTOTYPE` if a socket of
+    /// another type is bound to the path.
+    pub fn find_unix(&self, address: &SocketAddr, kind: Type) -> io::Result<SocketAddr> {
         let Some(name) = name_of(address) else {
             return Ok(address.clone());
         };
-        let missing = match name {
-            Name::Path(_) => Errno::NOENT,
-            Name::Abstract(_) => Errno::CONNREFUSED,
-        };
+        let is_path = matches!(name, Name::Path(_));
         let node = self.node_state().id();
-        let found = self
-            .world()
-            .net()
-            .unix_names
-            .taken
-            .get(&(node, name))
-            .copied();
-        self.kernel_name(found.ok_or_else(|| error(missing))?)
+        let found = {
+            let net = self.world().net();
+            net.unix_names.taken.get(&(node, name)).copied()
+        };
+        let Some((number, made_for)) = found else {
+            return Err(error(match is_path {
+                true => Errno::NOENT,
+                false => Errno::CONNREFUSED,
+            }));
+        };
+        let address = self.kernel_name(number)?;
+        // The kernel has an abstract name once for each type, and a path once for all.
+        if is_path && made_for != kind && is_bound(&address, made_for)? {
+            return Err(error(Errno::PROTOTYPE));
+        }
+        Ok(address)
     }
 
     /// The address as the program wrote it, from the one that the kernel knows.

@@ -49,6 +49,7 @@ pub(crate) fn check_real(_what: &str) -> io::Result<()> {
 #[inline(always)]
 pub(crate) fn bind_unix<T>(
     address: &std::os::unix::net::SocketAddr,
+    _: socket2::Type,
     bind: impl FnOnce(&std::os::unix::net::SocketAddr) -> io::Result<T>,
 ) -> io::Result<T> {
     bind(address)
@@ -59,6 +60,7 @@ pub(crate) fn bind_unix<T>(
 #[inline(always)]
 pub(crate) fn find_unix(
     address: std::os::unix::net::SocketAddr,
+    _: socket2::Type,
 ) -> io::Result<std::os::unix::net::SocketAddr> {
     Ok(address)
 }

@@ -97,11 +97,12 @@ pub(crate) fn check_real(what: &str) -> io::Result<()> {
 #[cfg(unix)]
 pub(crate) fn bind_unix<T>(
     address: &std::os::unix::net::SocketAddr,
+    kind: socket2::Type,
     bind: impl FnOnce(&std::os::unix::net::SocketAddr) -> io::Result<T>,
 ) -> io::Result<T> {
     match node() {
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        Some(node) => node.bind_unix(address, bind),
+        Some(node) => node.bind_unix(address, kind, bind),
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         Some(node) => Err(node.unsupported("a Unix socket")),
         None => bind(address),
@@ -112,10 +113,11 @@ pub(crate) fn bind_unix<T>(
 #[cfg(unix)]
 pub(crate) fn find_unix(
     address: std::os::unix::net::SocketAddr,
+    kind: socket2::Type,
 ) -> io::Result<std::os::unix::net::SocketAddr> {
     match node() {
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        Some(node) => node.find_unix(&address),
+        Some(node) => node.find_unix(&address, kind),
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         Some(node) => Err(node.unsupported("a Unix socket")),
         None => Ok(address),

@@ -9,6 +9,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net;
 use std::path::Path;
 
+use socket2::Type;
+
 use crate::backend::simulated;
 
 /// The address of a Unix socket.
@@ -46,9 +48,9 @@ impl SocketAddr {
         net::SocketAddr::from_pathname(path).map(Self)
     }
 
-    /// Returns the address to connect or send to for this address.
-    pub(super) fn find(self) -> io::Result<Self> {
-        simulated::find_unix(self.0).map(Self)
+    /// Returns the address for a socket of this type to connect or send to.
+    pub(super) fn find(self, kind: Type) -> io::Result<Self> {
+        simulated::find_unix(self.0, kind).map(Self)
     }
 
     /// Converts an address of the system into the one that the program knows.

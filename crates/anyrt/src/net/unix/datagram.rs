@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::io::ReadBuf;
 use bytes::BufMut;
+use socket2::Type;
 
 use super::SocketAddr;
 use crate::backend::simulated::bind_unix;
@@ -56,7 +57,11 @@ impl UnixDatagram {
     #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         let address = SocketAddr::new(path.as_ref())?;
-        Self::nonblocking(bind_unix(&address.0, net::UnixDatagram::bind_addr)?)
+        Self::nonblocking(bind_unix(
+            &address.0,
+            Type::DGRAM,
+            net::UnixDatagram::bind_addr,
+        )?)
     }
 
     /// Creates two sockets that are connected to each other.
@@ -106,7 +111,7 @@ impl UnixDatagram {
     /// # Errors
     /// Fails if the system's `connect` does.
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
-        let address = SocketAddr::new(path.as_ref())?.find()?;
+        let address = SocketAddr::new(path.as_ref())?.find(Type::DGRAM)?;
         self.io.get_ref().connect_addr(&address.0)
     }
 
@@ -149,7 +154,7 @@ impl UnixDatagram {
     /// # Cancel safety
     /// Cancel-safe: if the future is dropped, nothing was sent.
     pub async fn send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> io::Result<usize> {
-        let target = SocketAddr::new(target.as_ref())?.find()?;
+        let target = SocketAddr::new(target.as_ref())?.find(Type::DGRAM)?;
         self.io
             .async_io(Interest::WRITABLE, |socket| {
                 socket.send_to_addr(buf, &target.0)
@@ -162,7 +167,7 @@ impl UnixDatagram {
     /// # Errors
     /// Returns [`io::ErrorKind::WouldBlock`] if there is no room, or the error of the system.
     pub fn try_send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> io::Result<usize> {
-        let target = SocketAddr::new(target.as_ref())?.find()?;
+        let target = SocketAddr::new(target.as_ref())?.find(Type::DGRAM)?;
         self.io.try_now(Interest::WRITABLE, |socket| {
             socket.send_to_addr(buf, &target.0)
         })
@@ -178,7 +183,7 @@ impl UnixDatagram {
         buf: &[u8],
         target: P,
     ) -> Poll<io::Result<usize>> {
-        let target = SocketAddr::new(target.as_ref())?.find()?;
+        let target = SocketAddr::new(target.as_ref())?.find(Type::DGRAM)?;
         self.io.poll_io(cx, Direction::Write, |socket| {
             socket.send_to_addr(buf, &target.0)
         })

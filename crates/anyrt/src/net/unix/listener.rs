@@ -5,6 +5,8 @@ use std::os::unix::net;
 use std::path::Path;
 use std::task::{Context, Poll, ready};
 
+use socket2::Type;
+
 use super::{SocketAddr, UnixStream};
 use crate::backend::simulated::bind_unix;
 use crate::io::Interest;
@@ -64,7 +66,7 @@ impl UnixListener {
     /// See [`bind`](Self::bind).
     #[track_caller]
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<Self> {
-        let listener = bind_unix(&socket_addr.0, net::UnixListener::bind_addr)?;
+        let listener = bind_unix(&socket_addr.0, Type::STREAM, net::UnixListener::bind_addr)?;
         listener.set_nonblocking(true)?;
         Self::new(listener)
     }

@@ -70,7 +70,8 @@ impl UnixSocket {
     /// Fails if the system's `bind` does.
     pub fn bind(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let address = SocketAddr::new(path.as_ref())?;
-        bind_unix(&address.0, |address| {
+        let kind = self.inner.r#type()?;
+        bind_unix(&address.0, kind, |address| {
             let address = SocketAddr::from(address.clone());
             self.inner.bind(&address.to_socket2()?)
         })

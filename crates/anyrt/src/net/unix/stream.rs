@@ -85,7 +85,7 @@ impl UnixStream {
     }
 
     pub(super) async fn connect_socket(socket: Socket, address: &SocketAddr) -> io::Result<Self> {
-        match socket.connect(&address.clone().find()?.to_socket2()?) {
+        match socket.connect(&address.clone().find(Type::STREAM)?.to_socket2()?) {
             Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
             result => result?,
         }
