@@ -1,17 +1,17 @@
-//! For runtime authors: what runtimes would otherwise each write anew.
+//! For runtime authors: the parts that each runtime would otherwise write for itself.
 //!
 //! ```text
-//!   Tasks            tasks with Tokio's semantics (abort, panics, ids, budget), one allocation each,
-//!     |              over any queue of Runnables that the runtime has, or as tasks of an Executor
+//!   Tasks            tasks with Tokio's semantics (abort, panics, ids, budget), one allocation
+//!     |              each, over the runtime's queue of Runnables, or as tasks of an Executor
 //!     |-- local          the !Send tasks of a thread that is inside block_on
 //!     |-- LocalSet       the same as a value
 //!     `-- BlockingPool   threads for jobs that block
-//!   Engine           all of these with an Executor of another crate and threads that run it: a whole runtime but for
-//!                    its reactor
+//!   Engine           all of these with a foreign Executor and threads that run it: a whole
+//!                    runtime except for its reactor
 //! ```
 //!
-//! A runtime that has its own queue (a shard, a simulator) uses [`Tasks`] alone and gives it the function that
-//! puts a [`Runnable`] there.
+//! A runtime that has its own queue (a shard, a simulator) uses [`Tasks`] alone and gives it the
+//! function that puts a [`Runnable`] there.
 
 mod blocking_pool;
 mod engine;

@@ -17,9 +17,10 @@ use crate::sync::{
 };
 use crate::time::clock::{Clock, Inhibition};
 
-/// A pool of threads that come when there are jobs, go when there are none, and number no more than allowed.
+/// A pool of threads, up to a limit, that are started for jobs and end when they have been idle for
+/// some time.
 ///
-/// Jobs are tasks of [`Tasks`], so joining, aborting and panics are as for any other task.
+/// Jobs are tasks of [`Tasks`], so they are joined and aborted, and panic, like any other task.
 pub struct BlockingPool {
     shared: Arc<Shared>,
 }
@@ -35,9 +36,9 @@ struct Shared {
     work: Condvar,
     /// A thread ended.
     ended: Condvar,
-    /// Stands still, if it is paused, while there are jobs.
+    /// Does not advance by itself while there are jobs.
     clock: Option<Arc<Clock>>,
-    /// Runs around the life of each thread, so that jobs see their runtime as the current one.
+    /// Wraps the body of each thread, so that the runtime is current in its jobs.
     around: Box<Around>,
 }
 
@@ -46,26 +47,29 @@ type Around = dyn Fn(&mut dyn FnMut()) + Send + Sync;
 #[derive(Default)]
 struct State {
     queue: VecDeque<Job>,
-    /// Mandatory jobs that were accepted and are not in the queue yet.
+    /// The number of mandatory jobs that were accepted and are not in the queue yet.
     promised: usize,
-    /// Threads that will look at the queue (again).
+    /// The number of threads that will check the queue (again).
     threads: usize,
-    /// Of them, those that wait.
+    /// The waiting ones among them.
     idle: usize,
-    /// Beside them, those that have looked for the last time and are ending.
+    /// The number of other threads, which have checked for the last time and are ending.
     ending: usize,
     closed: bool,
     joins: Joins,
 }
 
-/// The threads to join, so that the destructors of their thread-locals have run when the pool has ended.
-// Lists: they are looked at when a thread comes or goes, and a map would be 5 kB in every program.
+/// The threads to join, so that the destructors of their thread-locals have run when the pool has
+/// ended.
+// Lists: they are used only when a thread starts or ends, and a map would add 5 kB to every
+// program.
 #[derive(Default)]
 struct Joins {
     handles: Vec<JoinHandle<()>>,
-    /// Of the thread that ended last by itself. It is joined by the next one, so that no more than one is kept.
+    /// The handle of the last thread that ended by itself. The next one joins it, so that at most
+    /// one is kept.
     last: Option<JoinHandle<()>>,
-    /// Threads that ended before their handles came.
+    /// Threads that ended before their handles were stored.
     early: Vec<ThreadId>,
 }
 
@@ -78,7 +82,8 @@ impl Joins {
         }
     }
 
-    /// The thread of that id ends by itself. Gives the one to join instead.
+    /// Records that the thread with that id ends by itself. Returns the handle of the thread to
+    /// join instead.
     fn leave(&mut self, id: ThreadId) -> Option<JoinHandle<()>> {
         match self
             .handles
@@ -93,7 +98,7 @@ impl Joins {
         }
     }
 
-    /// All but this thread.
+    /// Takes the handles of all threads except this one.
     fn take(&mut self) -> Vec<JoinHandle<()>> {
         let mut threads = std::mem::take(&mut self.handles);
         threads.extend(self.last.take());
@@ -111,7 +116,7 @@ struct Job {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum JobKind {
-    /// Cancelled if the pool closes before its turn and has no thread.
+    /// Cancelled if the pool closes before the job runs and has no thread.
     Plain,
     /// Runs in any case.
     Mandatory,
@@ -122,19 +127,19 @@ enum JobKind {
 impl Job {
     fn run(self) {
         self.runnable.run();
-        // Only now: who joins the job has been woken, so the clock cannot move on before that.
+        // Only now: the joining task has been woken, so the clock cannot advance before that.
         drop(self.inhibition);
     }
 }
 
 per_thread! {
-    /// The pool that this thread belongs to, by address.
+    /// The address of the pool that this thread belongs to.
     static POOL: Cell<usize> = const { Cell::new(0) };
 }
 
 impl BlockingPool {
-    /// A pool as configured. `around` is given the life of each thread to run, inside the runtime's context; a
-    /// paused `clock` does not move on by itself while there are jobs.
+    /// Creates a pool as configured. `around` runs the body of each thread, inside the runtime's
+    /// context. A paused `clock` does not advance by itself while there are jobs.
     pub fn new(
         config: &Config,
         default_name: &str,
@@ -161,7 +166,8 @@ impl BlockingPool {
 
     /// Runs `job` on a thread of the pool.
     ///
-    /// After [`shutdown`](Self::shutdown) the job is dropped, and the handle gives a cancelled error.
+    /// After [`shutdown`](Self::shutdown) the job is dropped, and joining it returns a cancelled
+    /// error.
     pub fn spawn<F, T>(&self, job: F) -> TaskHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -169,16 +175,16 @@ impl BlockingPool {
     {
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn(
-            // A job may `block_on`, so the budget of one poll must not bind it.
+            // A job may call `block_on`, so the budget of one poll must not apply to it.
             async move { coop::with_unconstrained(job) },
             move |runnable| shared.schedule(runnable, JobKind::Plain),
         )
     }
 
-    /// Runs `job` on a thread of the pool, also if the pool is shut down before the job comes to it: for a job that
-    /// carries what somebody was told is safe.
+    /// Runs `job` on a thread of the pool, even if the pool is shut down before that. For jobs with
+    /// data that was reported as accepted, such as writes.
     ///
-    /// `None` after [`shutdown`](Self::shutdown); the job is dropped then.
+    /// Returns `None` after [`shutdown`](Self::shutdown), and drops the job.
     pub fn spawn_mandatory<F, T>(&self, job: F) -> Option<TaskHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -199,11 +205,11 @@ impl BlockingPool {
         ))
     }
 
-    /// Like [`spawn`](Self::spawn), for a job that takes over the work of a thread, and would hold up the one that happens
-    /// to call the pool.
+    /// Like [`spawn`](Self::spawn), for a job that takes over the work of a thread. It never runs
+    /// on the calling thread, which it would block.
     ///
-    /// If the system refuses a thread, the job stays queued until there is one. The other jobs run on the thread that
-    /// spawned one of them.
+    /// If the system provides no thread, the job stays queued until there is one. Other jobs then
+    /// run on the thread that spawned one of them.
     pub fn spawn_on_thread<F, T>(&self, job: F) -> TaskHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -216,7 +222,7 @@ impl BlockingPool {
         )
     }
 
-    /// What its threads do.
+    /// The body of its threads.
     pub fn stats(&self) -> BlockingStats {
         let state = self.shared.lock();
         BlockingStats {
@@ -226,22 +232,22 @@ impl BlockingPool {
         }
     }
 
-    /// The number of threads, idle ones included.
+    /// Returns the number of threads, including idle ones.
     pub fn threads(&self) -> usize {
         self.shared.lock().threads
     }
 
-    /// The number of idle threads.
+    /// Returns the number of idle threads.
     pub fn idle_threads(&self) -> usize {
         self.shared.lock().idle
     }
 
-    /// The number of jobs that no thread has taken yet.
+    /// Returns the number of queued jobs.
     pub fn depth(&self) -> usize {
         self.shared.lock().queue.len()
     }
 
-    /// Takes no jobs from now on. Those that it has taken still run.
+    /// Stops accepting jobs. Accepted jobs still run.
     pub fn close(&self) {
         let left = {
             let mut state = self.shared.lock();
@@ -252,13 +258,13 @@ impl BlockingPool {
         self.shared.work.notify_all();
     }
 
-    /// Closes, and waits for the jobs that it has taken, no longer than `timeout` (`None`: as long as it takes). A job of
-    /// the pool that calls it does not wait for itself.
+    /// Closes the pool and waits for the accepted jobs, for at most `timeout` (`None`: without
+    /// limit). A job of the pool that calls it does not wait for itself.
     ///
-    /// Returns whether all threads have ended. Those that have not go on, and run what is queued.
+    /// Returns whether all threads have ended. The others continue, and run the queued jobs.
     pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
         self.close();
-        // A time too far away to be one is as good as none.
+        // A deadline beyond the range of the clock is the same as none.
         let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
         let mut state = self.shared.lock();
         let own = usize::from(POOL.with(Cell::get) == self.shared.address());
@@ -273,7 +279,7 @@ impl BlockingPool {
         let threads = state.joins.take();
         drop(state);
         for thread in threads {
-            // A panic outside the jobs was reported already.
+            // A panic outside the jobs was already reported.
             let _ = thread.join();
         }
         true
@@ -281,14 +287,14 @@ impl BlockingPool {
 }
 
 impl State {
-    /// The first job that may run outside of the pool.
+    /// Takes the first job that may run outside of the pool.
     fn take_for_any_thread(&mut self) -> Option<Job> {
         let may_run = |job: &Job| job.kind != JobKind::OnThread;
         let first = self.queue.iter().position(may_run)?;
         self.queue.remove(first)
     }
 
-    /// The jobs that no thread will come for.
+    /// Takes the jobs for which no thread will be started.
     fn abandoned(&mut self) -> VecDeque<Job> {
         if self.closed && self.threads == 0 {
             std::mem::take(&mut self.queue)
@@ -298,7 +304,8 @@ impl State {
     }
 }
 
-/// Runs what must run, and cancels the rest: a panic outside the jobs, or the system, has taken their thread.
+/// Runs the mandatory jobs and cancels the others, whose thread was lost by a panic outside the
+/// jobs or not provided by the system.
 fn settle(abandoned: VecDeque<Job>) {
     for job in abandoned {
         if job.kind == JobKind::Mandatory {
@@ -313,7 +320,7 @@ impl Shared {
         if kind == JobKind::Mandatory {
             state.promised -= 1;
         } else if state.closed {
-            // Outside the lock: a cancelled job drops what it captured.
+            // Outside the lock: a cancelled job drops its captured values.
             drop(state);
             drop(runnable);
             return;
@@ -323,14 +330,16 @@ impl Shared {
             kind,
             inhibition: self.clock.as_ref().map(Clock::inhibit),
         });
-        // An idle thread for each queued job, or else a new one: a job never waits behind a long one by chance.
+        // An idle thread for each queued job, or else a new one, so that no job waits behind a long
+        // one.
         if state.idle >= state.queue.len() {
             drop(state);
             self.work.notify_one();
         } else if state.threads < self.max_threads {
             state.threads += 1;
             drop(state);
-            // Counted out again by its destructor, should the thread's name panic or the system refuse the thread.
+            // Its destructor corrects the count if the thread's name panics or the system provides
+            // no thread.
             let member = Member::new(Arc::clone(self));
             match self.start_thread(member) {
                 Ok(handle) => self.lock().joins.add(handle),
@@ -348,15 +357,15 @@ impl Shared {
                 member.work();
             });
         };
-        // The worker that needs it may be bound to a core.
+        // The calling worker may be bound to a core.
         affinity::unbound(|| spawn(&self.config, &self.name, work))
     }
 
-    /// The system refused a thread. Other threads will come to the job; if there are none, it runs here, since losing it
-    /// would be worse than blocking.
+    /// Called if the system provides no thread. Other threads will take the job. If there are none,
+    /// it runs here, because losing it would be worse than blocking.
     fn run_without_threads(&self) {
         let mut state = self.lock();
-        // All that is queued: others may have left their jobs to the thread that did not come.
+        // All queued jobs: other callers may have relied on the thread that was not started.
         while state.threads == 0
             && let Some(job) = state.take_for_any_thread()
         {
@@ -393,12 +402,12 @@ impl Shared {
     }
 }
 
-/// Counts as a thread of the pool until it is dropped, also when what runs around the jobs panics.
+/// Counts as a thread of the pool until it is dropped, even if the code around the jobs panics.
 struct Member {
     shared: Arc<Shared>,
-    /// `None` before it has begun.
+    /// `None` before the thread has started.
     thread: Option<ThreadId>,
-    /// Whether it has looked at the queue for the last time.
+    /// Whether it has checked the queue for the last time.
     ending: Cell<bool>,
 }
 
@@ -432,7 +441,7 @@ impl Member {
                 break;
             }
         }
-        // Before the lock is let go of: a job that comes now must not wait for this thread.
+        // Before the lock is released: a job that is queued now must not wait for this thread.
         self.end(&mut state);
     }
 
@@ -455,7 +464,7 @@ impl Drop for Member {
         let former = {
             let mut state = self.shared.lock();
             state.ending -= 1;
-            // Else the shutdown joins it.
+            // Otherwise the shutdown joins it.
             let leaves = self.thread.filter(|_| !state.closed);
             leaves.and_then(|thread| state.joins.leave(thread))
         };

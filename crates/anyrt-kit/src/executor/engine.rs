@@ -1,13 +1,14 @@
-//! A runtime out of an executor of another crate, threads that run it, and a blocking pool.
+//! A runtime made of a foreign executor, threads that run it, and a blocking pool.
 //!
-//! A backend implements [`Host`] (its executor, and how a thread waits in its reactor), wraps `Arc<Engine<H>>` in its
-//! handle and [`Owned`] in its owner, and adds sockets and timers.
+//! A backend implements [`Host`] (its executor, and how a thread waits in its reactor), wraps
+//! `Arc<Engine<H>>` in its handle and [`Owned`] in its owner, and adds sockets and timers.
 //!
 //! # How it ends
-//! 1. No task is polled any more: each that is woken drops its future instead, and all are woken.
-//! 2. As soon as no task is left but those that are inside `block_in_place`, the reactor ends, so that whatever they
-//!    wait for fails. Not before: a task that is being dropped does not see that its runtime has ended.
-//! 3. The workers leave when the last task has ended; then the blocking pool ends.
+//! 1. All tasks are woken, and drop their futures instead of polling them.
+//! 2. When only tasks inside `block_in_place` are left, the reactor ends, so that their waits fail.
+//!    Not earlier, because tasks that are being dropped must not notice that their runtime has
+//!    ended.
+//! 3. The workers leave when the last task has ended. Then the blocking pool ends.
 
 use std::fmt;
 use std::future::{Future, pending, ready};
@@ -34,7 +35,7 @@ use super::{BlockingPool, TaskHandle, Tasks, local, local_set};
 use crate::affinity;
 use crate::time::clock::Clock;
 
-/// What differs between two runtimes that share an [`Engine`].
+/// The differences between runtimes that share an [`Engine`].
 pub trait Host: Sized + Send + Sync + 'static {
     /// The kind of runtime.
     const KIND: &'static Kind;
@@ -42,43 +43,45 @@ pub trait Host: Sized + Send + Sync + 'static {
     /// The backend's handle.
     type Handle: From<Arc<Engine<Self>>> + 'static;
 
-    /// Where a thread keeps its current runtime; a `thread_local!` of the backend.
+    /// Returns the slot of a thread for its current runtime, a `thread_local!` of the backend.
     fn slot() -> &'static LocalKey<Slot<Self::Handle>>;
 
-    /// What runs the tasks.
+    /// The executor that runs the tasks.
     type Executor: Executor;
 
-    /// An executor for a runtime that has threads of its own.
+    /// Creates an executor for a runtime with its own threads.
     fn executor() -> Self::Executor;
 
-    /// What the sockets and timers of one engine have in common.
+    /// The state shared by the sockets and timers of one engine.
     type Reactor: Send + Sync + 'static;
 
-    /// The reactor of an engine with these options and tasks.
+    /// Creates the reactor of an engine with these options and tasks.
     ///
     /// # Errors
     /// Fails if the system lacks what it needs, such as descriptors.
     fn reactor(config: &Config, tasks: &Arc<Tasks>) -> io::Result<Self::Reactor>;
 
-    /// Runs `future` on this thread, which waits in the reactor meanwhile.
+    /// Runs `future` on this thread, which waits in the reactor while it is pending.
     fn block_on<F: Future>(future: F) -> F::Output;
 
-    /// The engine has ended: wakes whoever waits for its sockets and timers, to be told so.
+    /// Called at the end of the engine: wakes the waiters of its sockets and timers, which then get
+    /// an error.
     fn end(reactor: &Self::Reactor) {
         let _ = reactor;
     }
 
-    /// Whether the timers follow the [`Clock`] of an engine that has one, and [`alarm`](Self::alarm) and
-    /// [`delivered`](Self::delivered) are there for it. Where not, a runtime that is to start paused fails to build.
+    /// Whether the timers follow the [`Clock`] of an engine that has one, and
+    /// [`alarm`](Self::alarm) and [`delivered`](Self::delivered) are there for it. Where not, a
+    /// runtime that is to start paused fails to build.
     const PAUSABLE: bool = false;
 
-    /// Waits until a moment of the system's time.
+    /// Waits until `at`, in the system's time.
     fn alarm(at: Instant) -> impl Future<Output = ()> {
         let _ = at;
         pending()
     }
 
-    /// Waits until everybody was woken for whom the reactor had an event when this was first polled.
+    /// Waits until all tasks are woken for which the reactor had an event at the first poll.
     fn delivered() -> impl Future<Output = ()> {
         ready(())
     }
@@ -93,12 +96,12 @@ pub struct Engine<H: Host> {
     executor: H::Executor,
     workers: Workers,
     pool: BlockingPool,
-    /// On a runtime whose clock can be paused.
+    /// Present on a runtime whose clock can be paused.
     clock: Option<Arc<Clock>>,
     running: Latch,
     reactor: H::Reactor,
     ended: Once,
-    /// For a runtime whose threads are not its own: the engine, to be made current around each poll.
+    /// For a runtime without its own threads: the engine, which is made current around each poll.
     embedded: Option<Weak<Self>>,
 }
 
@@ -106,8 +109,8 @@ impl<H: Host> Engine<H> {
     /// Starts the threads as configured.
     ///
     /// # Errors
-    /// [`BuildError::Invalid`] for a senseless option, [`BuildError::Io`] when a thread cannot be started or
-    /// bound to its core.
+    /// Returns [`BuildError::Invalid`] for an invalid option, and [`BuildError::Io`] if a thread
+    /// cannot be started or bound to its core.
     pub fn start(config: &Config) -> Result<Owned<H>, BuildError> {
         config.validate()?;
         let clock = match Clock::of(config) {
@@ -141,11 +144,12 @@ impl<H: Host> Engine<H> {
         Ok(owned)
     }
 
-    /// A runtime over an executor that somebody else runs. It has no owner and ends with that executor: its tasks are
-    /// dropped with those of the executor, its blocking jobs are not waited for.
+    /// Creates a runtime over an executor that the application runs. It has no owner and ends with
+    /// that executor: its tasks are dropped with those of the executor, and its blocking jobs are
+    /// not waited for.
     ///
     /// # Errors
-    /// [`BuildError::Io`] if the reactor cannot be started.
+    /// Returns [`BuildError::Io`] if the reactor cannot be started.
     pub fn embed(executor: H::Executor) -> Result<Arc<Self>, BuildError> {
         let config = &Config::default();
         let parts = Self::parts(config)?;
@@ -179,7 +183,7 @@ impl<H: Host> Engine<H> {
         let pool = BlockingPool::new(config, &name, clock.clone(), move |work| {
             let engine = weak.upgrade();
             let _current = engine.as_ref().map(Self::enter);
-            // The engine must not live on in its own threads.
+            // Its own threads must not keep the engine alive.
             drop(engine);
             work();
         });
@@ -240,38 +244,38 @@ impl<H: Host> Engine<H> {
         self.pool.spawn(job)
     }
 
-    /// The name that the runtime was given.
+    /// Returns the name of the runtime.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// Where the tasks run.
+    /// Returns the flavor: where the tasks run.
     pub fn flavor(&self) -> Flavor {
         self.flavor
     }
 
-    /// What its sockets and timers have in common.
+    /// Returns the state shared by its sockets and timers.
     #[inline]
     pub fn reactor(&self) -> &H::Reactor {
         &self.reactor
     }
 
-    /// The threads for blocking jobs.
+    /// Returns the threads for blocking jobs.
     pub fn blocking_pool(&self) -> &BlockingPool {
         &self.pool
     }
 
-    /// The clock that the timers follow, on a runtime where it can be paused.
+    /// Returns the clock of the timers, on a runtime where it can be paused.
     #[inline]
     pub fn clock(&self) -> Option<&Arc<Clock>> {
         self.clock.as_ref()
     }
 
-    /// Runs `future` on this thread until it is ready, and local tasks beside it; on a current-thread runtime
-    /// the spawned tasks, too.
+    /// Runs `future` on this thread until it is ready, together with local tasks and, on a
+    /// current-thread runtime, the spawned tasks.
     ///
     /// # Panics
-    /// When the thread is driving a runtime already. When `future` panics.
+    /// Panics if the thread is already driving a runtime, or if `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
         boxed_if_large!(future: F = Box::pin(future) => self.drive(future))
@@ -292,13 +296,13 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Runs tasks as the worker of that number until `until` is ready.
+    /// Runs tasks as the worker with that number until `until` is ready.
     fn work<F: Future>(&self, index: usize, until: F) -> impl Future<Output = F::Output> {
         self.workers.work(index, self.executor.run(until))
     }
 
-    /// Until the runtime has ended; ends the reactor and closes the pool as soon as
-    /// only tasks that block in place are left.
+    /// Waits until the runtime has ended. Ends the reactor and closes the pool as soon as only
+    /// tasks that block in place are left.
     async fn until_the_end(&self) {
         self.tasks.settled().await;
         self.end();
@@ -311,17 +315,20 @@ impl<H: Host> Engine<H> {
                 clock.timers().close();
             }
             H::end(&self.reactor);
-            // A task that blocks in place may wait for one job after the other.
+            // A task that blocks in place may start one job after the other.
             self.pool.close();
         });
     }
 
-    /// Runs `job`, which may block, on this thread, while another thread takes over the tasks of this one.
+    /// Runs `job`, which may block, on this thread, while another thread takes over the tasks of
+    /// this one.
     ///
-    /// Where there is nothing to take over (on a blocking thread, or in the future given to `block_on`), it just runs.
+    /// If there is nothing to take over (on a blocking thread, or in the future given to
+    /// `block_on`), it only runs `job`.
     ///
     /// # Panics
-    /// On the thread of a current-thread runtime, and in a [`LocalSet`](super::LocalSet): nobody can take over there.
+    /// Panics on the thread of a current-thread runtime and in a [`LocalSet`](super::LocalSet),
+    /// where no other thread can take over.
     #[track_caller]
     pub fn block_in_place<T>(self: &Arc<Self>, job: impl FnOnce() -> T) -> T {
         let alone = self.flavor == Flavor::CurrentThread && context::driving().is_some();
@@ -331,7 +338,8 @@ impl<H: Host> Engine<H> {
         let left = self.workers.leave();
         let _blocks = left.as_ref().map(|_| self.tasks.block());
         let index = left.as_ref().map_or(0, |left| left.index());
-        // Elsewhere the threads are the application's, whose executor may have no other one.
+        // In other cases the threads are the application's, whose executor may have no other
+        // thread.
         let must_run_on = left.is_some()
             || (self.embedded.is_some()
                 && context::driving().is_some()
@@ -342,7 +350,7 @@ impl<H: Host> Engine<H> {
         coop::with_unconstrained(job)
     }
 
-    /// The worker of that number on a blocking thread, until the guard is dropped.
+    /// Starts the worker with that number on a blocking thread, until the guard is dropped.
     fn substitute(self: &Arc<Self>, index: usize) -> Substitute {
         let substitute = Substitute::default();
         let (state, engine) = (substitute.back(), Arc::clone(self));
@@ -362,10 +370,10 @@ impl<H: Host> Engine<H> {
         substitute
     }
 
-    /// Drops all tasks, waits for the threads no longer than `timeout`, then for blocking jobs. Gives whether
-    /// everything has ended.
+    /// Drops all tasks, and waits for the threads, then for blocking jobs, for at most `timeout`.
+    /// Returns whether everything has ended.
     fn shutdown(self: &Arc<Self>, timeout: Option<Duration>) -> bool {
-        // Destructors of tasks see their runtime, on whatever thread they run.
+        // Destructors of tasks run inside their runtime, on any thread.
         let _current = self.enter();
         let deadline = timeout.and_then(|timeout| now().checked_add(timeout));
         let left = || deadline.map(|deadline| deadline.saturating_duration_since(now()));
@@ -381,7 +389,8 @@ impl<H: Host> Engine<H> {
         self.pool.shutdown(left()) && tasks_ended
     }
 
-    /// Drops the tasks of a current-thread runtime; another thread may be inside `block_on` with some of them.
+    /// Drops the tasks of a current-thread runtime; another thread may be inside `block_on` with
+    /// some of them.
     fn drain(&self, deadline: Option<Instant>) -> bool {
         loop {
             while self.executor.try_tick() {}
@@ -391,7 +400,8 @@ impl<H: Host> Engine<H> {
             if deadline.is_some_and(|deadline| now() >= deadline) {
                 return false;
             }
-            // The other thread's block_on will end the task that it is polling, or give back what it had queued.
+            // The other thread's `block_on` will end the task that it is polling, or return its
+            // queued tasks.
             thread::park_timeout(Duration::from_millis(1));
         }
     }
@@ -457,11 +467,11 @@ impl<H: Host> fmt::Debug for Engine<H> {
     }
 }
 
-/// Owns an engine and its threads; the body of a backend's [`Owner`](anyrt_core::runtime::Owner).
+/// Owns an engine and its threads. The body of a backend's [`Owner`](anyrt_core::runtime::Owner).
 pub struct Owned<H: Host> {
     engine: Arc<Engine<H>>,
     threads: Vec<JoinHandle<()>>,
-    /// Whether the runtime was ended already, so that `drop` has nothing to wait for.
+    /// Whether the runtime has already ended, so that `drop` has nothing to wait for.
     ended: bool,
 }
 
@@ -471,24 +481,24 @@ impl<H: Host> Owned<H> {
         &self.engine
     }
 
-    /// As [`Engine::block_on`]. While the owner is borrowed the runtime does not end, so what `future` waits for need not be
-    /// told of its end.
+    /// Like [`Engine::block_on`]. The runtime does not end while the owner is borrowed, so the
+    /// waits of `future` need not be registered for its end.
     ///
     /// # Panics
-    /// As there.
+    /// See [`Engine::block_on`].
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         boxed_if_large!(future: F = Box::pin(future) =>
             self.engine.drive(InTask::polling(address(&self.engine.tasks), future)))
     }
 
-    /// Ends the runtime; waits no longer than `timeout` for what cannot be stopped.
+    /// Ends the runtime. Waits for at most `timeout` for code that cannot be stopped.
     ///
     /// # Panics
-    /// On a thread that is driving a runtime, unless `timeout` is zero.
+    /// Panics on a thread that is driving a runtime, unless `timeout` is zero.
     #[track_caller]
     pub fn shutdown_timeout(mut self, timeout: Duration) {
-        // Threads that are still busy go on by themselves.
+        // Busy threads continue by themselves.
         self.ended = true;
         context::end_owner(Some(timeout), |timeout| {
             self.engine.shutdown(timeout);

@@ -1,11 +1,13 @@
-//! Tasks in an executor of another crate.
+//! Tasks in a foreign executor.
 //!
-//! Every task is one task of that executor, and one allocation there. What the contract asks for beyond it is in the
-//! future that the executor is given ([`Hosted`]) and in the handle:
+//! Every task is one task of that executor, and one allocation there. The rest of the contract is
+//! in the future for the executor ([`Hosted`]) and in the handle:
 //!
-//! - *Abort needs no waker at the beginning.* A new task is queued, so its first poll sees the mark by itself. Only a task
-//!   that waits leaves its waker with [`Tasks`]; one that ends in its first poll never pays for it.
-//! - *An executor that goes away cancels.* It drops the futures, which tells those who join.
+//! - *Abort needs no waker at first.* A new task is queued, so its first poll sees the mark. Only a
+//!   task that waits stores its waker in [`Tasks`]; a task that ends in its first poll avoids this
+//!   cost.
+//! - *Dropping the executor cancels.* It drops the futures, and joining them then reports the
+//!   cancellation.
 
 use std::fmt;
 use std::future::Future;
@@ -23,29 +25,31 @@ use super::workers::InTask;
 
 /// For runtime authors: an executor that runs the tasks of an [`Engine`](super::Engine).
 pub trait Executor: fmt::Debug + Send + Sync + 'static {
-    /// Starts `task`, which never unwinds. It is not polled inside the call. `None` if the executor is gone; then `task`
-    /// was dropped.
+    /// Starts `task`, which never unwinds and must not be polled inside the call. Returns `None` if
+    /// the executor is gone, and drops `task`.
     fn spawn<F>(&self, task: F) -> Option<Started<F::Output>>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static;
 
-    /// Runs tasks on this thread until `until` is ready. Where somebody else runs them, waits for `until` alone.
+    /// Runs tasks on this thread until `until` is ready. If the application runs them, only waits
+    /// for `until`.
     fn run<F: Future>(&self, until: F) -> impl Future<Output = F::Output>;
 
-    /// Runs one task, if one is queued. Returns whether there was one.
+    /// Runs one queued task, if any. Returns whether there was one.
     fn try_tick(&self) -> bool;
 
-    /// The number of queued tasks that no worker has taken yet, as far as it is known.
+    /// Returns the number of queued tasks that no worker has taken yet, as far as it is known.
     fn depth(&self) -> usize;
 
-    /// Nobody runs the executor any more. Where it outlives the engine, ends what is left of `tasks`.
+    /// Called when no thread runs the executor any more. If it outlives the engine, ends the
+    /// remaining `tasks`.
     fn retire(&self, tasks: &Tasks) {
         let _ = tasks;
     }
 }
 
-/// For runtime authors: what is around each poll of a task, and around its destructor, on threads that know nothing of
+/// For runtime authors: wraps each poll and the destructor of a task, on threads that do not know
 /// the task's runtime.
 pub trait Scope: Send + Sync {
     /// Calls `poll` once, with the runtime current.
@@ -53,7 +57,7 @@ pub trait Scope: Send + Sync {
 }
 
 pin_project! {
-    /// For runtime authors: the future of one task, to be given to an [`Executor`]. It never unwinds.
+    /// For runtime authors: the future of one task, for an [`Executor`]. It never unwinds.
     pub struct Hosted<F> {
         #[pin]
         task: Isolated<F>,

@@ -1,4 +1,5 @@
-//! The future around a task's own: it never unwinds, ends when the task is aborted, and has a budget.
+//! The wrapper of a task's future: it never unwinds, ends when the task is aborted, and has a
+//! budget.
 
 use std::fmt;
 use std::future::Future;
@@ -54,12 +55,13 @@ impl<F> Isolated<F> {
         self.future.is_none()
     }
 
-    /// Leaves the waker of a task whose first poll has returned without a result.
+    /// Stores the waker of a task that is pending after its first poll.
     pub(super) fn leave_waker(&self, waker: &Waker) {
         self.tasks.leave_waker(self.key, waker);
     }
 
-    /// Ends a future that will not be polled to its end; who joins hears of the cancellation, not of the destructor.
+    /// Drops a future that will not be polled to its end. Joining reports the cancellation, not a
+    /// panic of the destructor.
     pub(super) fn cancel(self: Pin<&mut Self>) {
         let mut this = self.project();
         if this.future.is_some() {
@@ -95,7 +97,7 @@ impl<F: Future> Future for Isolated<F> {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(value)) => Ok(value),
                 Err(payload) => {
-                    // The panic that came first is the one to report.
+                    // The first panic is reported.
                     drop_quietly(|| this.future.set(None));
                     Err(JoinError::panicked(id, payload))
                 }
@@ -110,21 +112,23 @@ impl<F: Future> Future for Isolated<F> {
 }
 
 fn catch<T>(f: impl FnOnce() -> T) -> thread::Result<T> {
-    // Whatever unwound is dropped or handed to the one who joins; nobody looks at it half done.
+    // After unwinding the future is only dropped, so its broken state is not observed.
     catch_unwind(AssertUnwindSafe(f))
 }
 
-/// Runs a destructor whose panic nobody will hear of.
+/// Runs a destructor and ignores its panic.
 fn drop_quietly(destructor: impl FnOnce()) {
     if let Err(payload) = catch(destructor)
         && let Err(payload) = catch(|| drop(payload))
     {
-        // A payload that panics as it is dropped, with one that may do so, too. To leak it ends that.
+        // The payload panics when it is dropped, and so may the new payload. Leaking it ends the
+        // sequence.
         std::mem::forget(payload);
     }
 }
 
-/// A task's result, on its way to whoever joins. If nobody does, its destructor does not unwind either.
+/// A task's result, on its way to the join handle. If it is not joined, its destructor does not
+/// unwind either.
 pub struct Outcome<T> {
     id: Id,
     result: Option<Result<T, JoinError>>,

@@ -1,8 +1,9 @@
-//! The `!Send` tasks of a thread: those of its `block_on`, and those of a [`LocalSet`](super::LocalSet).
+//! The `!Send` tasks of a thread: those of its `block_on`, and those of a
+//! [`LocalSet`](super::LocalSet).
 //!
-//! A backend opens a [`Scope`] in its `block_on` and drives `scope.run_until(future)` in whatever way it drives
-//! futures. Between two polls of `future` the scope polls the thread's local tasks. It costs nothing before the
-//! first [`spawn_local`].
+//! A backend opens a [`Scope`] in its `block_on` and drives `scope.run_until(future)` in whatever
+//! way it drives futures. Between two polls of `future` the scope polls the thread's local tasks.
+//! It costs nothing before the first [`spawn_local`].
 
 use std::cell::RefCell;
 use std::fmt;
@@ -21,7 +22,7 @@ use pin_project_lite::pin_project;
 
 use super::{Runnable, TaskHandle, Tasks};
 
-/// Local tasks polled in a row before the thread's own future and its reactor have their turn.
+/// The number of local tasks polled in a row before the thread's own future and its reactor.
 const IN_A_ROW: usize = 64;
 
 thread_local! {
@@ -29,12 +30,13 @@ thread_local! {
     static SCOPE: RefCell<Option<Place>> = const { RefCell::new(None) };
 }
 
-/// Where local tasks go.
+/// The place of local tasks.
 #[derive(Default)]
 struct Place {
-    /// Comes with the first task.
+    /// Created by the first task.
     local: Option<Arc<Local>>,
-    /// Wakes the `block_on`, for a first task that is spawned by a task which the same thread runs beside it.
+    /// Wakes the `block_on`, in case a task that runs on the same thread spawns the first local
+    /// task.
     root: Option<Waker>,
 }
 
@@ -54,7 +56,7 @@ impl Place {
 pub(super) struct Local {
     tasks: Arc<Tasks>,
     queue: ConcurrentQueue<Runnable>,
-    /// Wakes who polls the queue.
+    /// Wakes the task that polls the queue.
     waker: AtomicWaker,
 }
 
@@ -88,7 +90,7 @@ impl Local {
         self.tasks.is_empty()
     }
 
-    /// Runs a row of tasks and sees to it that `cx` is woken for the next one.
+    /// Runs a row of tasks and ensures that `cx` is woken for the next row.
     pub(super) fn run_row(&self, cx: &mut Context<'_>) {
         self.waker.register(cx.waker());
         if self.run() {
@@ -96,7 +98,7 @@ impl Local {
         }
     }
 
-    /// Runs what is queued, up to [`IN_A_ROW`]. Gives whether there may be more.
+    /// Runs queued tasks, up to [`IN_A_ROW`]. Returns whether there may be more.
     fn run(&self) -> bool {
         for _ in 0..IN_A_ROW {
             let Ok(runnable) = self.queue.pop() else {
@@ -107,11 +109,11 @@ impl Local {
         true
     }
 
-    /// Drops what is left of the tasks.
+    /// Drops the remaining tasks.
     pub(super) fn end(&self) {
         self.tasks.close();
-        // Tasks that are spawned by destructors meanwhile end at once, so this is finite. A task that is not in the
-        // queue yet was woken by another thread, which is about to put it there.
+        // Tasks that destructors spawn in the meantime end at once, so this is finite. A task that
+        // is not in the queue was woken by another thread, which is about to push it.
         while !self.tasks.is_empty() {
             if !self.run() {
                 thread::yield_now();
@@ -120,20 +122,20 @@ impl Local {
     }
 }
 
-/// Makes the thread's local tasks those of a set until the guard is dropped.
+/// Makes `spawn_local` on this thread spawn into a set until the guard is dropped.
 pub(super) fn enter(local: &Arc<Local>) -> Inside {
     let set = Some(Place {
         local: Some(Arc::clone(local)),
         root: None,
     });
     Inside {
-        // A set may end with its thread, after what this thread remembers has ended.
+        // A set may end with its thread, after this thread-local has been dropped.
         outer: SCOPE.try_with(|scope| scope.replace(set)).ok().flatten(),
         thread: PhantomData,
     }
 }
 
-/// Restores the former place of local tasks when it is dropped.
+/// Restores the former place of local tasks on drop.
 pub(super) struct Inside {
     outer: Option<Place>,
     thread: PhantomData<*const ()>,
@@ -146,7 +148,7 @@ impl Drop for Inside {
     }
 }
 
-/// Whether this thread accepts local tasks.
+/// Returns `true` if this thread accepts local tasks.
 pub fn is_open() -> bool {
     SCOPE.with_borrow(Option::is_some)
 }
@@ -154,7 +156,7 @@ pub fn is_open() -> bool {
 /// Starts `future` as a task on this thread.
 ///
 /// # Panics
-/// When no [`Scope`] is open on this thread; the message says what to do.
+/// Panics if no [`Scope`] is open on this thread. The message names the remedy.
 pub fn spawn_local<F>(future: F) -> TaskHandle<F::Output>
 where
     F: Future + 'static,
@@ -173,16 +175,17 @@ where
     local.spawn(future)
 }
 
-/// While it is open, this thread accepts local tasks. Closing it drops what is left of them.
+/// While it is open, this thread accepts local tasks. Closing it drops the remaining ones.
 pub struct Scope {
     outer: Option<Place>,
     flavor: Flavor,
-    // It belongs to its thread: `!Send`.
+    // Tied to its thread: `!Send`.
     thread: PhantomData<*const ()>,
 }
 
 impl Scope {
-    /// Opens the scope of a `block_on` that starts. On a current-thread runtime the thread runs its tasks as well.
+    /// Opens the scope of a `block_on` at its start. On a current-thread runtime the thread also
+    /// runs its tasks.
     pub fn open(flavor: Flavor) -> Self {
         Self {
             outer: SCOPE.replace(Some(Place::default())),
@@ -191,7 +194,7 @@ impl Scope {
         }
     }
 
-    /// Polls `future`, and the local tasks beside it, until `future` is ready.
+    /// Polls `future` and the local tasks until `future` is ready.
     pub fn run_until<F: Future>(&self, future: F) -> RunUntil<'_, F> {
         RunUntil {
             future,
@@ -211,12 +214,12 @@ impl Drop for Scope {
     }
 }
 
-/// The local tasks of the innermost scope, if it has some.
+/// Returns the local tasks of the innermost scope, if it has any.
 fn current() -> Option<Arc<Local>> {
     SCOPE.with_borrow(|scope| scope.as_ref()?.local.clone())
 }
 
-/// As [`current`]. If there are none, the first one will wake the `block_on` that `cx` polls.
+/// Like [`current`]. If there are none, the first one will wake the `block_on` that `cx` polls.
 #[inline]
 fn current_or_first(cx: &Context<'_>) -> Option<Arc<Local>> {
     SCOPE.with_borrow_mut(|scope| {

@@ -1,4 +1,4 @@
-//! Tasks that need not be `Send`, as a value: Tokio's `LocalSet` for any runtime.
+//! A set of tasks that need not be `Send`: Tokio's `LocalSet` for any runtime.
 
 use std::cell::Cell;
 use std::fmt;
@@ -27,7 +27,8 @@ struct State {
 
 /// Tasks that stay on the thread of the set and run while the set is polled.
 ///
-/// It is polled by [`run_until`](Self::run_until), or awaited itself, which ends when all of its tasks have ended.
+/// It is polled by [`run_until`](Self::run_until), or by awaiting it, which completes when all of
+/// its tasks have ended.
 ///
 /// # Dropping it
 /// Drops the futures of its tasks before it returns.
@@ -39,7 +40,7 @@ pub struct LocalSet {
 }
 
 impl LocalSet {
-    /// A set without tasks.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self {
             local: Local::new(),
@@ -48,12 +49,12 @@ impl LocalSet {
         }
     }
 
-    /// Names the set among all sets and runtimes of the process.
+    /// Returns the id of the set, unique among all sets and runtimes of the process.
     pub fn id(&self) -> Id {
         self.id
     }
 
-    /// Starts `future` as a task of the set. It runs when the set is polled, not before.
+    /// Starts `future` as a task of the set. It runs only when the set is polled.
     pub fn spawn_local<F>(&self, future: F) -> TaskHandle<F::Output>
     where
         F: Future + 'static,
@@ -62,7 +63,7 @@ impl LocalSet {
         self.local.spawn(future)
     }
 
-    /// Makes [`spawn_local`] spawn here until the guard is dropped.
+    /// Makes [`spawn_local`] spawn into this set until the guard is dropped.
     pub fn enter(&self) -> LocalEnterGuard {
         self.guard(false)
     }
@@ -77,7 +78,7 @@ impl LocalSet {
         }
     }
 
-    /// Runs `future`, and the tasks of the set beside it, until `future` is ready.
+    /// Runs `future` and the tasks of the set until `future` is ready.
     pub fn run_until<F: Future>(&self, future: F) -> RunUntil<'_, F> {
         RunUntil { set: self, future }
     }
@@ -117,7 +118,7 @@ impl fmt::Debug for LocalSet {
     }
 }
 
-/// Restores what was current before [`LocalSet::enter`] when it is dropped.
+/// Restores the state before [`LocalSet::enter`] on drop.
 pub struct LocalEnterGuard {
     state: State,
     _inside: Inside,
@@ -135,20 +136,20 @@ impl fmt::Debug for LocalEnterGuard {
     }
 }
 
-/// Whether this thread is inside a set, so that [`spawn_local`] spawns there.
+/// Returns `true` if this thread is inside a set, so that [`spawn_local`] spawns there.
 pub fn is_entered() -> bool {
     STATE.get().entered
 }
 
-/// Whether this thread is polling a set: no other thread can take its tasks over.
+/// Returns `true` if this thread is polling a set, whose tasks no other thread can take over.
 pub fn is_polling() -> bool {
     STATE.get().polling
 }
 
-/// Starts `future` as a task of the set that this thread is inside of.
+/// Starts `future` as a task of the set that this thread is inside.
 ///
 /// # Panics
-/// When it is inside none, and no `block_on` takes local tasks either.
+/// Panics if it is inside none, and no `block_on` accepts local tasks.
 pub fn spawn_local<F>(future: F) -> TaskHandle<F::Output>
 where
     F: Future + 'static,

@@ -1,4 +1,4 @@
-//! The live tasks of a runtime: who is aborted, who is to be woken for it, and when all have ended.
+//! The live tasks of a runtime: their aborts and wakers, and the moment when all have ended.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::table::Table;
 /// use std::sync::{Arc, Mutex, mpsc};
 /// use anyrt_kit::executor::Tasks;
 ///
-/// // The simplest run queue there is.
+/// // The simplest run queue.
 /// let (queue, runnables) = mpsc::channel();
 /// let tasks = Tasks::new();
 /// let queue = Mutex::new(queue);
@@ -34,16 +34,16 @@ pub struct Tasks {
     alive: AtomicUsize,
     /// [`CLOSED`], plus the number of aborts that no poll has seen yet: zero means "just run it".
     signals: AtomicUsize,
-    /// How many of them are inside `block_in_place`.
+    /// The number of tasks inside `block_in_place`.
     blocking: AtomicUsize,
-    /// Tells those who wait in [`drained`](Tasks::drained) and [`settled`](Tasks::settled).
+    /// Wakes the waiters in [`drained`](Tasks::drained) and [`settled`](Tasks::settled).
     drained: Waiters,
 }
 
 struct Entry {
     id: Id,
-    /// `None` until the first poll of a task of a [hosted](super::hosted) executor has returned; until then the task
-    /// is queued or running, and looks at its entry by itself.
+    /// `None` until the first poll of a task of a [hosted](super::hosted) executor has returned.
+    /// Until then the task is queued or running, and checks its entry by itself.
     waker: Option<Waker>,
     aborted: bool,
 }
@@ -51,12 +51,12 @@ struct Entry {
 const CLOSED: usize = 1 << (usize::BITS - 1);
 
 impl Tasks {
-    /// No tasks yet.
+    /// Creates an empty registry.
     pub fn new() -> Arc<Self> {
         Arc::new(Self::default())
     }
 
-    /// Adds a task; `build` is given its key and makes it, with its waker if there is one already.
+    /// Adds a task. `build` creates it from its key, with its waker if there is one already.
     pub(super) fn enter<R>(&self, id: Id, build: impl FnOnce(usize) -> (R, Option<Waker>)) -> R {
         let mut live = self.lock();
         let entry = live.vacant_entry();
@@ -70,7 +70,7 @@ impl Tasks {
         task
     }
 
-    /// A task of a hosted executor waits for the first time.
+    /// Stores the waker of a task of a hosted executor that waits for the first time.
     pub(super) fn leave_waker(&self, key: usize, waker: &Waker) {
         let aborted = {
             let mut live = self.lock();
@@ -79,13 +79,13 @@ impl Tasks {
                 entry.aborted
             })
         };
-        // Who aborted or closed before saw no waker.
+        // An earlier abort or close has found no waker.
         if aborted || self.is_closed() {
             waker.wake_by_ref();
         }
     }
 
-    /// Aborts every task, those to come included. They end as soon as their runnables are run.
+    /// Aborts every task, including future ones. They end as soon as their runnables are run.
     pub fn close(&self) {
         self.signals.fetch_or(CLOSED, Ordering::SeqCst);
         let wakers: Vec<Waker> = {
@@ -109,8 +109,8 @@ impl Tasks {
         }
     }
 
-    /// As [`drained`](Self::drained), but tasks inside `block_in_place` may be left: they may wait for what ends with the
-    /// runtime.
+    /// Like [`drained`](Self::drained), but tasks inside `block_in_place` may be left, because they
+    /// may wait for something that ends with the runtime.
     pub async fn settled(&self) {
         loop {
             let event = self.drained.wait();
@@ -125,7 +125,7 @@ impl Tasks {
         self.is_closed() && self.len() <= self.blocking.load(Ordering::SeqCst)
     }
 
-    /// The task that is being polled on this thread blocks it until the guard is dropped.
+    /// Records that the task polled on this thread blocks it, until the guard is dropped.
     pub(super) fn block(&self) -> impl Drop {
         struct Blocks<'a>(&'a Tasks);
         impl Drop for Blocks<'_> {
@@ -140,24 +140,25 @@ impl Tasks {
         Blocks(self)
     }
 
-    /// Whether this thread is polling one of these, in an executor of another crate, or the future of the owner's `block_on`.
-    /// What waits there need not be told of the end of the runtime: it is gone by then.
+    /// Returns `true` if this thread is polling one of these tasks in a foreign executor, or the
+    /// future of the owner's `block_on`. Waits in there need not be notified of the end of the
+    /// runtime, because they are dropped before it.
     #[inline]
     pub fn is_polling(self: &Arc<Self>) -> bool {
         InTask::is_of(address(self))
     }
 
-    /// Whether [`close`](Self::close) was called.
+    /// Returns `true` if [`close`](Self::close) was called.
     pub fn is_closed(&self) -> bool {
         self.signals.load(Ordering::SeqCst) & CLOSED != 0
     }
 
-    /// The number of tasks whose future was not dropped yet.
+    /// Returns the number of tasks whose future was not dropped yet.
     pub fn len(&self) -> usize {
         self.alive.load(Ordering::SeqCst)
     }
 
-    /// Whether no task is alive.
+    /// Returns `true` if no task is alive.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -205,7 +206,7 @@ impl Tasks {
             self.alive.store(live.len(), Ordering::SeqCst);
             entry
         };
-        // Outside the lock: a waker's destructor is not ours.
+        // Outside the lock: a waker's destructor is foreign code.
         drop(entry);
         if self.is_settled() {
             self.drained.notify_all();
@@ -226,7 +227,7 @@ impl fmt::Debug for Tasks {
     }
 }
 
-/// Tells the tasks of one runtime from those of others while they live.
+/// Distinguishes the tasks of one live runtime from those of others.
 pub(super) fn address(tasks: &Arc<Tasks>) -> usize {
     Arc::as_ptr(tasks).addr()
 }

@@ -1,11 +1,11 @@
-//! When a worker works and when it waits: for metrics, and for those who want to be told.
+//! The busy and idle times of a worker, for metrics and hooks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyrt_core::runtime::{ThreadHooks, WorkerStats};
 
-/// What one worker has done so far. Only the worker writes, anybody reads.
+/// The counters of one worker. Only the worker writes them, any thread may read.
 #[derive(Debug, Default)]
 pub struct WorkerMetrics {
     parks: AtomicU64,
@@ -31,8 +31,9 @@ impl WorkerMetrics {
     }
 }
 
-/// Keeps the books of one worker: call [`work`](Self::work) before it does something and [`park`](Self::park) before it
-/// waits. Time is looked at where one follows the other, not per task.
+/// Updates the counters of one worker: call [`work`](Self::work) before it does something and
+/// [`park`](Self::park) before it waits. The clock is read at changes between the two, not per
+/// task.
 #[derive(Debug, Default)]
 pub struct Shift {
     state: State,
@@ -47,7 +48,7 @@ enum State {
 }
 
 impl Shift {
-    /// The worker works from now on, if it did not already.
+    /// The worker works from now on.
     #[inline]
     pub fn work(&mut self, metrics: &WorkerMetrics, hooks: &ThreadHooks) {
         if !matches!(self.state, State::Working(_)) {
@@ -83,7 +84,7 @@ impl Shift {
         metrics.parks_and_unparks.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The worker ends, or gives its place to another.
+    /// The worker ends, or another thread takes its place.
     pub fn end(&mut self, metrics: &WorkerMetrics) {
         match std::mem::take(&mut self.state) {
             State::New => {}

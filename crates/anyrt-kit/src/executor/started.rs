@@ -1,4 +1,4 @@
-//! A task that an executor of another crate has started, as those who join see it.
+//! The join side of a task that a foreign executor has started.
 
 use std::fmt;
 use std::future::Future;
@@ -20,14 +20,14 @@ enum Kind<T> {
 }
 
 impl<T> Started<T> {
-    /// A task of `async-task`, which all executors of the smol family give.
+    /// Wraps a task of `async-task`, which all executors of the Smol family return.
     pub fn task(task: async_task::Task<T>) -> Self {
-        // Fallible: an executor that is dropped cancels, where a `Task` would panic.
+        // Fallible, because dropping the executor cancels, and a `Task` would panic then.
         Self(Kind::Task(task.fallible()))
     }
 
-    /// For an executor whose handle cannot tell whether a task is finished: the future to start there, whose result comes
-    /// to the other one. Costs an allocation.
+    /// For an executor whose handle does not report whether a task is finished: returns the future
+    /// to start there, and the join side that gets its result. Costs an allocation.
     pub fn slot<F>(task: F) -> (impl Future<Output = ()> + use<F, T>, Self)
     where
         F: Future<Output = T>,
@@ -49,7 +49,7 @@ impl<T> Started<T> {
         }
     }
 
-    /// The result; `None` if the future was dropped.
+    /// Polls for the result. Returns `None` if the future was dropped.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         match &mut self.0 {
             Kind::Task(task) => Pin::new(task).poll(cx),
@@ -73,17 +73,17 @@ impl<T> fmt::Debug for Started<T> {
     }
 }
 
-/// Where a result waits for whoever joins.
+/// The slot of a result until it is joined.
 struct Slot<T> {
     state: Mutex<State<T>>,
 }
 
 enum State<T> {
-    /// Nothing yet, and the waker of whoever waits.
+    /// No result yet, and the waker of the joining task.
     Open(Option<Waker>),
-    /// The result; `None` if the future was dropped or the result was taken.
+    /// The result, or `None` if the future was dropped or the result was taken.
     Closed(Option<T>),
-    /// Nobody will join.
+    /// The handle was dropped.
     Detached,
 }
 
@@ -93,7 +93,7 @@ impl<T> Slot<T> {
         match &mut *state {
             State::Open(waker) => {
                 let former = waker.replace(cx.waker().clone());
-                // Outside the lock: a waker's destructor is not ours.
+                // Outside the lock: a waker's destructor is foreign code.
                 drop(state);
                 drop(former);
                 Poll::Pending
@@ -130,7 +130,7 @@ impl<T> Slot<T> {
     }
 }
 
-/// Closes the slot when it goes, so that nobody waits for a future that was dropped.
+/// Closes the slot on drop, so that joining a dropped future ends.
 struct Filler<T>(Arc<Slot<T>>);
 
 impl<T> Drop for Filler<T> {
@@ -140,7 +140,7 @@ impl<T> Drop for Filler<T> {
 }
 
 pin_project! {
-    /// A future that leaves its result in a slot.
+    /// A future that stores its result in a slot.
     struct Filled<F, T> {
         #[pin]
         task: F,

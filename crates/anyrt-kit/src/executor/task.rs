@@ -1,14 +1,14 @@
 //! Tasks with Tokio's semantics over `async-task`: abort, panic isolation, ids, the budget.
 //!
-//! A task is one allocation, made by `async-task`, whose wakers are sound on every thread. This file adds what
-//! the contract asks for beyond it:
+//! A task is one allocation of `async-task`, whose wakers are sound on every thread. This file adds
+//! the rest of the contract:
 //!
-//! - *Panics stay inside.* `Isolated` catches them in polls and in destructors, so `async-task` never sees one (it would
-//!   abort the process in a destructor).
-//! - *Abort is a poll.* The task is marked in [`Tasks`] and woken; the poll that follows drops the future and
-//!   gives the cancelled result. So abort works from any thread, on tasks that are queued, waiting or running,
-//!   and "finished" is never reported before the destructor ran.
-//! - *A dropped [`Runnable`] is an abort*, so a queue that goes away cancels what is in it.
+//! - *Panics stay inside.* `Isolated` catches them in polls and in destructors, so `async-task`
+//!   never sees one (it would abort the process in a destructor).
+//! - *Abort is a poll.* The task is marked in [`Tasks`] and woken; the following poll drops the
+//!   future and returns the cancelled result. So abort works from any thread, on tasks that are
+//!   queued, waiting or running, and "finished" is never reported before the destructor has run.
+//! - *A dropped [`Runnable`] is an abort*, so dropping a queue cancels its tasks.
 
 use std::fmt;
 use std::future::Future;
@@ -28,10 +28,10 @@ use super::registry::Tasks;
 use super::started::Started;
 
 impl Tasks {
-    /// Makes a task of `future` and hands it to `schedule`, now and whenever it is woken.
+    /// Creates a task of `future` and passes it to `schedule`, now and whenever it is woken.
     ///
-    /// `future` is not polled inside the call. After [`close`](Self::close) it is dropped at once, and the
-    /// handle gives a cancelled error.
+    /// `future` is not polled inside the call. After [`close`](Self::close) it is dropped at once,
+    /// and joining it returns a cancelled error.
     pub fn spawn<F, S>(self: &Arc<Self>, future: F, schedule: S) -> TaskHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -56,8 +56,8 @@ impl Tasks {
         })
     }
 
-    /// As [`spawn`](Self::spawn), for a future that stays on this thread: `schedule` may be called on any thread
-    /// but must bring the runnable back here.
+    /// Like [`spawn`](Self::spawn), for a future that stays on this thread: `schedule` may be
+    /// called on any thread, but must pass the runnable back to this one.
     pub fn spawn_local<F, S>(self: &Arc<Self>, future: F, schedule: S) -> TaskHandle<F::Output>
     where
         F: Future + 'static,
@@ -104,7 +104,7 @@ impl Tasks {
             ((runnable, task), Some(waker))
         });
         if self.is_closed() {
-            // Polls nothing: `Isolated` sees that the door is closed and drops the future.
+            // Polls nothing: `Isolated` sees the close and drops the future.
             let _task = enter_task(id);
             runnable.run();
         } else {
@@ -115,11 +115,12 @@ impl Tasks {
         }
     }
 
-    /// Makes a task of `future` that an executor of another crate runs: `start` spawns what it is given there, and gives
-    /// `None` if that executor is gone.
+    /// Creates a task of `future` in a foreign executor: `start` spawns its argument there, and
+    /// returns `None` if that executor is gone.
     ///
-    /// `scope`, if there is one, is around each poll and around the destructor of `future`. After [`close`](Self::close)
-    /// the future is dropped at once, and the handle gives a cancelled error.
+    /// `scope`, if any, wraps each poll and the destructor of `future`. After
+    /// [`close`](Self::close) the future is dropped at once, and joining it returns a cancelled
+    /// error.
     pub fn spawn_hosted<F>(
         self: &Arc<Self>,
         future: F,
@@ -131,7 +132,7 @@ impl Tasks {
         F::Output: Send + 'static,
     {
         let id = Id::next();
-        // It leaves its waker when it waits for the first time.
+        // It stores its waker when it waits for the first time.
         let key = self.enter(id, |key| (key, None));
         let tasks = Arc::clone(self);
         let hosted = Hosted::new(Isolated::new(future, Arc::clone(self), key, id), scope);
@@ -156,7 +157,7 @@ fn isolated<F>(future: F, meta: &Meta) -> Isolated<F> {
     Isolated::new(future, Arc::clone(&meta.tasks), meta.key, meta.id)
 }
 
-/// What a task's allocation carries beside the future.
+/// The part of a task's allocation besides the future.
 struct Meta {
     id: Id,
     key: usize,
@@ -165,7 +166,7 @@ struct Meta {
     tasks: Arc<Tasks>,
 }
 
-/// A task that is ready to be polled once. Put it in a queue, then [`run`](Self::run) it.
+/// A task that is ready to be polled once. Queue it, then [`run`](Self::run) it.
 ///
 /// Dropping it aborts the task.
 pub struct Runnable {
@@ -177,11 +178,11 @@ impl Runnable {
         Self { inner: Some(inner) }
     }
 
-    /// Polls the task. Never unwinds. Gives whether it was woken meanwhile, as a task that yields does itself; it is
-    /// queued again then.
+    /// Polls the task. Never unwinds. Returns whether it was woken during the poll, as a task that
+    /// yields does itself; then it is queued again.
     ///
     /// # Panics
-    /// When a task of [`Tasks::spawn_local`] is run on a thread that is not its own.
+    /// Panics if a task of [`Tasks::spawn_local`] is run on another thread than its own.
     #[inline]
     pub fn run(mut self) -> bool {
         match self.inner.take() {
@@ -197,7 +198,8 @@ impl Runnable {
     fn abort(runnable: async_task::Runnable<Meta>) {
         let meta = runnable.metadata();
         if meta.home.is_some_and(|home| home != thread::current().id()) {
-            // Its thread is gone without having run its queue. To leak the task is the only sound thing left.
+            // Its thread has ended without running its queue. Leaking the task is the only sound
+            // option.
             std::mem::forget(runnable);
             return;
         }
@@ -208,7 +210,7 @@ impl Runnable {
 }
 
 impl Drop for Runnable {
-    // What was run leaves nothing, which the caller of `run` sees at once.
+    // A polled task leaves nothing behind, which the caller of `run` sees at once.
     #[inline]
     fn drop(&mut self) {
         if let Some(runnable) = self.inner.take() {
@@ -235,7 +237,7 @@ enum Join<T> {
     /// `None` only inside `drop`.
     Own(Option<async_task::Task<Outcome<T>, Meta>>),
     Hosted {
-        /// `None` if the executor was gone or the runtime had ended: the task is cancelled.
+        /// `None` if the executor was gone or the runtime had ended, so that the task is cancelled.
         started: Option<Started<Outcome<T>>>,
         tasks: Arc<Tasks>,
         key: usize,
@@ -302,7 +304,7 @@ impl<T> Future for TaskHandle<T> {
             Join::Hosted { started, id, .. } => match started {
                 Some(started) => started.poll(cx).map(|outcome| match outcome {
                     Some(mut outcome) => outcome.take(),
-                    // Its executor was dropped, and the future with it.
+                    // Its executor was dropped together with the future.
                     None => Err(JoinError::cancelled(*id)),
                 }),
                 None => Poll::Ready(Err(JoinError::cancelled(*id))),
@@ -313,7 +315,7 @@ impl<T> Future for TaskHandle<T> {
 
 impl<T> Drop for TaskHandle<T> {
     fn drop(&mut self) {
-        // A value that nobody took is dropped here.
+        // An unjoined value is dropped here.
         match &mut self.join {
             Join::Own(task) => {
                 if let Some(task) = task.take() {
@@ -338,7 +340,7 @@ impl<T> fmt::Debug for TaskHandle<T> {
     }
 }
 
-/// Aborts a task of [`Tasks`] from elsewhere.
+/// Aborts a task of [`Tasks`], from any thread.
 #[derive(Clone)]
 pub struct TaskAbortHandle {
     tasks: Arc<Tasks>,

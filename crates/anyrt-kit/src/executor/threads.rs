@@ -1,4 +1,5 @@
-//! What the threads of an engine have: a count of them, a substitute for one that blocks, and no silent end.
+//! The threads of an engine: their count, the substitute for one that blocks, and the report of an
+//! unexpected end.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +24,7 @@ impl Latch {
         }
     }
 
-    /// Waits until all have ended, no longer than `timeout`. Gives whether they have.
+    /// Waits until all have ended, for at most `timeout`. Returns whether they have.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> bool {
         let (running, ended) = &*self.state;
         let guard = running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +58,7 @@ impl Drop for Running {
     }
 }
 
-/// Stands in for a worker that blocks. Dropping it says that the worker is back.
+/// The substitute for a worker that blocks. Dropping it ends the substitution.
 #[derive(Default)]
 pub(super) struct Substitute(Arc<Back>);
 
@@ -68,14 +69,14 @@ pub(super) struct Back {
 }
 
 impl Substitute {
-    /// What the substitute waits for.
+    /// Shared with the substitute.
     pub(super) fn back(&self) -> Arc<Back> {
         Arc::clone(&self.0)
     }
 }
 
 impl Back {
-    /// Waits until the worker is back.
+    /// Waits until the worker has returned.
     pub(super) async fn wait(&self) {
         loop {
             let event = self.waiters.wait();
@@ -94,13 +95,13 @@ impl Drop for Substitute {
     }
 }
 
-/// A worker that unwinds would leave its tasks to nobody, in silence.
+/// Aborts the process if a worker unwinds, because its tasks would silently never run again.
 pub(super) struct AbortOnUnwind;
 
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
         if thread::panicking() {
-            // Not `eprintln!`, which panics where nobody reads.
+            // Not `eprintln!`, which panics if standard error is closed.
             let message = "a worker thread has panicked outside of a task; aborting the process\n";
             let _ = io::Write::write_all(&mut io::stderr(), message.as_bytes());
             std::process::abort();

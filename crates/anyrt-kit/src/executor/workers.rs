@@ -1,4 +1,5 @@
-//! The threads that run an executor's tasks: which one this is, and what each has done.
+//! The threads that run an executor's tasks: the number of the current one, and the counters of
+//! each.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -15,17 +16,18 @@ use super::shift::{Shift, WorkerMetrics};
 thread_local! {
     /// The worker that is polling on this thread: the address of its `Workers`, and its number.
     static PLACE: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
-    /// Of the last worker on this thread, for the next one.
+    /// The waker of the last worker on this thread, for the next one.
     static BELL: RefCell<Option<Bell>> = const { RefCell::new(None) };
 }
 
 thread_local! {
-    /// The address of the `Tasks` whose hosted task is being polled on this thread; zero if none is.
+    /// The address of the `Tasks` whose hosted task is being polled on this thread; zero if none
+    /// is.
     static TASKS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Says until it is dropped whose task is being polled on this thread, by the address of its `Tasks`. What is polled there
-/// is gone before the runtime ends.
+/// Marks this thread, until it is dropped, as polling a task of the `Tasks` with that address.
+/// Futures that are polled there are dropped before the runtime ends.
 pub(super) struct InTask(usize);
 
 impl InTask {
@@ -34,12 +36,13 @@ impl InTask {
         Self(TASKS.replace(tasks))
     }
 
-    /// Polls `future` as if it were a task of those.
+    /// Polls `future` as if it were one of those tasks.
     pub(super) fn polling<F: Future>(tasks: usize, future: F) -> Polling<F> {
         Polling { future, tasks }
     }
 
-    /// A future that is not dropped when the runtime ends, although it is polled inside of a task that is.
+    /// For a future that is not dropped when the runtime ends, although it is polled inside a task
+    /// that is.
     #[inline]
     pub(super) fn of_none() -> Self {
         Self(TASKS.take())
@@ -95,7 +98,7 @@ impl Workers {
         }
     }
 
-    /// Of an executor that somebody else runs: nothing is known of its threads.
+    /// For an executor that the application runs, whose threads are unknown.
     pub(super) fn unknown() -> Self {
         Self {
             hooks: ThreadHooks::default(),
@@ -103,18 +106,18 @@ impl Workers {
         }
     }
 
-    /// What each has done, by number.
+    /// Returns the counters of each, by number.
     pub(super) fn metrics(&self) -> &[WorkerMetrics] {
         &self.metrics
     }
 
-    /// The number of the worker that this thread is, if it is one of these.
+    /// Returns the number of the current worker, if this thread is one of these.
     pub(super) fn index(&self) -> Option<usize> {
         let (workers, index) = PLACE.get()?;
         (workers == self.address()).then_some(index)
     }
 
-    /// Makes each poll of `future` the work of that worker.
+    /// Counts each poll of `future` as work of that worker.
     pub(super) fn work<F: Future>(&self, index: usize, future: F) -> Work<'_, F> {
         Work {
             future,
@@ -128,7 +131,8 @@ impl Workers {
         }
     }
 
-    /// This thread is no worker until the guard is dropped. `None` if it is none of these now.
+    /// Makes this thread no worker until the guard is dropped. Returns `None` if it is none of
+    /// these.
     pub(super) fn leave(&self) -> Option<Left> {
         let index = self.index()?;
         Some(Left {
@@ -149,13 +153,13 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// The number of the worker.
+    /// Returns the number of the worker.
     pub(super) fn index(&self) -> usize {
         self.index
     }
 }
 
-/// Gives the thread its former place back.
+/// Restores the former place of the thread.
 struct Placed(Option<(usize, usize)>);
 
 impl Drop for Placed {
@@ -175,8 +179,8 @@ impl Drop for Books<'_> {
     }
 }
 
-/// A waker that remembers whether it was used. A worker that was woken in its own poll is polled again at once: it lets the
-/// reactor have a look, and does not wait.
+/// A waker that records whether it was used. A worker that was woken in its own poll is polled
+/// again at once: it lets the reactor check for events, and does not wait.
 struct Bell {
     rung: Arc<Rung>,
     waker: Waker,
@@ -188,7 +192,7 @@ struct Rung {
 }
 
 impl Bell {
-    /// One that wakes `outer`: `kept`, or this thread's last one, or a new one.
+    /// Returns one that wakes `outer`: `kept`, or this thread's last one, or a new one.
     #[inline]
     fn of<'a>(kept: &'a mut Option<Self>, outer: &Waker) -> &'a Self {
         drop(kept.take_if(|bell| !bell.rung.outer.will_wake(outer)));
@@ -216,7 +220,8 @@ impl Wake for Rung {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Who wakes from another thread may come too late for the worker to see it; then it looks like a short wait.
+        // A wake-up from another thread may be too late for the worker to see it. It then counts as
+        // a short wait.
         self.rung.store(true, Ordering::Relaxed);
         self.outer.wake_by_ref();
     }
