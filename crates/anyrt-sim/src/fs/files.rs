@@ -63,8 +63,6 @@ impl Files {
         read_link(path: PathBuf) -> PathBuf = Look store => store.read_link(&path);
         /// Removes an empty directory.
         remove_dir(path: PathBuf) -> () = Write store => store.remove_directory(&path);
-        /// Removes a file.
-        remove_file(path: PathBuf) -> () = Write store => store.remove_file(&path);
         /// Whether something is there.
         try_exists(path: PathBuf) -> bool = Look store => store.try_exists(&path);
         /// Renames a file or a directory.
@@ -80,6 +78,25 @@ impl Files {
             let wish = store.wish(&options)?;
             store.open(&path, &options, wish)
         };
+    }
+
+    /// Removes a file, or the path of a Unix socket.
+    ///
+    /// # Errors
+    /// Those of [`std::fs::remove_file`], and those of [`DiskFaults`](crate::DiskFaults).
+    pub fn remove_file(
+        &self,
+        path: PathBuf,
+    ) -> impl Future<Output = io::Result<()>> + Send + Sync + use<> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let rt = self.rt.clone();
+        submit_once(&self.rt, What::Write, move |doing| {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            if rt.remove_unix_path(&path) {
+                return Ok(());
+            }
+            doing.store.remove_file(&path)
+        })
     }
 
     /// The entries of a directory, in an order that the seed chooses. Their paths are real ones.
