@@ -90,9 +90,9 @@ pub(super) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let plan: Vec<Probe> = backends.flat_map(of_backend).collect();
     let probes = Probes::build(&plan)?;
     let peers = build(&options.backends)?;
-    let (measured, failures) = probes.measure(&plan, &options.rows, Probe::runs);
+    let (measured, failures) = probes.measure(&options.jobs(&plan), Probe::runs);
     none_failed(&failures)?;
-    let figures = measure(&probes, &peers, &options.rows)?;
+    let figures = measure(&probes, &peers, options.rows())?;
 
     let reasons: Reasons =
         toml::from_str(&std::fs::read_to_string(crate::here("peers/reasons.toml"))?)?;

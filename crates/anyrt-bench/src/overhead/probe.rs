@@ -245,19 +245,14 @@ impl Probes {
         self.valgrind
     }
 
-    /// Measures every row on every probe, each in as many runs as `runs` says.
+    /// Measures each row on its probe, in as many runs as `runs` says.
     pub(crate) fn measure(
         &self,
-        plan: &[Probe],
-        rows: &[Row],
+        jobs: &[(Probe, Row)],
         runs: impl Fn(Probe, Row) -> usize + Sync,
     ) -> (Measured, Vec<Failure>) {
-        let jobs: Vec<(Probe, Row)> = plan
-            .iter()
-            .flat_map(|probe| rows.iter().map(|row| (*probe, *row)))
-            .collect();
         let (measured, failures) = (Mutex::new(Measured::new()), Mutex::new(Vec::new()));
-        in_parallel(&jobs, |bar, &(probe, row)| {
+        in_parallel(jobs, |bar, &(probe, row)| {
             bar.set_message(format!("{}, {probe}", row.name()));
             let program = self.directory.join(probe.file());
             match self.slope(&program, probe.backend, row, runs(probe, row)) {
