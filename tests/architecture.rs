@@ -126,6 +126,20 @@ fn backends_do_not_know_each_other_nor_the_facade() {
     }
 }
 
+/// Or the shims, which replace it and depend on the simulator, would close a circle.
+#[test]
+fn nothing_below_the_simulator_depends_on_getrandom() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--package", "anyrt-sim"])
+        .args(["--edges", "normal,build", "--prefix", "none"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    let tree = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(tree.contains("anyrt-core v"), "{tree}");
+    assert!(!tree.contains("getrandom v"), "{tree}");
+}
+
 #[test]
 fn only_the_facade_and_the_tests_know_the_backends() {
     let allowed = ["anyrt", "anyrt-bench", "anyrt-examples", "anyrt-sim-libc"];

@@ -39,6 +39,7 @@
 //! of the device are those of the real directory, which is in `/dev/shm` if there is one.
 
 mod contents;
+mod directory;
 mod disk;
 mod faults;
 mod file;

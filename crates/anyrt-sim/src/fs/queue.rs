@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::process;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::SystemTime;
 
 use rustix::io::Errno;
-use tempfile::TempDir;
 
+use super::directory::Directory;
 use super::faults::DiskFaults;
 use super::store::Store;
 use crate::injected::Injected;
@@ -90,7 +89,7 @@ pub(crate) struct Disks {
     under_way: BTreeMap<(u64, u64), Operation>,
     number: u64,
     /// Where the disks are, as soon as there is one.
-    directory: Option<TempDir>,
+    directory: Option<Directory>,
     is_over: bool,
 }
 
@@ -159,7 +158,7 @@ impl Disks {
         let faults = self.faults(node);
         if !self.stores.contains_key(&node) {
             if self.directory.is_none() {
-                self.directory = Some(directory()?);
+                self.directory = Some(Directory::new()?);
             }
             let Some(directory) = &self.directory else {
                 return Err(over());
@@ -216,28 +215,6 @@ impl Disks {
         let taken = taken.map(|(_, operation)| operation).collect();
         self.tell(world);
         taken
-    }
-}
-
-/// A directory in memory, where the system has one. Its name takes no random number, which the seed may be asked for.
-fn directory() -> io::Result<TempDir> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    loop {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("anyrt-sim-{}-{number}", process::id());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&name).rand_bytes(0);
-        let made = builder
-            .tempdir_in("/dev/shm")
-            .or_else(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => Err(error),
-                _ => builder.tempdir(),
-            });
-        match made {
-            // Of a process that was killed.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => return made,
-        }
     }
 }
 
