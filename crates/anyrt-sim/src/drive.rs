@@ -104,7 +104,8 @@ impl Driver {
         let mut scheduler = world.scheduler();
         let seat = scheduler.sit(true);
         let key = scheduler.add(world.nanos(), rt.clone(), Kind::Root, Some(seat), location);
-        scheduler.wake(key, None, false);
+        // Beside a thread that runs, the moment at which another one comes is not the seed's.
+        scheduler.wake(key, None, outer.is_none());
         let waits = match (outer, scheduler.turn) {
             // The turn stays on this thread.
             (Some(_), _) | (None, None) => {

@@ -96,7 +96,7 @@
 //! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
 //! - Blocking jobs of a node that crashes run to their end.
 //! - 16 of the contract's 435 cases cannot be simulated: 8 need two workers, 8 a socket of the operating system or peers
-//!   that outlive the simulation. 33 more run on open simulations only, because a thread runs beside the simulation or
+//!   that outlive the simulation. 34 more run on open simulations only, because a thread runs beside the simulation or
 //!   a task or job blocks. `tests/conformance/left_out.rs` has the reason for each.
 //! - Nagle's algorithm, keep-alive and window probes. A write of any size that has room is one segment.
 #![forbid(unsafe_code)]

@@ -70,6 +70,10 @@ pub(crate) const CLOSED: Table = &[
     ("local::local_tasks_of_two_threads_stay_apart", BESIDE),
     ("nesting::four_threads_block_on_one_runtime_at_once", BESIDE),
     (
+        "nesting::four_threads_that_block_on_one_runtime_share_its_timers",
+        BESIDE,
+    ),
+    (
         "nesting::the_thread_that_drives_may_leave_before_the_others",
         BESIDE,
     ),

@@ -116,4 +116,18 @@ tests! {
         });
         assert_eq!(sim.foreign_wakes(), 1);
     }
+
+    fn a_thread_that_comes_while_another_runs_the_simulation_is_counted() {
+        let sim = Sim::builder().seed(1).busy_limit(u64::MAX).build().unwrap();
+        let rt = sim.handle().clone();
+        sim.block_on(async {
+            let thread = std::thread::spawn(move || rt.block_on(yield_now()));
+            while !thread.is_finished() {
+                yield_now().await;
+                std::thread::yield_now();
+            }
+            thread.join().unwrap();
+        });
+        assert!(sim.foreign_wakes() > 0);
+    }
 }
