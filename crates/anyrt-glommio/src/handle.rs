@@ -80,7 +80,7 @@ impl Inner {
 }
 
 impl GlommioRuntime {
-    /// A runtime with these shards, which nobody drives yet.
+    /// Creates a runtime with these shards, which no thread drives yet.
     pub(crate) fn new(
         config: &Config,
         whose: Whose,
@@ -118,7 +118,7 @@ impl GlommioRuntime {
         Self { inner }
     }
 
-    /// Lets a thread of the pool drive `shard` until its home is back.
+    /// Lets a thread of the pool drive `shard` until its home returns.
     fn start_stand_in(&self, shard: Arc<Shard>) {
         let (runtime, cores) = (self.clone(), affinity::bound());
         drive::start_stand_in(&self.inner.blocking, shard, move |drive| {
@@ -320,9 +320,9 @@ impl GlommioRuntime {
         self.inner.next.fetch_add(1, Ordering::Relaxed) % self.shards()
     }
 
-    /// Where a task goes: to the one of two shards that has fewer live tasks. The two are this
-    /// shard and another one in turn, or two in turn on a thread that is no shard. The task that
-    /// spawns does not count, and the first of the two wins a tie.
+    /// Returns the shard for a new task: the one of two shards that has fewer live tasks. The two
+    /// are this shard and another one in turn, or two in turn on a thread that is no shard. The
+    /// spawning task does not count, and the first of the two wins a tie.
     pub(crate) fn place(&self) -> &Arc<Shard> {
         let shards = &self.inner.shards;
         if let [only] = &**shards {

@@ -1,9 +1,9 @@
-//! Which thread drives a shard: one at a time.
+//! The seat of a shard: the right to drive it, which one thread has at a time.
 //!
-//! A shard of a multi-thread runtime belongs to the thread that was started for it, its *home*. While a task there blocks
-//! in place, a *stand-in* from the blocking pool has the seat; the home takes it back as soon as it can. A current-thread
-//! runtime has no home: whoever calls `block_on` takes the seat, and those who find it taken wait for it beside their own
-//! future.
+//! A shard of a multi-thread runtime belongs to the thread that was started for it, its *home*.
+//! While a task there blocks in place, a *stand-in* from the blocking pool has the seat; the home
+//! takes it back as soon as possible. A current-thread runtime has no home: a thread that calls
+//! `block_on` takes the seat. Other callers wait for it while they run their own future.
 
 use std::task::{Context, Poll, Waker};
 
@@ -25,7 +25,7 @@ struct State {
     taken: bool,
     /// Whether the home blocks in place, so that a stand-in is to drive the shard.
     home_is_away: bool,
-    /// Those who wait inside `block_on`.
+    /// The wakers of threads that wait inside `block_on`.
     waiting: Vec<Waker>,
 }
 
@@ -36,19 +36,19 @@ impl Seat {
         !self.is_wanted() && !std::mem::replace(&mut state.taken, true)
     }
 
-    /// Takes the seat for a stand-in. Returns whether it did: not if the home is back, or has left for good, before the
+    /// Takes the seat for a stand-in. Returns `false` if the home has returned or ended before the
     /// thread of the stand-in has started.
     pub(crate) fn try_stand_in(&self) -> bool {
         let mut state = self.lock();
         state.home_is_away && !self.is_wanted() && !std::mem::replace(&mut state.taken, true)
     }
 
-    /// Says that the home blocks in place from now on, until it takes the seat back.
+    /// Records that the home blocks in place, until it takes the seat back.
     pub(crate) fn home_leaves(&self) {
         self.lock().home_is_away = true;
     }
 
-    /// Leaves the seat to whoever takes it first.
+    /// Releases the seat to the first thread that takes it.
     pub(crate) fn release(&self) {
         let waiting = {
             let mut state = self.lock();
@@ -59,8 +59,8 @@ impl Seat {
         wake_all(waiting);
     }
 
-    /// Takes the seat for the home, which waits until the stand-in has left it. `urge` is to make the stand-in look at
-    /// [`is_wanted`](Self::is_wanted).
+    /// Takes the seat for the home, which waits until the stand-in has left it. `urge` must make
+    /// the stand-in check [`is_wanted`](Self::is_wanted).
     pub(crate) fn take_back(&self, urge: impl FnOnce()) {
         self.wanted.store(true, Ordering::SeqCst);
         let mut state = self.lock();
@@ -76,12 +76,12 @@ impl Seat {
         self.wanted.store(false, Ordering::SeqCst);
     }
 
-    /// Whether the stand-in is to leave.
+    /// Returns `true` if the stand-in is to leave.
     pub(crate) fn is_wanted(&self) -> bool {
         self.wanted.load(Ordering::SeqCst)
     }
 
-    /// Waits until the seat is free. Another thread may still be faster.
+    /// Polls until the seat is free. Another thread may still take it first.
     pub(crate) fn poll_free(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if !state.taken {

@@ -1,15 +1,15 @@
-//! One shard: its tasks, its queue, and what every thread may do with them.
+//! One shard: its tasks, its queues, and their use by every thread.
 //!
-//! How it is driven is in [`crate::drive`]; which thread does, in [`crate::seat`].
+//! [`crate::drive`] drives it, on the thread that [`crate::seat`] selects.
 //!
 //! # Three kinds of tasks
-//! - Those of `spawn` run on whatever thread has the seat. That is the shard's own, but for the time in which a task blocks
-//!   in place there.
-//! - Those of `spawn_local`, and the services of files, run on the shard's own thread, the *home*. While that blocks in
-//!   place they wait.
+//! - Tasks of `spawn` run on the thread that has the seat. That is the shard's own, except while a
+//!   task blocks in place there.
+//! - Tasks of `spawn_local` and the services of files run on the shard's own thread, the *home*.
+//!   They wait while that thread blocks in place.
 //!
-//! A thread with the seat queues for itself without a lock. Everybody else pushes into an inbox and, if the shard sleeps,
-//! rings the doorbell.
+//! The thread with the seat queues for itself without a lock. Other threads push into an inbox and,
+//! if the shard sleeps, ring the doorbell.
 
 mod end;
 mod here;

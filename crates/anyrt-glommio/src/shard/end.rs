@@ -13,18 +13,18 @@ impl Shard {
         self.epoll.ring_doorbell();
     }
 
-    /// Whether its tasks are to end.
+    /// Returns `true` if its tasks are to end.
     pub(crate) fn is_closed(&self) -> bool {
         self.tasks.is_closed()
     }
 
-    /// How far the end has come, if it has begun: for the thread with the seat, between two tasks. Returns whether this
-    /// thread has nothing left to do.
+    /// Advances the end, if it has begun. Called by the thread with the seat, between two tasks.
+    /// Returns `true` if this thread has nothing left to do.
     pub(crate) fn progress_to_end(&self) -> bool {
         if !self.tasks.is_closed() {
             return false;
         }
-        // A task that blocks in place waits for something that only comes when the runtime has ended.
+        // A task that blocks in place may wait for something that ends only with the runtime.
         let blocked = self.blocked.load(Ordering::SeqCst);
         let has_home = self.is_home();
         let tasks_have_ended = self.tasks.len() <= blocked && (self.locals.is_empty() || !has_home);
@@ -41,14 +41,14 @@ impl Shard {
         self.tasks.is_empty() && self.locals.is_empty() && self.operations.close_if_idle()
     }
 
-    /// Drops all tasks on this thread, which has the seat, and refuses what comes later; but for those tasks that are in
-    /// the hands of other threads when `is_late` says so.
+    /// Drops all tasks on this thread, which has the seat, and rejects later ones. Stops waiting
+    /// for tasks that other threads hold when `is_late` returns `true`.
     pub(crate) fn end_here(&self, is_late: impl Fn() -> bool) {
         self.close();
         self.services.close();
         while self.load() > 0 && !is_late() {
             if !self.has_work() && !self.has_mail() {
-                // Another thread is about to put it into the inbox, or blocks in place.
+                // Another thread is about to push it into the inbox, or blocks in place.
                 self.progress_to_end();
                 yield_now();
             }
@@ -66,12 +66,12 @@ impl Shard {
         self.progress_to_end();
     }
 
-    /// Drops the services, at home and inside the executor, which what they hold belongs to.
+    /// Drops the services, at home and inside the executor that their contents belong to.
     pub(crate) fn end_services(&self) {
         self.services.close();
         while !self.services.is_empty() {
             if !self.has_work() && !self.has_mail() {
-                // Woken by another thread, which is about to put it into the inbox.
+                // Woken by another thread, which is about to push it into the inbox.
                 yield_now();
             }
             self.run_tasks();

@@ -1,4 +1,4 @@
-//! What this thread is to a shard, and what it has queued for itself.
+//! The relation of this thread to a shard, and the tasks that it has queued for itself.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -19,9 +19,9 @@ per_thread! {
     };
 }
 
-/// The half of a shard that only one thread touches.
+/// The part of a shard that only one thread accesses.
 pub(super) struct Here {
-    /// Zero on a thread that is no shard.
+    /// The id of the shard, or zero on a thread that is no shard.
     id: Cell<u64>,
     is_home: Cell<bool>,
     has_seat: Cell<bool>,
@@ -35,7 +35,7 @@ pub(super) enum Ready {
     AtHome(Runnable),
 }
 
-/// What kind of task a thread is polling.
+/// The kind of task that a thread is polling.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Polling {
     Nothing,
@@ -43,7 +43,7 @@ pub(super) enum Polling {
     AtHome,
 }
 
-/// What a thread was before it became a shard.
+/// The state of a thread before it became a shard.
 pub(super) struct Former {
     id: u64,
     is_home: bool,
@@ -52,36 +52,36 @@ pub(super) struct Former {
     queue: VecDeque<Ready>,
 }
 
-/// The id of the shard that is this thread, or zero.
+/// Returns the id of the shard that is this thread, or zero.
 #[inline]
 pub(crate) fn current_id() -> u64 {
     with(|here| here.id.get()).unwrap_or(0)
 }
 
-/// Whether this thread has the seat of its shard.
+/// Returns `true` if this thread has the seat of its shard.
 pub(crate) fn has_seat() -> bool {
     with(Here::has_seat).unwrap_or(false)
 }
 
-/// Calls `f` with what this thread is. Fails at the end of a thread, where a runtime may be dropped with another
-/// thread-local.
+/// Calls `f` with the state of this thread. Fails at the end of a thread, where a runtime may be
+/// dropped with another thread-local.
 #[inline]
 pub(super) fn with<T>(f: impl FnOnce(&Here) -> T) -> Result<T, AccessError> {
     HERE.try_with(f)
 }
 
-/// Whether this thread is the home of that shard.
+/// Returns `true` if this thread is the home of that shard.
 pub(super) fn is_home_of(id: u64) -> bool {
     with(|here| here.id.get() == id && here.is_home.get()).unwrap_or(false)
 }
 
-/// Whether this thread has something to run.
+/// Returns `true` if this thread has something to run.
 pub(super) fn has_work() -> bool {
     with(|here| !here.queue.borrow().is_empty()).unwrap_or(false)
 }
 
 impl Here {
-    /// Makes the thread that shard, with its seat. Returns what it was.
+    /// Makes the thread that shard, with its seat. Returns its former state.
     pub(super) fn become_shard(&self, id: u64, is_home: bool) -> Former {
         Former {
             id: self.id.replace(id),
@@ -100,13 +100,13 @@ impl Here {
         self.queue.replace(former.queue);
     }
 
-    /// Whether it may run the tasks of that shard that run anywhere.
+    /// Returns `true` if it may run the tasks of that shard that are not bound to the home.
     #[inline]
     pub(super) fn has_seat_of(&self, id: u64) -> bool {
         self.id.get() == id && self.has_seat.get()
     }
 
-    /// Whether it may run the tasks of that shard that belong to its home.
+    /// Returns `true` if it may run the tasks of that shard that are bound to the home.
     #[inline]
     pub(super) fn is_home_of(&self, id: u64) -> bool {
         self.id.get() == id && self.is_home.get()
@@ -140,7 +140,7 @@ impl Here {
         self.queue.borrow_mut().pop_front()
     }
 
-    /// Takes out what may run on another thread.
+    /// Takes the queued tasks that may run on another thread.
     pub(super) fn take_anywhere(&self, mut give: impl FnMut(Runnable)) {
         for ready in self.queue.take() {
             match ready {

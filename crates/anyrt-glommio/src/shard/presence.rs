@@ -1,4 +1,5 @@
-//! That a thread is a shard: for a while, or as its home; and how it leaves the seat while a task of it blocks in place.
+//! The presence of a thread in a shard: temporary, or as its home; and the release of the seat
+//! while a task blocks in place.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -24,18 +25,18 @@ pub(crate) fn with_current<T>(f: impl FnOnce(&Arc<Shard>) -> T) -> Option<T> {
         .flatten()
 }
 
-/// This thread is the shard, and has its seat, until it is dropped. Then the seat is free, and the thread is again what it
-/// was before.
+/// Makes this thread the shard, with its seat, until it is dropped. Then the seat is free, and the
+/// former state of the thread is restored.
 pub(crate) struct Present {
     shard: Arc<Shard>,
-    /// What the thread was before. `None` on one that is ending.
+    /// The former state of the thread. `None` on a thread that is ending.
     former: Option<Former>,
-    /// The shard that it was before.
+    /// The former shard.
     outer: Option<Arc<Shard>>,
 }
 
 impl Present {
-    /// For a thread that drives the shard for a while and has taken the seat.
+    /// For a thread that has taken the seat to drive the shard temporarily.
     pub(crate) fn for_a_while(shard: &Arc<Shard>) -> Self {
         Self::enter(shard, false)
     }
@@ -72,8 +73,8 @@ impl Drop for Present {
     }
 }
 
-/// This thread is the shard's home. When it is dropped, whatever comes to the shard later is refused, and nobody waits for
-/// it in vain.
+/// Makes this thread the shard's home. After it is dropped the shard rejects tasks, so that no join
+/// waits forever.
 pub(crate) struct AtHome(Present);
 
 impl AtHome {
@@ -91,7 +92,8 @@ impl Drop for AtHome {
     }
 }
 
-/// Gives the seat of this thread up while its task blocks in place. `None` on a thread without one.
+/// Releases the seat of this thread while its task blocks in place. Returns `None` on a thread
+/// without one.
 pub(crate) fn block_in_place() -> Option<Blocked> {
     let shard = with_current(Arc::clone).filter(|_| has_seat())?;
     let counted = here::with(here::Here::polling).is_ok_and(|polling| polling == Polling::Anywhere);
@@ -113,7 +115,7 @@ pub(crate) fn block_in_place() -> Option<Blocked> {
     Some(Blocked { shard, counted })
 }
 
-/// Leaves what is queued here to the next one with the seat.
+/// Passes the queued tasks to the next thread with the seat.
 fn leave_seat(shard: &Shard) {
     let _ = here::with(|here| {
         here.take_anywhere(|runnable| drop(shard.inbox.push(runnable)));
@@ -123,7 +125,8 @@ fn leave_seat(shard: &Shard) {
     shard.seat().release();
 }
 
-/// A task blocks in place. Dropping it says that the task goes on; the seat is taken back when its poll is over.
+/// Counts a task that blocks in place until it is dropped. The seat is taken back after the poll of
+/// that task.
 pub(crate) struct Blocked {
     shard: Arc<Shard>,
     counted: bool,
@@ -138,7 +141,7 @@ impl Drop for Blocked {
 }
 
 impl Shard {
-    /// Sees to it that the home has the seat. Returns whether another thread had it meanwhile.
+    /// Ensures that the home has the seat. Returns whether another thread had it in the meantime.
     pub(crate) fn take_seat_back(&self) -> bool {
         if has_seat() {
             return false;
@@ -150,12 +153,13 @@ impl Shard {
     }
 }
 
-/// Ends the process if the thread that drives a shard unwinds: the tasks would never run again, and nobody would notice,
-/// since placement goes on choosing the shard that has the fewest. Tokio's workers do so, too.
+/// Aborts the process if the thread that drives a shard unwinds. Its tasks would silently never run
+/// again, and placement would continue to choose that shard, which has the fewest tasks. Tokio's
+/// workers do the same.
 pub(crate) struct AbortOnPanic(u64);
 
 impl AbortOnPanic {
-    /// While the shard with this id is driven.
+    /// Creates the guard for driving the shard with this id.
     pub(crate) fn new(shard: u64) -> Self {
         Self(shard)
     }

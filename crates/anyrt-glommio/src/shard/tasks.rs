@@ -1,4 +1,4 @@
-//! What a shard consists of: its tasks, their queues, and how a thread runs them.
+//! The tasks of a shard, their queues, and how a thread runs them.
 
 use std::fmt;
 use std::future::Future;
@@ -24,30 +24,30 @@ use crate::sync::{AtomicBool, AtomicUsize, ConcurrentQueue, Ordering};
 
 use super::here::{self, Here, Ready};
 
-/// Tasks that run in a row before sockets and timers have their turn.
+/// The number of tasks that run in a row before sockets and timers are checked.
 const IN_A_ROW: usize = 64;
 
-/// The half of a shard that every thread may touch.
+/// The part of a shard that every thread may access.
 pub(crate) struct Shard {
     pub(super) id: u64,
     pub(super) tasks: Arc<Tasks>,
-    /// The tasks that belong to the home.
+    /// The tasks that are bound to the home.
     pub(super) locals: Arc<Tasks>,
-    /// Those that work on files, at home. They end after the others, when no operation is left.
+    /// The services of files, at home. They end after the other tasks, when no operation is left.
     pub(super) services: Arc<Tasks>,
     pub(super) operations: Arc<Operations>,
     pub(super) inbox: ConcurrentQueue<Runnable>,
-    /// What only the home may run.
+    /// The inbox of tasks that only the home may run.
     pub(super) home_inbox: ConcurrentQueue<Runnable>,
     pub(super) asleep: Asleep,
     pub(super) seat: Seat,
     /// Starts a thread that takes the seat.
     pub(super) stand_in: OnceLock<StandIn>,
-    /// The tasks of `spawn` that block in place. They cannot end before they have stopped waiting.
+    /// The number of tasks of `spawn` that block in place, which cannot end before they return.
     pub(super) blocked: AtomicUsize,
     pub(super) epoll: Arc<Epoll>,
     pub(super) timers: Arc<Timers>,
-    /// What the timers follow, on a runtime where it can be paused.
+    /// The clock of the timers, on a runtime where it can be paused.
     pub(super) clock: Option<Arc<Clock>>,
     pub(super) ending: Arc<Ending>,
     pub(super) tasks_have_ended: AtomicBool,
@@ -59,11 +59,11 @@ pub(crate) struct Shard {
 
 type StandIn = Box<dyn Fn(Arc<Shard>) + Send + Sync>;
 
-/// How much is done at once.
+/// The limits of work in a row.
 pub(crate) struct Pace {
-    /// How long a driver may go on before Glommio's rings have their turn.
+    /// The longest time that a driver runs before Glommio's rings do.
     pub(crate) slice: Duration,
-    /// Tasks in a row before sockets and timers have their turn.
+    /// The number of tasks in a row before sockets and timers are checked.
     in_a_row: usize,
     pub(crate) max_events: Option<NonZeroUsize>,
     /// The same while there are tasks to run.
@@ -71,7 +71,8 @@ pub(crate) struct Pace {
 }
 
 impl Shard {
-    /// The shards of one runtime, with consecutive ids, which are never zero and never reused.
+    /// Creates the shards of one runtime, with consecutive ids, which are never zero and never
+    /// reused.
     pub(crate) fn all(
         config: &Config,
         slice: Duration,
@@ -97,7 +98,7 @@ impl Shard {
         ending: &Arc<Ending>,
         config: &Config,
     ) -> Arc<Self> {
-        // What other threads have queued is looked at once per row.
+        // The inbox is checked once per row.
         let intervals = [config.event_interval, config.global_queue_interval];
         let in_a_row = intervals.into_iter().flatten().min();
         Arc::new(Self {
@@ -129,7 +130,7 @@ impl Shard {
         })
     }
 
-    /// Sets how a thread is started that calls [`stand_in`](crate::drive::stand_in).
+    /// Sets the function that starts a thread which calls [`stand_in`](crate::drive::stand_in).
     pub(crate) fn set_stand_in(&self, start: impl Fn(Arc<Self>) + Send + Sync + 'static) {
         let _ = self.stand_in.set(Box::new(start));
     }
@@ -146,12 +147,12 @@ impl Shard {
         &self.timers
     }
 
-    /// The clock, on a runtime where it can be paused.
+    /// Returns the clock, on a runtime where it can be paused.
     pub(crate) fn clock(&self) -> Option<&Arc<Clock>> {
         self.clock.as_ref()
     }
 
-    /// The operations on files that the shard has promised to carry out.
+    /// Returns the accepted file operations of the shard.
     pub(crate) fn operations(&self) -> &Arc<Operations> {
         &self.operations
     }
@@ -164,17 +165,17 @@ impl Shard {
         &self.ending
     }
 
-    /// What its threads have done so far.
+    /// Returns the counters of its threads.
     pub(crate) fn stats(&self) -> WorkerStats {
         self.metrics.stats()
     }
 
-    /// The number of runnable tasks that came from elsewhere and were not taken yet.
+    /// Returns the number of runnable tasks in the inbox.
     pub(crate) fn inbox_depth(&self) -> usize {
         self.inbox.len() + self.home_inbox.len()
     }
 
-    /// The number of live tasks.
+    /// Returns the number of live tasks.
     pub(crate) fn load(&self) -> usize {
         self.tasks.len() + self.locals.len()
     }
@@ -191,7 +192,7 @@ impl Shard {
         handle
     }
 
-    /// Only on this shard's home.
+    /// Call it only on this shard's home.
     pub(crate) fn spawn_local<F>(self: &Arc<Self>, future: F) -> TaskHandle<F::Output>
     where
         F: Future + 'static,
@@ -204,7 +205,8 @@ impl Shard {
         handle
     }
 
-    /// Runs a service, which may be made on any thread but lives at home. It counts as no task, and ends with the shard.
+    /// Runs a service, which may be created on any thread and runs at home. It does not count as a
+    /// task, and ends with the shard.
     pub(crate) fn serve<F>(self: &Arc<Self>, make: impl FnOnce() -> F + Send + 'static)
     where
         F: Future<Output = ()> + 'static,
@@ -230,8 +232,8 @@ impl Shard {
         here::is_home_of(self.id)
     }
 
-    /// The shard waits for its last task to end, which may do so on a thread that has not the seat: where it was spawned
-    /// too late, or where it blocked in place.
+    /// Wakes the shard if it waits for its last task, which may end on a thread without the seat: a
+    /// task that was spawned too late, or one that blocked in place.
     fn ring_if_closed(&self) {
         if self.tasks.is_closed() {
             self.epoll.ring_doorbell();
@@ -239,7 +241,7 @@ impl Shard {
     }
 
     fn schedule(&self, runnable: Runnable) {
-        // Taken out only if it is pushed: a dropped runnable would be an abort.
+        // Taken only if it is pushed: dropping the runnable would be an abort.
         let mut runnable = Some(runnable);
         let _ = here::with(|here| {
             if here.has_seat_of(self.id)
@@ -265,7 +267,8 @@ impl Shard {
 
     fn post(&self, runnable: Option<Runnable>, inbox: &ConcurrentQueue<Runnable>) {
         if let Some(runnable) = runnable {
-            // Closed when the shard has ended: the rejected runnable is dropped, which ends its task here.
+            // The inbox is closed after the end of the shard: the rejected runnable is dropped,
+            // which ends its task here.
             if inbox.push(runnable).is_err() {
                 return;
             }
@@ -283,7 +286,7 @@ impl Shard {
         }
     }
 
-    /// Says that the shard sleeps, or that it does not. Who says so must look afterwards whether
+    /// Marks the shard as asleep or awake. After marking it as asleep the caller must check whether
     /// [there is something to do](Self::has_mail).
     pub(crate) fn set_asleep(&self, asleep: bool) {
         match asleep {
@@ -292,17 +295,17 @@ impl Shard {
         }
     }
 
-    /// Whether other threads have queued something that this one may run.
+    /// Returns `true` if other threads have queued something that this one may run.
     pub(crate) fn has_mail(&self) -> bool {
         !self.inbox.is_empty() || (!self.home_inbox.is_empty() && self.is_home())
     }
 
-    /// Whether this thread has something to run.
+    /// Returns `true` if this thread has something to run.
     pub(crate) fn has_work(&self) -> bool {
         here::has_work()
     }
 
-    /// Runs tasks, up to a row of them, until there are none or the seat is lost.
+    /// Runs tasks until there are none, a row is complete, or the seat is lost.
     pub(crate) fn run_tasks(&self) {
         let ran = here::with(|here| {
             for _ in 0..self.pace.in_a_row {
@@ -317,7 +320,8 @@ impl Shard {
                 };
                 here.run(ready);
                 if !here.has_seat() {
-                    // It blocked in place. If it has ended now, whoever has the seat did not see that.
+                    // The task blocked in place. If it has ended now, the thread with the seat has
+                    // not seen that.
                     self.ring_if_closed();
                     break;
                 }
