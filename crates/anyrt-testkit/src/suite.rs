@@ -72,6 +72,28 @@ impl Suite {
     /// `left_out` lists the cases that cannot be simulated, with reasons. All others must apply.
     /// A failure tells the seed and how to replay it. Some seeds are run twice, and the executions
     /// must have the same [fingerprint](Simulation::fingerprint).
+    ///
+    /// ```no_run
+    /// # use anyrt_core::net::{FromStd, Net, SocketOptions};
+    /// # use anyrt_core::{BuildError, runtime::{Config, Owner}};
+    /// use anyrt_testkit::{Seeds, Simulation, Suite, current_thread};
+    ///
+    /// # fn conformance<S>(build: fn(u64, &Config) -> Result<Simulation<S>, BuildError>)
+    /// # -> std::process::ExitCode
+    /// # where
+    /// #     S: Owner<Handle: FromStd>,
+    /// #     <S::Handle as Net>::TcpStream: SocketOptions,
+    /// # {
+    /// let seeds = Seeds {
+    ///     range: 0..20,
+    ///     replay: "MY_SEED={seed} cargo test --test conformance -- --exact {case}",
+    /// };
+    /// let left_out = vec![("listener::nobody_can_share_the_port", "it has no system sockets")];
+    /// Suite::new()
+    ///     .simulated("mine", current_thread, seeds, left_out, build)
+    ///     .run()
+    /// # }
+    /// ```
     pub fn simulated<O: Owner<Handle: FromStd>>(
         mut self,
         name: &str,
