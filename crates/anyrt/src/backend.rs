@@ -1,13 +1,13 @@
-//! Which backends there are. Every `cfg` on a backend feature is in this file.
+//! The list of backends. Every `cfg` on a backend feature is in this file.
 //!
-//! [`backends!`] is the one list of them. From it come the public [`Backend`], the enums with one
+//! [`backends!`] is the only list of them. It generates the public [`Backend`], the enums with one
 //! variant per *enabled* backend, the arms of the matches over them, and the macros by which the
-//! attribute `test` asks what is enabled. With one backend an enum has one variant: neither a tag
-//! nor a branch. With none it has no value.
+//! attribute `test` checks what is enabled. With one backend an enum has one variant, without a tag
+//! or a branch. With none it has no value.
 //!
 //! # For backend authors
-//! A backend is a row of [`backends!`] and a module below of the same name, here `m`, that provides
-//! what [`provides::Provides`] names and bounds, and these functions; the compiler holds both
+//! A backend is a row of [`backends!`] and a module below of the same name, here `m`. It provides
+//! the types of [`provides::Provides`] and these functions; the compiler checks both
 //! (`backend/provides.rs`). A runtime that is built on the task layer of anyrt gets all of them
 //! from [`over_kit!`].
 //!
@@ -40,8 +40,8 @@ use anyrt_core::context::{self, Kind};
 use anyrt_core::error::NoRuntime;
 use anyrt_core::{BuildError, Timer};
 
-/// The list, by preference: variant, module, feature, the macro that asks for it, and what the
-/// documentation says. In brackets what is never chosen by preference.
+/// The list, by preference: variant, module, feature, the macro that checks it, and the
+/// documentation. Backends in brackets are never chosen by preference.
 ///
 /// Calls `$callback!` with its arguments and the rows.
 macro_rules! backends {
@@ -56,8 +56,8 @@ macro_rules! backends {
     };
 }
 
-/// A function of a runtime that is not Tokio: out of line where Tokio, which most programs run on,
-/// is enabled beside it.
+/// A function of a runtime other than Tokio. It is out of line if Tokio, on which most programs
+/// run, is enabled as well.
 #[cfg(feature = "tokio")]
 macro_rules! beside_tokio {
     ($($function:tt)*) => {
@@ -74,8 +74,8 @@ macro_rules! beside_tokio {
     };
 }
 
-// `__if_…!({ then } { else })` for each backend, and for any; the attributes ask through them,
-// whoever expands them.
+// `__if_…!({ then } { else })` for each backend, and for any. The attributes use them, in whichever
+// crate they are expanded.
 macro_rules! if_macros {
     (
         ($d:tt) $(($Variant:ident $module:ident $feature:literal $if:ident $doc:literal))*
@@ -93,7 +93,7 @@ macro_rules! if_macros {
         macro_rules! __need_backend {
             () => {};
         }
-        /// Without a backend there is no program:
+        /// Without a backend it does not compile:
         /// ```compile_fail
         /// #[anyrt::main]
         /// async fn main() {}
@@ -150,14 +150,14 @@ macro_rules! enabled_step {
     };
 }
 
-/// Makes the enums; without a backend they have no values.
+/// Generates the enums. Without a backend they have no values.
 macro_rules! enums {
     (()) => {
         /// A value of no backend.
         #[derive(Debug, Clone, Copy)]
         pub(crate) enum Each<T> {
             #[expect(dead_code, reason = "nobody can make one")]
-            // Thread-safe if `T` can be sent, and never pinned, as what it stands in for.
+            // `Send` and `Sync` if `T` is `Send`, and `Unpin`, like the types that it replaces.
             None(Never, std::marker::PhantomData<Box<std::sync::Mutex<T>>>),
         }
 
@@ -176,8 +176,7 @@ macro_rules! enums {
         }
 
         pin_project_lite::pin_project! {
-            /// As [`Each`], of values that stay where they are; the names are what pinning without
-            /// unsafe asks for.
+            /// Like [`Each`], for pinned values. Pinning without unsafe requires these names.
             #[project = EachPinnedProj]
             pub(crate) enum EachPinned<$($Variant),+> {
                 $($Variant { #[pin] value: $Variant },)+
@@ -187,7 +186,7 @@ macro_rules! enums {
 }
 enabled!(enums!());
 
-/// Nothing is ever one.
+/// A type without values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Never {}
 
@@ -199,8 +198,8 @@ impl Never {
 }
 
 /// The type of a value of one of the enabled backends: `one_of!(net::TcpStream)`, or of
-/// `EachPinned` after `pinned`. Before a semicolon comes what a type without values is to be
-/// generic over: `one_of!(T; task::JoinHandle<T>)`.
+/// `EachPinned` after `pinned`. Parameters of a type without values precede a semicolon:
+/// `one_of!(T; task::JoinHandle<T>)`.
 macro_rules! one_of {
     (pinned $($path:tt)+) => { enabled! { one_of_type! (EachPinned [$($path)+] [()]) } };
     ($marker:ty; $($path:tt)+) => { enabled! { one_of_type! (Each [$($path)+] [$marker]) } };
@@ -216,8 +215,8 @@ macro_rules! item_of {
     ($module:ident [$($path:tt)+]) => { $crate::backend::$module::$($path)+ };
 }
 
-/// The match: evaluates the expression with the value of whichever backend it is. With a name
-/// before the pattern, the expression finds the backend's module under that name.
+/// The match: evaluates the expression with the value of the backend. With a name before the
+/// pattern, the expression can use the backend's module under that name.
 macro_rules! each {
     ($value:expr, $pattern:pat => $result:expr) => { each!($value, module, $pattern => $result) };
     ($value:expr, $module:ident, $pattern:pat => $result:expr) => {
@@ -225,9 +224,9 @@ macro_rules! each {
     };
 }
 
-/// Evaluates an expression with a future or a job that is in a [`Box`] if it is large and the build
-/// is not optimized. There each arm of a match has a copy of its own of what it takes, and a few
-/// copies of 64 KiB fill a worker's stack.
+/// Evaluates an expression with a future or a job, which is moved to a [`Box`] if it is large and
+/// the build is not optimized. In such a build each arm of a match has its own copy of the operand,
+/// and a few copies of 64 KiB fill a worker's stack.
 macro_rules! boxed_for_match {
     ($value:ident: $type:ty = $boxed:expr => $then:expr) => {
         if const { cfg!(debug_assertions) && size_of::<$type>() >= anyrt_core::LARGE } {
@@ -239,7 +238,7 @@ macro_rules! boxed_for_match {
     };
 }
 
-/// As [`each!`]; the result is the value of the same backend.
+/// Like [`each!`]. The result is a value of the same backend.
 macro_rules! map_each {
     ($value:expr, $pattern:pat => $result:expr) => { map_each!($value, module, $pattern => $result) };
     ($value:expr, $module:ident, $pattern:pat => $result:expr) => {
@@ -247,29 +246,29 @@ macro_rules! map_each {
     };
 }
 
-/// As [`map_each!`], into an [`EachPinned`].
+/// Like [`map_each!`], into an [`EachPinned`].
 macro_rules! pin_each {
     ($value:expr, $module:ident, $pattern:pat => $result:expr) => {
         enabled! { arms! ([$value] [$module] Each [$pattern] EachPinned [$result]) }
     };
 }
 
-/// As [`map_each!`], of an expression that gives a pair, into a pair.
+/// Like [`map_each!`], for an expression that returns a pair, into a pair.
 macro_rules! pair_each {
     ($value:expr, $pattern:pat => $result:expr) => {
         enabled! { arms! ([$value] [module] Each [$pattern] Pair [$result]) }
     };
 }
 
-/// As [`each!`], of an [`EachPinned`] or of its projection, whichever is named.
+/// Like [`each!`], for an [`EachPinned`] or its projection.
 macro_rules! each_pinned {
     ($Enum:ident, $value:expr, $module:ident, $pattern:pat => $result:expr) => {
         enabled! { arms! ([$value] [$module] $Enum [$pattern] Plain [$result]) }
     };
 }
 
-/// Matches two values, the second of the enum that is named: an expression where both are of one
-/// backend, or else another one.
+/// Matches two values, the second of the named enum: the first expression if both belong to the
+/// same backend, or else the second one.
 macro_rules! each_pair {
     (
         $first:expr, $Enum:ident $second:expr,
@@ -279,7 +278,7 @@ macro_rules! each_pair {
     };
 }
 
-/// Matches two values that are of one backend; the result is of the same one.
+/// Matches two values of the same backend. The result is a value of that backend.
 macro_rules! map_pair {
     ($first:expr, $second:expr, $module:ident, ($one:pat, $other:pat) => $result:expr) => {
         enabled! {
@@ -365,16 +364,16 @@ macro_rules! no_value {
     };
 }
 
-/// Evaluates the expression for the kind of the current runtime, whose module it finds under the
-/// name; panics where none is current. The result is an [`Each`].
+/// Evaluates the expression for the kind of the current runtime, whose module it can use under the
+/// name. Panics if none is current. The result is an [`Each`].
 macro_rules! on_current {
     ($alias:ident => $result:expr) => {
         map_each!($crate::backend::entered($crate::backend::Current::find()), $alias, () => $result)
     };
 }
 
-/// The first enabled backend for which the expression, which finds its module under the name, is
-/// `Some`.
+/// Returns the first enabled backend for which the expression, which can use its module under the
+/// name, is `Some`.
 macro_rules! find_backend {
     ($alias:ident => $result:expr) => {
         enabled! { find_steps! ([$alias] [$result]) }
@@ -389,7 +388,7 @@ macro_rules! find_steps {
     };
 }
 
-/// The type of that name of the first enabled backend; for values see [`with_first!`].
+/// The type with that name of the first enabled backend. For values see [`with_first!`].
 macro_rules! first_type {
     ($($path:tt)+) => { enabled! { first_path! ([$($path)+]) } };
 }
@@ -432,7 +431,7 @@ macro_rules! in_first_steps {
         $result
     }};
 }
-/// A struct of that name around a value of the first enabled backend.
+/// A struct with that name around a value of the first enabled backend.
 macro_rules! of_first {
     ($Struct:ident, $value:expr) => {
         enabled! { of_first_variant! ($Struct [$value]) }
@@ -479,19 +478,19 @@ pub(crate) mod sim {
 #[cfg(feature = "sim-libc")]
 use anyrt_sim_libc as _;
 
-/// What a simulated node has in another way than the other backends, or not at all.
+/// Operations that a simulated node lacks, or provides in a different way than the other backends.
 #[cfg(feature = "sim")]
 pub(crate) mod simulated;
 #[cfg(not(feature = "sim"))]
 #[path = "backend/not_simulated.rs"]
 pub(crate) mod simulated;
 
-/// What the backends over the kit share.
+/// The common part of the backends over the kit.
 #[cfg(feature = "__kit")]
 pub(crate) mod shared;
 
-/// Runs what starts a thread or a child process, which must not be bound to a core as a worker may
-/// be.
+/// Runs a function that starts a thread or a child process, which must not be bound to the core of
+/// a worker.
 #[cfg(all(unix, any(feature = "process", feature = "signal"), feature = "__kit"))]
 pub(crate) use anyrt_kit::affinity::unbound;
 #[cfg(all(
@@ -503,7 +502,7 @@ pub(crate) fn unbound<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 
-/// Makes the public enum of all backends.
+/// Generates the public enum of all backends.
 macro_rules! backend_enum {
     (
         () $(($Variant:ident $module:ident $feature:literal $if:ident $doc:literal))+
@@ -545,12 +544,12 @@ macro_rules! backend_enum {
 }
 backends!(backend_enum!());
 
-/// Makes what is known of those that are enabled.
+/// Generates the properties of the enabled backends.
 macro_rules! enabled_backends {
     (() $(($Variant:ident $module:ident))*) => {
         const ENABLED: &[Backend] = &[$(Backend::$Variant),*];
 
-        /// The kind of a runtime; there are only those that are enabled.
+        /// The kind of a runtime. Only enabled kinds exist.
         pub(crate) type Current = current_type!($($Variant)*);
 
         impl Current {
@@ -675,13 +674,13 @@ impl Backend {
         }
     }
 
-    /// Returns the kind, or the error that names those that are enabled.
+    /// Returns the kind, or an error that names the enabled ones.
     pub(crate) fn require(self) -> Result<Current, BuildError> {
         Current::of(self).ok_or_else(|| unknown(self.name()))
     }
 }
 
-/// What `--cfg anyrt_backend="…"` names, else the first that is enabled.
+/// The backend that `--cfg anyrt_backend="…"` names, or else the first enabled one.
 const DEFAULT: Option<Backend> = match option_env!("ANYRT_BACKEND_CFG") {
     Some(name) => Some(pinned(name)),
     None => Backend::enabled().first().copied(),
@@ -690,8 +689,8 @@ const DEFAULT: Option<Backend> = match option_env!("ANYRT_BACKEND_CFG") {
 const ONLY_SIM_ENABLED: &str = "only the simulator is enabled, which is never chosen by preference: use `anyrt::sim`, \
      set ANYRT_BACKEND=sim, or enable another backend";
 
-/// Returns the backend of that name. It is called when anyrt is compiled, so its panic is an error
-/// of the compiler.
+/// Returns the backend with that name. It is called when anyrt is compiled, so its panic is a
+/// compile error.
 const fn pinned(name: &str) -> Backend {
     let mut at = 0;
     let enabled = Backend::enabled();
@@ -712,7 +711,7 @@ const fn are_equal(one: &[u8], other: &[u8]) -> bool {
     at == one.len() && at == other.len()
 }
 
-/// Returns the present, by the clock of the current runtime.
+/// Returns the current time, by the clock of the current runtime.
 #[inline]
 pub(crate) fn now() -> Instant {
     if was_any_paused()
@@ -720,8 +719,8 @@ pub(crate) fn now() -> Instant {
     {
         return now;
     }
-    // Tokio, which is the first where it is enabled, remembers by itself whether one of its clocks
-    // was paused.
+    // Tokio, which is the first if it is enabled, records by itself whether one of its clocks was
+    // paused.
     #[allow(
         clippy::disallowed_methods,
         reason = "this is the clock; with a backend it is the backend's"
@@ -731,7 +730,7 @@ pub(crate) fn now() -> Instant {
     }
 }
 
-/// Returns `true` if a clock was paused that is not Tokio's.
+/// Returns `true` if a clock other than Tokio's was paused.
 #[inline]
 fn was_any_paused() -> bool {
     #[cfg(feature = "__kit")]
@@ -776,13 +775,14 @@ fn names(backends: &[Backend]) -> String {
     names.join(", ")
 }
 
-/// Returns `true` if this thread is polling a set of local tasks, which nobody else can take over.
+/// Returns `true` if this thread is polling a set of local tasks, which no other thread can take
+/// over.
 #[allow(dead_code, reason = "Tokio knows by itself")]
 pub(crate) fn in_local_set() -> bool {
     in_first!(backend => backend::local_set::is_polling(), else false)
 }
 
-/// Returns the error of who needs a current runtime where there is none.
+/// Returns the error for a missing current runtime.
 #[cold]
 pub(crate) fn no_runtime() -> NoRuntime {
     NoRuntime::new(match ENABLED {
@@ -795,7 +795,7 @@ pub(crate) fn no_runtime() -> NoRuntime {
     })
 }
 
-/// What is current, or the panic that says what to do.
+/// Returns the current runtime, or panics with a message that names the remedy.
 #[inline]
 #[track_caller]
 pub(crate) fn entered<T>(current: Option<T>) -> T {
