@@ -110,6 +110,10 @@ impl Store {
         bytes: &[u8],
         write: impl FnOnce(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
+        if self.tree.contents(ino).is_none() {
+            // It is a directory, and the system says so, or was removed for good and only a handle is left.
+            return write(bytes);
+        }
         let len = self.len(ino);
         let offset = offset.unwrap_or(len);
         let end = len.saturating_add(self.room());
@@ -159,6 +163,9 @@ impl Store {
         len: u64,
         set: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
+        if self.tree.contents(ino).is_none() {
+            return set();
+        }
         let before = self.prepare_cut(ino, len)?;
         if len.saturating_sub(before) > self.room() {
             return Err(Errno::NOSPC.into());

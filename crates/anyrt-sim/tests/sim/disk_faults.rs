@@ -459,11 +459,14 @@ tests! {
             file.write_all(b"hello").await.unwrap();
             file.flush().await.unwrap();
             sync("/").await.unwrap();
+            file.write_all(b", world").await.unwrap();
+            file.flush().await.unwrap();
+            file.set_len(10).await.unwrap();
             file.sync_all().await.unwrap();
             futures_util::AsyncSeekExt::seek(&mut file, io::SeekFrom::Start(0)).await.unwrap();
             let mut text = String::new();
             file.read_to_string(&mut text).await.unwrap();
-            assert_eq!(text, "hello");
+            assert_eq!(text, "hello, wor");
         });
         node.power_off();
         assert_eq!(node.disk().names("/").unwrap().iter().filter(|name| *name == "f").count(), 1);
