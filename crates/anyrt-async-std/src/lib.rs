@@ -1,5 +1,5 @@
-//! The async-std backend of anyrt: tasks in `async-executor`, sockets and timers in `async-io`, which
-//! are async-std's own, on threads that are inside [`async_std::task::block_on`].
+//! The async-std backend of anyrt: tasks in `async-executor`, sockets and timers in `async-io`,
+//! which are async-std's own, on threads that are inside [`async_std::task::block_on`].
 //!
 //! ```
 //! use anyrt_async_std::runtime::{Builder, Runtime};

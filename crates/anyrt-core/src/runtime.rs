@@ -144,7 +144,8 @@ pub struct Config {
     pub thread_keep_alive: Option<Duration>,
     /// Name of the threads; `anyrt-<backend>` if unset.
     pub thread_name: Option<String>,
-    /// Function that returns the name of each thread. Takes precedence over [`thread_name`](Self::thread_name).
+    /// Function that returns the name of each thread. Takes precedence over
+    /// [`thread_name`](Self::thread_name).
     pub thread_name_fn: Option<NameFn>,
     /// Hooks that run when threads start, stop, park and unpark.
     pub hooks: ThreadHooks,

@@ -70,8 +70,8 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - `timeout_secs = 5`: the limit of real time for all seeds; 300 seconds by default
 /// - `crate`: as above
 ///
-/// A failure names the seed, the virtual time, the step, the place of the panic, the faults that are
-/// needed, a trace file, and the command that replays it.
+/// A failure names the seed, the virtual time, the step, the place of the panic, the faults that
+/// are needed, a trace file, and the command that replays it.
 ///
 /// Other attributes, such as `#[ignore]` and `#[should_panic]`, apply to each of these tests.
 ///

@@ -1,5 +1,5 @@
-//! The Smol backend of anyrt: tasks in `async-executor`, sockets and timers in `async-io`, which are
-//! Smol's own.
+//! The Smol backend of anyrt: tasks in `async-executor`, sockets and timers in `async-io`, which
+//! are Smol's own.
 //!
 //! ```
 //! use anyrt_core::{Spawner, runtime::Owner};
@@ -50,9 +50,9 @@
 //! worker counts as parked when it has nothing to run; it may then be waiting in the reactor on
 //! behalf of all workers.
 //!
-//! The executor of the application, which `SmolRuntime::on` and `SmolRuntime::global` use, has a table
-//! of tasks that never shrinks: it keeps 16 bytes for each of the most tasks that were ever alive at
-//! once. A runtime that anyrt builds has no such table.
+//! The executor of the application, which `SmolRuntime::on` and `SmolRuntime::global` use, has a
+//! table of tasks that never shrinks: it keeps 16 bytes for each of the most tasks that were ever
+//! alive at once. A runtime that anyrt builds has no such table.
 #![forbid(unsafe_code)]
 // On docs.rs each item tells which features it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -6,9 +6,10 @@
 //!
 //! # For runtime authors
 //! Add a test target without the standard harness (`harness = false`) and register your backend in
-//! it. A registration covers the whole contract; there is no way to register for a part. A simulated
-//! runtime registers with [`Suite::simulated`]: each case runs under many seeds, with its peers on a
-//! second node. The cases that cannot be simulated are listed with reasons; all others must pass.
+//! it. A registration covers the whole contract; there is no way to register for a part. A
+//! simulated runtime registers with [`Suite::simulated`]: each case runs under many seeds, with its
+//! peers on a second node. The cases that cannot be simulated are listed with reasons; all others
+//! must pass.
 //!
 //! ```no_run
 //! # use anyrt_core::{FromStd, runtime::Owner};
@@ -56,9 +57,9 @@
 //!   Compare times as lower bounds only.
 //! - *A case also runs on a current-thread runtime.* Block only in [`on_thread`] or
 //!   `spawn_blocking`. [`Backend::needs_workers`] skips a case and prints the reason.
-//! - *The other side of a network case is a peer* (`cases/peer.rs`), written once as async code. On a
-//!   real runtime, its sockets are those of `std::net` and block, so it runs on a plain thread; in a
-//!   simulation, it is a task of a second node. What it sent is under way for some time there.
+//! - *The other side of a network case is a peer* (`cases/peer.rs`), written once as async code. On
+//!   a real runtime, its sockets are those of `std::net` and block, so it runs on a plain thread;
+//!   in a simulation, it is a task of a second node. What it sent is under way for some time there.
 //! - *Intended panics are quiet*: use [`panic_on_purpose`] inside a task, and [`panic_message`]
 //!   around a call that should panic.
 #![forbid(unsafe_code)]

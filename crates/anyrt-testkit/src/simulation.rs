@@ -25,7 +25,8 @@ thread_local! {
 /// The executions of each case: one for each seed.
 #[derive(Debug, Clone)]
 pub struct Seeds {
-    /// The seeds. Every fourth is run twice, to compare the [fingerprints](Simulation::fingerprint).
+    /// The seeds. Every fourth is run twice, to compare the
+    /// [fingerprints](Simulation::fingerprint).
     pub range: Range<u64>,
     /// The command that runs the case `{case}` under the seed `{seed}` alone, printed on failure.
     pub replay: &'static str,

@@ -37,8 +37,8 @@ pub use unix::{
 pub mod tcp {
     //! The halves of a TCP stream.
     //!
-    //! [`TcpStream::split`](super::TcpStream::split) borrows the stream and returns [`ReadHalf`] and
-    //! [`WriteHalf`]; [`into_split`](super::TcpStream::into_split) consumes it and returns
+    //! [`TcpStream::split`](super::TcpStream::split) borrows the stream and returns [`ReadHalf`]
+    //! and [`WriteHalf`]; [`into_split`](super::TcpStream::into_split) consumes it and returns
     //! [`OwnedReadHalf`] and [`OwnedWriteHalf`], which can move to different tasks.
 
     pub use super::tcp_split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};

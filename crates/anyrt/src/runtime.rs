@@ -151,8 +151,9 @@ impl Builder {
     /// Sets whether worker thread `i` is bound to core `i`, modulo the number of cores; `false` by
     /// default.
     ///
-    /// Blocking threads and child processes may run on all cores of the process. A thread that runs the tasks of a
-    /// worker inside [`block_in_place`](crate::task::block_in_place) shares the core of that worker.
+    /// Blocking threads and child processes may run on all cores of the process. A thread that runs
+    /// the tasks of a worker inside [`block_in_place`](crate::task::block_in_place) shares the core
+    /// of that worker.
     pub fn pin_workers(&mut self, pin: bool) -> &mut Self {
         self.options.pin_workers(pin);
         self

@@ -1,8 +1,8 @@
 //! Graceful shutdown: asks tasks to stop and waits for them.
 //!
-//! Dropping a runtime drops its tasks wherever they are. A [`GracefulShutdown`] lets them finish first:
-//! tasks that watch its token end at a point of their choice, and the program waits for them up to a
-//! deadline.
+//! Dropping a runtime drops its tasks wherever they are. A [`GracefulShutdown`] lets them finish
+//! first: tasks that watch its token end at a point of their choice, and the program waits for them
+//! up to a deadline.
 
 use std::future::Future;
 use std::time::Duration;

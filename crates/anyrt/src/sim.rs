@@ -34,8 +34,8 @@
 //!
 //! # Tests
 //! `#[anyrt::test(sim, seeds = 100)]` runs a test under many seeds; see the attribute
-//! [`test`](macro@crate::test). A failure prints the command that replays it, with the faults that it
-//! needs.
+//! [`test`](macro@crate::test). A failure prints the command that replays it, with the faults that
+//! it needs.
 //!
 //! ```
 //! use anyrt::net::{TcpListener, TcpStream};
@@ -58,10 +58,9 @@
 //! # What a simulated node does not have
 //! Child processes, named pipes, and [`AsyncFd`](crate::io::unix::AsyncFd) of anything but a Unix
 //! socket or a pipe of the node are errors of kind [`Unsupported`](std::io::ErrorKind::Unsupported)
-//! that name the node and what it was asked for. [Files](fs) are on a disk of the node's
-//! own; `std::fs`, also in a blocking job, reaches the real one. Signals come from [`Node::signal`].
-//! Options of sockets are taken, and change nothing
-//! but for `TCP_NODELAY` and a linger of zero.
+//! that name the node and what it was asked for. [Files](fs) are on a disk of the node's own;
+//! `std::fs`, also in a blocking job, reaches the real one. Signals come from [`Node::signal`].
+//! Options of sockets are taken, and change nothing but for `TCP_NODELAY` and a linger of zero.
 //!
 //! # Beside another runtime
 //! A simulation may run in a program with other backends. A runtime that is built without naming a

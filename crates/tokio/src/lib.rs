@@ -1,8 +1,8 @@
 //! anyrt in place of Tokio.
 //!
-//! An application names this package in `[patch.crates-io]`. Every crate of its tree that asks for Tokio 1.x then
-//! gets [`anyrt`] instead, whose paths, signatures and behaviour are Tokio's, and which runs on the backend that the
-//! application enables:
+//! An application names this package in `[patch.crates-io]`. Every crate of its tree that asks for
+//! Tokio 1.x then gets [`anyrt`] instead, whose paths, signatures and behaviour are Tokio's, and
+//! which runs on the backend that the application enables:
 //!
 //! ```toml
 //! [dependencies]

@@ -10,7 +10,8 @@ use tokio::sim::{Chaos, Latency, Link, Trouble, current};
 use tokio::time::sleep;
 
 // ANCHOR: program
-/// Workers that share a lease. `last` is what it protects: it must never be used under an older lease than before.
+/// Workers that share a lease. `last` is what it protects: it must never be used under an older
+/// lease than before.
 async fn program(counts: Counts) {
     let sim = current();
     let mut link = Link::default();

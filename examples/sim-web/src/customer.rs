@@ -24,7 +24,8 @@ impl Customer {
         Ok(Self { client, shop })
     }
 
-    /// Orders, again and again until the shop has answered. Gives how many pieces were sold, and how often it asked.
+    /// Orders, again and again until the shop has answered. Gives how many pieces were sold, and
+    /// how often it asked.
     pub async fn order(&self, number: u64, pieces: u32) -> (u32, u32) {
         let url = format!("{}/orders/{number}", self.shop);
         for attempt in 1.. {

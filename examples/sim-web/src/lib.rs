@@ -1,11 +1,12 @@
-//! A shop, written for Tokio: customers order by HTTP, and the shop takes what they order from a stock by gRPC.
+//! A shop, written for Tokio: customers order by HTTP, and the shop takes what they order from a
+//! stock by gRPC.
 //!
 //! ```text
 //!   customer --reqwest--> shop (axum) --tonic--> stock (tonic)
 //! ```
 //!
-//! Requests may be lost, repeated and late, and machines restart. Even so nothing is sold twice: an order has a number,
-//! and the stock keeps in a file what it has answered to that number.
+//! Requests may be lost, repeated and late, and machines restart. Even so nothing is sold twice: an
+//! order has a number, and the stock keeps in a file what it has answered to that number.
 
 pub mod customer;
 pub mod shop;

@@ -24,7 +24,8 @@ pub struct Receipt {
     pub sold: u32,
 }
 
-/// Takes orders until the listener fails; `stock` is the address of the stock, such as `http://stock:50051`.
+/// Takes orders until the listener fails; `stock` is the address of the stock, such as
+/// `http://stock:50051`.
 pub async fn serve(listener: TcpListener, stock: &'static str) -> anyhow::Result<()> {
     let channel = Endpoint::from_static(stock)
         .connect_timeout(Duration::from_secs(1))

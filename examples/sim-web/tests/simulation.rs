@@ -1,4 +1,5 @@
-//! The shop under many seeds: a slow network, partitions, pauses, crashes, power failures and bad disks.
+//! The shop under many seeds: a slow network, partitions, pauses, crashes, power failures and bad
+//! disks.
 
 use std::path::Path;
 use std::sync::Arc;

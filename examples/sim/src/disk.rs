@@ -1,8 +1,8 @@
 //! What a server must not forget: its promise, its log and its snapshot, a file each.
 //!
-//! A file that is replaced is written under another name, synced and renamed, and then the directory is synced: after a power
-//! failure either the old or the new one is there. The log is appended to; what a power failure left of its end is seen
-//! by the checksum of each line.
+//! A file that is replaced is written under another name, synced and renamed, and then the
+//! directory is synced: after a power failure either the old or the new one is there. The log is
+//! appended to; what a power failure left of its end is seen by the checksum of each line.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! The rules: what a server does with each message. Whatever it promises by an answer is on its disk before.
+//! The rules: what a server does with each message. Whatever it promises by an answer is on its
+//! disk before.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use tokio::time::Instant;
 use crate::disk::{Disk, Kept, Promise};
 use crate::message::{Candidacy, Command, Entry, News, Operation, Reply, Request, Snapshot};
 
-/// How many entries the log has at most before a snapshot takes their place. Few, so that tests get there.
+/// How many entries the log has at most before a snapshot takes their place. Few, so that tests get
+/// there.
 const LOG_LIMIT: usize = 8;
 /// A leader that was not heard for as long is replaced; up to twice as long.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -72,8 +74,8 @@ impl Node {
         matches!(self.role, Role::Leader { .. })
     }
 
-    /// When it becomes a candidate, unless it hears something. Each server has another patience in each term, so that one of
-    /// them is first.
+    /// When it becomes a candidate, unless it hears something. Each server has another patience in
+    /// each term, so that one of them is first.
     pub fn deadline(&self) -> Instant {
         let mixed = (self.term() + 1).wrapping_mul(0x9e37_79b9) ^ (self.me as u64 * 0x85eb_ca6b);
         self.heard + PATIENCE + Duration::from_millis(mixed % PATIENCE.as_millis() as u64)

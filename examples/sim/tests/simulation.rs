@@ -1,4 +1,5 @@
-//! Three servers under many seeds: they crash and lose power, their network is cut, and clients look at what comes of it.
+//! Three servers under many seeds: they crash and lose power, their network is cut, and clients
+//! look at what comes of it.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use tokio::sim::{Chaos, Latency, Link, current};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-/// Something that a client did to the one value that all of them share, and the value that it was told.
+/// Something that a client did to the one value that all of them share, and the value that it was
+/// told.
 struct Done {
     /// What was appended; nothing for a read.
     token: Option<String>,
@@ -83,8 +85,8 @@ async fn use_it(name: String, mut client: Client, tell: mpsc::UnboundedSender<Do
 }
 
 // ANCHOR: check
-/// There must be one order of all that was done which explains each answer. Since texts are only appended, the last value
-/// is that order.
+/// There must be one order of all that was done which explains each answer. Since texts are only
+/// appended, the last value is that order.
 fn check(history: &[Done], last: &str) {
     let end_of = |token: &str| last.find(token).map(|start| start + token.len());
     for done in history {

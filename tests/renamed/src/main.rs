@@ -1,4 +1,5 @@
-//! An application that was written for Tokio, on another runtime: only its `Cargo.toml` was changed.
+//! An application that was written for Tokio, on another runtime: only its `Cargo.toml` was
+//! changed.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -1,4 +1,5 @@
-//! Crates that ask `getrandom` draw from the seed in a simulation, and from the system outside of it.
+//! Crates that ask `getrandom` draw from the seed in a simulation, and from the system outside of
+//! it.
 
 use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex};

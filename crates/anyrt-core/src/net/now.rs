@@ -12,8 +12,8 @@ use crate::readiness::Readiness;
 /// The operations of a connected stream that never wait.
 ///
 /// # For implementors
-/// A socket of the operating system gets them through [`SystemSocket`](super::SystemSocket). They must
-/// neither use nor change the state of [`Readiness`]; the callers `try_io` and `poll_io` do.
+/// A socket of the operating system gets them through [`SystemSocket`](super::SystemSocket). They
+/// must neither use nor change the state of [`Readiness`]; the callers `try_io` and `poll_io` do.
 pub trait StreamNow: Readiness + SocketOptions {
     /// Reads the available data without waiting. Returns 0 at the end of the stream.
     ///

@@ -341,8 +341,8 @@ fn a_worker_that_blocks_stops_no_timer_while_others_are_idle<O: Owner>(backend: 
     backend.needs_workers(2);
     let owner = backend.build_with(|builder| _ = builder.worker_threads(4));
     let (ticked, tick) = mpsc::channel();
-    // Two, because one may share the fate of the worker: Tokio keeps the task that was woken last in
-    // a slot that no other worker takes from, and can start what blocks before it.
+    // Two, because one may share the fate of the worker: Tokio keeps the task that was woken last
+    // in a slot that no other worker takes from, and can start what blocks before it.
     let tickers = [ticked.clone(), ticked].map(|ticked| {
         let timer = owner.handle().clone();
         owner.handle().spawn(async move {

@@ -77,7 +77,8 @@ async fn echo<R: Runtime>(rt: R, length: usize) {
         }
         write.close().await.unwrap();
     });
-    // Not `read_to_end`, which in a debug build fills the buffer byte by byte: 94 % of the time of the long case.
+    // Not `read_to_end`, which in a debug build fills the buffer byte by byte: 94 % of the time of
+    // the long case.
     let (mut buffer, mut received) = (vec![0; 64 * 1024], 0);
     loop {
         let n = read.read(&mut buffer).await.unwrap();

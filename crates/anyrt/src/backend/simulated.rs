@@ -92,8 +92,8 @@ pub(crate) fn check_real(what: &str) -> io::Result<()> {
     }
 }
 
-/// Binds a Unix socket: calls `bind` with the address that the system is to know it by, which on a simulated node is
-/// another one than the program's.
+/// Binds a Unix socket: calls `bind` with the address that the system is to know it by, which on a
+/// simulated node is another one than the program's.
 #[cfg(unix)]
 pub(crate) fn bind_unix<T>(
     address: &std::os::unix::net::SocketAddr,

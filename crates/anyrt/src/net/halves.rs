@@ -1,6 +1,7 @@
 //! The halves of a stream, borrowed and owned. Both work through a shared reference to the stream.
 
-/// Defines the halves of the stream type `$Stream`, whose addresses have the type `$Address`; both are in scope.
+/// Defines the halves of the stream type `$Stream`, whose addresses have the type `$Address`; both
+/// are in scope.
 macro_rules! halves {
     ($Stream:ident, $Address:ident) => {
         #[doc = concat!("The read half that [`", stringify!($Stream), "::split`] returns.")]
@@ -9,7 +10,8 @@ macro_rules! halves {
 
         #[doc = concat!("The write half that [`", stringify!($Stream), "::split`] returns.")]
         ///
-        /// Shutting it down ends the stream for the peer. Dropping it does not affect the connection.
+        /// Shutting it down ends the stream for the peer. Dropping it does not affect the
+        /// connection.
         #[derive(Debug)]
         pub struct WriteHalf<'a>(&'a $Stream);
 
@@ -23,7 +25,8 @@ macro_rules! halves {
 
         #[doc = concat!("The write half that [`", stringify!($Stream), "::into_split`] returns.")]
         ///
-        /// Shutting it down or dropping it ends the stream for the peer; [`forget`](Self::forget) does not.
+        /// Shutting it down or dropping it ends the stream for the peer; [`forget`](Self::forget)
+        /// does not.
         #[derive(Debug)]
         pub struct OwnedWriteHalf {
             stream: std::sync::Arc<$Stream>,
@@ -84,7 +87,8 @@ macro_rules! halves {
                 other.reunite(self)
             }
 
-            /// Drops the half without ending the stream for the peer. The connection closes with the read half.
+            /// Drops the half without ending the stream for the peer. The connection closes with
+            /// the read half.
             pub fn forget(mut self) {
                 self.shutdown_on_drop = false;
             }

@@ -161,7 +161,8 @@ macro_rules! ip_options {
 }
 pub(super) use ip_options;
 
-/// Defines the methods of a socket that wait for readiness and use it, from the four that the others build on.
+/// Defines the methods of a socket that wait for readiness and use it, from the four that the
+/// others build on.
 macro_rules! readiness {
     (
         $(#[$readable:meta])*
@@ -172,11 +173,12 @@ macro_rules! readiness {
         async_io($async:ident, $async_interest:ident, $async_f:ident) => $async_body:expr;
     ) => {
         impl $socket {
-            /// Waits until the descriptor is ready for any part of `interest`. Any number of tasks may
-            /// wait.
+            /// Waits until the descriptor is ready for any part of `interest`. Any number of tasks
+            /// may wait.
             ///
             /// It may complete although the socket is not ready; the next operation then returns
-            /// [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock), which clears the readiness.
+            /// [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock), which clears the
+            /// readiness.
             ///
             /// # Errors
             /// Fails if the runtime of the socket has ended.
@@ -238,13 +240,13 @@ macro_rules! readiness {
                 $poll_body
             }
 
-            /// Calls `f`, which makes a system call on this socket, if the socket is marked as ready for any
-            /// part of `interest`. If `f` returns [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock),
-            /// the mark is cleared.
+            /// Calls `f`, which makes a system call on this socket, if the socket is marked as
+            /// ready for any part of `interest`. If `f` returns
+            /// [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock), the mark is cleared.
             ///
             /// # Errors
-            /// Returns [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock) if the socket is not
-            /// ready, or else the error of `f`.
+            /// Returns [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock) if the socket
+            /// is not ready, or else the error of `f`.
             pub fn try_io<R>(
                 &self,
                 $try_interest: $crate::io::Interest,
@@ -254,9 +256,10 @@ macro_rules! readiness {
                 $try_body
             }
 
-            /// Calls `f`, which makes a system call on this socket, each time the socket is ready for any
-            /// part of `interest`, until `f` returns anything but
-            /// [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock). Any number of tasks may wait.
+            /// Calls `f`, which makes a system call on this socket, each time the socket is ready
+            /// for any part of `interest`, until `f` returns anything but
+            /// [`io::ErrorKind::WouldBlock`](std::io::ErrorKind::WouldBlock). Any number of tasks
+            /// may wait.
             ///
             /// # Errors
             /// Fails if the runtime of the socket has ended, or with the error of `f`.

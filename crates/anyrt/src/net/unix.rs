@@ -1,8 +1,8 @@
 //! What belongs to Unix sockets: addresses, the halves of a stream, credentials of the peer; and
 //! pipes.
 //!
-//! The sockets themselves are in [`net`](super): [`UnixStream`], [`UnixListener`], [`UnixDatagram`] and
-//! [`UnixSocket`](super::UnixSocket).
+//! The sockets themselves are in [`net`](super): [`UnixStream`], [`UnixListener`], [`UnixDatagram`]
+//! and [`UnixSocket`](super::UnixSocket).
 
 /// Methods and traits that a socket has from the socket of std in its field `io`.
 macro_rules! std_socket {
@@ -14,8 +14,8 @@ macro_rules! std_socket {
             /// Fails if the socket cannot be registered with the reactor.
             ///
             /// # Panics
-            /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
-            /// panics if the socket is in blocking mode.
+            /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug
+            /// assertions, panics if the socket is in blocking mode.
             #[track_caller]
             pub fn from_std(socket: std::os::unix::net::$socket) -> std::io::Result<Self> {
                 $crate::io::fd_io::check_nonblocking(&socket)?;

@@ -229,8 +229,8 @@ pin_project! {
 impl<F: Future> Future for Budgeted<F> {
     type Output = F::Output;
 
-    // Every poll of a task passes through here. What it does takes a third less where no registers are
-    // saved for it.
+    // Every poll of a task passes through here. What it does takes a third less where no registers
+    // are saved for it.
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let future = self.project().future;

@@ -1,6 +1,7 @@
 //! Errors of this module.
 //!
-//! [`Elapsed`] is the error of [`timeout`](super::timeout()). [`Error`] exists for compatibility only.
+//! [`Elapsed`] is the error of [`timeout`](super::timeout()). [`Error`] exists for compatibility
+//! only.
 
 use std::fmt;
 
