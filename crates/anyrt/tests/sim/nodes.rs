@@ -517,6 +517,7 @@ fn it_is_never_chosen_by_preference() {
     );
 }
 
+#[cfg(feature = "test-util")]
 #[test]
 fn the_clock_of_a_simulation_cannot_be_paused_by_hand() {
     let sim = Sim::new(1);
