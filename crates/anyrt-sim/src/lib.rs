@@ -90,9 +90,8 @@
 //! - Windows: disks are directories of a Unix system.
 //! - Files: bits that flip, locks, a working directory other than the root. Permissions are the system's: to root all is
 //!   permitted. A process that is killed leaves its directory in `/dev/shm`, or where temporary files are.
-//! - An IPv6 socket that takes IPv4 connections as well, multicast and broadcast, socket options but for
-//!   `TCP_NODELAY` and a linger of zero (others are kept and change nothing), buffers of other
-//!   sizes.
+//! - An IPv6 datagram socket that takes IPv4 as well (a listener at `[::]` does), multicast and broadcast, socket options
+//!   but for `TCP_NODELAY` and a linger of zero (others are kept and change nothing), buffers of other sizes.
 //! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
 //! - Blocking jobs of a node that crashes run to their end.
 //! - 16 of the contract's 435 cases cannot be simulated: 8 need two workers, 8 a socket of the operating system or peers

@@ -79,6 +79,8 @@ pub(crate) struct Pipe {
 pub(crate) struct End {
     pub(crate) node: usize,
     pub(crate) local: SocketAddr,
+    /// Its listener is an IPv6 one that takes IPv4 as well: the application sees IPv6 addresses.
+    mapped: bool,
     /// The system knows the connection: it is neither reset nor forgotten.
     exists: bool,
     /// Waits for the answer to its request.
@@ -110,6 +112,7 @@ impl End {
         Self {
             node,
             local,
+            mapped: false,
             exists: false,
             connecting: false,
             closed: true,
@@ -190,6 +193,17 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
+    /// The addresses as an end sees them: its own and its peer's.
+    pub(super) fn addresses(&self, at: usize) -> [SocketAddr; 2] {
+        let addresses = [self.ends[at].local, self.ends[1 - at].local];
+        addresses.map(|address| match address {
+            SocketAddr::V4(v4) if self.ends[at].mapped => {
+                SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
+            }
+            address => address,
+        })
+    }
+
     /// What arrives next from that end.
     pub(super) fn next_segment(&self, from: usize) -> Option<&Segment> {
         self.pipes[from].queue.front().map(|(_, segment)| segment)
@@ -262,7 +276,9 @@ impl Net {
             Some(listener) => {
                 listener.queue.push_back(id);
                 listener.waiting.take(woken);
+                let mapped = listener.is_ipv6() && remote.is_ipv4();
                 if let Some(conn) = self.conns.get_mut(&id) {
+                    conn.ends[1].mapped = mapped;
                     (conn.ends[1].exists, conn.ends[1].closed) = (true, false);
                 }
                 self.send(now, id, 1, Segment::SynAck);

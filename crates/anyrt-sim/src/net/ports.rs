@@ -16,6 +16,11 @@ pub(crate) enum Protocol {
     Udp,
 }
 
+/// Whether a socket with that address takes IPv4 as well, which a listener at `[::]` does.
+fn takes_ipv4(protocol: Protocol, ip: IpAddr) -> bool {
+    protocol == Protocol::Tcp && ip.is_ipv6() && ip.is_unspecified()
+}
+
 /// The ports that the system gives out; Linux's range.
 const EPHEMERAL: std::ops::RangeInclusive<u64> = 32_768..=60_999;
 
@@ -42,10 +47,11 @@ impl Ports {
             port => port,
         };
         let here = self.bound.entry((node, protocol, port)).or_default();
-        let conflict = |ip: IpAddr| {
-            let all = ip.is_unspecified() || address.ip().is_unspecified();
-            ip == address.ip() || (all && ip.is_ipv4() == address.is_ipv4())
+        let covers = |one: IpAddr, other: IpAddr| {
+            let takes = one.is_ipv4() == other.is_ipv4() || takes_ipv4(protocol, one);
+            one == other || (one.is_unspecified() && takes)
         };
+        let conflict = |ip: IpAddr| covers(ip, address.ip()) || covers(address.ip(), ip);
         if here.iter().any(|(ip, _)| conflict(*ip)) {
             return Err(error(Errno::ADDRINUSE));
         }
@@ -70,7 +76,11 @@ impl Ports {
             here.iter()
                 .find(|(ip, _)| ip.is_unspecified() && ip.is_ipv4() == to.is_ipv4())
         };
-        exact.or_else(any).map(|(_, socket)| *socket)
+        let both = || {
+            let mut here = here.iter();
+            here.find(|(ip, _)| to.is_ipv4() && takes_ipv4(protocol, *ip))
+        };
+        exact.or_else(any).or_else(both).map(|(_, socket)| *socket)
     }
 
     /// A port for a connection.

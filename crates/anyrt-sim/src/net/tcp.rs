@@ -39,6 +39,10 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
+    pub(super) fn is_ipv6(&self) -> bool {
+        self.local.is_ipv6()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         // Linux takes one more than it was asked for.
         self.queue.len() > self.backlog
@@ -276,18 +280,17 @@ impl TcpStream {
     }
 
     fn new(world: &Arc<World>, end: (u64, usize)) -> Self {
-        let (local, peer) = {
-            let mut net = world.net();
-            let at = |net: &mut Net, end| net.end_mut(end).map(|end| end.local).ok();
-            let local = at(&mut net, end);
-            (local, at(&mut net, (end.0, 1 - end.1)))
+        let addresses = {
+            let net = world.net();
+            net.conns.get(&end.0).map(|conn| conn.addresses(end.1))
         };
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let [local, peer] = addresses.unwrap_or([nowhere; 2]);
         let inner = StreamParts {
             world: Arc::clone(world),
             end,
-            local: local.unwrap_or(nowhere),
-            peer: peer.unwrap_or(nowhere),
+            local,
+            peer,
             placeholder: Placeholder::default(),
         };
         Self {

@@ -314,6 +314,14 @@ tests! {
         let simulated = sim.block_on(refusals(sim.handle().clone()));
         assert_eq!(native, simulated);
     }
+
+    fn a_listener_of_ipv6_takes_ipv4_really_and_simulated() {
+        let smol = real();
+        let native = smol.block_on(both_families(smol.handle().clone()));
+        let sim = Sim::new(1);
+        let simulated = sim.block_on(both_families(sim.handle().clone()));
+        assert_eq!(native, simulated);
+    }
 }
 
 /// Calls of two datagram sockets, and of a third address where nobody is.
@@ -406,4 +414,39 @@ async fn refusals<R: Runtime>(rt: R) -> Vec<Outcome> {
         |_| 0,
     ));
     outcomes
+}
+
+/// What a listener at `[::]` does, with the addresses that both ends see; without ports, which differ.
+async fn both_families<R: Runtime>(rt: R) -> Vec<(Outcome, String)> {
+    let listener = rt.bind_tcp("[::]:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut seen = Vec::new();
+    for address in ["[::]", "[::1]", "0.0.0.0", "127.0.0.1"] {
+        let taken = rt.bind_tcp(format!("{address}:{port}")).await;
+        seen.push((Outcome::of(taken, |_| 0), address.to_owned()));
+        let client = rt.connect_tcp(format!("{address}:{port}")).await.unwrap();
+        let (server, from) = listener.accept().await.unwrap();
+        let addresses = [
+            client.local_addr(),
+            client.peer_addr(),
+            server.local_addr(),
+            server.peer_addr(),
+            Ok(from),
+        ];
+        let addresses = addresses.map(|address| address.unwrap().ip().to_string());
+        seen.push((Outcome::Gave(0), addresses.join(" ")));
+    }
+    drop(listener);
+    // And the other way round.
+    for (first, second) in [
+        ("0.0.0.0", "[::]"),
+        ("127.0.0.1", "[::]"),
+        ("[::1]", "0.0.0.0"),
+    ] {
+        let first = rt.bind_tcp(format!("{first}:0")).await.unwrap();
+        let port = first.local_addr().unwrap().port();
+        let taken = rt.bind_tcp(format!("{second}:{port}")).await;
+        seen.push((Outcome::of(taken, |_| 0), second.to_owned()));
+    }
+    seen
 }

@@ -180,7 +180,7 @@ impl Net {
 
     pub(crate) fn peer_addr(&self, (id, at): (u64, usize)) -> io::Result<SocketAddr> {
         match self.conns.get(&id) {
-            Some(conn) if !conn.ends[at].is_over() => Ok(conn.ends[1 - at].local),
+            Some(conn) if !conn.ends[at].is_over() => Ok(conn.addresses(at)[1]),
             _ => Err(error(Errno::NOTCONN)),
         }
     }
