@@ -1,42 +1,41 @@
-//! Files: each node has a disk of its own, of which a power failure leaves what was synced.
+//! Files: each node has its own disk, which loses unsynced changes when the power fails.
 //!
-//! A program on a node uses [`Files`] and [`File`]; the facade's `fs` does. A test looks at a disk and changes it from
-//! outside by [`Disk`], and sets what fails by [`DiskFaults`].
+//! The facade's `fs` uses [`Files`] and [`File`] for programs on a node. A test reads and changes a disk from outside
+//! through [`Disk`], and injects faults with [`DiskFaults`].
 //!
 //! # Paths
-//! Each disk begins empty but for the directory of [`std::env::temp_dir`]. Absolute paths begin at its root, and so do
-//! relative ones. Neither `..` nor a symbolic link leads out of it.
+//! At first a disk contains only the directory that [`std::env::temp_dir`] names. Absolute and relative paths start at
+//! its root. Neither `..` nor a symbolic link leads out of it.
 //!
 //! # What is durable
-//! The rules are the strictest that a POSIX file system may have. A program that keeps its data under them does so on
-//! ext4, XFS and Btrfs.
+//! The rules are the strictest that POSIX allows. A program that keeps its data under them also keeps it on ext4, XFS and
+//! Btrfs.
 //!
-//! | what was done | is durable after |
+//! | change | durable after |
 //! |---|---|
-//! | contents and length of a file were changed | `sync_all` or `sync_data` of the file; for a handle with `O_SYNC` or `O_DSYNC`, the write |
-//! | a file, directory or link was created or removed | `sync_all` of the directory that it is in, opened as a file |
-//! | something was renamed | `sync_all` of the directory that it was moved to |
-//! | permissions and times were set | at once |
+//! | contents or length of a file | `sync_all` or `sync_data` of the file; with `O_SYNC` or `O_DSYNC`, the write itself |
+//! | a file, directory or link created or removed | `sync_all` of its directory, opened as a file |
+//! | an entry renamed | `sync_all` of the target directory |
+//! | permissions and times | the call itself |
 //!
-//! A new file needs both: what leads to it, up to the root, and its contents. A sync covers what was done before it was
-//! called, not what is done while it is under way.
+//! A new file needs both: its contents, and every directory entry that leads to it from the root. A sync covers the
+//! changes made before it was called, not those made while it runs. Nothing becomes durable with time.
 //!
-//! [`Node::crash`](crate::Node::crash) loses nothing: the cache of the system survives, and only operations that were
-//! under way do not happen. [`Node::power_off`](crate::Node::power_off) loses what was not synced, or a part of it, as
-//! the seed chooses ([`Unsynced`]):
-//! - Of a file: nothing, all, some pages of 4096 bytes, or some sectors of 512, each as it was at some moment since the
-//!   last sync. The length is that of any such moment; what was not written of it is zeros. A truncation happens as a
-//!   whole or not at all.
-//! - Of directories: nothing, all, what was done first, or any of it. A rename happens as a whole or not at all. A
-//!   change does not survive without those before it that it builds on: of the same name; for a removed directory
-//!   those in it; for a directory that was moved all of them.
+//! [`Node::crash`](crate::Node::crash) loses nothing, because the page cache survives; only operations in progress do not
+//! happen. [`Node::power_off`](crate::Node::power_off) loses unsynced changes, all or in part, as the seed chooses ([`Unsynced`]):
+//! - Files: nothing survives, everything, some pages of 4096 bytes, or some sectors of 512 bytes, each as it was at some
+//!   moment since the last sync. The length is that of any such moment; parts that were not written are zeros. A
+//!   truncation is atomic.
+//! - Directories: no change survives, all, the first ones, or any subset. A rename is atomic. A change survives only with
+//!   the earlier changes that it builds on: those of the same name; for the removal of a directory, those inside it; for
+//!   the move of a directory, all.
 //!
-//! Handles that were open before a crash are dead (`EBADF`).
+//! Handles that were open before a crash fail with `EBADF`.
 //!
 //! # Determinism
-//! Each operation takes virtual time and happens at a moment that the seed chooses. The order of entries in a directory
-//! is the seed's. Modification times are the node's clock; access, change and creation times, the numbers of inodes and
-//! of the device are those of the real directory, which is in `/dev/shm` if there is one.
+//! Each operation takes virtual time, which the seed chooses, as it does the order of directory entries. Modification
+//! times come from the node's clock. Access, change and creation times, inode and device numbers come from the real
+//! directory, which is in `/dev/shm` if that exists.
 
 mod contents;
 mod directory;

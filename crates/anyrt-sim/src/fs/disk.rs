@@ -1,4 +1,4 @@
-//! The disk of a node as the test sees it.
+//! Access to the disk of a node from the test.
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, OpenOptions};
@@ -9,8 +9,8 @@ use super::queue::Doing;
 use super::resolve::Last;
 use crate::node::Node;
 
-/// The disk of a node, from outside: what is done by it takes no time, never fails by [`DiskFaults`], and is durable at
-/// once. Paths are those that the node uses.
+/// The disk of a node, accessed from outside. Operations take no virtual time, ignore [`DiskFaults`], and are durable at
+/// once. Paths are the node's.
 ///
 /// [`DiskFaults`]: crate::DiskFaults
 ///
@@ -32,12 +32,12 @@ pub struct Disk {
 }
 
 impl Node {
-    /// The disk of the node.
+    /// Returns the disk of the node.
     pub fn disk(&self) -> Disk {
         Disk { node: self.clone() }
     }
 
-    /// As [`power_off`](Self::power_off), and the disk is lost: the node starts with an empty one.
+    /// Like [`power_off`](Self::power_off), but the disk is lost, and the node restarts with an empty one.
     pub fn wipe(&self) {
         if self.suffers("a loss of the disk of") {
             self.end(false);
@@ -59,15 +59,15 @@ impl Disk {
     /// Reads a file.
     ///
     /// # Errors
-    /// As [`std::fs::read`].
+    /// See [`std::fs::read`].
     pub fn read(&self, path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
         self.with(|doing| doing.store.read(path.as_ref()))
     }
 
-    /// Writes a file, and creates the directories that it needs.
+    /// Writes a file. Creates missing parent directories.
     ///
     /// # Errors
-    /// As [`std::fs::write`].
+    /// See [`std::fs::write`].
     pub fn write(&self, path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<()> {
         let (path, contents) = (path.as_ref(), contents.as_ref());
         self.with(|doing| {
@@ -89,10 +89,10 @@ impl Disk {
         })
     }
 
-    /// Creates a directory and those that it needs.
+    /// Creates a directory and its missing parents.
     ///
     /// # Errors
-    /// As [`std::fs::create_dir_all`].
+    /// See [`std::fs::create_dir_all`].
     pub fn create_dir_all(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
         self.with(|doing| {
@@ -105,10 +105,10 @@ impl Disk {
         })
     }
 
-    /// Removes a file, or a directory with all that is in it.
+    /// Removes a file, or a directory with its contents.
     ///
     /// # Errors
-    /// As [`std::fs::remove_file`] and [`std::fs::remove_dir_all`].
+    /// See [`std::fs::remove_file`] and [`std::fs::remove_dir_all`].
     pub fn remove(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
         self.with(|doing| {
@@ -125,26 +125,26 @@ impl Disk {
         })
     }
 
-    /// The names in a directory, sorted.
+    /// Returns the names in a directory, sorted.
     ///
     /// # Errors
-    /// As [`std::fs::read_dir`].
+    /// See [`std::fs::read_dir`].
     pub fn names(&self, path: impl AsRef<Path>) -> io::Result<Vec<OsString>> {
         self.with(|doing| doing.store.names(path.as_ref()))
     }
 
-    /// Whether something is there.
+    /// Returns `true` if the path exists.
     ///
     /// # Errors
-    /// As [`Path::try_exists`].
+    /// See [`Path::try_exists`].
     pub fn exists(&self, path: impl AsRef<Path>) -> io::Result<bool> {
         self.with(|doing| doing.store.try_exists(path.as_ref()))
     }
 
-    /// All that the node has done is durable, as after the command `sync`.
+    /// Makes all changes durable, like the command `sync`.
     ///
     /// # Errors
-    /// If the real directory cannot be made.
+    /// Fails if the real directory cannot be created.
     pub fn sync(&self) -> io::Result<()> {
         self.with(|doing| {
             doing.store.sync_everything();
@@ -152,19 +152,19 @@ impl Disk {
         })
     }
 
-    /// The length of all files together.
+    /// Returns the total length of all files.
     ///
     /// # Errors
-    /// If the real directory cannot be made.
+    /// Fails if the real directory cannot be created.
     pub fn used(&self) -> io::Result<u64> {
         self.with(|doing| Ok(doing.store.used()))
     }
 
-    /// The real directory, until the next power failure or the end of the simulation. It is for looking: the simulator
-    /// does not hear of what is changed there.
+    /// Returns the real directory, which is valid until the next power failure or the end of the simulation. Do not
+    /// change it: the simulator does not notice.
     ///
     /// # Errors
-    /// If the real directory cannot be made.
+    /// Fails if the real directory cannot be created.
     pub fn real_path(&self) -> io::Result<PathBuf> {
         self.with(|doing| Ok(doing.store.root()))
     }

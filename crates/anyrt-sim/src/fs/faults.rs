@@ -1,4 +1,4 @@
-//! How a disk behaves: how long it takes, what fails, what a power failure leaves.
+//! How a disk behaves: latencies, errors, and what survives a power failure.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use crate::net::link::Latency;
 use crate::node::Node;
 use crate::runtime::{Sim, SimRuntime};
 
-/// What becomes of changes that were not synced when the power fails.
+/// What happens to unsynced changes when the power fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unsynced {
-    /// Anything that may happen: the seed chooses for each file and each entry of a directory.
+    /// The seed chooses for each file and each directory entry.
     #[default]
     Random,
     /// All of them are lost.
@@ -18,7 +18,7 @@ pub enum Unsynced {
     Kept,
 }
 
-/// How the disk of a node behaves. The default is a good disk.
+/// How the disk of a node behaves. The default is a disk without faults.
 ///
 /// ```
 /// use anyrt_sim::{DiskFaults, Sim};
@@ -32,26 +32,26 @@ pub enum Unsynced {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct DiskFaults {
-    /// How long an operation takes.
+    /// The duration of an operation.
     pub latency: Latency,
-    /// How long a sync takes.
+    /// The duration of a sync.
     pub sync_latency: Latency,
-    /// The probability that an operation hangs, and then takes [`stall`](Self::stall) longer.
+    /// The probability that an operation takes [`stall`](Self::stall) longer.
     pub stalls: f64,
-    /// How long an operation that hangs takes.
+    /// The additional duration of an operation that stalls.
     pub stall: Latency,
-    /// The probability that reading fails (`EIO`).
+    /// The probability that a read fails with `EIO`.
     pub read_error: f64,
-    /// The probability that a change, of contents or of a directory, fails (`EIO`).
+    /// The probability that a change of contents or of a directory fails with `EIO`. Then nothing is changed.
     pub write_error: f64,
-    /// The probability that a sync fails (`EIO`). As on Linux, the pages that it was to write are then taken for
-    /// written: some are not, and no later sync writes them, unless they are changed again.
+    /// The probability that a sync fails with `EIO`. As on Linux, its pages count as clean afterwards: some of them were
+    /// not written, and later syncs do not write them either, unless they are changed again.
     pub sync_error: f64,
-    /// The probability that a read of an open file gives less than there is.
+    /// The probability that a read of an open file returns fewer bytes than are available.
     pub short_reads: f64,
-    /// How many bytes all files together may have, holes included; what would be more fails (`ENOSPC`).
+    /// The maximum total length of all files, including holes. Writes beyond it fail with `ENOSPC`.
     pub capacity: Option<u64>,
-    /// What a power failure leaves of what was not synced.
+    /// What happens to unsynced changes when the power fails.
     pub unsynced: Unsynced,
 }
 
@@ -73,21 +73,21 @@ impl Default for DiskFaults {
 }
 
 impl Node {
-    /// Sets how the disk of the node behaves. It survives crashes, but not [`wipe`](Self::wipe).
+    /// Sets how the disk of the node behaves, until it is set again.
     pub fn set_disk_faults(&self, faults: DiskFaults) {
         self.world()
             .disks()
             .set_faults(Some(self.state().id()), faults);
     }
 
-    /// How the disk of the node behaves.
+    /// Returns how the disk of the node behaves.
     pub fn disk_faults(&self) -> DiskFaults {
         self.world().disks().faults(self.state().id())
     }
 }
 
 impl SimRuntime {
-    /// Sets how all disks behave that have no [behaviour of their own](Node::set_disk_faults).
+    /// Sets how all disks behave for which [`Node::set_disk_faults`] was not called.
     pub fn set_disk_faults(&self, faults: DiskFaults) {
         self.world().disks().set_faults(None, faults);
     }

@@ -20,11 +20,12 @@ pub struct OnDisk {
     home: Option<(SimRuntime, Ino)>,
 }
 
-/// A file whose operations run on a simulated disk.
+/// An open file on a simulated disk.
 pub type File = anyrt_kit::fs::File<OnDisk>;
 
-/// A file that was opened on the disk of the node: by [`Files::open`](super::Files::open), or taken out of a [`File`].
-/// The operations of any other file fail: that of the real disk is none of the simulation.
+/// Converts a file that was opened with [`Files::open`](super::Files::open), or taken out of a [`File`].
+///
+/// Operations on a file of the real disk fail, because the simulation does not control it.
 pub fn from_std(std: fs::File, home: Option<SimRuntime>) -> File {
     let home = home.and_then(|rt| {
         let node = rt.node_state().id();
@@ -57,7 +58,7 @@ impl OnDisk {
         Ok(submit_once(rt, what, move |doing| job(doing, ino)))
     }
 
-    /// Makes durable what was done before now.
+    /// Makes durable the changes made so far.
     fn sync<T: Send + 'static>(
         &self,
         done: impl FnOnce() -> T + Send + 'static,

@@ -1,4 +1,4 @@
-//! The file system of a node as its program sees it.
+//! The file system of a node, for its program.
 
 use std::fs::{DirBuilder, DirEntry, Metadata, OpenOptions, Permissions};
 use std::future::Future;
@@ -12,29 +12,29 @@ use super::resolve::Last;
 use super::store::Store;
 use crate::runtime::SimRuntime;
 
-/// The file system of a node. Its functions are those of [`std::fs`], with their errors; each takes virtual time.
+/// The file system of a node. The functions are those of [`std::fs`]; each takes virtual time.
 ///
-/// An operation that was started happens, unless the node is crashed before. One of several steps, such as
-/// [`remove_dir_all`](Self::remove_dir_all), may then be done in part.
+/// A started operation takes place even if its future is dropped, unless the node crashes first. A crash may interrupt an
+/// operation of several steps, such as [`remove_dir_all`](Self::remove_dir_all).
 #[derive(Debug, Clone)]
 pub struct Files {
     rt: SimRuntime,
 }
 
 impl SimRuntime {
-    /// The file system of the node.
+    /// Returns the file system of the node.
     pub fn files(&self) -> Files {
         Files { rt: self.clone() }
     }
 }
 
-/// The functions of one step.
+/// Functions that consist of one step.
 macro_rules! of_one_step {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $what:ident $store:ident => $job:expr;)*) => {$(
         $(#[$doc])*
         ///
         /// # Errors
-        /// Those of the function of that name in [`std::fs`], and those of [`DiskFaults`](crate::DiskFaults).
+        /// Fails like the function of that name in [`std::fs`], and as [`DiskFaults`](crate::DiskFaults) say.
         pub fn $name(
             &self,
             $($argument: $type),*
@@ -49,31 +49,31 @@ macro_rules! of_one_step {
 
 impl Files {
     of_one_step! {
-        /// The path without symbolic links, `.` and `..`.
+        /// Returns the path with symbolic links, `.` and `..` resolved.
         canonicalize(path: PathBuf) -> PathBuf = Look store => store.canonicalize(&path);
         /// Creates a directory.
         create_dir(path: PathBuf) -> () = Write store => store.create_directory(&path, &DirBuilder::new());
-        /// Of what the path leads to.
+        /// Returns the metadata, following symbolic links.
         metadata(path: PathBuf) -> Metadata = Look store => store.metadata(&path, Last::Follow);
-        /// As [`metadata`](Self::metadata), of a symbolic link itself.
+        /// Returns the metadata without following a symbolic link at the end of the path.
         symlink_metadata(path: PathBuf) -> Metadata = Look store => store.metadata(&path, Last::Keep);
         /// Reads a file.
         read(path: PathBuf) -> Vec<u8> = Read store => store.read(&path);
-        /// The target of a symbolic link.
+        /// Returns the target of a symbolic link.
         read_link(path: PathBuf) -> PathBuf = Look store => store.read_link(&path);
         /// Removes an empty directory.
         remove_dir(path: PathBuf) -> () = Write store => store.remove_directory(&path);
-        /// Whether something is there.
+        /// Returns `true` if the path exists.
         try_exists(path: PathBuf) -> bool = Look store => store.try_exists(&path);
         /// Renames a file or a directory.
         rename(from: PathBuf, to: PathBuf) -> () = Write store => store.rename(&from, &to);
-        /// Gives a file one more name.
+        /// Creates a hard link.
         hard_link(original: PathBuf, link: PathBuf) -> () = Write store => store.hard_link(&original, &link);
         /// Creates a symbolic link.
         symlink(target: PathBuf, link: PathBuf) -> () = Write store => store.symlink(&target, &link);
         /// Changes the permissions.
         set_permissions(path: PathBuf, permissions: Permissions) -> () = Write store => store.set_permissions(&path, permissions);
-        /// Opens a file, or a directory for syncing it. [`from_std`](super::from_std) makes a [`File`](super::File) of it.
+        /// Opens a file or a directory. Pass the result to [`from_std`](super::from_std).
         open(path: PathBuf, options: OpenOptions) -> std::fs::File = Look store => {
             let wish = store.wish(&options)?;
             store.open(&path, &options, wish)
@@ -83,7 +83,7 @@ impl Files {
     /// Removes a file, or the path of a Unix socket.
     ///
     /// # Errors
-    /// Those of [`std::fs::remove_file`], and those of [`DiskFaults`](crate::DiskFaults).
+    /// See [`std::fs::remove_file`] and [`DiskFaults`](crate::DiskFaults).
     pub fn remove_file(
         &self,
         path: PathBuf,
@@ -99,10 +99,10 @@ impl Files {
         })
     }
 
-    /// The entries of a directory, in an order that the seed chooses. Their paths are real ones.
+    /// Returns the entries of a directory in an order that the seed chooses. [`DirEntry::path`] returns a real path.
     ///
     /// # Errors
-    /// Those of [`std::fs::read_dir`], and those of [`DiskFaults`](crate::DiskFaults).
+    /// See [`std::fs::read_dir`] and [`DiskFaults`](crate::DiskFaults).
     pub fn read_dir(
         &self,
         path: PathBuf,
@@ -112,10 +112,10 @@ impl Files {
         })
     }
 
-    /// Runs a job that looks at what another operation has found.
+    /// Runs a job that examines a result, such as a [`DirEntry`].
     ///
     /// # Errors
-    /// Those of the job.
+    /// Returns the error of the job.
     pub fn look<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -123,10 +123,10 @@ impl Files {
         submit_once(&self.rt, What::Look, |_| job())
     }
 
-    /// Reads a file of UTF-8.
+    /// Reads a file, which must be UTF-8.
     ///
     /// # Errors
-    /// Those of [`std::fs::read_to_string`], and those of [`DiskFaults`](crate::DiskFaults).
+    /// See [`std::fs::read_to_string`] and [`DiskFaults`](crate::DiskFaults).
     pub fn read_to_string(
         &self,
         path: PathBuf,
@@ -141,10 +141,10 @@ impl Files {
         }
     }
 
-    /// Creates a directory and those above it that are missing, one after the other.
+    /// Creates a directory and its missing parents, one per step.
     ///
     /// # Errors
-    /// Those of [`std::fs::create_dir_all`], and those of [`DiskFaults`](crate::DiskFaults).
+    /// See [`std::fs::create_dir_all`] and [`DiskFaults`](crate::DiskFaults).
     pub fn create_dir_all(
         &self,
         path: PathBuf,
@@ -152,11 +152,11 @@ impl Files {
         self.build_dir(path, DirBuilder::new(), true)
     }
 
-    /// As [`create_dir`](Self::create_dir), or [`create_dir_all`](Self::create_dir_all) where it is recursive, with the
+    /// Like [`create_dir`](Self::create_dir), or [`create_dir_all`](Self::create_dir_all) if `recursive`, with the
     /// permissions of `builder`.
     ///
     /// # Errors
-    /// Theirs.
+    /// See there.
     pub fn build_dir(
         &self,
         path: PathBuf,
@@ -169,10 +169,10 @@ impl Files {
         })
     }
 
-    /// Removes a directory and what is in it, one after the other.
+    /// Removes a directory and its contents, one entry per step.
     ///
     /// # Errors
-    /// Those of [`std::fs::remove_dir_all`], and those of [`DiskFaults`](crate::DiskFaults).
+    /// See [`std::fs::remove_dir_all`] and [`DiskFaults`](crate::DiskFaults).
     pub fn remove_dir_all(
         &self,
         path: PathBuf,
@@ -182,10 +182,10 @@ impl Files {
         })
     }
 
-    /// Creates or truncates a file, and writes to it.
+    /// Creates or truncates a file, then writes to it.
     ///
     /// # Errors
-    /// Those of [`std::fs::write`], and those of [`DiskFaults`](crate::DiskFaults).
+    /// See [`std::fs::write`] and [`DiskFaults`](crate::DiskFaults).
     pub fn write(
         &self,
         path: PathBuf,
@@ -204,10 +204,10 @@ impl Files {
         })
     }
 
-    /// Copies the contents and the permissions of a file. Gives how many bytes it has.
+    /// Copies the contents and the permissions of a file. Returns the number of bytes.
     ///
     /// # Errors
-    /// Those of [`std::fs::copy`], and those of [`DiskFaults`](crate::DiskFaults).
+    /// See [`std::fs::copy`] and [`DiskFaults`](crate::DiskFaults).
     pub fn copy(
         &self,
         from: PathBuf,

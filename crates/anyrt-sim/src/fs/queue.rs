@@ -1,4 +1,4 @@
-//! The disks of all nodes, and the operations that are under way: each happens at a time that the seed has chosen.
+//! The disks of all nodes and the operations in progress, each of which takes place at a time that the seed chooses.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -30,23 +30,23 @@ pub(super) enum What {
     Sync = 4,
 }
 
-/// What an operation works with.
+/// The context of an operation.
 pub(super) struct Doing<'a> {
     pub(super) store: &'a mut Store,
-    /// Of this operation alone: what is drawn changes no other one.
+    /// Used by this operation only, so that its draws do not affect others.
     pub(super) random: &'a mut Random,
     pub(super) faults: DiskFaults,
     fate: &'a Fate,
 }
 
 impl Doing<'_> {
-    /// Whether a fault of that probability happens to the operation.
+    /// Returns `true` if a fault of that probability hits the operation.
     pub(super) fn suffers(&mut self, probability: f64, what: &str) -> bool {
         self.random.chance(probability) && self.fate.allows(what)
     }
 }
 
-/// What decides about the faults of an operation.
+/// Decides about the faults of an operation.
 struct Fate {
     injected: Injected,
     /// The node, if faults may happen at all.
@@ -65,7 +65,7 @@ impl Fate {
     }
 }
 
-/// Does a part of an operation. Once it is done, gives who waits for it.
+/// Performs a step of an operation. When done, returns the waker of the task that waits for it.
 type Step = Box<dyn FnMut(&mut Doing<'_>) -> Poll<Option<Waker>> + Send>;
 
 struct Operation {
@@ -80,7 +80,7 @@ struct Operation {
 pub(crate) struct Disks {
     seed: u64,
     injected: Injected,
-    /// How many operations and power failures each disk has had.
+    /// The number of operations and power failures of each disk.
     counts: BTreeMap<usize, u64>,
     usual: DiskFaults,
     special: BTreeMap<usize, DiskFaults>,
@@ -120,7 +120,7 @@ impl Disks {
         }
     }
 
-    /// Numbers an operation, or a power failure, of a disk, and gives what it draws from.
+    /// Returns the number of the next operation or power failure of a disk, and its random numbers.
     fn next(&mut self, node: usize) -> (u64, Random) {
         let number = self.counts.entry(node).or_default();
         *number += 1;
@@ -218,7 +218,7 @@ impl Disks {
     }
 }
 
-/// The process that had the file, or its machine, is gone.
+/// The error of operations after a crash.
 fn over() -> io::Error {
     Errno::BADF.into()
 }
@@ -228,7 +228,7 @@ impl World {
         self.disks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what is due on the disks.
+    /// Performs the operations that are due.
     pub(crate) fn use_disks(&self, nanos: u64, woken: &mut Vec<Waker>) {
         while self.disk_due.load(Ordering::SeqCst) <= nanos {
             let first = {
@@ -270,7 +270,7 @@ impl World {
         }
     }
 
-    /// What the node has asked of its disk and was not done yet is not done.
+    /// Cancels the operations of a node.
     pub(crate) fn end_disk_use(&self, node: usize) {
         let is_of = |operation: &Operation| operation.rt.node_state().id() == node;
         let taken = self.disks().take_of(self, is_of);
@@ -281,7 +281,7 @@ impl World {
         self.disks().stores.contains_key(&node)
     }
 
-    /// The power of a node fails.
+    /// Loses the unsynced changes of a node.
     pub(crate) fn lose_unsynced(&self, node: usize, now: SystemTime) -> io::Result<()> {
         let mut disks = self.disks();
         if !disks.stores.contains_key(&node) {
@@ -293,7 +293,7 @@ impl World {
         })?
     }
 
-    /// The node has a new, empty disk.
+    /// Replaces the disk of a node with an empty one.
     pub(crate) fn replace_disk(&self, node: usize) {
         let mut disks = self.disks();
         if let Some(store) = disks.stores.remove(&node) {
@@ -301,7 +301,7 @@ impl World {
         }
     }
 
-    /// Nobody waits for a disk any more, and the real directories are removed.
+    /// Cancels all operations and removes the real directories.
     pub(crate) fn end_disks(&self) {
         let (taken, directory) = {
             let mut disks = self.disks();
@@ -323,7 +323,7 @@ fn lock<T>(slot: &Mutex<Slot<T>>) -> MutexGuard<'_, Slot<T>> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An operation that was started. It happens even if this is dropped; it does not if the node is crashed before.
+/// A started operation. It takes place even if this is dropped, unless the node crashes first.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Job<T> {
@@ -427,7 +427,7 @@ pub(super) fn submit<T: Send + 'static>(
     job
 }
 
-/// Whether the disk fails. How a sync fails is its own matter.
+/// Returns an error if the disk fails. Syncs handle their faults themselves.
 fn fault(what: What, doing: &mut Doing<'_>) -> Option<io::Error> {
     let (probability, text) = match what {
         What::Read => (doing.faults.read_error, "a failing read from the disk"),
