@@ -1,13 +1,13 @@
-//! The network: packets that are under way, and the sockets that they go to.
+//! The network: packets in flight, and the sockets that receive them.
 //!
 //! ```text
 //!   Net          events in the order of their virtual time, addresses, ports
 //!     |-- carried    what has arrived, for the trace
 //!     |-- link       latency, loss, partitions between two nodes
-//!     |-- conn       TCP connections: two ends and an ordered pipe each way
+//!     |-- conn       TCP connections: two ends and an ordered pipe in each direction
 //!     |-- tcp        listeners and streams, as the traits have them
 //!     |-- udp        datagram sockets
-//!     |-- now        what sockets do without waiting, their readiness and options, and sockets of std that are adopted
+//!     |-- now        calls that do not wait, readiness, options, and sockets adopted from std
 //!     |-- judged     messages as the rules of the test see them
 //!     |-- resolve    names
 //!     |-- descriptors  Unix sockets and pipes: when waiting tasks hear of them
@@ -54,34 +54,34 @@ pub(crate) fn error(errno: Errno) -> io::Error {
     errno.into()
 }
 
-/// Something that happens at a virtual time.
+/// An event at a virtual time.
 #[derive(Debug)]
 pub(crate) enum Arrival {
-    /// A connection is asked for, for the nth time.
+    /// The nth request for a connection.
     Syn {
         conn: u64,
         attempt: u32,
     },
-    /// The head of the pipe from that end is due.
+    /// The head of the pipe from this end is due.
     Segment {
         conn: u64,
         from: usize,
     },
-    /// The peer of that end has taken so many bytes.
+    /// The peer of this end has read this many bytes.
     Taken {
         conn: u64,
         end: usize,
         bytes: usize,
     },
-    /// The peer of that end has seen its FIN.
+    /// The peer of this end has received its FIN.
     FinSeen {
         conn: u64,
         end: usize,
     },
     Datagram(udp::Datagram),
-    /// The rules were asked already.
+    /// The rules have already seen it.
     Judged(Box<Arrival>),
-    /// A datagram of this socket met a closed port.
+    /// A datagram of this socket reached a closed port.
     PortClosed {
         socket: u64,
         target: SocketAddr,
@@ -96,7 +96,7 @@ pub(crate) enum Arrival {
     },
 }
 
-/// The node of an address that no node has.
+/// Stands for the node of an address that belongs to no node.
 const NOWHERE: usize = usize::MAX;
 
 /// The network of a world.
@@ -105,7 +105,7 @@ pub(crate) struct Net {
     random: Random,
     injected: Injected,
     events: BTreeMap<(u64, u64, u64), Arrival>,
-    /// Of sockets, connections and events.
+    /// The last id of a socket, connection or event.
     next_id: u64,
     pub(crate) links: Links,
     pub(crate) ports: Ports,
@@ -117,14 +117,14 @@ pub(crate) struct Net {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     unix_names: unix::Names,
     down: Vec<usize>,
-    /// What came to a link that holds packets back.
+    /// Packets on links that hold them back.
     held: Vec<(usize, usize, Arrival)>,
     ended: bool,
-    /// What happened since the scheduler was told last.
+    /// Events that are not in the trace yet.
     notes: Vec<Event>,
     /// What has arrived, in a recorded execution.
     messages: Option<Vec<carried::Message>>,
-    /// A rule has the message lost that is being delivered.
+    /// A rule drops the message that is being delivered.
     loses: bool,
 }
 
@@ -158,7 +158,7 @@ impl Net {
         self.next_id
     }
 
-    /// Plans an arrival. Those of the same nanosecond come in an order that the seed decides.
+    /// Schedules an arrival. The seed decides the order of arrivals at the same nanosecond.
     fn plan(&mut self, at: u64, arrival: Arrival) {
         let key = (at, self.random.next(), self.id());
         self.events.insert(key, arrival);
@@ -180,7 +180,7 @@ impl Net {
         None
     }
 
-    /// Whether tasks may wait for descriptors of the system.
+    /// Returns `true` if any descriptor of the system is watched.
     pub(crate) fn watches_descriptors(&self) -> bool {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         return self.descriptors.is_watching();
@@ -196,7 +196,7 @@ impl Net {
         self.events.first_key_value().map(|((at, _, _), _)| *at)
     }
 
-    /// Lets arrive what is due. Gives what to note in the trace.
+    /// Delivers everything that is due. Returns the events for the trace.
     pub(crate) fn deliver_due(&mut self, now: u64, woken: &mut Vec<Waker>) -> Vec<Event> {
         self.look_at_descriptors(now);
         while let Some(first) = self.events.first_entry() {
@@ -229,7 +229,7 @@ impl Net {
         }
     }
 
-    /// Whether packets get from one node to the other at present.
+    /// Returns `true` if packets currently pass from one node to the other.
     fn passes(&self, from: usize, to: usize) -> bool {
         let exist = from != NOWHERE && to != NOWHERE;
         exist && !self.is_down(from) && !self.is_down(to) && !self.links.is_cut(from, to)
@@ -243,8 +243,8 @@ impl Net {
         self.links.latency(from, to, &mut self.random)
     }
 
-    /// The node goes down. With a goodbye its system closes the sockets, as for a process that was killed; without,
-    /// nobody hears of it.
+    /// Takes the node down. With a goodbye its system closes the sockets, as it does for a killed process; without,
+    /// peers are not told.
     pub(crate) fn end_node(
         &mut self,
         node: usize,
@@ -279,7 +279,7 @@ impl Net {
         }
     }
 
-    /// Packets pass again from one node to the other, if no other partition is between them.
+    /// Ends a partition; packets pass again if it was the last one between the nodes.
     pub(crate) fn heal(&mut self, from: usize, to: usize, now: u64) {
         self.links.heal(from, to);
         if !self.links.is_cut(from, to) {
@@ -287,7 +287,7 @@ impl Net {
         }
     }
 
-    /// What was held back goes on, if no other hold is left.
+    /// Ends a hold; if it was the last one on the link, releases its packets.
     pub(crate) fn let_go(&mut self, from: usize, to: usize, now: u64) {
         self.links.let_go(from, to);
         if self.links.is_held(from, to) {
@@ -299,12 +299,12 @@ impl Net {
         self.held = held;
         let free: Vec<(usize, usize, Arrival)> = free;
         for (after, (_, _, arrival)) in free.into_iter().enumerate() {
-            // In the order in which they came.
+            // In the order of arrival.
             self.plan(now + 1 + after as u64, arrival);
         }
     }
 
-    /// Keeps an arrival back if its link does so at present.
+    /// Holds the arrival back if its link is held, and returns it otherwise.
     fn hold_back(&mut self, from: usize, to: usize, arrival: Arrival) -> Option<Arrival> {
         if !self.links.is_held(from, to) {
             return Some(arrival);
@@ -318,7 +318,7 @@ impl Net {
         self.down.retain(|&other| other != node);
     }
 
-    /// Whoever waits is told that the runtime has ended.
+    /// Wakes all waiting tasks, whose operations then report that the runtime has ended.
     pub(crate) fn end(&mut self, woken: &mut Vec<Waker>) {
         self.ended = true;
         for listener in self.listeners.values_mut() {
@@ -340,7 +340,7 @@ impl Net {
     }
 }
 
-/// The node that an address leads to, seen from `from`.
+/// Returns the node that the address leads to.
 pub(crate) fn route(rt: &SimRuntime, ip: IpAddr) -> Option<usize> {
     let here = rt.node_state();
     if is_loopback(ip) || ip.is_unspecified() || is_own(here, ip) {
@@ -361,7 +361,7 @@ fn is_own(node: &NodeState, ip: IpAddr) -> bool {
     ip == IpAddr::from(node.ipv4()) || ip == IpAddr::from(node.ipv6())
 }
 
-/// Fails if the node has no such address to bind to.
+/// Fails if the address does not belong to the node.
 fn check_bind(node: &NodeState, address: SocketAddr) -> io::Result<()> {
     let ip = address.ip();
     if is_loopback(ip) || ip.is_unspecified() || is_own(node, ip) {
@@ -371,7 +371,7 @@ fn check_bind(node: &NodeState, address: SocketAddr) -> io::Result<()> {
     }
 }
 
-/// The address from which a node sends to `to`.
+/// Returns the source address of packets to `to`.
 fn source(node: &NodeState, to: IpAddr) -> IpAddr {
     match to {
         _ if is_loopback(to) => to,
@@ -382,7 +382,7 @@ fn source(node: &NodeState, to: IpAddr) -> IpAddr {
     }
 }
 
-/// Where a packet to `to` goes really: nothing is a name for this machine.
+/// Returns the destination of packets to `to`; the unspecified address means this machine.
 fn destination(to: SocketAddr) -> SocketAddr {
     let ip = match to.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
@@ -415,7 +415,7 @@ impl NetTrait for SimRuntime {
 }
 
 impl Node {
-    /// An address of the node with that port.
+    /// Returns the node's address with this port.
     pub fn address(&self, port: u16) -> SocketAddr {
         SocketAddr::new(self.ip(), port)
     }

@@ -1,8 +1,8 @@
-//! TCP connections: an ordered pipe each way, and the rules by which Linux opens, ends and resets them.
+//! TCP connections: an ordered pipe in each direction, and Linux's rules for opening, closing and resetting.
 //!
-//! There are no packets of a fixed size, windows or sequence numbers. A segment is what one write sent; it arrives
-//! after the latency of the link, never before the one that was sent before it. What is lost is repeated, as TCP
-//! does: later and later, until the connection is given up.
+//! There are no fixed-size packets, windows or sequence numbers. One write sends one segment, which arrives after the
+//! latency of the link and never overtakes an earlier one. Lost segments are retransmitted with exponential backoff until
+//! the connection times out.
 
 mod calls;
 
@@ -23,23 +23,23 @@ use crate::wait::Wakers;
 
 pub(crate) use calls::Reader;
 
-/// Bytes that one direction holds: under way, and received but not read. About what Linux starts with.
+/// The capacity of one direction, in flight and unread together. About Linux's initial buffer sizes.
 pub(crate) const CAPACITY: usize = 256 * 1024;
 
 const SECOND: u64 = 1_000_000_000;
-/// The first repetition of a segment; each further one comes after twice the time.
+/// The delay of the first retransmission; each further one doubles it.
 const FIRST_REPETITION: u64 = SECOND / 5;
-/// No longer between two repetitions.
+/// The longest delay between two retransmissions.
 const LAST_REPETITION: u64 = 120 * SECOND;
-/// After this without an acknowledgement a connection is given up; Linux's `tcp_retries2` of 15 amounts to it.
+/// A connection times out after this long without an acknowledgement; equivalent to Linux's `tcp_retries2` of 15.
 const GIVE_UP: u64 = 924 * SECOND;
-/// How often a request for a connection is repeated; Linux's `tcp_syn_retries`, 127 s in all.
+/// The number of SYN retransmissions; Linux's `tcp_syn_retries`, 127 s in total.
 const SYN_REPETITIONS: u32 = 6;
 
-/// Part of a connection, on its way from one end to the other.
+/// A segment in flight.
 #[derive(Debug)]
 pub(crate) enum Segment {
-    /// The connection is accepted by the system.
+    /// The peer's system has accepted the connection.
     SynAck,
     Data(Vec<u8>),
     Fin,
@@ -47,7 +47,7 @@ pub(crate) enum Segment {
 }
 
 impl Segment {
-    /// A number for the trace that depends on the content.
+    /// Returns a digest of the content, for the trace.
     fn digest(&self) -> u64 {
         match self {
             Self::SynAck => 1,
@@ -62,42 +62,42 @@ impl Segment {
     }
 }
 
-/// One direction.
+/// One direction of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Pipe {
-    /// With the time at which each arrives if all goes well.
+    /// Each segment with its arrival time if it is not lost.
     queue: VecDeque<(u64, Segment)>,
-    /// An arrival is planned, or held back.
+    /// The arrival of the head is scheduled or held back.
     planned: bool,
-    /// How often the head was repeated, and since when it is tried.
+    /// How often the head was retransmitted, and when it was first lost.
     repetitions: u32,
     since: Option<u64>,
 }
 
-/// One end, as its system sees it.
+/// The state of one end.
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) node: usize,
     pub(crate) local: SocketAddr,
-    /// Its listener is an IPv6 one that takes IPv4 as well: the application sees IPv6 addresses.
+    /// An IPv4 connection of an IPv6 listener: the application sees mapped addresses.
     mapped: bool,
-    /// The system knows the connection: it is neither reset nor forgotten.
+    /// The connection is neither reset nor forgotten.
     exists: bool,
-    /// Waits for the answer to its request.
+    /// Waits for the answer to its SYN.
     connecting: bool,
-    /// The application has let go of it, or never had it.
+    /// The application has dropped it, or never had it.
     closed: bool,
     received: VecDeque<u8>,
     /// The peer has sent its FIN.
     eof: bool,
-    /// What the next operation reports.
+    /// The error that the next operation returns.
     error: Option<Errno>,
     shut_read: bool,
     fin_sent: bool,
     fin_seen: bool,
-    /// Bytes that were sent and not read by the peer.
+    /// Bytes that were sent and that the peer has not read.
     unread: usize,
-    /// Bytes read here that the peer was not told of because of a partition.
+    /// Bytes read here whose acknowledgement a partition has dropped.
     untold: usize,
     pub(crate) nodelay: bool,
     pub(crate) linger_zero: bool,
@@ -138,7 +138,7 @@ impl End {
         self.writing.take(woken);
     }
 
-    /// The connection ends here and now.
+    /// Ends the connection at once.
     fn abort(&mut self, errno: Errno, woken: &mut Vec<Waker>) {
         self.exists = false;
         self.connecting = false;
@@ -147,7 +147,7 @@ impl End {
         self.wake(woken);
     }
 
-    /// What a poll of the descriptor would tell, but for what somebody has found to be over.
+    /// Returns the readiness that `poll` would report, without what an operation has found to be over.
     pub(super) fn ready(&self) -> Ready {
         let mut ready = Ready::EMPTY;
         if self.connecting {
@@ -174,18 +174,18 @@ impl End {
         ready
     }
 
-    /// The error that the next operation would report.
+    /// Takes the pending error.
     pub(super) fn take_error(&mut self) -> Option<Errno> {
         self.error.take()
     }
 
-    /// What Linux calls the state CLOSE.
+    /// Returns `true` in the state that Linux calls CLOSE.
     fn is_over(&self) -> bool {
         !self.exists || (self.eof && self.fin_sent && self.fin_seen)
     }
 }
 
-/// A connection. End 0 asked for it.
+/// A connection. End 0 is the client.
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub(crate) ends: [End; 2],
@@ -193,7 +193,7 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    /// The addresses as an end sees them: its own and its peer's.
+    /// Returns the local and the peer address as this end sees them.
     pub(super) fn addresses(&self, at: usize) -> [SocketAddr; 2] {
         let addresses = [self.ends[at].local, self.ends[1 - at].local];
         addresses.map(|address| match address {
@@ -204,7 +204,7 @@ impl Conn {
         })
     }
 
-    /// What arrives next from that end.
+    /// Returns the next segment from this end.
     pub(super) fn next_segment(&self, from: usize) -> Option<&Segment> {
         self.pipes[from].queue.front().map(|(_, segment)| segment)
     }
@@ -219,7 +219,7 @@ impl Conn {
 impl Net {
     // ---- Opening ---------------------------------------------------------------------------------------------
 
-    /// Asks for a connection.
+    /// Sends a SYN.
     pub(crate) fn connect(
         &mut self,
         now: u64,
@@ -256,7 +256,7 @@ impl Net {
         let listener = self.ports.find(to, Protocol::Tcp, remote);
         let full = listener.is_some_and(|id| self.listeners.get(&id).is_none_or(|l| l.is_full()));
         if attempt > SYN_REPETITIONS {
-            // The last one was not answered in its time either.
+            // The last SYN was not answered in time either.
             if let Some(conn) = self.conns.get_mut(&id) {
                 conn.ends[0].abort(Errno::TIMEDOUT, woken);
             }
@@ -287,7 +287,7 @@ impl Net {
         }
     }
 
-    /// Whether the connection is there: after the answer, `Ready`.
+    /// Polls for the answer to the SYN.
     pub(crate) fn poll_connected(
         &mut self,
         id: u64,
@@ -310,7 +310,7 @@ impl Net {
         (Poll::Pending, old)
     }
 
-    // ---- On the way ------------------------------------------------------------------------------------------
+    // ---- In flight -------------------------------------------------------------------------------------------
 
     fn send(&mut self, now: u64, id: u64, from: usize, segment: Segment) {
         let Some(conn) = self.conns.get(&id) else {
@@ -365,7 +365,7 @@ impl Net {
         };
         let pipe = &mut conn.pipes[from];
         pipe.planned = false;
-        // Nobody repeats a reset.
+        // Resets are not retransmitted.
         if lost && !matches!(pipe.queue.front(), None | Some((_, Segment::Rst))) {
             let since = *pipe.since.get_or_insert(now);
             if now - since > GIVE_UP {
@@ -402,7 +402,7 @@ impl Net {
         self.forget_if_over(id);
     }
 
-    /// The segment reaches the system of the end.
+    /// Processes a segment that has reached this end.
     fn receive(&mut self, now: u64, id: u64, to: usize, segment: Segment, woken: &mut Vec<Waker>) {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
@@ -418,7 +418,7 @@ impl Net {
                     End {
                         connecting: true, ..
                     } => Errno::CONNREFUSED,
-                    // It had said that it would send nothing more.
+                    // The peer had already sent its FIN.
                     End { eof: true, .. } => Errno::PIPE,
                     _ => Errno::CONNRESET,
                 };
@@ -427,7 +427,7 @@ impl Net {
             }
             Segment::Rst => {}
             Segment::Data(bytes) => {
-                // Nobody will ever read it.
+                // No one can ever read it.
                 let deaf = end.closed || (end.shut_read && end.fin_sent);
                 if end.exists && !deaf {
                     end.received.extend(bytes);
@@ -462,7 +462,7 @@ impl Net {
         }
     }
 
-    /// The peer has read so many bytes.
+    /// Processes the acknowledgement that the peer has read this many bytes.
     pub(super) fn taken(
         &mut self,
         now: u64,
@@ -526,7 +526,7 @@ impl Net {
         self.forget_if_over(id);
     }
 
-    /// The node of the end goes down.
+    /// Ends this end of the connection because its node goes down.
     pub(super) fn end_dies(
         &mut self,
         id: u64,
@@ -551,7 +551,7 @@ impl Net {
         self.forget_if_over(id);
     }
 
-    /// Takes out a connection that neither side has any more and of which nothing is under way.
+    /// Removes the connection once both ends are closed and nothing is in flight.
     pub(super) fn forget_if_over(&mut self, id: u64) {
         let Some(conn) = self.conns.get(&id) else {
             return;

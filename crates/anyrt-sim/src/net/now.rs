@@ -1,7 +1,7 @@
-//! What sockets do without waiting, their readiness and options, and sockets of std that are adopted.
+//! Calls that do not wait, readiness and options of sockets, and sockets adopted from std.
 //!
-//! Readiness is what the socket looks like, but for what somebody has found to be over: an operation of the user may
-//! say so of a socket that looks ready, and is not asked again before something happens.
+//! Readiness follows the state of the socket, except where an operation of the user has returned `WouldBlock`: then the
+//! socket counts as not ready until the next event.
 
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -39,11 +39,11 @@ impl Net {
             Id::Stream((id, at)) => self.conns.get(&id).map(|conn| conn.ends[at].ready()),
             Id::Datagrams(id) => self.udp.get(&id).map(super::udp::Socket::ready),
         };
-        // Whatever is done with what is gone ends at once.
+        // Operations on a socket that is gone return at once.
         ready.unwrap_or(Ready::ALL)
     }
 
-    /// Who waits for a direction, and the ticket of whoever polls for it.
+    /// The tasks that wait for a direction, and the ticket of the one that polls.
     fn waiting(
         &mut self,
         socket: Id,
@@ -84,7 +84,7 @@ impl Net {
     }
 }
 
-/// The directions of an interest. An error is told to both; who waits for nothing else is with the readers.
+/// The directions of an interest. Errors wake both; a task that waits only for errors is kept with the readers.
 fn directions(interest: Interest) -> impl Iterator<Item = Direction> {
     let writes = interest.is_writable();
     let reads = interest.is_readable() || !writes;
@@ -120,7 +120,7 @@ fn try_io<R>(
     interest: Interest,
     operation: impl FnOnce() -> io::Result<R>,
 ) -> io::Result<R> {
-    // What comes while the operation runs is news.
+    // An event during the operation counts as new.
     let before = {
         let mut net = world.net();
         if (net.ready(socket) & interest.mask()).is_empty() {
@@ -145,7 +145,7 @@ fn try_io<R>(
     result
 }
 
-/// Waits for something of an interest; takes its wakers along when it is dropped.
+/// Waits for any part of an interest. Removes its wakers when dropped.
 struct Waiting<'a> {
     world: &'a World,
     socket: Id,
@@ -253,7 +253,7 @@ readiness! {
 
 // ---- Without waiting -----------------------------------------------------------------------------------------
 
-/// What could not be done at once.
+/// The error of a call that would have to wait.
 fn now<T>(done: Option<io::Result<T>>) -> io::Result<T> {
     done.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
 }
@@ -332,8 +332,8 @@ impl DatagramNow for UdpSocket {
 
 // ---- Options -------------------------------------------------------------------------------------------------
 
-/// An unconnected socket of the system, for options that the simulated network does not know: they are kept there and
-/// change nothing. Made when it is asked for.
+/// An unconnected socket of the system that stores the options that the simulated network ignores. Created on first
+/// use.
 #[derive(Debug, Default)]
 pub(super) struct Placeholder {
     socket: OnceLock<Socket>,
@@ -396,7 +396,7 @@ options! {
         }
     };
     TcpStream, STREAM, "connection" {
-        /// What is not zero changes nothing: closing never waits here.
+        /// A linger other than zero has no effect: closing never waits here.
         fn lingers(&self, linger: Option<Duration>) {
             self.set_linger_zero(linger.is_some_and(|linger| linger.is_zero()));
         }
@@ -443,7 +443,7 @@ impl FromStd for SimRuntime {
 }
 
 impl SimRuntime {
-    /// The error of what a simulated node does not have.
+    /// Returns the error for a feature that a simulated node lacks.
     pub fn unsupported(&self, what: &str) -> io::Error {
         let task = task::current().map_or(String::new(), |task| format!(" (in the {task})"));
         let message = format!(

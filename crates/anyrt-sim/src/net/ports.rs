@@ -1,4 +1,4 @@
-//! Which ports of a node are taken.
+//! The ports of each node that are in use.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,31 +9,31 @@ use rustix::io::Errno;
 use super::error;
 use crate::random::Random;
 
-/// What a port belongs to: TCP and UDP have their own.
+/// TCP and UDP have separate ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Protocol {
     Tcp,
     Udp,
 }
 
-/// Whether a socket with that address takes IPv4 as well, which a listener at `[::]` does.
+/// Returns `true` if a socket bound to this address accepts IPv4 as well, as a listener at `[::]` does.
 fn takes_ipv4(protocol: Protocol, ip: IpAddr) -> bool {
     protocol == Protocol::Tcp && ip.is_ipv6() && ip.is_unspecified()
 }
 
-/// The ports that the system gives out; Linux's range.
+/// Linux's range of ephemeral ports.
 const EPHEMERAL: std::ops::RangeInclusive<u64> = 32_768..=60_999;
 
-/// The sockets that are bound, by node, protocol and port.
+/// The bound sockets, by node, protocol and port.
 #[derive(Debug, Default)]
 pub(crate) struct Ports {
     bound: BTreeMap<(usize, Protocol, u16), Vec<(IpAddr, u64)>>,
-    /// Local ports of connections, with how many use them.
+    /// The number of connections per local port.
     used: BTreeMap<(usize, u16), u32>,
 }
 
 impl Ports {
-    /// Binds a socket. Gives the address with the port that was chosen for port 0.
+    /// Binds a socket. Returns its address; port 0 is replaced by a free one.
     pub(crate) fn bind(
         &mut self,
         node: usize,
@@ -68,7 +68,7 @@ impl Ports {
         }
     }
 
-    /// The socket that is bound to an address; one that is bound to all comes last.
+    /// Returns the socket bound to the address. An exact match takes precedence over the unspecified address.
     pub(crate) fn find(&self, node: usize, protocol: Protocol, to: SocketAddr) -> Option<u64> {
         let here = self.bound.get(&(node, protocol, to.port()))?;
         let exact = here.iter().find(|(ip, _)| *ip == to.ip());
@@ -83,7 +83,7 @@ impl Ports {
         exact.or_else(any).or_else(both).map(|(_, socket)| *socket)
     }
 
-    /// A port for a connection.
+    /// Reserves a local port for a connection.
     pub(crate) fn connect(&mut self, node: usize, random: &mut Random) -> io::Result<u16> {
         let port = self.free(node, Protocol::Tcp, random)?;
         *self.used.entry((node, port)).or_default() += 1;

@@ -1,4 +1,4 @@
-//! Names: those of nodes, and `localhost`.
+//! Name resolution: the names of nodes, and `localhost`.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,10 +9,10 @@ use anyrt_core::Timer;
 use crate::rule::Verdict;
 use crate::runtime::SimRuntime;
 
-/// How long a resolver waits for an answer.
+/// The time-out of the resolver.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The addresses of a host, which takes a while, as a question to a server does.
+/// Resolves a name, with the latency of a query to a name server.
 pub(super) async fn resolve(rt: &SimRuntime, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     rt.world().net().alive()?;
     let micros = rt.world().net().random.within(100..=2_000);

@@ -23,18 +23,18 @@ use crate::runtime::SimRuntime;
 use crate::wait::{self, Wait, Wakers};
 use crate::world::{self, World};
 
-/// A listening socket, as its system sees it.
+/// The state of a listening socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(super) node: usize,
     local: SocketAddr,
-    /// Connections that nobody has accepted.
+    /// Connections that wait to be accepted.
     pub(super) queue: VecDeque<u64>,
     backlog: usize,
     pub(super) waiting: Wakers,
-    /// Of who polls.
+    /// The ticket of the task that polls.
     ticket: Option<u64>,
-    /// Its node has gone down under it.
+    /// Its node has gone down.
     dead: bool,
 }
 
@@ -44,7 +44,7 @@ impl Listener {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        // Linux takes one more than it was asked for.
+        // Linux queues one more than the backlog.
         self.queue.len() > self.backlog
     }
 }
@@ -69,7 +69,7 @@ impl Net {
         Ok(id)
     }
 
-    /// Closes a listener; who waits to be accepted is reset.
+    /// Closes a listener. Connections that wait to be accepted are reset.
     pub(super) fn close_listener(
         &mut self,
         id: u64,
@@ -95,7 +95,7 @@ impl Net {
         }
     }
 
-    /// Without a ticket the last one that polls is woken.
+    /// Without a ticket, only the task that polled last is woken.
     fn poll_accept(
         &mut self,
         id: u64,
@@ -121,7 +121,7 @@ impl Net {
 
 /// Accepts connections.
 pub struct TcpListener {
-    // One word, as handles of sockets are small.
+    // Boxed, because a handle of a socket should be one word.
     inner: Box<ListenerParts>,
 }
 
@@ -137,10 +137,10 @@ impl TcpListener {
         &self.inner.placeholder
     }
 
-    /// As [`accept`](net::TcpListener::accept); of several tasks that poll, the last one is woken.
+    /// Like [`accept`](net::TcpListener::accept). Only the task that polled last is woken.
     ///
     /// # Errors
-    /// As [`accept`](net::TcpListener::accept).
+    /// See [`accept`](net::TcpListener::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let polled = coop::charged(cx, |cx| {
             let (polled, old) = self.inner.world.net().poll_accept(self.inner.id, None, cx);
@@ -234,7 +234,7 @@ fn is_for_many(ip: IpAddr) -> bool {
     ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
-/// Takes its waker along when it is dropped.
+/// Removes its waker when dropped.
 struct Accepting<'a> {
     listener: &'a TcpListener,
     ticket: Option<u64>,
@@ -251,9 +251,9 @@ impl Drop for Accepting<'_> {
     }
 }
 
-/// A connection. It can be read and written through `&TcpStream`, too.
+/// A connection. `&TcpStream` implements reading and writing as well.
 pub struct TcpStream {
-    // As that of a listener.
+    // Boxed for the same reason as that of a listener.
     inner: Box<StreamParts>,
 }
 
@@ -274,7 +274,7 @@ impl TcpStream {
         &self.inner.world
     }
 
-    /// Which end of which connection it is.
+    /// Returns the connection and the end.
     pub(super) fn end(&self) -> (u64, usize) {
         self.inner.end
     }
@@ -316,7 +316,7 @@ impl TcpStream {
                 net.connect(world.nanos(), (node.id(), local), (to, remote))
             };
             world.planned();
-            // From here on dropping it gives the connection up.
+            // From here on, dropping the stream abandons the connection.
             Self::new(world, (conn, 0))
         };
         let mut ticket = None;
@@ -337,7 +337,7 @@ impl TcpStream {
         Ok(stream)
     }
 
-    /// Makes the end of the stream a reset, as `SO_LINGER` with zero does.
+    /// Makes dropping the stream send a reset, as `SO_LINGER` with zero does.
     pub fn set_linger_zero(&self, linger_zero: bool) {
         if let Ok(end) = self.inner.world.net().end_mut(self.inner.end) {
             end.linger_zero = linger_zero;
@@ -439,7 +439,7 @@ impl fmt::Debug for TcpStream {
     }
 }
 
-/// Takes its waker along when it is dropped.
+/// Removes its waker when dropped.
 struct Peeking<'a> {
     stream: &'a TcpStream,
     ticket: Option<u64>,
@@ -511,7 +511,7 @@ impl AsyncWrite for &TcpStream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if bufs.iter().all(|buf| buf.is_empty()) {
-            // Linux does not ask the socket, whatever has become of it.
+            // Linux returns before it looks at the state of the socket.
             return Poll::Ready(Ok(0));
         }
         let slices: Vec<&[u8]> = bufs.iter().map(|buf| &**buf).collect();

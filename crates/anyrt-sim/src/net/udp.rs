@@ -25,14 +25,14 @@ use crate::trace::Event;
 use crate::wait::{self, Wait, Wakers};
 use crate::world::{self, World};
 
-/// The longest datagram that IPv4 carries, and IPv6.
+/// The longest payload over IPv4, and over IPv6.
 const LONGEST: usize = 65_507;
 const LONGEST_V6: usize = 65_527;
-/// What waits to be received; Linux's default, and what it counts for each datagram beside its bytes.
+/// The receive buffer, Linux's default, and the overhead that it counts per datagram.
 const BUFFER: usize = 212_992;
 const OVERHEAD: usize = 768;
 
-/// A datagram under way.
+/// A datagram in flight.
 #[derive(Debug, Clone)]
 pub(crate) struct Datagram {
     socket: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Datagram {
 }
 
 impl Datagram {
-    /// The nodes that it comes from and goes to.
+    /// Returns its source and destination nodes.
     pub(super) fn nodes(&self) -> (usize, usize) {
         (self.from_node, self.to_node)
     }
@@ -61,7 +61,7 @@ impl Datagram {
     }
 }
 
-/// A socket, as its system sees it.
+/// The state of a socket.
 #[derive(Debug)]
 pub(crate) struct Socket {
     pub(super) node: usize,
@@ -83,7 +83,7 @@ impl Socket {
         self.local
     }
 
-    /// What a poll of the descriptor would tell, but for what somebody has found to be over.
+    /// Returns the readiness that `poll` would report, without what an operation has found to be over.
     pub(super) fn ready(&self) -> Ready {
         let mut ready = Ready::EMPTY;
         let is_wrong = self.error.is_some() || self.dead;
@@ -198,7 +198,7 @@ impl Net {
             return;
         }
         self.note(mix(socket));
-        // Only a socket that is connected to that port hears of it.
+        // Only a socket that is connected to this port is told.
         if let Some(socket) = self.udp.get_mut(&socket)
             && socket.peer == Some(target)
         {
@@ -225,7 +225,7 @@ impl Net {
         (Poll::Pending, old)
     }
 
-    /// Receives the first datagram, or looks at it; `None` when there is none yet.
+    /// Receives or peeks at the first datagram. Returns `None` if the call has to wait.
     pub(super) fn receive_datagram(
         &mut self,
         id: u64,
@@ -308,7 +308,7 @@ impl UdpSocket {
         }
     }
 
-    /// Its id in the network.
+    /// Returns its id in the network.
     pub(super) fn id(&self) -> u64 {
         self.id
     }
@@ -374,7 +374,7 @@ impl UdpSocket {
         Ok(buf.len())
     }
 
-    /// Sending never waits; it only costs some of the task's budget.
+    /// Sending never waits, but charges the task's budget.
     async fn charged<T>(&self, operation: impl Fn() -> io::Result<T>) -> io::Result<T> {
         poll_fn(|cx| coop::charged(cx, |_| Poll::Ready(operation()))).await
     }
@@ -444,7 +444,7 @@ impl fmt::Debug for UdpSocket {
     }
 }
 
-/// Takes its waker along when it is dropped.
+/// Removes its waker when dropped.
 struct Receiving<'a> {
     socket: &'a UdpSocket,
     ticket: Option<u64>,

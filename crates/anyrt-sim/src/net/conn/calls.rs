@@ -1,4 +1,4 @@
-//! What an application does with its end of a connection, with the errors of Linux in its order.
+//! The calls of an application on its end of a connection, with Linux's errors in Linux's order.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,7 +11,7 @@ use super::{CAPACITY, End, Segment};
 use crate::net::{Arrival, Net, error};
 use crate::wait::{self, Wait};
 
-/// Which bytes to read.
+/// Whether a read consumes the bytes.
 pub(crate) enum Reader<'a, 'b> {
     Take(&'a mut [&'b mut [u8]]),
     Peek(&'a mut [u8]),
@@ -40,7 +40,7 @@ impl Net {
         (Poll::Pending, old)
     }
 
-    /// Reads what is there; `None` when there is nothing yet.
+    /// Reads the available data. Returns `None` if the call has to wait.
     pub(crate) fn read(
         &mut self,
         now: u64,
@@ -72,7 +72,7 @@ impl Net {
             }
             return Some(Ok(bytes));
         }
-        // The order is Linux's: after a FIN there is no error any more.
+        // Linux's order: after a FIN, no error is reported.
         if end.eof {
             return Some(Ok(0));
         }
@@ -105,7 +105,7 @@ impl Net {
         (Poll::Pending, old)
     }
 
-    /// Writes what there is room for; `None` when there is none yet.
+    /// Writes as many bytes as fit. Returns `None` if the call has to wait.
     pub(crate) fn write(
         &mut self,
         now: u64,
@@ -185,13 +185,13 @@ impl Net {
         }
     }
 
-    /// The application lets go of its end.
+    /// Closes this end: the application has dropped it.
     pub(crate) fn close(&mut self, now: u64, (id, at): (u64, usize)) {
         let Ok(end) = self.end_mut((id, at)) else {
             return;
         };
         end.closed = true;
-        // Both sides have said that they send nothing more: there is nothing left to reset.
+        // Once both FINs are acknowledged, nothing is left to reset.
         let resets = !end.is_over() && (end.linger_zero || !end.received.is_empty());
         end.received.clear();
         if end.connecting {
