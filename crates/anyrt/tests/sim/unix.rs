@@ -363,3 +363,29 @@ fn an_open_simulation_hears_of_a_thread_outside() {
         thread.join().unwrap();
     });
 }
+
+/// Compared between two fresh processes, where descriptors have other numbers and the kernel other names.
+#[anyrt::test(sim, seeds = 20, check = 2)]
+async fn unix_sockets_do_the_same_in_each_process() {
+    let listener = UnixListener::bind("/run/echo").unwrap();
+    anyrt::spawn(echo(listener));
+    let clients: Vec<_> = (0..5_u8)
+        .map(|number| {
+            anyrt::spawn(async move {
+                let mut stream = UnixStream::connect("/run/echo").await.unwrap();
+                let (mut sender, mut receiver) = pipe::pipe().unwrap();
+                for round in 0..20 {
+                    stream.write_all(&[number, round]).await.unwrap();
+                    let mut answer = [0; 2];
+                    stream.read_exact(&mut answer).await.unwrap();
+                    assert_eq!(answer, [number, round]);
+                    sender.write_all(&answer).await.unwrap();
+                    receiver.read_exact(&mut answer).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+}
