@@ -449,6 +449,42 @@ tests! {
         assert!(!directory.exists(), "{}", directory.display());
     }
 
+    fn permissions_survive_a_power_failure_and_do_not_hinder_it() {
+        for unsynced in [Unsynced::Lost, Unsynced::Kept] {
+            let sim = Sim::new(1);
+            let node = idle(&sim, "a");
+            node.disk().write("/d/f", "old").unwrap();
+            node.set_disk_faults(losing(unsynced));
+            let mode = |path: &'static str, mode: u32| {
+                let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+                files().set_permissions(p(path), permissions)
+            };
+            on(&sim, &node, async move {
+                let mut file = open("/d/f", "w").await.unwrap();
+                mode("/d/f", 0o000).await.unwrap();
+                mode("/d", 0o500).await.unwrap();
+                file.write_all(b"new").await.unwrap();
+                file.flush().await.unwrap();
+            });
+            node.power_off();
+            node.restart();
+            let modes = on(&sim, &node, async {
+                let modes = ["/d", "/d/f"].map(|path| files().metadata(p(path)));
+                futures_util::future::join_all(modes).await
+            });
+            let modes = modes.into_iter().map(|metadata| {
+                let permissions = metadata.unwrap().permissions();
+                std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777
+            });
+            assert!(modes.eq([0o500, 0o000]));
+            on(&sim, &node, async move {
+                mode("/d/f", 0o600).await.unwrap();
+                let expected = if unsynced == Unsynced::Lost { "old" } else { "new" };
+                assert_eq!(read("/d/f").await.unwrap(), expected);
+            });
+        }
+    }
+
     fn a_file_that_was_removed_is_readable_where_it_is_open() {
         let sim = Sim::new(1);
         let node = idle(&sim, "a");
