@@ -204,7 +204,7 @@ impl GlommioRuntime {
             shard::has_seat() && self.current_shard().is_some() && context::driving().is_none();
         let _native = native.then(|| self.make_current(context::drive(&KIND)));
         let _current = self.make_current(context::drive(&KIND));
-        let scope = local::Scope::open(self.flavor());
+        let scope = local::LocalScope::open(self.flavor());
         let root = scope.run_until(future);
         match (self.inner.whose, &*self.inner.shards) {
             (Whose::Callers, [shard]) => caller::drive(shard, &self.inner.ring, root),

@@ -41,7 +41,7 @@ impl<const N: u8> RtOf<N> {
     }
 
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let scope = local::Scope::open(Flavor::CurrentThread);
+        let scope = local::LocalScope::open(Flavor::CurrentThread);
         super::block_on(self.queue.run_until(scope.run_until(future)))
     }
 }

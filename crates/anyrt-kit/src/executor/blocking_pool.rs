@@ -31,7 +31,7 @@ struct Shared {
     max_threads: usize,
     keep_alive: Duration,
     name: String,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     /// A job was queued, or the pool closed.
     work: Condvar,
     /// A thread ended.
@@ -45,7 +45,7 @@ struct Shared {
 type Around = dyn Fn(&mut dyn FnMut()) + Send + Sync;
 
 #[derive(Default)]
-struct State {
+struct PoolState {
     queue: VecDeque<Job>,
     /// The number of mandatory jobs that were accepted and are not in the queue yet.
     promised: usize,
@@ -286,7 +286,7 @@ impl BlockingPool {
     }
 }
 
-impl State {
+impl PoolState {
     /// Takes the first job that may run outside of the pool.
     fn take_for_any_thread(&mut self) -> Option<Job> {
         let may_run = |job: &Job| job.kind != JobKind::OnThread;
@@ -379,11 +379,15 @@ impl Shared {
         std::ptr::from_ref(self).addr()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn wait<'a>(
+        &self,
+        condition: &Condvar,
+        state: MutexGuard<'a, PoolState>,
+    ) -> MutexGuard<'a, PoolState> {
         condition
             .wait(state)
             .unwrap_or_else(PoisonError::into_inner)
@@ -392,9 +396,9 @@ impl Shared {
     fn wait_for<'a>(
         &self,
         condition: &Condvar,
-        state: MutexGuard<'a, State>,
+        state: MutexGuard<'a, PoolState>,
         timeout: Duration,
-    ) -> (MutexGuard<'a, State>, bool) {
+    ) -> (MutexGuard<'a, PoolState>, bool) {
         let (state, result) = condition
             .wait_timeout(state, timeout)
             .unwrap_or_else(PoisonError::into_inner);
@@ -445,7 +449,7 @@ impl Member {
         self.end(&mut state);
     }
 
-    fn end(&self, state: &mut State) {
+    fn end(&self, state: &mut PoolState) {
         if !self.ending.replace(true) {
             state.threads -= 1;
             state.ending += 1;

@@ -284,7 +284,7 @@ impl<H: Host> Engine<H> {
     #[track_caller]
     fn drive<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
         let _current = self.make_current(context::drive(H::KIND));
-        let scope = local::Scope::open(self.flavor);
+        let scope = local::LocalScope::open(self.flavor);
         let root = scope.run_until(future);
         match (self.flavor, &self.clock) {
             (Flavor::MultiThread, _) => H::block_on(root),

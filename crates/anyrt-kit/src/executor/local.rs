@@ -1,7 +1,7 @@
 //! The `!Send` tasks of a thread: those of its `block_on`, and those of a
 //! [`LocalSet`](super::LocalSet).
 //!
-//! A backend opens a [`Scope`] in its `block_on` and drives `scope.run_until(future)` in whatever
+//! A backend opens a [`LocalScope`] in its `block_on` and drives `scope.run_until(future)` in whatever
 //! way it drives futures. Between two polls of `future` the scope polls the thread's local tasks.
 //! It costs nothing before the first [`spawn_local`].
 
@@ -27,12 +27,12 @@ const IN_A_ROW: usize = 64;
 
 thread_local! {
     /// `None` outside a scope.
-    static SCOPE: RefCell<Option<Place>> = const { RefCell::new(None) };
+    static SCOPE: RefCell<Option<OpenScope>> = const { RefCell::new(None) };
 }
 
 /// The place of local tasks.
 #[derive(Default)]
-struct Place {
+struct OpenScope {
     /// Created by the first task.
     local: Option<Arc<Local>>,
     /// Wakes the `block_on`, in case a task that runs on the same thread spawns the first local
@@ -40,7 +40,7 @@ struct Place {
     root: Option<Waker>,
 }
 
-impl Place {
+impl OpenScope {
     fn local(&mut self) -> &Arc<Local> {
         self.local.get_or_insert_with(|| {
             let local = Local::new();
@@ -124,7 +124,7 @@ impl Local {
 
 /// Makes `spawn_local` on this thread spawn into a set until the guard is dropped.
 pub(super) fn enter(local: &Arc<Local>) -> Inside {
-    let set = Some(Place {
+    let set = Some(OpenScope {
         local: Some(Arc::clone(local)),
         root: None,
     });
@@ -137,7 +137,7 @@ pub(super) fn enter(local: &Arc<Local>) -> Inside {
 
 /// Restores the former place of local tasks on drop.
 pub(super) struct Inside {
-    outer: Option<Place>,
+    outer: Option<OpenScope>,
     thread: PhantomData<*const ()>,
 }
 
@@ -156,7 +156,7 @@ pub fn is_open() -> bool {
 /// Starts `future` as a task on this thread.
 ///
 /// # Panics
-/// Panics if no [`Scope`] is open on this thread. The message names the remedy.
+/// Panics if no [`LocalScope`] is open on this thread. The message names the remedy.
 pub fn spawn_local<F>(future: F) -> TaskHandle<F::Output>
 where
     F: Future + 'static,
@@ -176,27 +176,27 @@ where
 }
 
 /// While it is open, this thread accepts local tasks. Closing it drops the remaining ones.
-pub struct Scope {
-    outer: Option<Place>,
+pub struct LocalScope {
+    outer: Option<OpenScope>,
     flavor: Flavor,
     // Tied to its thread: `!Send`.
     thread: PhantomData<*const ()>,
 }
 
-impl Scope {
+impl LocalScope {
     /// Opens the scope of a `block_on` at its start. On a current-thread runtime the thread also
     /// runs its tasks.
     pub fn open(flavor: Flavor) -> Self {
         Self {
-            outer: SCOPE.replace(Some(Place::default())),
+            outer: SCOPE.replace(Some(OpenScope::default())),
             flavor,
             thread: PhantomData,
         }
     }
 
     /// Polls `future` and the local tasks until `future` is ready.
-    pub fn run_until<F: Future>(&self, future: F) -> RunUntil<'_, F> {
-        RunUntil {
+    pub fn run_until<F: Future>(&self, future: F) -> RunInScope<'_, F> {
+        RunInScope {
             future,
             runs_tasks: self.flavor == Flavor::CurrentThread,
             scope: PhantomData,
@@ -204,7 +204,7 @@ impl Scope {
     }
 }
 
-impl Drop for Scope {
+impl Drop for LocalScope {
     fn drop(&mut self) {
         if let Some(local) = current() {
             local.end();
@@ -234,25 +234,25 @@ fn current_or_first(cx: &Context<'_>) -> Option<Arc<Local>> {
     })
 }
 
-impl fmt::Debug for Scope {
+impl fmt::Debug for LocalScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").finish_non_exhaustive()
+        f.debug_struct("LocalScope").finish_non_exhaustive()
     }
 }
 
 pin_project! {
-    /// The future of [`Scope::run_until`].
+    /// The future of [`LocalScope::run_until`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
-    pub struct RunUntil<'a, F> {
+    pub struct RunInScope<'a, F> {
         #[pin]
         future: F,
         runs_tasks: bool,
-        scope: PhantomData<&'a Scope>,
+        scope: PhantomData<&'a LocalScope>,
     }
 }
 
-impl<F: Future> Future for RunUntil<'_, F> {
+impl<F: Future> Future for RunInScope<'_, F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {

@@ -16,11 +16,11 @@ use super::local::{self, Inside, Local};
 
 thread_local! {
     /// Whether this thread is inside a set, and whether it is polling one.
-    static STATE: Cell<State> = const { Cell::new(State { entered: false, polling: false }) };
+    static STATE: Cell<ThreadState> = const { Cell::new(ThreadState { entered: false, polling: false }) };
 }
 
 #[derive(Clone, Copy)]
-struct State {
+struct ThreadState {
     entered: bool,
     polling: bool,
 }
@@ -70,7 +70,7 @@ impl LocalSet {
 
     fn guard(&self, polling: bool) -> LocalEnterGuard {
         LocalEnterGuard {
-            state: STATE.replace(State {
+            state: STATE.replace(ThreadState {
                 entered: true,
                 polling: polling || STATE.get().polling,
             }),
@@ -120,7 +120,7 @@ impl fmt::Debug for LocalSet {
 
 /// Restores the state before [`LocalSet::enter`] on drop.
 pub struct LocalEnterGuard {
-    state: State,
+    state: ThreadState,
     _inside: Inside,
 }
 

@@ -36,11 +36,11 @@ impl WorkerMetrics {
 /// task.
 #[derive(Debug, Default)]
 pub struct Shift {
-    state: State,
+    state: Occupation,
 }
 
 #[derive(Debug, Default)]
-enum State {
+enum Occupation {
     #[default]
     New,
     Working(Instant),
@@ -51,18 +51,18 @@ impl Shift {
     /// The worker works from now on.
     #[inline]
     pub fn work(&mut self, metrics: &WorkerMetrics, hooks: &ThreadHooks) {
-        if !matches!(self.state, State::Working(_)) {
+        if !matches!(self.state, Occupation::Working(_)) {
             self.start(metrics, hooks);
         }
     }
 
     #[cold]
     fn start(&mut self, metrics: &WorkerMetrics, hooks: &ThreadHooks) {
-        if matches!(self.state, State::Parked) {
+        if matches!(self.state, Occupation::Parked) {
             metrics.parks_and_unparks.fetch_add(1, Ordering::Relaxed);
         }
-        let parked = matches!(self.state, State::Parked);
-        self.state = State::Working(now());
+        let parked = matches!(self.state, Occupation::Parked);
+        self.state = Occupation::Working(now());
         if parked && let Some(unpark) = &hooks.on_unpark {
             unpark();
         }
@@ -70,16 +70,16 @@ impl Shift {
 
     /// The worker has nothing to do and is about to wait.
     pub fn park(&mut self, metrics: &WorkerMetrics, hooks: &ThreadHooks) {
-        if matches!(self.state, State::Parked) {
+        if matches!(self.state, Occupation::Parked) {
             return;
         }
         if let Some(park) = &hooks.on_park {
             park();
         }
-        if let State::Working(since) = self.state {
+        if let Occupation::Working(since) = self.state {
             metrics.was_busy(since);
         }
-        self.state = State::Parked;
+        self.state = Occupation::Parked;
         metrics.parks.fetch_add(1, Ordering::Relaxed);
         metrics.parks_and_unparks.fetch_add(1, Ordering::Relaxed);
     }
@@ -87,9 +87,9 @@ impl Shift {
     /// The worker ends, or another thread takes its place.
     pub fn end(&mut self, metrics: &WorkerMetrics) {
         match std::mem::take(&mut self.state) {
-            State::New => {}
-            State::Working(since) => metrics.was_busy(since),
-            State::Parked => {
+            Occupation::New => {}
+            Occupation::Working(since) => metrics.was_busy(since),
+            Occupation::Parked => {
                 metrics.parks_and_unparks.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -33,7 +33,7 @@ impl<T> Started<T> {
         F: Future<Output = T>,
     {
         let slot = Arc::new(Slot {
-            state: Mutex::new(State::Open(None)),
+            state: Mutex::new(SlotState::Open(None)),
         });
         let filled = Filled {
             task,
@@ -45,7 +45,7 @@ impl<T> Started<T> {
     pub(super) fn is_finished(&self) -> bool {
         match &self.0 {
             Kind::Task(task) => task.is_finished(),
-            Kind::Slot(slot) => !matches!(*slot.lock(), State::Open(_)),
+            Kind::Slot(slot) => !matches!(*slot.lock(), SlotState::Open(_)),
         }
     }
 
@@ -75,10 +75,10 @@ impl<T> fmt::Debug for Started<T> {
 
 /// The slot of a result until it is joined.
 struct Slot<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<SlotState<T>>,
 }
 
-enum State<T> {
+enum SlotState<T> {
     /// No result yet, and the waker of the joining task.
     Open(Option<Waker>),
     /// The result, or `None` if the future was dropped or the result was taken.
@@ -91,41 +91,41 @@ impl<T> Slot<T> {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut state = self.lock();
         match &mut *state {
-            State::Open(waker) => {
+            SlotState::Open(waker) => {
                 let former = waker.replace(cx.waker().clone());
                 // Outside the lock: a waker's destructor is foreign code.
                 drop(state);
                 drop(former);
                 Poll::Pending
             }
-            State::Closed(result) => Poll::Ready(result.take()),
-            State::Detached => unreachable!("the handle is gone"),
+            SlotState::Closed(result) => Poll::Ready(result.take()),
+            SlotState::Detached => unreachable!("the handle is gone"),
         }
     }
 
     fn close(&self, result: Option<T>) {
         let mut state = self.lock();
         let former = match &*state {
-            State::Open(_) => std::mem::replace(&mut *state, State::Closed(result)),
+            SlotState::Open(_) => std::mem::replace(&mut *state, SlotState::Closed(result)),
             // The result is dropped here, outside the lock.
-            State::Detached => {
+            SlotState::Detached => {
                 drop(state);
                 return drop(result);
             }
-            State::Closed(_) => return,
+            SlotState::Closed(_) => return,
         };
         drop(state);
-        if let State::Open(Some(waker)) = former {
+        if let SlotState::Open(Some(waker)) = former {
             wake_all([waker]);
         }
     }
 
     fn detach(&self) {
-        let former = std::mem::replace(&mut *self.lock(), State::Detached);
+        let former = std::mem::replace(&mut *self.lock(), SlotState::Detached);
         drop(former);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, SlotState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
