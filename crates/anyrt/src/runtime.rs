@@ -51,7 +51,6 @@ pub use anyrt_core::runtime::{Config, Flavor, Id};
 pub use current::{TryCurrentError, is_rt_shutdown_err, worker_index};
 pub use local::{LocalOptions, LocalRuntime};
 pub use metrics::{RuntimeFlavor, RuntimeMetrics};
-pub(crate) use native::default_kind;
 pub use native::{DefaultIsSet, Wrapped};
 
 /// Runs `future` on a new multi-threaded runtime. [The module](self) describes which backend it

@@ -10,9 +10,22 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::{Backend, Handle};
-use crate::backend::Current;
+use crate::backend::{self, Current};
 
 static DEFAULT: OnceLock<Handle> = OnceLock::new();
+
+macro_rules! from_handles {
+    (() $(($Variant:ident $module:ident))*) => {$(
+        impl From<$crate::backend::$module::Handle> for Handle {
+            fn from(runtime: $crate::backend::$module::Handle) -> Self {
+                Self {
+                    inner: $crate::backend::Each::$Variant(runtime),
+                }
+            }
+        }
+    )*};
+}
+enabled!(from_handles!());
 
 impl Handle {
     /// Makes this the current runtime on all threads that have no other one, for the rest of the
@@ -49,6 +62,7 @@ impl Handle {
             is_first = true;
             self
         });
+        backend::set_default_kind(default_kind);
         let is_set = || DefaultIsSet {
             backend: default.backend(),
             name: default.name().map(str::to_owned),
@@ -93,7 +107,7 @@ impl Handle {
 
 /// Returns the kind of the default runtime, after preparing it for use on this thread.
 #[cold]
-pub(crate) fn default_kind() -> Option<Current> {
+fn default_kind() -> Option<Current> {
     let default = DEFAULT.get()?;
     each!(&default.inner, backend, rt => backend::enter_default(rt));
     Some(default.kind())
