@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::random::{Concern, Random, mix};
-use crate::runtime::{Builder, Sim};
+use crate::runtime::Sim;
 
 /// The environment variable that names the only faults that happen in a replay.
 pub const FAULTS_VARIABLE: &str = "ANYRT_SIM_FAULTS";
@@ -167,7 +167,7 @@ pub(crate) enum Hit {
 }
 
 #[derive(Debug)]
-enum What {
+enum Injection {
     Packet(Hit),
     Misbehaves(&'static str),
     Told { node: usize, text: String },
@@ -177,7 +177,7 @@ enum What {
 struct Noted {
     id: FaultId,
     nanos: u64,
-    what: What,
+    what: Injection,
 }
 
 /// The faults of a world. Clones share them.
@@ -211,7 +211,7 @@ impl State {
         self.only.as_ref().is_none_or(|only| only.contains(&id))
     }
 
-    fn note(&mut self, id: FaultId, nanos: u64, what: What) {
+    fn note(&mut self, id: FaultId, nanos: u64, what: Injection) {
         self.count += 1;
         if self.noted.len() < KEPT {
             self.noted.push(Noted { id, nanos, what });
@@ -246,7 +246,7 @@ impl Injected {
 
     /// Notes a trouble that happens to `node`, and perhaps to others that the text names.
     pub(crate) fn note(&self, id: FaultId, nanos: u64, node: usize, text: String) {
-        self.lock().note(id, nanos, What::Told { node, text });
+        self.lock().note(id, nanos, Injection::Told { node, text });
     }
 
     /// Notes a fault that the test causes. Returns `false` if it is left out.
@@ -256,7 +256,7 @@ impl Injected {
         let allowed = state.allows(id);
         if allowed {
             let text = text();
-            state.note(id, nanos, What::Told { node, text });
+            state.note(id, nanos, Injection::Told { node, text });
         }
         allowed
     }
@@ -286,7 +286,7 @@ impl Injected {
         if !state.allows(id) {
             return None;
         }
-        state.note(id, nanos, What::Packet(hit));
+        state.note(id, nanos, Injection::Packet(hit));
         Some(hit)
     }
 
@@ -304,7 +304,7 @@ impl Injected {
         let allowed = state.allows(id);
         if allowed {
             let text = text();
-            state.note(id, nanos, What::Told { node, text });
+            state.note(id, nanos, Injection::Told { node, text });
         }
         allowed
     }
@@ -326,7 +326,7 @@ impl Injected {
         let mut random = Random::new(mix(digest ^ mix(id.number)), Concern::Buggify);
         let happens = random.chance(probability) && state.allows(id);
         if happens {
-            state.note(id, nanos, What::Misbehaves(place));
+            state.note(id, nanos, Injection::Misbehaves(place));
         }
         happens
     }
@@ -337,7 +337,7 @@ impl Injected {
         let state = self.lock();
         let told = state.noted.iter().map(|noted| {
             let (node, what) = match (&noted.what, noted.id.source) {
-                (What::Packet(hit), Source::Link(from, to)) => {
+                (Injection::Packet(hit), Source::Link(from, to)) => {
                     let what = match hit {
                         Hit::Lost => "is lost",
                         Hit::Doubled => "is doubled",
@@ -345,9 +345,9 @@ impl Injected {
                     let text = format!("a packet from {} to {} {what}", name(from), name(to));
                     (from as usize, text)
                 }
-                (What::Packet(_), _) => (0, "a packet is lost or doubled".to_owned()),
-                (What::Misbehaves(place), _) => (0, format!("buggify! at {place}")),
-                (What::Told { node, text }, _) => (*node, text.clone()),
+                (Injection::Packet(_), _) => (0, "a packet is lost or doubled".to_owned()),
+                (Injection::Misbehaves(place), _) => (0, format!("buggify! at {place}")),
+                (Injection::Told { node, text }, _) => (*node, text.clone()),
             };
             Fault {
                 id: noted.id,
@@ -401,18 +401,6 @@ impl Sim {
     pub fn fault_count(&self) -> u64 {
         use anyrt_core::runtime::Owner;
         self.handle().world().injected.count()
-    }
-}
-
-impl Builder {
-    /// Leaves out all faults but these. The identities are those of [`Sim::faults`] after an execution of the same seed.
-    ///
-    /// What is left out of [`Chaos`](crate::Chaos), of lossy links and of `buggify!` does not happen; a crash, a pause, a
-    /// partition or a hold that the test asks for does nothing. Unless set, these are the faults that `ANYRT_SIM_FAULTS`
-    /// names, if the seed is that of the environment too.
-    pub fn only_faults(mut self, faults: impl IntoIterator<Item = FaultId>) -> Self {
-        self.options.only_faults = Some(faults.into_iter().collect());
-        self
     }
 }
 

@@ -101,6 +101,7 @@
 #![forbid(unsafe_code)]
 
 mod blocking;
+mod builder;
 mod chaos;
 mod clock;
 mod drive;
@@ -131,6 +132,7 @@ mod trace;
 mod wait;
 mod world;
 
+pub use builder::Builder;
 pub use chaos::{Chaos, Trouble};
 pub use failure::{Failure, FailureKind};
 pub use fault::{Hold, Partition};
@@ -140,5 +142,5 @@ pub use net::link::{Latency, Link};
 pub use node::Node;
 pub use ready::Schedule;
 pub use rule::{Message, MessageKind, Rule, Verdict};
-pub use runtime::{Builder, KIND, Sim, SimRuntime};
+pub use runtime::{KIND, Sim, SimRuntime};
 pub use trace::{Event, Step};
