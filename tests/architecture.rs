@@ -1,9 +1,15 @@
-//! Dependencies run one way: facade → backends → kit → core.
+//! Dependencies run one way: facade → backends → kit → core, and within a crate in no circle. No
+//! two types of a crate have one name.
+
+#[path = "architecture/source.rs"]
+mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use source::Source;
 
 /// Returns cargo's metadata of the workspace.
 fn metadata() -> Value {
@@ -151,4 +157,144 @@ fn only_the_facade_and_the_tests_know_the_backends() {
             );
         }
     }
+}
+
+/// The crates that are published, and the tools; by name, with their `lib.rs`.
+fn sources() -> Vec<(String, Source)> {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let mut sources: Vec<_> = std::fs::read_dir(crates)
+        .expect("a folder")
+        .map(|entry| entry.expect("readable"))
+        .filter_map(|entry| {
+            let root = entry.path().join("src/lib.rs");
+            let name = entry.file_name().to_string_lossy().into_owned();
+            root.exists().then(|| (name, Source::read(&root)))
+        })
+        .collect();
+    sources.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(sources.len() > 8, "there are more crates than that");
+    sources
+}
+
+/// Types that share a name within their crate, and why.
+const NAMESAKES: &[(&str, &str, &str)] = &[
+    (
+        "anyrt",
+        "Builder",
+        "Tokio's names: runtime, task and JoinSet have one each",
+    ),
+    (
+        "anyrt",
+        "Receiver",
+        "Tokio's names: of a channel, and of a pipe",
+    ),
+    (
+        "anyrt",
+        "Sender",
+        "Tokio's names: of a channel, and of a pipe",
+    ),
+    (
+        "anyrt-bench",
+        "Host",
+        "each subject is a program of its own, with the same items",
+    ),
+    (
+        "anyrt-bench",
+        "Rt",
+        "each subject is a program of its own, with the same items",
+    ),
+];
+
+#[test]
+fn no_two_types_of_a_crate_have_one_name() {
+    let mut wrong = Vec::new();
+    let mut excused = BTreeSet::new();
+    for (package, source) in sources() {
+        let mut places: BTreeMap<&str, Vec<(String, bool)>> = BTreeMap::new();
+        for (module, item) in source.types() {
+            let place = (module.join("::"), item.is_conditional);
+            places.entry(&item.name).or_default().push(place);
+        }
+        for (name, places) in places {
+            // Variants of one type, of which a build has one.
+            if places.len() == 1 || places.iter().all(|place| place.1) {
+                continue;
+            }
+            let excuse = |e: &&(&str, &str, &str)| (e.0, e.1) == (package.as_str(), name);
+            match NAMESAKES.iter().find(excuse) {
+                Some(excuse) => _ = excused.insert(excuse),
+                None => wrong.push(format!("{package}: {name} in {places:?}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(
+        excused.len(),
+        NAMESAKES.len(),
+        "an exception is not needed any more"
+    );
+}
+
+/// Files that may be used by those that they use, and why.
+const HUBS: &[(&str, &str, &str)] = &[
+    (
+        "anyrt-sim",
+        "world",
+        "the world holds all parts, and each part acts on its world",
+    ),
+    (
+        "anyrt-sim",
+        "runtime",
+        "the handle to the world, which parts give to tasks",
+    ),
+];
+
+/// Circles that are known, by their crate and their files, and why.
+const CIRCLES: &[(&str, &[&str], &str)] = &[
+    (
+        "anyrt-sim",
+        &["blocking", "drive", "task"],
+        "a task may wait for a job, which drives tasks",
+    ),
+    (
+        "anyrt-sim",
+        &["net", "net::carried", "net::conn", "net::ports"],
+        "methods of one type, `Net`, by concept",
+    ),
+    (
+        "anyrt-sim",
+        &["net::now", "net::tcp", "net::udp"],
+        "methods of one type per socket, by concept",
+    ),
+    (
+        "anyrt-sim",
+        &["node", "signal"],
+        "a node gets signals, which end nodes",
+    ),
+    (
+        "anyrt-sim",
+        &["testing", "testing::outside", "testing::progress"],
+        "the parts of one runner",
+    ),
+];
+
+#[test]
+fn no_files_of_a_crate_use_each_other_in_a_circle() {
+    let mut wrong = Vec::new();
+    for (package, source) in sources() {
+        let hubs = HUBS.iter().filter(|hub| hub.0 == package);
+        let hubs: Vec<_> = hubs
+            .map(|hub| hub.1.split("::").map(str::to_owned).collect())
+            .collect();
+        for circle in source.circles(&hubs) {
+            let files: Vec<_> = circle.iter().map(|module| module.join("::")).collect();
+            let is_known = CIRCLES.iter().any(|(of, known, _)| {
+                *of == package && files.iter().all(|file| known.contains(&file.as_str()))
+            });
+            if !is_known {
+                wrong.push(format!("{package}: {}", files.join(", ")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -8,6 +8,7 @@
 
 pub mod executor;
 pub mod fs;
+mod instant;
 pub mod net;
 pub mod reactor;
 pub mod readiness;

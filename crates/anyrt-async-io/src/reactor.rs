@@ -21,7 +21,7 @@ use atomic_waker::AtomicWaker;
 use slab::Slab;
 use socket2::{Domain, Socket, Type};
 
-use crate::time::now;
+use crate::instant::now;
 
 /// The part of one runtime in the reactor: the waiters to notify when it ends.
 #[derive(Debug)]
@@ -199,7 +199,7 @@ impl Wake for Told {
 /// # Panics
 /// Panics if it is polled before its deadline but after its runtime has ended, as in Tokio.
 #[derive(Debug)]
-pub(crate) struct Sleep {
+pub(crate) struct ReactorSleep {
     timer: Timer,
     deadline: Instant,
     state: State,
@@ -207,8 +207,8 @@ pub(crate) struct Sleep {
 }
 
 #[inline]
-pub(crate) fn sleep_until(reactor: &Arc<Reactor>, deadline: Instant) -> Sleep {
-    Sleep {
+pub(crate) fn sleep_until(reactor: &Arc<Reactor>, deadline: Instant) -> ReactorSleep {
+    ReactorSleep {
         timer: Timer::at(deadline),
         deadline,
         state: State::New,
@@ -231,7 +231,7 @@ enum State {
     Fired,
 }
 
-impl Sleep {
+impl ReactorSleep {
     /// Stores the waker of the task that waits.
     ///
     /// # Panics
@@ -275,7 +275,7 @@ impl Sleep {
     }
 }
 
-impl anyrt_core::time::Sleep for Sleep {
+impl anyrt_core::time::Sleep for ReactorSleep {
     fn deadline(&self) -> Instant {
         self.deadline
     }
@@ -305,7 +305,7 @@ impl anyrt_core::time::Sleep for Sleep {
     }
 }
 
-impl Future for Sleep {
+impl Future for ReactorSleep {
     type Output = ();
 
     #[inline]
@@ -325,7 +325,7 @@ impl Future for Sleep {
     }
 }
 
-impl Drop for Sleep {
+impl Drop for ReactorSleep {
     #[inline]
     fn drop(&mut self) {
         if let State::Told(_) = self.state {

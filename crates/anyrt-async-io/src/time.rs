@@ -10,13 +10,9 @@ use anyrt_core::Timer;
 use anyrt_kit::time::clock::Clock;
 use anyrt_kit::time::timers;
 
-use crate::reactor;
+use crate::instant::now;
+use crate::reactor::{self, ReactorSleep};
 use crate::runtime::{Handle, Host};
-
-#[expect(clippy::disallowed_methods, reason = "this is the clock")]
-pub(crate) fn now() -> Instant {
-    Instant::now()
-}
 
 impl<H: Host> Timer for Handle<H> {
     type Sleep = Sleep;
@@ -41,7 +37,7 @@ pub struct Sleep(Kept);
 
 #[derive(Debug)]
 enum Kept {
-    ByReactor(reactor::Sleep),
+    ByReactor(ReactorSleep),
     ByClock(timers::Sleep<Arc<Clock>>),
 }
 

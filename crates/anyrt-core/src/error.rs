@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::task::Id;
+use crate::id::TaskId as Id;
 
 /// A task was cancelled or panicked.
 ///

@@ -47,6 +47,7 @@ pub mod context;
 pub mod coop;
 pub mod erased;
 pub mod error;
+mod id;
 pub mod join_set;
 mod large;
 pub mod net;

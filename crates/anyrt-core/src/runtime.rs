@@ -3,9 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::blocking::Blocking;
@@ -15,6 +14,8 @@ use crate::error::BuildError;
 use crate::net::Net;
 use crate::task::{LocalSpawner, Spawner};
 use crate::time::Timer;
+
+pub use crate::id::RuntimeId as Id;
 
 /// All capabilities of a runtime: a handle that is cheap to clone and pass on.
 ///
@@ -333,36 +334,6 @@ impl Drop for ThreadEntered {
 impl fmt::Debug for ThreadEntered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThreadEntered").finish_non_exhaustive()
-    }
-}
-
-/// The id of a runtime, unique among all live runtimes of the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Id(NonZeroU64);
-
-impl Id {
-    /// Ids of the core start here, so that they never collide with ids that a runtime assigns by
-    /// itself.
-    const FIRST: u64 = 1 << 63;
-
-    /// For runtime authors: returns an id that was never used before.
-    pub fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(Id::FIRST);
-        Self::from_raw(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// For runtime authors: converts the runtime's own number, which must be below 2^63 and not
-    /// zero.
-    ///
-    /// Zero is treated as one.
-    pub fn from_raw(number: u64) -> Self {
-        Self(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN))
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (self.0.get() & !Self::FIRST).fmt(f)
     }
 }
 

@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::num::NonZeroU64;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use crate::coop;
 use crate::error::JoinError;
+
+pub use crate::id::TaskId as Id;
 
 /// Spawns tasks that may run on any thread of the runtime.
 ///
@@ -166,42 +166,6 @@ impl<H: Future + Unpin> Future for Cancel<H> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.handle).poll(cx)
-    }
-}
-
-/// The id of a task, unique among all tasks of the process, on all runtimes, including ended ones.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(NonZeroU64);
-
-impl Id {
-    /// Ids of the core start here, so that they never collide with ids that a runtime assigns by
-    /// itself.
-    const FIRST: u64 = 1 << 63;
-
-    /// For runtime authors: returns an id that was never used before.
-    pub fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(Id::FIRST);
-        Self::from_raw(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// For runtime authors: converts the runtime's own number of a task, which must be below 2^63
-    /// and not zero.
-    ///
-    /// Zero is treated as one.
-    pub fn from_raw(number: u64) -> Self {
-        Self(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN))
-    }
-}
-
-impl fmt::Debug for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Id({self})")
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (self.0.get() & !Self::FIRST).fmt(f)
     }
 }
 

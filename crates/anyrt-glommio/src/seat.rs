@@ -14,14 +14,14 @@ use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, PoisonError}
 /// The right to drive a shard.
 #[derive(Default)]
 pub(crate) struct Seat {
-    state: Mutex<State>,
+    state: Mutex<Occupancy>,
     freed: Condvar,
     /// Whether the home waits for it.
     wanted: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
+struct Occupancy {
     taken: bool,
     /// Whether the home blocks in place, so that a stand-in is to drive the shard.
     home_is_away: bool,
@@ -97,7 +97,7 @@ impl Seat {
         Poll::Pending
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Occupancy> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -123,7 +123,7 @@ pub(crate) struct Net {
     /// Events that are not in the trace yet.
     notes: Vec<Event>,
     /// What has arrived, in a recorded execution.
-    messages: Option<Vec<carried::Message>>,
+    messages: Option<Vec<carried::CarriedMessage>>,
     /// A rule drops the message that is being delivered.
     loses: bool,
 }

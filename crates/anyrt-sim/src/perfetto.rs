@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::injected::Fault;
-use crate::trace::{Event, Record};
+use crate::trace::{Event, Recording};
 
 /// The process of timers, packets and faults; node 0 is process 1.
 const SIMULATION: usize = 0;
@@ -32,11 +32,11 @@ impl From<&Fault> for Told {
 pub(crate) fn write(
     to: &mut dyn Write,
     nodes: &[&str],
-    record: Option<&Record>,
+    record: Option<&Recording>,
     told: &[Told],
 ) -> io::Result<()> {
     let mut told = told.iter().peekable();
-    let empty = Record::default();
+    let empty = Recording::default();
     let record = record.unwrap_or(&empty);
     let mut events = Events { to, any: false };
     write!(events.to, "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[")?;

@@ -34,11 +34,11 @@ pub(crate) struct Signals {
 #[derive(Debug)]
 struct Shared {
     number: i32,
-    state: Mutex<State>,
+    state: Mutex<SignalState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SignalState {
     came: bool,
     waker: Option<Waker>,
 }

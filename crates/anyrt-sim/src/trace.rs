@@ -71,12 +71,12 @@ impl Event {
 pub(crate) struct Trace {
     hash: u64,
     steps: u64,
-    recorded: Option<Record>,
+    recorded: Option<Recording>,
 }
 
 /// What is kept of an execution, if it is.
 #[derive(Debug, Default)]
-pub(crate) struct Record {
+pub(crate) struct Recording {
     pub(crate) steps: Vec<Step>,
     pub(crate) tasks: Vec<Task>,
 }
@@ -95,7 +95,7 @@ impl Trace {
         Self {
             hash: mix(seed),
             steps: 0,
-            recorded: record.then(Record::default),
+            recorded: record.then(Recording::default),
         }
     }
 
@@ -127,7 +127,7 @@ impl Trace {
         }
     }
 
-    pub(crate) fn recorded(&self) -> Option<&Record> {
+    pub(crate) fn recorded(&self) -> Option<&Recording> {
         self.recorded.as_ref()
     }
 }

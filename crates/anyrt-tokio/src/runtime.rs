@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyrt_core::context::{self, Kind};
 use anyrt_core::error::{BuildError, NoRuntime};
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
+use anyrt_core::task::{LocalSpawner, Spawner};
 use tokio::runtime::Handle;
 
 use crate::task::{self, LocalScope, RunUntil};
@@ -139,6 +140,33 @@ impl TokioRuntime {
 /// Returns `true` if this is a thread of Tokio that runs neither tasks nor a `block_on` of anyrt.
 fn is_blocking_thread() -> bool {
     tokio::runtime::worker_index().is_none() && !task::is_local_scope_open()
+}
+
+impl Spawner for TokioRuntime {
+    type JoinHandle<T: Send + 'static> = task::JoinHandle<T>;
+
+    #[inline]
+    #[track_caller]
+    fn spawn<F>(&self, future: F) -> task::JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        task::JoinHandle::new(self.as_inner().spawn(future))
+    }
+}
+
+impl LocalSpawner for TokioRuntime {
+    type LocalJoinHandle<T: 'static> = task::JoinHandle<T>;
+
+    #[track_caller]
+    fn spawn_local<F>(&self, future: F) -> task::JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        task::spawn_local(future)
+    }
 }
 
 impl Metrics for TokioRuntime {

@@ -11,39 +11,10 @@ use std::task::{Context, Poll, Waker};
 
 use anyrt_core::coop;
 use anyrt_core::error::JoinError;
-use anyrt_core::task::{Id, LocalSpawner, Spawner};
+use anyrt_core::task::Id;
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::task::LocalSet;
-
-use crate::runtime::TokioRuntime;
-
-impl Spawner for TokioRuntime {
-    type JoinHandle<T: Send + 'static> = JoinHandle<T>;
-
-    #[inline]
-    #[track_caller]
-    fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        JoinHandle::new(self.as_inner().spawn(future))
-    }
-}
-
-impl LocalSpawner for TokioRuntime {
-    type LocalJoinHandle<T: 'static> = JoinHandle<T>;
-
-    #[track_caller]
-    fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future + 'static,
-        F::Output: 'static,
-    {
-        spawn_local(future)
-    }
-}
 
 /// Spawns `future` as a task of the current runtime.
 ///

@@ -16,7 +16,6 @@ mod sys;
 mod tcp_listener;
 mod tcp_ready;
 mod tcp_socket;
-mod tcp_split;
 mod tcp_stream;
 mod udp;
 mod udp_options;
@@ -41,7 +40,7 @@ pub mod tcp {
     //! and [`WriteHalf`]; [`into_split`](super::TcpStream::into_split) consumes it and returns
     //! [`OwnedReadHalf`] and [`OwnedWriteHalf`], which can move to different tasks.
 
-    pub use super::tcp_split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+    pub use super::tcp_stream::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
 /// At most, a panic interrupts a system call, which has either happened or not.

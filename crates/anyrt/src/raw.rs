@@ -1,32 +1,20 @@
 //! Promises of the caller that cannot be checked: that the number of a descriptor names an open
 //! one, and that code between fork and exec is fit to run there.
 //!
-//! The only file of this crate with unsafe code. Both promises are Tokio's, with its signatures.
+//! The only module of this crate with unsafe code. Both promises are Tokio's, with its signatures.
 #![expect(
     unsafe_code,
     reason = "the functions are unsafe by their nature, and so are those of the standard library that they pass on to"
 )]
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+mod descriptor;
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use crate::io::Interest;
 use crate::io::unix::{AsyncFd, AsyncFdRegisterError};
 
-/// A descriptor that is known by its number only.
-#[derive(Debug)]
-pub(crate) struct Raw<T>(pub(crate) T);
-
-impl<T: AsRawFd> AsFd for Raw<T> {
-    #[inline]
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: a type that has a descriptor keeps it open for as long as it lives, and the
-        // borrow does not outlive it; the documentation of `AsyncFd` demands it. The number is
-        // passed to system calls that wait (`epoll_ctl`, `poll`) and to nothing else: for a closed
-        // descriptor they return `EBADF` or report about another one, and none of them touches
-        // memory.
-        unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
-    }
-}
+pub(crate) use descriptor::Raw;
 
 impl<T: AsRawFd> AsyncFd<T> {
     /// The same as [`try_new`](Self::try_new), under the name that Tokio prefers.

@@ -21,7 +21,7 @@ use signal_hook::iterator::{Handle, Signals};
 use crate::backend::unbound;
 
 /// The listeners for one kind of signal.
-struct Kind {
+struct Listeners {
     /// Each signal that arrives is a new version.
     listeners: watch::Sender<()>,
     hook: Option<fn()>,
@@ -31,7 +31,7 @@ static HUB: Mutex<Option<Hub>> = Mutex::new(None);
 
 struct Hub {
     handle: Handle,
-    kinds: HashMap<c_int, Kind>,
+    kinds: HashMap<c_int, Listeners>,
 }
 
 /// The first number without a slot in signal-hook.
@@ -51,7 +51,7 @@ pub(crate) fn call(signal: c_int, hook: fn()) -> io::Result<()> {
     with_kind(signal, |kind| kind.hook = Some(hook))
 }
 
-fn with_kind<T>(signal: c_int, f: impl FnOnce(&mut Kind) -> T) -> io::Result<T> {
+fn with_kind<T>(signal: c_int, f: impl FnOnce(&mut Listeners) -> T) -> io::Result<T> {
     if signal <= 0 || FORBIDDEN.contains(&signal) {
         return Err(io::Error::other(format!(
             "Refusing to register signal {signal}"
@@ -69,7 +69,7 @@ fn with_kind<T>(signal: c_int, f: impl FnOnce(&mut Kind) -> T) -> io::Result<T> 
         Entry::Occupied(kind) => kind.into_mut(),
         Entry::Vacant(place) => {
             hub.handle.add_signal(signal)?;
-            place.insert(Kind {
+            place.insert(Listeners {
                 listeners: watch::Sender::new(()),
                 hook: None,
             })

@@ -44,13 +44,7 @@
 //! # Ok(()) });
 //! ```
 
-use std::fmt;
 use std::future::Future;
-use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use anyrt_core::task::{AbortHandle as _, JoinHandle as _};
 
 use crate::backend::{Backend, Current, no_runtime};
 use crate::runtime::Handle;
@@ -58,6 +52,7 @@ use crate::runtime::Handle;
 #[cfg(all(tokio_unstable, feature = "tracing"))]
 mod builder;
 pub mod coop;
+mod handle;
 #[cfg(not(tokio_unstable))]
 mod join_set;
 #[cfg(tokio_unstable)]
@@ -76,6 +71,7 @@ pub use anyrt_core::task::{Cancel, Id};
 #[cfg(all(tokio_unstable, feature = "tracing"))]
 pub use builder::Builder;
 pub use coop::{Unconstrained, consume_budget, unconstrained};
+pub use handle::{AbortHandle, JoinHandle};
 pub use join_set::JoinSet;
 pub use local_set::{LocalEnterGuard, LocalSet};
 pub use tracker::TaskTracker;
@@ -270,173 +266,4 @@ pub fn id() -> Id {
 /// ```
 pub fn try_id() -> Option<Id> {
     find_backend!(backend => backend::task::try_id())
-}
-
-/// A handle to a task, and a future of its result. Dropping it detaches the task and does not
-/// cancel it.
-///
-/// # Cancel safety
-/// Awaiting `&mut handle` is cancel-safe: the result is kept until it is taken.
-///
-/// # Examples
-/// ```
-/// # anyrt::__private::run_example(async || {
-/// let task = anyrt::spawn(async { panic!("oops") });
-/// let error = task.await.unwrap_err();
-/// assert!(error.is_panic());
-///
-/// let task = anyrt::spawn(std::future::pending::<()>());
-/// task.abort();
-/// assert!(task.await.unwrap_err().is_cancelled());
-/// # Ok(()) });
-/// ```
-pub struct JoinHandle<T> {
-    pub(crate) inner: one_of!(T; task::JoinHandle<T>),
-}
-
-impl<T> JoinHandle<T> {
-    /// Asks the task to end at its next `.await`. Idempotent; may be called from any thread.
-    ///
-    /// Joining then returns an error for which [`JoinError::is_cancelled`] is `true`, after the
-    /// future was dropped. A task that has already finished keeps its result.
-    pub fn abort(&self) {
-        each!(&self.inner, handle => handle.abort())
-    }
-
-    /// Returns `true` if the task has ended. A task that was aborted may still be running.
-    pub fn is_finished(&self) -> bool {
-        each!(&self.inner, handle => handle.is_finished())
-    }
-
-    /// Returns the id of the task, unique among all tasks of the process.
-    pub fn id(&self) -> Id {
-        each!(&self.inner, handle => handle.id())
-    }
-
-    /// Returns a handle that can only abort the task.
-    pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle {
-            inner: map_each!(&self.inner, handle => handle.abort_handle()),
-        }
-    }
-
-    /// Aborts the task and waits until it has ended.
-    ///
-    /// # Errors
-    /// Returns the error of joining the task, or `Ok` if it finished first.
-    ///
-    /// # Examples
-    /// ```
-    /// # anyrt::__private::run_example(async || {
-    /// let task = anyrt::spawn(std::future::pending::<()>());
-    /// let error = task.cancel().await.unwrap_err();
-    /// assert!(error.is_cancelled()); // and its future was dropped
-    /// # Ok(()) });
-    /// ```
-    pub fn cancel(self) -> Cancel<Self> {
-        anyrt_core::JoinHandle::cancel(self)
-    }
-}
-
-impl<T> Future for JoinHandle<T> {
-    type Output = Result<T, JoinError>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        each!(&mut self.inner, backend, handle => backend::task::poll_join(handle, cx))
-    }
-}
-
-impl<T> anyrt_core::JoinHandle<T> for JoinHandle<T> {
-    type AbortHandle = AbortHandle;
-
-    fn abort(&self) {
-        self.abort();
-    }
-
-    fn is_finished(&self) -> bool {
-        self.is_finished()
-    }
-
-    fn id(&self) -> Id {
-        self.id()
-    }
-
-    fn abort_handle(&self) -> AbortHandle {
-        self.abort_handle()
-    }
-
-    fn poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        each!(&mut self.inner, handle => handle.poll_unconstrained(cx))
-    }
-}
-
-impl<T> UnwindSafe for JoinHandle<T> {}
-impl<T> RefUnwindSafe for JoinHandle<T> {}
-
-impl<T> fmt::Debug for JoinHandle<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle")
-            .field("id", &self.id())
-            .field("finished", &self.is_finished())
-            .finish()
-    }
-}
-
-/// A handle that can abort a task. Dropping it has no effect.
-///
-/// # Examples
-/// ```
-/// # anyrt::__private::run_example(async || {
-/// let task = anyrt::spawn(std::future::pending::<()>());
-/// let stop = task.abort_handle();
-/// anyrt::spawn(async move { stop.abort() });
-/// assert!(task.await.unwrap_err().is_cancelled());
-/// # Ok(()) });
-/// ```
-#[derive(Clone)]
-pub struct AbortHandle {
-    pub(crate) inner: one_of!(task::AbortHandle),
-}
-
-impl AbortHandle {
-    /// See [`JoinHandle::abort`].
-    pub fn abort(&self) {
-        each!(&self.inner, handle => handle.abort())
-    }
-
-    /// See [`JoinHandle::is_finished`].
-    pub fn is_finished(&self) -> bool {
-        each!(&self.inner, handle => handle.is_finished())
-    }
-
-    /// See [`JoinHandle::id`].
-    pub fn id(&self) -> Id {
-        each!(&self.inner, handle => handle.id())
-    }
-}
-
-impl anyrt_core::AbortHandle for AbortHandle {
-    fn abort(&self) {
-        self.abort();
-    }
-
-    fn is_finished(&self) -> bool {
-        self.is_finished()
-    }
-
-    fn id(&self) -> Id {
-        self.id()
-    }
-}
-
-impl UnwindSafe for AbortHandle {}
-impl RefUnwindSafe for AbortHandle {}
-
-impl fmt::Debug for AbortHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AbortHandle")
-            .field("id", &self.id())
-            .finish_non_exhaustive()
-    }
 }

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-use super::history::History;
+use super::history::PageHistory;
 use super::resolve::Last;
 use super::store::Store;
-use super::tree::{Contents, Ino, Inode, Kind};
+use super::tree::{Contents, Ino, Inode, InodeKind};
 use super::wish::Wish;
 use crate::random::Random;
 
@@ -49,7 +49,7 @@ impl Store {
         }
         let real = self.real_name(&name);
         let file = options.open(&real)?;
-        let ino = self.tree.add(Kind::File(Contents::default()));
+        let ino = self.tree.add(InodeKind::File(Contents::default()));
         self.system.insert(file.metadata()?.ino(), ino);
         self.change(name.0, vec![(name, Some(ino))]);
         self.stamp(&real);
@@ -63,7 +63,7 @@ impl Store {
             // There are few, and a power failure makes them anew.
             let mut inodes = self.tree.inodes();
             let found = inodes.find(|(ino, inode)| {
-                matches!(inode.kind, Kind::Directory(_))
+                matches!(inode.kind, InodeKind::Directory(_))
                     && fs::symlink_metadata(self.real(*ino)).is_ok_and(|real| {
                         (real.ino(), real.dev()) == (metadata.ino(), metadata.dev())
                     })
@@ -93,7 +93,7 @@ impl Store {
     /// The length of all files together.
     pub(super) fn used(&self) -> u64 {
         let len = |(_, inode): (Ino, &Inode)| match &inode.kind {
-            Kind::File(contents) if !inode.names.is_empty() => contents.len,
+            InodeKind::File(contents) if !inode.names.is_empty() => contents.len,
             _ => 0,
         };
         self.tree.inodes().map(len).sum()
@@ -143,11 +143,13 @@ impl Store {
         }
     }
 
-    fn history(&mut self, ino: Ino) -> io::Result<&mut History> {
+    fn history(&mut self, ino: Ino) -> io::Result<&mut PageHistory> {
         // Only files can be written to.
         let contents = self.tree.contents(ino).ok_or(Errno::ISDIR)?;
         let len = contents.len;
-        Ok(contents.history.get_or_insert_with(|| History::new(len)))
+        Ok(contents
+            .history
+            .get_or_insert_with(|| PageHistory::new(len)))
     }
 
     fn set_len_of(&mut self, ino: Ino, len: u64) {

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// `tempfile` would do, but it depends on `getrandom`, and a shim may replace that by a crate that depends on this one.
 #[derive(Debug)]
-pub(super) struct Directory(PathBuf);
+pub(super) struct TemporaryDirectory(PathBuf);
 
-impl Directory {
+impl TemporaryDirectory {
     /// Makes one. Its name takes no random number, which the seed may be asked for.
     pub(super) fn new() -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -46,7 +46,7 @@ fn make(path: &Path) -> io::Result<PathBuf> {
     Ok(path.to_owned())
 }
 
-impl Drop for Directory {
+impl Drop for TemporaryDirectory {
     fn drop(&mut self) {
         // Nobody is left to be told.
         let _ = fs::remove_dir_all(&self.0);
@@ -59,7 +59,10 @@ mod tests {
 
     #[test]
     fn each_is_another_and_leaves_nothing_behind() {
-        let (one, two) = (Directory::new().unwrap(), Directory::new().unwrap());
+        let (one, two) = (
+            TemporaryDirectory::new().unwrap(),
+            TemporaryDirectory::new().unwrap(),
+        );
         assert_ne!(one.path(), two.path());
         fs::write(one.path().join("file"), "text").unwrap();
         let path = one.path().to_owned();

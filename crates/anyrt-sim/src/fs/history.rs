@@ -49,13 +49,13 @@ struct Length {
 
 /// See [the module](self). Times are numbers of changes of the disk.
 #[derive(Debug)]
-pub(super) struct History {
+pub(super) struct PageHistory {
     durable_len: u64,
     lengths: Vec<Length>,
     pages: BTreeMap<u64, Page>,
 }
 
-impl History {
+impl PageHistory {
     /// Of a file that is durable with that length.
     pub(super) fn new(durable_len: u64) -> Self {
         Self {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::contents::open_live;
 use super::faults::Unsynced;
 use super::store::Store;
-use super::tree::{Ino, Kind, ROOT};
+use super::tree::{Ino, InodeKind, ROOT};
 use crate::random::Random;
 
 impl Store {
@@ -78,9 +78,9 @@ impl Store {
         for (name, inner) in &directory.entries {
             let to = real.join(name);
             match self.kind(*inner)? {
-                Kind::Directory(_) => self.rebuild(&to, *inner, places)?,
-                Kind::Link(target) => std::os::unix::fs::symlink(target, &to)?,
-                Kind::File(_) => {
+                InodeKind::Directory(_) => self.rebuild(&to, *inner, places)?,
+                InodeKind::Link(target) => std::os::unix::fs::symlink(target, &to)?,
+                InodeKind::File(_) => {
                     let Some(place) = places.get_mut(inner) else {
                         continue;
                     };

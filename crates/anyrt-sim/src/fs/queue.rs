@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use rustix::io::Errno;
 
-use super::directory::Directory;
+use super::directory::TemporaryDirectory;
 use super::faults::DiskFaults;
 use super::store::Store;
 use crate::injected::Injected;
@@ -68,7 +68,7 @@ impl Fate {
 /// Performs a step of an operation. When done, returns the waker of the task that waits for it.
 type Step = Box<dyn FnMut(&mut Doing<'_>) -> Poll<Option<Waker>> + Send>;
 
-struct Operation {
+struct DiskOperation {
     rt: SimRuntime,
     what: What,
     fate: Fate,
@@ -86,10 +86,10 @@ pub(crate) struct Disks {
     special: BTreeMap<usize, DiskFaults>,
     stores: BTreeMap<usize, Store>,
     /// By the time at which they happen.
-    under_way: BTreeMap<(u64, u64), Operation>,
+    under_way: BTreeMap<(u64, u64), DiskOperation>,
     number: u64,
     /// Where the disks are, as soon as there is one.
-    directory: Option<Directory>,
+    directory: Option<TemporaryDirectory>,
     is_over: bool,
 }
 
@@ -158,7 +158,7 @@ impl Disks {
         let faults = self.faults(node);
         if !self.stores.contains_key(&node) {
             if self.directory.is_none() {
-                self.directory = Some(Directory::new()?);
+                self.directory = Some(TemporaryDirectory::new()?);
             }
             let Some(directory) = &self.directory else {
                 return Err(over());
@@ -182,7 +182,7 @@ impl Disks {
     }
 
     /// Draws how long a step takes, and plans it.
-    fn plan(&mut self, world: &World, now: u64, mut operation: Operation) {
+    fn plan(&mut self, world: &World, now: u64, mut operation: DiskOperation) {
         let faults = self.faults(operation.rt.node_state().id());
         let latency = match operation.what {
             What::Sync => faults.sync_latency,
@@ -208,7 +208,11 @@ impl Disks {
         world.disk_due.store(due, Ordering::SeqCst);
     }
 
-    fn take_of(&mut self, world: &World, is_meant: impl Fn(&Operation) -> bool) -> Vec<Operation> {
+    fn take_of(
+        &mut self,
+        world: &World,
+        is_meant: impl Fn(&DiskOperation) -> bool,
+    ) -> Vec<DiskOperation> {
         let taken = self
             .under_way
             .extract_if(.., |_, operation| is_meant(operation));
@@ -243,7 +247,7 @@ impl World {
             let now = operation.rt.system_time();
             let node = operation.rt.node_state().id();
             let mut disks = self.disks();
-            let Operation {
+            let DiskOperation {
                 fate, random, step, ..
             } = &mut operation;
             let stepped = disks.doing(node, now, fate, random, |doing| {
@@ -272,7 +276,7 @@ impl World {
 
     /// Cancels the operations of a node.
     pub(crate) fn end_disk_use(&self, node: usize) {
-        let is_of = |operation: &Operation| operation.rt.node_state().id() == node;
+        let is_of = |operation: &DiskOperation| operation.rt.node_state().id() == node;
         let taken = self.disks().take_of(self, is_of);
         drop(taken);
     }
@@ -414,7 +418,7 @@ pub(super) fn submit<T: Send + 'static>(
         rt: Some(rt.clone()),
         number,
     };
-    let operation = Operation {
+    let operation = DiskOperation {
         rt: rt.clone(),
         what,
         fate,

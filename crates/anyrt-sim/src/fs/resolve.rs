@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::tree::{Ino, Kind, Name, ROOT, Tree};
+use super::tree::{Ino, InodeKind, Name, ROOT, Tree};
 
 /// As Linux counts.
 const MOST_LINKS: u32 = 40;
@@ -37,17 +37,17 @@ impl Place {
     }
 }
 
-enum Step {
+enum PathStep {
     Root,
     Parent,
     Name(OsString),
 }
 
-fn push_all(steps: &mut Vec<Step>, path: &Path) {
+fn push_all(steps: &mut Vec<PathStep>, path: &Path) {
     let new = path.components().rev().filter_map(|part| match part {
-        Component::RootDir => Some(Step::Root),
-        Component::ParentDir => Some(Step::Parent),
-        Component::Normal(name) => Some(Step::Name(name.to_owned())),
+        Component::RootDir => Some(PathStep::Root),
+        Component::ParentDir => Some(PathStep::Parent),
+        Component::Normal(name) => Some(PathStep::Name(name.to_owned())),
         Component::CurDir | Component::Prefix(_) => None,
     });
     steps.extend(new);
@@ -75,15 +75,15 @@ pub(super) fn resolve(tree: &Tree, path: &Path, last: Last) -> io::Result<Place>
     let mut links = 0;
     while let Some(step) = steps.pop() {
         let name = match step {
-            Step::Root => {
+            PathStep::Root => {
                 directory = ROOT;
                 continue;
             }
-            Step::Parent => {
+            PathStep::Parent => {
                 directory = tree.parent(directory);
                 continue;
             }
-            Step::Name(name) => name,
+            PathStep::Name(name) => name,
         };
         if name.len() > 255 {
             return Err(Errno::NAMETOOLONG.into());
@@ -92,7 +92,7 @@ pub(super) fn resolve(tree: &Tree, path: &Path, last: Last) -> io::Result<Place>
         let found = tree.look_up(&name);
         let is_last = steps.is_empty();
         match found.and_then(|ino| Some((ino, &tree.get(ino)?.kind))) {
-            Some((_, Kind::Link(target)))
+            Some((_, InodeKind::Link(target)))
                 if !is_last || last == Last::Follow || wants_directory =>
             {
                 links += 1;
@@ -101,9 +101,9 @@ pub(super) fn resolve(tree: &Tree, path: &Path, last: Last) -> io::Result<Place>
                 }
                 push_all(&mut steps, target);
             }
-            Some((ino, Kind::Directory(_))) if !is_last => directory = ino,
+            Some((ino, InodeKind::Directory(_))) if !is_last => directory = ino,
             None if !is_last => return Err(Errno::NOENT.into()),
-            Some((_, Kind::File(_))) if !is_last || wants_directory => {
+            Some((_, InodeKind::File(_))) if !is_last || wants_directory => {
                 return Err(Errno::NOTDIR.into());
             }
             _ => {

@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use rustix::io::Errno;
 
 use super::resolve::{Last, Place, resolve, seen};
-use super::tree::{Directory, Ino, Kind, Name, Tree};
+use super::tree::{Directory, Ino, InodeKind, Name, Tree};
 use super::wish::Wish;
 use crate::random::Random;
 
@@ -100,7 +100,7 @@ impl Store {
         resolve(&self.tree, path, last)
     }
 
-    pub(super) fn kind(&self, ino: Ino) -> io::Result<&Kind> {
+    pub(super) fn kind(&self, ino: Ino) -> io::Result<&InodeKind> {
         let inode = self.tree.get(ino).ok_or(Errno::NOENT)?;
         Ok(&inode.kind)
     }
@@ -164,7 +164,7 @@ impl Store {
     pub(super) fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         let ino = self.resolve(path, Last::Keep)?.existing()?;
         match self.kind(ino)? {
-            Kind::Link(target) => Ok(target.clone()),
+            InodeKind::Link(target) => Ok(target.clone()),
             _ => Err(Errno::INVAL.into()),
         }
     }
@@ -193,7 +193,7 @@ impl Store {
         };
         let real = self.real_name(&name);
         builder.create(&real)?;
-        let ino = self.tree.add(Kind::Directory(Directory::default()));
+        let ino = self.tree.add(InodeKind::Directory(Directory::default()));
         self.change(name.0, vec![(name, Some(ino))]);
         self.stamp(&real);
         Ok(())
@@ -247,7 +247,7 @@ impl Store {
         let mut ino = place.existing()?;
         let mut name = place.name.ok_or(Errno::BUSY)?;
         let top = ino;
-        if let Kind::File(_) = self.kind(ino)? {
+        if let InodeKind::File(_) = self.kind(ino)? {
             return Err(Errno::NOTDIR.into());
         }
         while let Some(directory) = self.tree.directory(ino)
@@ -287,7 +287,9 @@ impl Store {
     fn replacing<T>(&self, old: Option<Ino>, job: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let old = old.and_then(|old| Some((old, self.tree.get(old)?)));
         let kept = match old {
-            Some((ino, inode)) if inode.names.len() == 1 && matches!(inode.kind, Kind::File(_)) => {
+            Some((ino, inode))
+                if inode.names.len() == 1 && matches!(inode.kind, InodeKind::File(_)) =>
+            {
                 let kept = self.removed().join(ino.to_string());
                 fs::hard_link(self.real(ino), &kept)?;
                 Some(kept)
@@ -346,7 +348,7 @@ impl Store {
         }
         let real = self.real_name(&name);
         std::os::unix::fs::symlink(target, &real)?;
-        let ino = self.tree.add(Kind::Link(target.to_owned()));
+        let ino = self.tree.add(InodeKind::Link(target.to_owned()));
         self.change(name.0, vec![(name, Some(ino))]);
         self.stamp(&real);
         Ok(())

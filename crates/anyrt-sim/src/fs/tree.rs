@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::faults::Unsynced;
-use super::history::History;
+use super::history::PageHistory;
 use crate::random::Random;
 
 /// The number of a file, directory or symbolic link.
@@ -20,7 +20,7 @@ pub(super) const ROOT: Ino = 0;
 pub(super) type Name = (Ino, OsString);
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum InodeKind {
     Directory(Directory),
     File(Contents),
     Link(PathBuf),
@@ -37,12 +37,12 @@ pub(super) struct Directory {
 pub(super) struct Contents {
     pub(super) len: u64,
     /// `None` where all is durable.
-    pub(super) history: Option<History>,
+    pub(super) history: Option<PageHistory>,
 }
 
 #[derive(Debug)]
 pub(super) struct Inode {
-    pub(super) kind: Kind,
+    pub(super) kind: InodeKind,
     /// Where it is now: several names for hard links, none once it was removed.
     pub(super) names: Vec<Name>,
 }
@@ -85,7 +85,7 @@ pub(super) struct Tree {
 impl Tree {
     pub(super) fn new() -> Self {
         let root = Inode {
-            kind: Kind::Directory(Directory::default()),
+            kind: InodeKind::Directory(Directory::default()),
             names: Vec::new(),
         };
         Self {
@@ -102,21 +102,21 @@ impl Tree {
 
     pub(super) fn contents(&mut self, ino: Ino) -> Option<&mut Contents> {
         match &mut self.inodes.get_mut(&ino)?.kind {
-            Kind::File(contents) => Some(contents),
+            InodeKind::File(contents) => Some(contents),
             _ => None,
         }
     }
 
     pub(super) fn directory(&self, ino: Ino) -> Option<&Directory> {
         match &self.inodes.get(&ino)?.kind {
-            Kind::Directory(directory) => Some(directory),
+            InodeKind::Directory(directory) => Some(directory),
             _ => None,
         }
     }
 
     pub(super) fn directory_mut(&mut self, ino: Ino) -> Option<&mut Directory> {
         match &mut self.inodes.get_mut(&ino)?.kind {
-            Kind::Directory(directory) => Some(directory),
+            InodeKind::Directory(directory) => Some(directory),
             _ => None,
         }
     }
@@ -151,7 +151,7 @@ impl Tree {
         self.clock
     }
 
-    pub(super) fn add(&mut self, kind: Kind) -> Ino {
+    pub(super) fn add(&mut self, kind: InodeKind) -> Ino {
         let ino = self.next;
         self.next += 1;
         let names = Vec::new();
@@ -251,7 +251,7 @@ impl Tree {
                 continue;
             }
             if let Some(inode) = self.inodes.remove(&ino)
-                && let Kind::File(_) = inode.kind
+                && let InodeKind::File(_) = inode.kind
             {
                 gone.push(ino);
             }

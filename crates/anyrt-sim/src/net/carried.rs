@@ -30,7 +30,7 @@ impl From<&Segment> for Carried {
 
 /// A message that has arrived.
 #[derive(Debug)]
-pub(super) struct Message {
+pub(super) struct CarriedMessage {
     nanos: u64,
     from: usize,
     to: usize,
@@ -46,7 +46,7 @@ impl Net {
     /// Keeps that a message arrives at `to`, if messages are kept.
     pub(super) fn arrives(&mut self, nanos: u64, from: usize, to: usize, carried: Carried) {
         if let Some(messages) = &mut self.messages {
-            messages.push(Message {
+            messages.push(CarriedMessage {
                 nanos,
                 from,
                 to,

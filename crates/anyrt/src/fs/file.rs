@@ -7,7 +7,7 @@ use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use super::{FileTimes, OpenOptions};
+use super::FileTimes;
 use crate::backend::Backend;
 use crate::runtime::Handle;
 
@@ -89,12 +89,6 @@ impl File {
             .create_new(true)
             .open(path)
             .await
-    }
-
-    /// Returns a new [`OpenOptions`].
-    #[must_use]
-    pub fn options() -> OpenOptions {
-        OpenOptions::new()
     }
 
     /// Converts a file of std.

@@ -114,3 +114,11 @@ impl From<std::fs::OpenOptions> for OpenOptions {
         Self { std }
     }
 }
+
+impl File {
+    /// Returns a new [`OpenOptions`].
+    #[must_use]
+    pub fn options() -> OpenOptions {
+        OpenOptions::new()
+    }
+}

@@ -62,11 +62,11 @@ pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
 pub struct ReadDir {
-    state: State,
+    state: DirState,
 }
 
 #[derive(Debug)]
-enum State {
+enum DirState {
     /// `None` after a failure, because the listing is lost with its job.
     Idle(Option<Listing>),
     Reading(JoinHandle<Listing>),
@@ -83,7 +83,7 @@ struct Listing {
 impl ReadDir {
     fn of(listing: Listing) -> Self {
         Self {
-            state: State::Idle(Some(listing)),
+            state: DirState::Idle(Some(listing)),
         }
     }
 
@@ -111,7 +111,7 @@ impl ReadDir {
     pub fn poll_next_entry(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<DirEntry>>> {
         loop {
             match &mut self.state {
-                State::Idle(slot) => {
+                DirState::Idle(slot) => {
                     let Some(mut listing) = slot.take() else {
                         return Poll::Ready(Err(anyrt_core::blocking::failed()));
                     };
@@ -120,13 +120,13 @@ impl ReadDir {
                         *slot = Some(listing);
                         return Poll::Ready(entry.transpose());
                     }
-                    self.state = State::Reading(spawn_blocking(move || listing.more()));
+                    self.state = DirState::Reading(spawn_blocking(move || listing.more()));
                 }
-                State::Reading(job) => {
+                DirState::Reading(job) => {
                     let listing = ready!(Pin::new(job).poll(cx));
-                    self.state = State::Idle(None);
+                    self.state = DirState::Idle(None);
                     let listing = listing.map_err(|_error| anyrt_core::blocking::failed())?;
-                    self.state = State::Idle(Some(listing));
+                    self.state = DirState::Idle(Some(listing));
                 }
             }
         }

@@ -14,8 +14,8 @@ use anyrt_core::net::Descriptor;
 use anyrt_core::net::{FromStd, SocketOptions, ToSocketAddrs};
 use socket2::SockRef;
 
+use super::halves::halves;
 use super::sys;
-use super::tcp_split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::runtime::Handle;
 
 /// A TCP connection.
@@ -201,7 +201,7 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        tcp_split::split(self)
+        split(self)
     }
 
     /// Splits the stream into two owned halves, which can move to different tasks. Dropping the
@@ -231,7 +231,7 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        tcp_split::into_split(self)
+        into_split(self)
     }
 
     #[inline]
@@ -337,3 +337,35 @@ impl fmt::Debug for TcpStream {
         each!(&self.inner, stream => fmt::Debug::fmt(stream, f))
     }
 }
+
+halves!(TcpStream, SocketAddr);
+
+macro_rules! peek {
+    ($($half:ty),*) => {$(
+        impl $half {
+            /// See [`TcpStream::poll_peek`].
+            ///
+            /// # Errors
+            /// The same as there.
+            pub fn poll_peek(
+                &mut self,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<usize>> {
+                self.as_ref().poll_peek(cx, buf)
+            }
+
+            /// See [`TcpStream::peek`].
+            ///
+            /// # Errors
+            /// The same as there.
+            ///
+            /// # Cancel safety
+            /// Cancel-safe: no data is consumed.
+            pub async fn peek(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                self.as_ref().peek(buf).await
+            }
+        }
+    )*};
+}
+peek!(ReadHalf<'_>, OwnedReadHalf);

@@ -87,22 +87,10 @@ mod ucred;
 
 pub use addr::SocketAddr;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
-pub use ucred::UCred;
+pub use ucred::{UCred, gid_t, pid_t, uid_t};
 
 use datagram::UnixDatagram;
 use listener::UnixListener;
 use stream::UnixStream;
 
 super::unwind_safe!(UnixDatagram UnixListener UnixStream pipe::Sender pipe::Receiver);
-
-/// A user's id.
-#[expect(non_camel_case_types, reason = "the system's name")]
-pub type uid_t = u32;
-
-/// A group's id.
-#[expect(non_camel_case_types, reason = "the system's name")]
-pub type gid_t = u32;
-
-/// A process's id.
-#[expect(non_camel_case_types, reason = "the system's name")]
-pub type pid_t = i32;

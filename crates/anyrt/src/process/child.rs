@@ -32,7 +32,7 @@ use crate::try_join;
 /// ```
 #[derive(Debug)]
 pub struct Child {
-    state: State,
+    state: Progress,
     /// The standard input of the child, if piped. Most programs that read do not exit while it is
     /// open.
     pub stdin: Option<ChildStdin>,
@@ -43,7 +43,7 @@ pub struct Child {
 }
 
 #[derive(Debug)]
-enum State {
+enum Progress {
     Running(Exit),
     Ended(ExitStatus),
 }
@@ -60,7 +60,7 @@ impl Child {
         // From here on the child is reaped, whatever fails.
         let exit = Exit::new(child, kill_on_drop)?;
         Ok(Self {
-            state: State::Running(exit),
+            state: Progress::Running(exit),
             stdin: stdin.map(ChildStdin::from_std).transpose()?,
             stdout: stdout.map(ChildStdout::from_std).transpose()?,
             stderr: stderr.map(ChildStderr::from_std).transpose()?,
@@ -71,8 +71,8 @@ impl Child {
     /// been reused.
     pub fn id(&self) -> Option<u32> {
         match &self.state {
-            State::Running(exit) => Some(exit.id()),
-            State::Ended(_) => None,
+            Progress::Running(exit) => Some(exit.id()),
+            Progress::Ended(_) => None,
         }
     }
 
@@ -82,8 +82,8 @@ impl Child {
     /// Fails if the system's `kill` does. A process that has exited is not an error.
     pub fn start_kill(&mut self) -> io::Result<()> {
         match &mut self.state {
-            State::Running(exit) => exit.kill(),
-            State::Ended(_) => Ok(()),
+            Progress::Running(exit) => exit.kill(),
+            Progress::Ended(_) => Ok(()),
         }
     }
 
@@ -115,12 +115,12 @@ impl Child {
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         match &mut self.state {
-            State::Running(exit) => {
+            Progress::Running(exit) => {
                 let status = poll_fn(|cx| exit.poll(cx)).await?;
-                self.state = State::Ended(status);
+                self.state = Progress::Ended(status);
                 Ok(status)
             }
-            State::Ended(status) => Ok(*status),
+            Progress::Ended(status) => Ok(*status),
         }
     }
 
@@ -131,14 +131,14 @@ impl Child {
     /// See [`wait`](Self::wait).
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         match &mut self.state {
-            State::Running(exit) => {
+            Progress::Running(exit) => {
                 let status = exit.try_wait()?;
                 if let Some(status) = status {
-                    self.state = State::Ended(status);
+                    self.state = Progress::Ended(status);
                 }
                 Ok(status)
             }
-            State::Ended(status) => Ok(Some(*status)),
+            Progress::Ended(status) => Ok(Some(*status)),
         }
     }
 

@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use anyrt_core::readiness::{AsyncFd as _, Direction, Reactor, ReadyEvent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{AsyncFdReadyGuard, AsyncFdReadyMutGuard};
 use crate::io::{Interest, Ready};
 use crate::raw::Raw;
 use crate::runtime::Handle;
@@ -19,7 +18,7 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// Any descriptor that the system can poll, with its readiness: sockets, pipes, timers, devices.
 ///
 /// The descriptor must be in non-blocking mode. Readiness is cached: it stays set until it is
-/// cleared by [`AsyncFdReadyGuard::clear_ready`] or by an operation that returns
+/// cleared by [`AsyncFdReadyGuard::clear_ready`](super::AsyncFdReadyGuard::clear_ready) or by an operation that returns
 /// [`io::ErrorKind::WouldBlock`].
 ///
 /// The descriptor of `T` must stay open and must not change until `T` is dropped; after an early
@@ -45,7 +44,7 @@ const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// # Ok(()) });
 /// ```
 pub struct AsyncFd<T: AsRawFd> {
-    inner: Watched<Raw<T>>,
+    pub(super) inner: Watched<Raw<T>>,
 }
 
 type Watched<T> = one_of!(T; readiness::AsyncFd<T>);
@@ -127,158 +126,6 @@ impl<T: AsRawFd> AsyncFd<T> {
         each!(self.inner, fd => fd.into_inner().0)
     }
 
-    /// Polls for readability. Only the task that polled last for reading is woken.
-    ///
-    /// # Errors
-    /// Fails if the runtime has ended.
-    pub fn poll_read_ready<'a>(
-        &'a self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
-        self.poll_ready(cx, Direction::Read)
-    }
-
-    /// Like [`poll_read_ready`](Self::poll_read_ready), with a guard that gives access to `&mut T`.
-    ///
-    /// # Errors
-    /// Fails if the runtime has ended.
-    pub fn poll_read_ready_mut<'a>(
-        &'a mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
-        let ready = ready!(self.poll_ready(cx, Direction::Read))?.ready();
-        Poll::Ready(Ok(AsyncFdReadyMutGuard::new(self, ready)))
-    }
-
-    /// Polls for writability. Only the task that polled last for writing is woken.
-    ///
-    /// # Errors
-    /// Fails if the runtime has ended.
-    pub fn poll_write_ready<'a>(
-        &'a self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
-        self.poll_ready(cx, Direction::Write)
-    }
-
-    /// Like [`poll_write_ready`](Self::poll_write_ready), with a guard that gives access to
-    /// `&mut T`.
-    ///
-    /// # Errors
-    /// Fails if the runtime has ended.
-    pub fn poll_write_ready_mut<'a>(
-        &'a mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
-        let ready = ready!(self.poll_ready(cx, Direction::Write))?.ready();
-        Poll::Ready(Ok(AsyncFdReadyMutGuard::new(self, ready)))
-    }
-
-    pub(crate) fn poll_ready<'a>(
-        &'a self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
-        let event = map_each!(&self.inner, fd => ready!(fd.poll_ready(cx, direction))?);
-        Poll::Ready(Ok(AsyncFdReadyGuard::new(self, event)))
-    }
-
-    /// Waits until the descriptor is ready for any part of `interest`. Any number of tasks may
-    /// wait.
-    ///
-    /// # Errors
-    /// Fails if the runtime has ended.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn ready(&self, interest: Interest) -> io::Result<AsyncFdReadyGuard<'_, T>> {
-        let event = map_each!(&self.inner, fd => fd.ready(interest).await?);
-        Ok(AsyncFdReadyGuard::new(self, event))
-    }
-
-    /// Like [`ready`](Self::ready), with a guard that gives access to `&mut T`.
-    ///
-    /// # Errors
-    /// Fails if the runtime has ended.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn ready_mut(
-        &mut self,
-        interest: Interest,
-    ) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
-        let ready = self.ready(interest).await?.ready();
-        Ok(AsyncFdReadyMutGuard::new(self, ready))
-    }
-
-    /// Waits until the descriptor is readable. Any number of tasks may wait.
-    ///
-    /// # Errors
-    /// Fails if the runtime has ended.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    ///
-    /// # Examples
-    /// ```
-    /// # anyrt::__private::run_example(async || {
-    /// use std::io::{Read, Write};
-    /// use std::os::unix::net::UnixStream;
-    /// use anyrt::io::unix::AsyncFd;
-    ///
-    /// let (mut peer, socket) = UnixStream::pair()?;
-    /// socket.set_nonblocking(true)?;
-    /// let socket = AsyncFd::new(socket)?;
-    /// peer.write_all(b"hello")?;
-    ///
-    /// let mut buf = [0; 64];
-    /// let read = loop {
-    ///     let mut guard = socket.readable().await?;
-    ///     // Clears the readiness if the read would block; then wait again.
-    ///     if let Ok(read) = guard.try_io(|socket| socket.get_ref().read(&mut buf)) {
-    ///         break read?;
-    ///     }
-    /// };
-    /// assert_eq!(read, 5);
-    /// # Ok(()) });
-    /// ```
-    pub async fn readable(&self) -> io::Result<AsyncFdReadyGuard<'_, T>> {
-        self.ready(Interest::READABLE).await
-    }
-
-    /// Like [`readable`](Self::readable), with a guard that gives access to `&mut T`.
-    ///
-    /// # Errors
-    /// Fails if the runtime has ended.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn readable_mut(&mut self) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
-        self.ready_mut(Interest::READABLE).await
-    }
-
-    /// Waits until the descriptor is writable. Any number of tasks may wait.
-    ///
-    /// # Errors
-    /// Fails if the runtime has ended.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn writable(&self) -> io::Result<AsyncFdReadyGuard<'_, T>> {
-        self.ready(Interest::WRITABLE).await
-    }
-
-    /// Like [`writable`](Self::writable), with a guard that gives access to `&mut T`.
-    ///
-    /// # Errors
-    /// Fails if the runtime has ended.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn writable_mut(&mut self) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
-        self.ready_mut(Interest::WRITABLE).await
-    }
-
     /// Calls `f` each time the descriptor is ready for any part of `interest`, until `f` returns
     /// anything but [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
     ///
@@ -295,26 +142,6 @@ impl<T: AsRawFd> AsyncFd<T> {
         each!(&self.inner, fd => fd.run(interest, |fd| f(&fd.0)).await)
     }
 
-    /// Like [`async_io`](Self::async_io), with `&mut T`.
-    ///
-    /// # Errors
-    /// See [`async_io`](Self::async_io).
-    ///
-    /// # Cancel safety
-    /// See [`async_io`](Self::async_io).
-    pub async fn async_io_mut<R>(
-        &mut self,
-        interest: Interest,
-        mut f: impl FnMut(&mut T) -> io::Result<R>,
-    ) -> io::Result<R> {
-        loop {
-            let mut guard = self.ready_mut(interest).await?;
-            if let Ok(result) = guard.try_io(|fd| f(fd.get_mut())) {
-                return result;
-            }
-        }
-    }
-
     /// Calls `f` if the descriptor is marked as ready for any part of `interest`. If `f` returns
     /// [`io::ErrorKind::WouldBlock`], the mark is cleared.
     ///
@@ -327,23 +154,6 @@ impl<T: AsRawFd> AsyncFd<T> {
         f: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         each!(&self.inner, fd => fd.try_io(interest, |fd| f(&fd.0)))
-    }
-
-    /// Like [`try_io`](Self::try_io), with `&mut T`.
-    ///
-    /// # Errors
-    /// See [`try_io`](Self::try_io).
-    pub fn try_io_mut<R>(
-        &mut self,
-        interest: Interest,
-        f: impl FnOnce(&mut T) -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.try_io(interest, |_| Ok(()))?;
-        let mut guard = AsyncFdReadyMutGuard::new(self, interest.mask());
-        match guard.try_io(|fd| f(fd.get_mut())) {
-            Ok(result) => result,
-            Err(_) => Err(io::ErrorKind::WouldBlock.into()),
-        }
     }
 
     /// Like [`try_io`](Self::try_io), for types whose readiness cannot be cleared from outside: a

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::task::{Context, Poll, ready};
 
-use anyrt_core::readiness::ReadyEvent;
+use anyrt_core::readiness::{AsyncFd as _, Direction, ReadyEvent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::AsyncFd;
@@ -192,3 +193,194 @@ impl<T: AsRawFd + fmt::Debug> fmt::Debug for AsyncFdReadyMutGuard<'_, T> {
 /// The descriptor was not ready, and its readiness was cleared.
 #[derive(Debug)]
 pub struct TryIoError(());
+
+impl<T: AsRawFd> AsyncFd<T> {
+    /// Polls for readability. Only the task that polled last for reading is woken.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended.
+    pub fn poll_read_ready<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
+        self.poll_ready(cx, Direction::Read)
+    }
+
+    /// Like [`poll_read_ready`](Self::poll_read_ready), with a guard that gives access to `&mut T`.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended.
+    pub fn poll_read_ready_mut<'a>(
+        &'a mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
+        let ready = ready!(self.poll_ready(cx, Direction::Read))?.ready();
+        Poll::Ready(Ok(AsyncFdReadyMutGuard::new(self, ready)))
+    }
+
+    /// Polls for writability. Only the task that polled last for writing is woken.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended.
+    pub fn poll_write_ready<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
+        self.poll_ready(cx, Direction::Write)
+    }
+
+    /// Like [`poll_write_ready`](Self::poll_write_ready), with a guard that gives access to
+    /// `&mut T`.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended.
+    pub fn poll_write_ready_mut<'a>(
+        &'a mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<AsyncFdReadyMutGuard<'a, T>>> {
+        let ready = ready!(self.poll_ready(cx, Direction::Write))?.ready();
+        Poll::Ready(Ok(AsyncFdReadyMutGuard::new(self, ready)))
+    }
+
+    pub(crate) fn poll_ready<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+    ) -> Poll<io::Result<AsyncFdReadyGuard<'a, T>>> {
+        let event = map_each!(&self.inner, fd => ready!(fd.poll_ready(cx, direction))?);
+        Poll::Ready(Ok(AsyncFdReadyGuard::new(self, event)))
+    }
+
+    /// Waits until the descriptor is ready for any part of `interest`. Any number of tasks may
+    /// wait.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future has no effect.
+    pub async fn ready(&self, interest: Interest) -> io::Result<AsyncFdReadyGuard<'_, T>> {
+        let event = map_each!(&self.inner, fd => fd.ready(interest).await?);
+        Ok(AsyncFdReadyGuard::new(self, event))
+    }
+
+    /// Like [`ready`](Self::ready), with a guard that gives access to `&mut T`.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future has no effect.
+    pub async fn ready_mut(
+        &mut self,
+        interest: Interest,
+    ) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
+        let ready = self.ready(interest).await?.ready();
+        Ok(AsyncFdReadyMutGuard::new(self, ready))
+    }
+
+    /// Waits until the descriptor is readable. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future has no effect.
+    ///
+    /// # Examples
+    /// ```
+    /// # anyrt::__private::run_example(async || {
+    /// use std::io::{Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    /// use anyrt::io::unix::AsyncFd;
+    ///
+    /// let (mut peer, socket) = UnixStream::pair()?;
+    /// socket.set_nonblocking(true)?;
+    /// let socket = AsyncFd::new(socket)?;
+    /// peer.write_all(b"hello")?;
+    ///
+    /// let mut buf = [0; 64];
+    /// let read = loop {
+    ///     let mut guard = socket.readable().await?;
+    ///     // Clears the readiness if the read would block; then wait again.
+    ///     if let Ok(read) = guard.try_io(|socket| socket.get_ref().read(&mut buf)) {
+    ///         break read?;
+    ///     }
+    /// };
+    /// assert_eq!(read, 5);
+    /// # Ok(()) });
+    /// ```
+    pub async fn readable(&self) -> io::Result<AsyncFdReadyGuard<'_, T>> {
+        self.ready(Interest::READABLE).await
+    }
+
+    /// Like [`readable`](Self::readable), with a guard that gives access to `&mut T`.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future has no effect.
+    pub async fn readable_mut(&mut self) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
+        self.ready_mut(Interest::READABLE).await
+    }
+
+    /// Waits until the descriptor is writable. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future has no effect.
+    pub async fn writable(&self) -> io::Result<AsyncFdReadyGuard<'_, T>> {
+        self.ready(Interest::WRITABLE).await
+    }
+
+    /// Like [`writable`](Self::writable), with a guard that gives access to `&mut T`.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropping the future has no effect.
+    pub async fn writable_mut(&mut self) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
+        self.ready_mut(Interest::WRITABLE).await
+    }
+
+    /// Like [`async_io`](Self::async_io), with `&mut T`.
+    ///
+    /// # Errors
+    /// See [`async_io`](Self::async_io).
+    ///
+    /// # Cancel safety
+    /// See [`async_io`](Self::async_io).
+    pub async fn async_io_mut<R>(
+        &mut self,
+        interest: Interest,
+        mut f: impl FnMut(&mut T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        loop {
+            let mut guard = self.ready_mut(interest).await?;
+            if let Ok(result) = guard.try_io(|fd| f(fd.get_mut())) {
+                return result;
+            }
+        }
+    }
+
+    /// Like [`try_io`](Self::try_io), with `&mut T`.
+    ///
+    /// # Errors
+    /// See [`try_io`](Self::try_io).
+    pub fn try_io_mut<R>(
+        &mut self,
+        interest: Interest,
+        f: impl FnOnce(&mut T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.try_io(interest, |_| Ok(()))?;
+        let mut guard = AsyncFdReadyMutGuard::new(self, interest.mask());
+        match guard.try_io(|fd| f(fd.get_mut())) {
+            Ok(result) => result,
+            Err(_) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}

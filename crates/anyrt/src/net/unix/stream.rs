@@ -11,7 +11,6 @@ use bytes::BufMut;
 use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
-use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{SocketAddr, UCred, ucred};
 use crate::io::read_buf::read_buf;
 use crate::io::unix::AsyncFd;
@@ -192,16 +191,6 @@ impl UnixStream {
     /// other than Linux, Android, Apple's and the BSDs.
     pub fn peer_cred(&self) -> io::Result<UCred> {
         ucred::of_peer(self)
-    }
-
-    /// Borrows the stream as two halves, which can be used at the same time within one task.
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split::split(self)
-    }
-
-    /// Splits the stream into two owned halves, which can move to different tasks.
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split::into_split(self)
     }
 
     /// Ends the stream for the peer.

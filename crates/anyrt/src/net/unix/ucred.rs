@@ -3,7 +3,17 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use super::{gid_t, pid_t, uid_t};
+/// A user's id.
+#[expect(non_camel_case_types, reason = "the system's name")]
+pub type uid_t = u32;
+
+/// A group's id.
+#[expect(non_camel_case_types, reason = "the system's name")]
+pub type gid_t = u32;
+
+/// A process's id.
+#[expect(non_camel_case_types, reason = "the system's name")]
+pub type pid_t = i32;
 
 /// The credentials of a process at the time when it connected or called `listen`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
