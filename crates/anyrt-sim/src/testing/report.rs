@@ -282,7 +282,7 @@ pub(super) fn sources(signs: &Signs) -> String {
     let map = "the order of a `HashMap` of std";
     let random = "a generator of random numbers that the system seeds";
     let rest = "and a static that keeps something from one execution to the next";
-    match signs.shape {
+    let likely = match signs.shape {
         Shape::Time => format!(
             "The same happens at another time, so the likeliest source is a time that comes from {clock} or from \
              {random}; others are {map}, {rest}"
@@ -295,7 +295,9 @@ pub(super) fn sources(signs: &Signs) -> String {
              is a static that keeps something from one execution to the next"
         ),
         Shape::Unknown => format!("Likely sources are {map}, {clock}, {random}, {rest}"),
-    }
+    };
+    likely
+        + ". All but the last are decided by the seed where anyrt has its feature `sim-libc` (Linux)"
 }
 
 /// The command that runs one seed of the test.
