@@ -159,11 +159,12 @@ fn only_the_facade_and_the_tests_know_the_backends() {
     }
 }
 
-/// The crates that are published, and the tools; by name, with their `lib.rs`.
+/// The crates that are published, and the tools; by folder, with their `lib.rs`.
 fn sources() -> Vec<(String, Source)> {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
-    let mut sources: Vec<_> = std::fs::read_dir(crates)
-        .expect("a folder")
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources: Vec<_> = ["crates", "tools"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(root.join(folder)).expect("a folder"))
         .map(|entry| entry.expect("readable"))
         .filter_map(|entry| {
             let root = entry.path().join("src/lib.rs");
@@ -194,12 +195,12 @@ const NAMESAKES: &[(&str, &str, &str)] = &[
         "Tokio's names: of a channel, and of a pipe",
     ),
     (
-        "anyrt-bench",
+        "bench",
         "Host",
         "each subject is a program of its own, with the same items",
     ),
     (
-        "anyrt-bench",
+        "bench",
         "Rt",
         "each subject is a program of its own, with the same items",
     ),
