@@ -144,7 +144,7 @@ impl Source {
             }
         }
         for glob in &file.globs {
-            let path = [&glob[..], &[name.clone()]].concat();
+            let path = [&glob[..], std::slice::from_ref(name)].concat();
             if let Some(found) = self.resolve(&at, &path, depth + 1)
                 && self.files[&found].items.contains(name)
             {
@@ -205,7 +205,7 @@ impl Reader {
     }
 
     /// Makes a path within a module of the file one of the file.
-    fn from_file(&self, mut path: Vec<String>) -> Vec<String> {
+    fn seen_from_file(&self, mut path: Vec<String>) -> Vec<String> {
         let above = path.iter().take_while(|part| *part == "super").count();
         let within = above.min(self.inline);
         if within > 0 {
@@ -219,7 +219,7 @@ impl Reader {
 
     fn mention(&mut self, path: Vec<String>) {
         if path.len() > 1 {
-            let path = self.from_file(path);
+            let path = self.seen_from_file(path);
             self.file.mentions.push(path);
         }
     }
@@ -237,7 +237,7 @@ impl Reader {
                 return;
             }
             UseTree::Glob(_) => {
-                let path = self.from_file(path);
+                let path = self.seen_from_file(path);
                 return self.file.globs.push(path);
             }
             UseTree::Name(name) => (name.ident.to_string(), name.ident.to_string()),
@@ -252,7 +252,7 @@ impl Reader {
         } else {
             name
         };
-        let path = self.from_file(path);
+        let path = self.seen_from_file(path);
         if !is_public {
             self.file.mentions.push(path.clone());
         }
@@ -372,7 +372,7 @@ fn has_condition(attributes: &[Attribute]) -> bool {
 
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
-        let condition = attribute.path().is_ident("cfg").then(|| &attribute.meta);
+        let condition = attribute.path().is_ident("cfg").then_some(&attribute.meta);
         condition
             .and_then(|meta| meta.require_list().ok())
             .is_some_and(|list| list.tokens.to_string().contains("test"))
