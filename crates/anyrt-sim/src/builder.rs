@@ -60,7 +60,7 @@ impl Builder {
     /// run beside the tasks.
     ///
     /// Such an execution cannot be replayed, and its deadlocks are not noticed: the simulator waits for the threads.
-    /// It is meant for tests of the runtime itself, and it is what [`Owner::build`] makes.
+    /// It is meant for tests of the runtime itself, and it is what [`Owner::build`](anyrt_core::runtime::Owner::build) makes.
     pub fn open(mut self) -> Self {
         self.options.open = true;
         self.options.time_limit = None;
@@ -93,7 +93,7 @@ impl Builder {
         self
     }
 
-    /// Sets the options that all backends have; see [`Owner::build`] on [`Sim`].
+    /// Sets the options that all backends have; see [`Owner::build`](anyrt_core::runtime::Owner::build) on [`Sim`].
     pub fn config(mut self, config: &Config) -> Self {
         self.options.config = config.clone();
         self
