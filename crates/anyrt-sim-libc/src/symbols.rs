@@ -1,4 +1,4 @@
-//! The functions that the linker takes before those of the C library.
+//! The functions that the linker prefers to those of the C library.
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -15,7 +15,7 @@ thread_local! {
     static ASKED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether `question` came here.
+/// Returns `true` if `question` called a function of this crate.
 pub(crate) fn is_asked(question: impl FnOnce()) -> bool {
     ASKED.set(false);
     question();
@@ -142,7 +142,7 @@ unsafe extern "C" fn getrandom(buffer: *mut c_void, len: size_t, flags: c_uint) 
     unsafe { libc::syscall(libc::SYS_getrandom, buffer, len, flags) as ssize_t }
 }
 
-/// The most that `getentropy` gives at once.
+/// The most bytes that `getentropy` returns at once.
 const ENTROPY_MAX: size_t = 256;
 
 /// As `getentropy(3)`.
@@ -152,7 +152,7 @@ const ENTROPY_MAX: size_t = 256;
 #[unsafe(no_mangle)]
 unsafe extern "C" fn getentropy(buffer: *mut c_void, len: size_t) -> c_int {
     if len > ENTROPY_MAX {
-        // SAFETY: the C library gives a valid pointer to the thread's own number.
+        // SAFETY: the C library returns a valid pointer to the thread's own number.
         unsafe { *libc::__errno_location() = libc::EIO };
         return -1;
     }
@@ -180,7 +180,7 @@ type GetAddrInfo = unsafe extern "C" fn(
 /// As `getaddrinfo(3)`.
 ///
 /// # Safety
-/// As that function: strings that end, and a valid place for the result.
+/// As for that function: terminated strings, and a valid place for the result.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn getaddrinfo(
     name: *const c_char,
@@ -188,7 +188,7 @@ unsafe extern "C" fn getaddrinfo(
     hints: *const addrinfo,
     result: *mut *mut addrinfo,
 ) -> c_int {
-    // SAFETY: the name is a constant that ends.
+    // SAFETY: the name is a terminated constant.
     let next = unsafe { libc::dlsym(libc::RTLD_NEXT, c"getaddrinfo".as_ptr()) };
     if next.is_null() {
         // A program that is linked statically has no other.
@@ -202,7 +202,7 @@ unsafe extern "C" fn getaddrinfo(
         false => address(unsafe { CStr::from_ptr(name) }),
     };
     match &address {
-        // The C library allocates the result, for `freeaddrinfo` is its own.
+        // The C library must allocate the result, because the caller frees it with `freeaddrinfo`.
         // SAFETY: the caller's arguments.
         None => unsafe { next(name, service, hints, result) },
         // SAFETY: the caller's arguments, and a string that lives until the call is over.
@@ -211,8 +211,8 @@ unsafe extern "C" fn getaddrinfo(
     }
 }
 
-/// The address of a node as text; no text for a name that no node has. `None` where the system is to answer, as for what is
-/// an address already.
+/// Returns the address of a node as text, or no text if no node has the name. `None` where the
+/// system must answer, for example for a name that is an address already.
 fn address(name: &CStr) -> Option<Option<CString>> {
     let name = name.to_str().ok()?;
     if name == "localhost" || name.parse::<IpAddr>().is_ok() {

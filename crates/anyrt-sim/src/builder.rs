@@ -20,7 +20,7 @@ pub struct Builder {
 
 /// A day: longer than what is simulated on purpose, and soon over.
 const TIME_LIMIT: Duration = Duration::from_secs(86_400);
-/// Polls in a row without anything else.
+/// The number of consecutive polls without any other event.
 const BUSY_LIMIT: u64 = 1_000_000;
 /// Real time that a blocking job may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,44 +50,46 @@ impl Builder {
         self
     }
 
-    /// Sets how the next task is chosen; [`Schedule::Random`] unless set.
+    /// Sets the policy that selects the next task; [`Schedule::Random`] unless set.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.options.schedule = schedule;
         self
     }
 
-    /// Lets threads from outside take part: they may wake tasks, poll futures and call `block_on`, and blocking jobs
-    /// run beside the tasks.
+    /// Allows threads from outside to take part: they may wake tasks, poll futures and call
+    /// `block_on`, and blocking jobs run in parallel with the tasks.
     ///
-    /// Such an execution cannot be replayed, and its deadlocks are not noticed: the simulator waits for the threads.
-    /// It is meant for tests of the runtime itself, and it is what [`Owner::build`](anyrt_core::runtime::Owner::build) makes.
+    /// Such an execution cannot be replayed, and deadlocks are not detected, because the simulator
+    /// waits for the threads. The option is meant for tests of the runtime itself;
+    /// [`Owner::build`](anyrt_core::runtime::Owner::build) sets it.
     pub fn open(mut self) -> Self {
         self.options.open = true;
         self.options.time_limit = None;
         self
     }
 
-    /// Keeps all steps, for [`Sim::steps`].
+    /// Records all steps, for [`Sim::steps`].
     pub fn record(mut self) -> Self {
         self.options.record = true;
         self
     }
 
-    /// Sets how much virtual time may pass before the simulation fails; a day unless set, and no limit for `None`.
+    /// Sets the limit of virtual time, after which the simulation fails; a day unless set, and no
+    /// limit for `None`.
     pub fn time_limit(mut self, limit: Option<Duration>) -> Self {
         self.options.time_limit = limit;
         self
     }
 
-    /// Sets how many polls there may be in a row without a timer, a packet or a job between them, before the
-    /// simulation fails because its tasks only keep each other awake; a million unless set.
+    /// Sets the limit of consecutive polls without a timer, a packet or a job between them, after
+    /// which the simulation fails because its tasks only wake each other; a million unless set.
     pub fn busy_limit(mut self, polls: u64) -> Self {
         self.options.busy_limit = polls;
         self
     }
 
-    /// Sets how long a blocking job may take in real time before the simulation fails because the job waits for
-    /// something outside; 10 s unless set.
+    /// Sets the limit of real time for a blocking job, after which the simulation fails because the
+    /// job waits for something outside; 10 s unless set.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.options.patience = patience;
         self
@@ -102,8 +104,9 @@ impl Builder {
     /// Builds the simulation.
     ///
     /// # Errors
-    /// [`BuildError::Invalid`] for a senseless value, such as an `ANYRT_SIM_SEED` that is no number;
-    /// [`BuildError::Unsupported`] for an option that needs worker threads or a clock that can be paused.
+    /// [`BuildError::Invalid`] for an invalid value, such as an `ANYRT_SIM_SEED` that is not a
+    /// number; [`BuildError::Unsupported`] for an option that needs worker threads or a clock that
+    /// can be paused.
     pub fn build(mut self) -> Result<Sim, BuildError> {
         let config = &self.options.config;
         config.validate()?;
@@ -162,11 +165,12 @@ fn faults_of_environment() -> Result<Option<BTreeSet<FaultId>>, BuildError> {
 }
 
 impl Builder {
-    /// Leaves out all faults but these. The identities are those of [`Sim::faults`] after an execution of the same seed.
+    /// Suppresses all faults but these. The identities are those of [`Sim::faults`] after an
+    /// execution of the same seed.
     ///
-    /// What is left out of [`Chaos`](crate::Chaos), of lossy links and of `buggify!` does not happen; a crash, a pause, a
-    /// partition or a hold that the test asks for does nothing. Unless set, these are the faults that `ANYRT_SIM_FAULTS`
-    /// names, if the seed is that of the environment too.
+    /// Suppressed faults of [`Chaos`](crate::Chaos), of lossy links and of `buggify!` do not
+    /// happen; a suppressed crash, pause, partition or hold of the test has no effect. Unless set,
+    /// the faults are those of `ANYRT_SIM_FAULTS`, if the seed comes from the environment, too.
     pub fn only_faults(mut self, faults: impl IntoIterator<Item = FaultId>) -> Self {
         self.options.only_faults = Some(faults.into_iter().collect());
         self

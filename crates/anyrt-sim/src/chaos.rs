@@ -1,4 +1,4 @@
-//! Faults by one line: kinds of trouble that come and go by the seed.
+//! Random faults with one call: troubles that begin and end as the seed determines.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use crate::runtime::{Sim, SimRuntime};
 pub enum Trouble {
     /// All links are slow and lose packets.
     BadLinks,
-    /// The nodes are in two groups that do not reach each other.
+    /// The nodes are in two groups that cannot reach each other.
     Partition,
-    /// Packets of some nodes do not reach the others; the way back is open.
+    /// Packets of some nodes do not reach the others; the opposite direction works.
     OneWayPartition,
     /// Packets between two groups of nodes are kept back and arrive later.
     Hold,
@@ -27,19 +27,19 @@ pub enum Trouble {
     Crash,
     /// A host loses power, and is started again.
     PowerOff,
-    /// A node stands still.
+    /// A node is paused.
     Pause,
     /// The wall clock of a node is wrong.
     WrongClock,
     /// The clocks of a node are too fast or too slow.
     ClockDrift,
-    /// Reads and changes of files on a host's disk fail now and then, and reads are short.
+    /// Reads and changes of files on a host's disk fail occasionally, and reads are short.
     DiskErrors,
-    /// Syncs of a host's disk fail now and then, and what they were to write may be lost.
+    /// Syncs of a host's disk fail occasionally, and the data that they were to write may be lost.
     FailingSync,
     /// A host's disk is full.
     FullDisk,
-    /// A host's disk hangs now and then, for seconds.
+    /// A host's disk hangs occasionally, for seconds.
     SlowDisk,
 }
 
@@ -62,28 +62,28 @@ impl Trouble {
     ];
 }
 
-/// Which faults happen, and for how long; see [`SimRuntime::chaos`].
+/// Selects the kinds and durations of faults; see [`SimRuntime::chaos`].
 ///
-/// After [`until`](Self::until) there are none any more, and all that was cut is healed: what the program promises
-/// then must come about.
+/// At [`until`](Self::until) all faults end and all partitions are healed; from then on the program
+/// must keep its promises.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Chaos {
     /// The kinds that may happen.
     pub kinds: Vec<Trouble>,
-    /// Whether each seed has a part of the kinds only, about half. A fault that always happens may hide what another
-    /// one would show.
+    /// `true` if each seed uses only about half of the kinds. A fault that always happens may hide
+    /// what another one would show.
     pub swarm: bool,
-    /// How long a kind of trouble stays away, on average.
+    /// The average time between two troubles of a kind.
     pub every: Duration,
-    /// How long it lasts, on average.
+    /// The average duration of a trouble.
     pub lasting: Duration,
-    /// The virtual time after which nothing happens any more.
+    /// The virtual time after which no fault happens.
     pub until: Duration,
 }
 
 impl Chaos {
-    /// Each seed has about half of all kinds.
+    /// Uses about half of all kinds under each seed.
     pub fn swarm() -> Self {
         Self {
             swarm: true,
@@ -91,7 +91,7 @@ impl Chaos {
         }
     }
 
-    /// These kinds, under every seed.
+    /// Uses these kinds under every seed.
     pub fn of(kinds: impl IntoIterator<Item = Trouble>) -> Self {
         Self {
             kinds: kinds.into_iter().collect(),
@@ -102,14 +102,14 @@ impl Chaos {
         }
     }
 
-    /// Leaves some kinds out.
+    /// Excludes these kinds.
     #[must_use]
     pub fn without(mut self, kinds: &[Trouble]) -> Self {
         self.kinds.retain(|kind| !kinds.contains(kind));
         self
     }
 
-    /// Sets the virtual time after which nothing happens any more; 30 s unless set.
+    /// Sets the virtual time after which no fault happens; 30 s unless set.
     #[must_use]
     pub fn until(mut self, until: Duration) -> Self {
         self.until = until;
@@ -118,11 +118,11 @@ impl Chaos {
 }
 
 impl SimRuntime {
-    /// Causes faults from now on, which the seed chooses. Clients are cut off and paused, but only hosts are crashed
-    /// and have trouble with their disks.
+    /// Causes faults from now on, which the seed chooses. Clients are cut off and paused, but only
+    /// hosts crash and have disk troubles.
     ///
-    /// What happens when is decided now, so that a fault can be [left out](crate::Builder::only_faults) without any
-    /// change to the others.
+    /// The whole plan is made in this call, so a fault can be [left
+    /// out](crate::Builder::only_faults) without any change to the others.
     ///
     /// # Panics
     /// Panics if [`every`](Chaos::every) is zero.
@@ -192,7 +192,7 @@ impl Chaos {
     }
 }
 
-/// The most troubles of one kind: each has a task.
+/// The maximum number of troubles of one kind: each has a task.
 const MOST: usize = 10_000;
 
 /// Returns a random duration from zero to twice the average.
@@ -209,7 +209,7 @@ struct Planned {
     random: Random,
 }
 
-/// A trouble that comes and goes.
+/// A trouble that begins and ends.
 struct Happens {
     rt: SimRuntime,
     id: FaultId,
@@ -330,7 +330,7 @@ impl Happens {
                 "failing syncs of the disk of"
             }
             Trouble::FullDisk => {
-                // What the host removes may make room, or not.
+                // The files that the host removes may or may not free space.
                 let used = match self.rt.world().has_disk(host.state().id()) {
                     true => host.disk().used().unwrap_or_default(),
                     false => 0,
@@ -346,7 +346,7 @@ impl Happens {
         self.note(Some(&host), &format!("{what} {}", host.name()));
         host.set_disk_faults(bad);
         self.last().await;
-        // Another trouble may have come, or gone, meanwhile.
+        // Another trouble may have begun or ended meanwhile.
         let mut after = host.disk_faults();
         match self.planned.kind {
             Trouble::DiskErrors => {

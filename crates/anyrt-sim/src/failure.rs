@@ -1,9 +1,9 @@
-//! Why a simulation failed, with what is needed to replay it.
+//! The reason why a simulation failed, and the data needed to replay it.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A simulation that cannot go on, or whose outcome is wrong whatever the program says.
+/// A simulation that cannot continue, or whose outcome is wrong whatever the program reports.
 #[derive(Debug, Clone)]
 pub struct Failure {
     pub(crate) kind: FailureKind,
@@ -15,11 +15,11 @@ pub struct Failure {
     pub(crate) foreign_wakes: u64,
 }
 
-/// What kind of [`Failure`] it is.
+/// The kind of a [`Failure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// Nothing is ready, and neither a timer nor a message is under way: all tasks wait for ever.
+    /// Deadlock: nothing is ready, and no timer or message is pending.
     Deadlock,
     /// Tasks wake each other, or themselves, over and over, and nothing else happens.
     Livelock,
@@ -37,27 +37,28 @@ impl Failure {
         self.kind
     }
 
-    /// Returns what happened, without the seed and the time.
+    /// Returns the description, without the seed and the time.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Returns the place of the panic in the source, if it is one and the panic hook has seen it.
+    /// Returns the source location of the panic, if the failure is one and the panic hook has
+    /// recorded it.
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()
     }
 
-    /// Returns the seed that leads to it.
+    /// Returns the seed that reproduces it.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Returns the virtual time since the start at which it was noticed.
+    /// Returns the virtual time since the start at which it was detected.
     pub fn time(&self) -> Duration {
         self.time
     }
 
-    /// Returns the step at which it was noticed; see [`Step`](crate::Step).
+    /// Returns the step at which it was detected; see [`Step`](crate::Step).
     pub fn step(&self) -> u64 {
         self.step
     }
@@ -119,7 +120,7 @@ pub(crate) mod place {
         });
     }
 
-    /// Runs `f`; what panics on this thread meanwhile is not printed.
+    /// Runs `f` without printing its panics on this thread.
     pub(crate) fn quietly<T>(f: impl FnOnce() -> T) -> T {
         struct Loud(bool);
         impl Drop for Loud {

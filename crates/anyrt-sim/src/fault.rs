@@ -10,7 +10,7 @@ use crate::trace::Event;
 use crate::world::World;
 
 impl SimRuntime {
-    /// Sets the quality of all links that have none of their own.
+    /// Sets the quality of all links without a setting of their own.
     ///
     /// # Panics
     /// Panics if a probability is not between 0 and 1.
@@ -22,8 +22,9 @@ impl SimRuntime {
 
     /// Cuts the network between two groups of nodes until the guard is dropped: no packet passes either way.
     ///
-    /// Datagrams are lost, those under way included. TCP repeats its segments, later and later, so connections go on
-    /// after the partition has healed; after about a quarter of an hour they are given up (`ETIMEDOUT`).
+    /// Datagrams are lost, including those in flight. TCP retransmits its segments at growing
+    /// intervals, so connections continue after the partition has healed; after about a quarter of
+    /// an hour they fail with `ETIMEDOUT`.
     ///
     /// # Panics
     /// Panics if a group is empty or a node is in both.
@@ -55,8 +56,8 @@ impl SimRuntime {
         }
     }
 
-    /// Keeps all packets between two groups back until the guard is dropped; then they arrive in the order in which
-    /// they came to the hold.
+    /// Keeps back all packets between two groups until the guard is dropped; then they arrive in
+    /// the order in which they reached the hold.
     ///
     /// # Panics
     /// Panics if a group is empty or a node is in both.
@@ -142,7 +143,7 @@ impl Sim {
 }
 
 impl Node {
-    /// Sets the quality of the link from this node to another, and only in that direction.
+    /// Sets the quality of the link from this node to another, in that direction only.
     ///
     /// # Panics
     /// Panics if a probability is not between 0 and 1.
@@ -199,7 +200,7 @@ impl fmt::Debug for Partition {
     }
 }
 
-/// Packets that are held back; see [`SimRuntime::hold`]. Dropping it lets them go on.
+/// Packets that are held back; see [`SimRuntime::hold`]. Dropping it releases them.
 pub struct Hold {
     world: Arc<World>,
     pairs: Vec<(usize, usize)>,
@@ -220,7 +221,7 @@ impl Hold {
         }
     }
 
-    /// Lets the packets go on, as dropping it does.
+    /// Releases the packets, as dropping it does.
     pub fn release(self) {}
 }
 

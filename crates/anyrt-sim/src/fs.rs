@@ -21,8 +21,9 @@
 //! A new file needs both: its contents, and every directory entry that leads to it from the root. A sync covers the
 //! changes made before it was called, not those made while it runs. Nothing becomes durable with time.
 //!
-//! [`Node::crash`](crate::Node::crash) loses nothing, because the page cache survives; only operations in progress do not
-//! happen. [`Node::power_off`](crate::Node::power_off) loses unsynced changes, all or in part, as the seed chooses ([`Unsynced`]):
+//! [`Node::crash`](crate::Node::crash) loses nothing, because the page cache survives; only
+//! operations in progress do not happen. [`Node::power_off`](crate::Node::power_off) loses unsynced
+//! changes, all or in part, as the seed chooses ([`Unsynced`]):
 //! - Files: nothing survives, everything, some pages of 4096 bytes, or some sectors of 512 bytes, each as it was at some
 //!   moment since the last sync. The length is that of any such moment; parts that were not written are zeros. A
 //!   truncation is atomic.

@@ -1,9 +1,11 @@
-//! Histories of operations, and whether one object could have answered so: linearizability (feature `history`).
+//! Histories of operations, and the check that one object could have returned all answers:
+//! linearizability (feature `history`).
 //!
-//! Clients of a simulated store note what they ask for and what they are answered. [`History::check`] then looks for an
-//! order of all operations in which each takes effect at one moment between its call and its return, and each answer is
-//! the one that a single [`Model`] of the store would have given. If there is none, some client has seen what it must not:
-//! a stale value, a lost write, two holders of one lock.
+//! Clients of a simulated store record their requests and answers. [`History::check`] then searches
+//! for an order of all operations in which each takes effect at one moment between its call and its
+//! return, and each answer is the one that a single [`Model`] of the store would return. If there
+//! is no such order, some client has observed an error: a stale value, a lost write, two holders of
+//! one lock.
 //!
 //! ```
 //! use anyrt_core::Timer;
@@ -24,7 +26,7 @@
 //!     let rt = SimRuntime::try_current().unwrap();
 //!     rt.sleep(Duration::from_secs(1)).await;
 //!     reader.invoke(Operation::Read);
-//!     // A replica that has not heard of it yet answers 0.
+//!     // A replica that has not received the write yet answers 0.
 //!     reader.ret(Answer::Value(0));
 //! });
 //! sim.run().unwrap();
@@ -34,14 +36,15 @@
 //! ```
 //!
 //! # Operations without an answer
-//! An operation whose client is crashed, or gives up after a time-out, may have happened or not, then or later. So a client
-//! that invokes another operation before it notes the answer of the last one leaves that one open; what is known not to
-//! have happened is taken back by [`Client::fail`].
+//! If a client crashes, or gives up after a time-out, its operation may have happened or not, and
+//! may even happen later. If a client invokes another operation before it records the answer of the
+//! last one, that one stays open. An operation that is known not to have happened is withdrawn by
+//! [`Client::fail`].
 //!
 //! # The checker
-//! The search is that of Wing, Gong and Lowe, by the crate `todc-utils`. Its time grows with the number of operations that
-//! are under way at once, so leave few without an answer. A history is checked for each [part](Model::part) of the model
-//! by itself, such as a key.
+//! The search is that of Wing, Gong and Lowe, implemented by the crate `todc-utils`. Its time grows
+//! with the number of concurrent operations, so leave few without an answer. Each
+//! [part](Model::part) of the model, such as a key, is checked by itself.
 
 mod check;
 mod models;
@@ -57,29 +60,31 @@ use crate::runtime::SimRuntime;
 pub use check::Violation;
 pub use models::{Answer, KeyValue, MapAnswer, MapOperation, Operation, Register};
 
-/// What an object promises to clients that ask one after the other.
+/// The behaviour of an object for clients that call it one after the other.
 ///
 /// For implementors: [`apply`](Self::apply) must depend on its arguments only.
 pub trait Model: 'static {
-    /// What a client asks for.
+    /// The request of a client.
     type Op: Clone + Debug + Send + 'static;
-    /// What it is answered.
+    /// The answer to a request.
     type Ret: Clone + Debug + PartialEq + Send + 'static;
-    /// What the object keeps.
+    /// The state of the object.
     type State: Clone + Eq + Hash + Debug;
-    /// Names a part of the object that is independent of all others; `()` if it has one part only.
+    /// Names a part of the object that is independent of all others; `()` if there is only one
+    /// part.
     type Part: Ord + Debug;
 
-    /// Returns the state of a part at the beginning.
+    /// Returns the initial state of a part.
     fn init() -> Self::State;
 
     /// Returns the state of the part after the operation, and the answer.
     fn apply(state: &Self::State, op: &Self::Op) -> (Self::State, Self::Ret);
 
-    /// Returns the part that an operation is about.
+    /// Returns the part that an operation applies to.
     fn part(op: &Self::Op) -> Self::Part;
 
-    /// Returns what an operation sees and leaves, by which the report and the search leave operations out; see [`Effect`].
+    /// Returns what an operation reads and leaves. The report and the search use it to leave
+    /// operations out; see [`Effect`].
     ///
     /// The default is `None`: the operation is always kept.
     fn effect(op: &Self::Op, ret: Option<&Self::Ret>) -> Option<Effect> {
@@ -88,15 +93,16 @@ pub trait Model: 'static {
     }
 }
 
-/// What an operation sees of the state and what it leaves there.
+/// The state that an operation reads, and the state that it leaves.
 ///
-/// An operation that leaves a value is left out only if no other one sees that value: the others could not tell. This
-/// holds for operations that replace the whole state of their part, and for those that leave it as it is.
+/// An operation that leaves a value is left out only if no other operation reads that value, so
+/// that leaving it out changes no answer. This is correct for operations that replace the whole
+/// state of their part and for those that do not change it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effect {
-    /// The state that its answer shows, written by `Debug`.
+    /// The state that its answer shows, formatted by `Debug`.
     pub sees: Option<String>,
-    /// The state that it leaves, written by `Debug`; `None` if it changes nothing.
+    /// The state that it leaves, formatted by `Debug`; `None` if it changes nothing.
     pub leaves: Option<String>,
 }
 
@@ -105,21 +111,21 @@ struct Record<M: Model> {
     client: Arc<str>,
     op: M::Op,
     called: Moment,
-    /// `None` while it has no answer.
+    /// `None` until there is an answer.
     returned: Option<(Moment, M::Ret)>,
 }
 
-/// The moment at which something was noted.
+/// The moment of a record.
 #[derive(Debug, Clone, Copy)]
 struct Moment {
-    /// Its place among all that was noted.
+    /// Its position among all records.
     place: u64,
     /// The virtual time; `None` outside of a simulation.
     time: Option<Duration>,
 }
 
 struct Notes<M: Model> {
-    /// The next place.
+    /// The next position.
     place: u64,
     next: u64,
     records: BTreeMap<u64, Record<M>>,
@@ -135,7 +141,7 @@ impl<M: Model> Notes<M> {
     }
 }
 
-/// What clients have asked for and been answered. Clones note in the same history.
+/// The requests and answers of clients. Clones record to the same history.
 pub struct History<M: Model> {
     notes: Arc<Mutex<Notes<M>>>,
 }
@@ -153,7 +159,7 @@ impl<M: Model> History<M> {
         }
     }
 
-    /// Returns a recorder for a client that asks for one thing at a time. Reports use the name.
+    /// Returns a recorder for a client that has one request at a time. Reports use the name.
     pub fn client(&self, name: &str) -> Client<M> {
         Client {
             history: self.clone(),
@@ -167,7 +173,7 @@ impl<M: Model> History<M> {
         self.lock().records.len()
     }
 
-    /// Returns `true` if nothing was noted.
+    /// Returns `true` if nothing was recorded.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -175,7 +181,7 @@ impl<M: Model> History<M> {
     /// Checks that some order of the operations explains all answers so far.
     ///
     /// # Errors
-    /// The [`Violation`], if there is none.
+    /// Returns the [`Violation`] if there is no such order.
     pub fn check(&self) -> Result<(), Violation> {
         let notes = self.lock();
         let records: Vec<_> = notes.records.values().collect();
@@ -207,16 +213,16 @@ impl<M: Model> Debug for History<M> {
     }
 }
 
-/// Notes what one client asks for and is answered; see [`History::client`].
+/// Records the requests and answers of one client; see [`History::client`].
 pub struct Client<M: Model> {
     history: History<M>,
     name: Arc<str>,
-    /// The operation that has no answer yet.
+    /// The operation without an answer.
     open: Option<u64>,
 }
 
 impl<M: Model> Client<M> {
-    /// Notes that the client asks for something. Call it before anything is sent.
+    /// Records a request. Call it before anything is sent.
     ///
     /// If the last operation has no answer yet, it stays without one: it may have happened, or may happen later.
     pub fn invoke(&mut self, op: M::Op) {
@@ -234,7 +240,7 @@ impl<M: Model> Client<M> {
         self.open = Some(number);
     }
 
-    /// Notes the answer. Call it after everything of it has arrived.
+    /// Records the answer. Call it after the whole answer has arrived.
     ///
     /// # Panics
     /// Panics if no operation is open.
@@ -248,7 +254,7 @@ impl<M: Model> Client<M> {
         }
     }
 
-    /// Takes the operation back: it is known not to have happened, and never to happen.
+    /// Withdraws the operation: it has not happened and never will.
     ///
     /// # Panics
     /// Panics if no operation is open.

@@ -14,24 +14,24 @@ use std::time::Duration;
 use crate::random::{Concern, Random, mix};
 use crate::runtime::Sim;
 
-/// The environment variable that names the only faults that happen in a replay.
+/// The environment variable with the only faults that happen in a replay.
 pub const FAULTS_VARIABLE: &str = "ANYRT_SIM_FAULTS";
 
-/// In place of a list: no fault happens.
+/// The value that stands for an empty list.
 const NONE: &str = "none";
 
 /// More faults than this are counted, not kept.
 const KEPT: usize = 100_000;
 
-/// Names a fault within the executions of one seed.
+/// Identifies a fault within the executions of one seed.
 ///
 /// | written | meaning |
 /// |---|---|
 /// | `3` | the third trouble of [`Chaos`](crate::Chaos) |
 /// | `t2` | the second fault that the test causes itself, such as a partition or a crash |
 /// | `1-2.57` | the 57th packet from node 1 to node 2; node 0 is `main`, the others are numbered as they were added |
-/// | `d1.57` | what befell the 57th operation on the disk of node 1 |
-/// | `b3f2a.5` | the fifth call of a `buggify!`; the digits stand for its place in the source |
+/// | `d1.57` | the fault of the 57th operation on the disk of node 1 |
+/// | `b3f2a.5` | the fifth call of a `buggify!`; the digits identify its place in the source |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FaultId {
     source: Source,
@@ -59,7 +59,7 @@ impl fmt::Display for FaultId {
     }
 }
 
-/// A text that names no fault.
+/// The error for a text that is not a fault id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidFaultId {
     text: String,
@@ -142,12 +142,12 @@ impl Fault {
         self.time
     }
 
-    /// Returns the number of the node that it happened to, or the first of them.
+    /// Returns the number of the node that it happened to, or of the first of them.
     pub(crate) fn node(&self) -> usize {
         self.node
     }
 
-    /// Returns what happened, with the names of the nodes.
+    /// Returns a description, with the names of the nodes.
     pub fn description(&self) -> &str {
         &self.what
     }
@@ -366,8 +366,9 @@ impl Injected {
 }
 
 impl Sim {
-    /// Returns the faults that have happened so far, in order: those of [`chaos`](Self::chaos), packets that were lost
-    /// or doubled, operations of disks that failed or hung, calls of `buggify!` that misbehaved, and those that the test caused. At most 100,000 are kept.
+    /// Returns the faults that have happened so far, in order: those of [`chaos`](Self::chaos),
+    /// packets that were lost or duplicated, disk operations that failed or hung, calls of
+    /// `buggify!` that returned `true`, and those that the test caused. At most 100,000 are kept.
     ///
     /// ```
     /// use anyrt_sim::{Chaos, Sim, SimRuntime};
@@ -397,7 +398,8 @@ impl Sim {
         self.handle().world().injected.happened(&names)
     }
 
-    /// Returns how many faults have happened so far, those included that [`faults`](Self::faults) does not keep.
+    /// Returns the number of faults so far, including those that [`faults`](Self::faults) does not
+    /// keep.
     pub fn fault_count(&self) -> u64 {
         use anyrt_core::runtime::Owner;
         self.handle().world().injected.count()

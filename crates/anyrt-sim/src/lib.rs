@@ -1,7 +1,8 @@
 //! The simulator of anyrt: a runtime in which one seed is one execution.
 //!
-//! A distributed program is right if it is right under every order of events. Here the order of tasks, the latencies
-//! of the network and its faults come from a seed, time is virtual, and a failing seed replays.
+//! A distributed program is correct only if it is correct under every order of events. In a
+//! simulation a seed determines the order of tasks, the latencies of the network and its faults.
+//! Time is virtual, and a failing seed can be replayed.
 //!
 //! ```
 //! use anyrt_core::net::TcpListener;
@@ -34,69 +35,84 @@
 //! ```
 //!
 //! # How it works
-//! - **Scheduler.** One thread runs at a time. Which of the ready tasks is next depends on their numbers and on the
-//!   seed ([`Schedule`]), never on the order in which they were woken. Blocking jobs have real threads, in lock step
-//!   with all others; a job that calls [`SimRuntime::block_on`] gives its turn back meanwhile.
-//! - **Time** is virtual and in nanoseconds. A poll costs 50 to 100 of them and 50 for each operation in it that was
-//!   ready, so that a busy task cannot stop the clock. When nothing is ready, time jumps to the next event.
-//! - **Random streams** are separate for the schedule, the network, the disks, their faults and the application
-//!   ([`SimRuntime::random`]): what draws more from one changes nothing in another.
-//! - **Nodes** ([`Sim::host`], [`Sim::client`]) have a name, addresses, ports, a wall clock and tasks of their own. They
-//!   are crashed, restarted and paused by [`Node`].
-//! - **TCP** is an ordered pipe with the rules of Linux: bounded buffers, a backlog, resets for unread data and for
-//!   writing to a closed peer, half-close both ways, errors with their errno. What is lost is repeated later and later.
-//!   **UDP** has sizes, bounded buffers and refusals. A test compares both with the real loopback, script by script.
-//! - **Unix sockets and pipes** of a node are the kernel's own, with names per node ([`SimRuntime::bind_unix`]). The seed
-//!   decides when a waiting task hears of them; no fault of the network reaches them. On Linux only.
-//! - **Files**: each node has a disk, of which a power failure leaves what was synced, and of the rest what the seed
-//!   chooses; see [`fs`]. Disks fail, fill up and hang by [`DiskFaults`].
-//! - **Faults**: latency, loss, duplication, reordering ([`Link`]), [partitions](SimRuntime::partition), also
-//!   [one-way](SimRuntime::partition_one_way), [holds](SimRuntime::hold), [crashes](Node::crash),
-//!   [power failures](Node::power_off), bad disks, wrong wall clocks, [clocks that drift](Node::set_clock_drift); all
-//!   of them by one line: [`Sim::chaos`]. What else may go wrong, a closure decides for
-//!   each message and each look-up of a name: [`SimRuntime::rule`].
-//! - **The program itself** may misbehave where it allows that ([`SimRuntime::buggify`]), and says what must happen under
-//!   some seed ([`SimRuntime::sometimes`]).
+//! - **Scheduler.** One thread runs at a time. The next ready task depends on the task numbers and
+//!   on the seed ([`Schedule`]), never on the order of wake-ups. Blocking jobs have real threads,
+//!   in lock step with all others; a job that calls [`SimRuntime::block_on`] gives up its turn
+//!   meanwhile.
+//! - **Time** is virtual, in nanoseconds. A poll costs 50 to 100 ns plus 50 ns for each ready
+//!   operation in it, so a busy task cannot stop the clock. When nothing is ready, time jumps to
+//!   the next event.
+//! - **Random streams** are separate for the schedule, the network, the disks, their faults and the
+//!   application ([`SimRuntime::random`]): drawing more numbers from one stream does not change
+//!   another.
+//! - **Nodes** ([`Sim::host`], [`Sim::client`]) have a name, addresses, ports, a wall clock and
+//!   tasks of their own. [`Node`] crashes, restarts and pauses them.
+//! - **TCP** is an ordered pipe with the rules of Linux: bounded buffers, a backlog, resets for
+//!   unread data and for writing to a closed peer, half-close both ways, errors with their errno.
+//!   Lost segments are retransmitted at growing intervals. **UDP** has size limits, bounded buffers
+//!   and refusals. A test compares both with the real loopback, script by script.
+//! - **Unix sockets and pipes** of a node are the kernel's own, with names per node
+//!   ([`SimRuntime::bind_unix`]). The seed determines when a waiting task is woken for them;
+//!   network faults do not affect them. Linux only.
+//! - **Files**: each node has a disk. A power failure keeps everything that was synced; the seed
+//!   chooses which unsynced changes survive; see [`fs`]. [`DiskFaults`] makes disks fail, fill up
+//!   and hang.
+//! - **Faults**: latency, loss, duplication, reordering ([`Link`]),
+//!   [partitions](SimRuntime::partition), also [one-way](SimRuntime::partition_one_way),
+//!   [holds](SimRuntime::hold), [crashes](Node::crash), [power failures](Node::power_off), bad
+//!   disks, wrong wall clocks, [clocks that drift](Node::set_clock_drift). [`Sim::chaos`] causes
+//!   all of them. For any other fault, a closure decides about each message and each name look-up:
+//!   [`SimRuntime::rule`].
+//! - **The program itself** may misbehave in places that it marks ([`SimRuntime::buggify`]), and
+//!   states which events must happen under some seed ([`SimRuntime::sometimes`]).
 //! - **Signals** come from the test: [`Node::signal`].
-//! - **Failures.** If all tasks wait for ever, if tasks only keep each other awake, if a job waits for something
-//!   outside, or if the main future of a node panics, the simulation ends with a [`Failure`] that names the tasks, where
-//!   they were spawned and what they wait for.
-//! - **Comparison.** [`Sim::hash`] is a rolling hash of every step; two executions of one seed that differ have left
-//!   the simulation somewhere, and [`Sim::steps`] tells where. [`Sim::write_trace`] shows an execution in Perfetto.
-//! - **Histories** of what clients have seen are checked for linearizability (feature `history`).
-//! - **Tests** under many seeds: `#[anyrt::test(sim)]`, and [`testing`] behind it. Of the faults of a failing seed a report
-//!   names those that are needed, and replays it with these alone ([`Builder::only_faults`]).
+//! - **Failures.** The simulation ends with a [`Failure`] if all tasks are deadlocked, if tasks
+//!   only wake each other, if a job waits for something outside of the simulation, or if the main
+//!   future of a node panics. The failure names the tasks, where they were spawned and what they
+//!   wait for.
+//! - **Comparison.** [`Sim::hash`] is a rolling hash of every step. If two executions of one seed
+//!   differ, something outside of the simulation influenced them; [`Sim::steps`] shows the first
+//!   step that differs. [`Sim::write_trace`] writes an execution for Perfetto.
+//! - **Histories** of clients are checked for linearizability (feature `history`).
+//! - **Tests** run under many seeds: `#[anyrt::test(sim)]`, implemented by [`testing`]. The report
+//!   of a failing seed names the faults that are needed and replays the seed with only these
+//!   ([`Builder::only_faults`]).
 //!
-//! # What it cannot control
-//! | what | what happens | remedy |
+//! # Limits
+//! | source | effect | remedy |
 //! |---|---|---|
-//! | `std::time::Instant::now`, `SystemTime::now` | real time comes in | [`Timer::now`](anyrt_core::Timer::now), [`SimRuntime::system_time`]; `anyrt-sim-libc` |
-//! | the order of a `std` `HashMap`, `getrandom` | another one in each process; the hashes of two processes differ | a `BTreeMap`, [`SimRuntime::random`]; `anyrt-sim-libc` |
-//! | a thread that is not of the simulation | counted by [`Sim::foreign_wakes`]; a report says so | [`spawn_blocking`](anyrt_core::Blocking::spawn_blocking) |
-//! | a connection of the operating system | cannot be taken over: an error; of a listener the address is taken | the simulated network |
-//! | `std::fs`, also in a blocking job | the real disk | the facade's `fs`, [`SimRuntime::files`] |
-//! | access and change times of files, numbers of inodes | those of the real directory that a disk is in | names, modification times |
+//! | `std::time::Instant::now`, `SystemTime::now` | read real time | [`Timer::now`](anyrt_core::Timer::now), [`SimRuntime::system_time`]; `anyrt-sim-libc` |
+//! | the order of a `std` `HashMap`, `getrandom` | differ in each process, and so do the hashes | a `BTreeMap`, [`SimRuntime::random`]; `anyrt-sim-libc` |
+//! | a thread that is not part of the simulation | counted by [`Sim::foreign_wakes`]; a report says so | [`spawn_blocking`](anyrt_core::Blocking::spawn_blocking) |
+//! | a connection of the operating system | cannot be adopted: an error; a listener is replaced by a simulated one at its address | the simulated network |
+//! | `std::fs`, also in a blocking job | uses the real disk | the facade's `fs`, [`SimRuntime::files`] |
+//! | access and change times of files, inode numbers | come from the real directory that stores the disk | names, modification times |
 //! | several simulations in one process | share the statics of the program | compare between processes |
 //!
 //! # Open simulations
-//! A simulation that was built by [`Owner::build`](anyrt_core::runtime::Owner::build), or with [`Builder::open`], lets
-//! other threads take part. It passes more cases of the contract than a closed one, but cannot be replayed. It takes the options that
-//! all backends have; worker threads have no meaning in it, since tasks run inside `block_on` only.
+//! A simulation built by [`Owner::build`](anyrt_core::runtime::Owner::build), or with
+//! [`Builder::open`], accepts wake-ups and polls from other threads. It passes more cases of the
+//! contract than a closed one, but cannot be replayed. It takes the options that all backends have;
+//! the number of worker threads has no effect, because tasks run only inside `block_on`.
 //!
-//! # Not yet
-//! - The order in which `tokio::sync::watch` wakes is not seeded; [`Schedule::Random`] and [`Schedule::Pct`] do not
-//!   depend on it, [`Schedule::Fifo`] does.
-//! - Named pipes: the facade's are errors.
+//! # Not yet supported
+//! - The order in which `tokio::sync::watch` wakes is not seeded; [`Schedule::Random`] and
+//!   [`Schedule::Pct`] do not depend on it, [`Schedule::Fifo`] does.
+//! - Named pipes: the facade's return errors.
 //! - Windows: disks are directories of a Unix system.
-//! - Files: bits that flip, locks, a working directory other than the root. Permissions are the system's: to root all is
-//!   permitted. A process that is killed leaves its directory in `/dev/shm`, or where temporary files are.
-//! - An IPv6 datagram socket that takes IPv4 as well (a listener at `[::]` does), multicast and broadcast, socket options
-//!   but for `TCP_NODELAY` and a linger of zero (others are kept and change nothing), buffers of other sizes.
-//! - What tasks of a deadlock wait for is told for sockets, not for locks, channels and join handles.
+//! - Files: bit flips, locks, a working directory other than the root. The system checks
+//!   permissions, so root may do everything. A process that is killed leaves its directory in
+//!   `/dev/shm` or the directory for temporary files.
+//! - An IPv6 datagram socket that also receives IPv4 (a listener at `[::]` does), multicast and
+//!   broadcast, socket options other than `TCP_NODELAY` and a linger of zero (others are stored
+//!   without effect), and other buffer sizes.
+//! - The report of a deadlock names the sockets that tasks wait for, but not locks, channels and
+//!   join handles.
 //! - Blocking jobs of a node that crashes run to their end.
-//! - 16 of the contract's 435 cases cannot be simulated: 8 need two workers, 8 a socket of the operating system or peers
-//!   that outlive the simulation. 34 more run on open simulations only, because a thread runs beside the simulation or
-//!   a task or job blocks. `tests/conformance/left_out.rs` has the reason for each.
+//! - 16 of the contract's 435 cases cannot be simulated: 8 need two workers, 8 a socket of the
+//!   operating system or peers that outlive the simulation. 34 more run on open simulations only,
+//!   because a thread runs in parallel with the simulation or a task or job blocks.
+//!   `tests/conformance/left_out.rs` has the reason for each.
 //! - Nagle's algorithm, keep-alive and window probes. A write of any size that has room is one segment.
 #![forbid(unsafe_code)]
 

@@ -236,7 +236,7 @@ impl Nodes {
     }
 }
 
-/// A handle to a node: crashes it, restarts it, tells its addresses.
+/// A handle to a node: crashes and restarts it and returns its addresses.
 #[derive(Clone)]
 pub struct Node {
     world: Arc<World>,
@@ -259,50 +259,53 @@ impl Node {
         &self.world
     }
 
-    /// The name, which also resolves to its addresses.
+    /// Returns the name, which also resolves to its addresses.
     pub fn name(&self) -> &str {
         self.state.name()
     }
 
-    /// The IPv4 address.
+    /// Returns the IPv4 address.
     pub fn ip(&self) -> IpAddr {
         self.state.ipv4().into()
     }
 
-    /// The IPv6 address.
+    /// Returns the IPv6 address.
     pub fn ipv6(&self) -> IpAddr {
         self.state.ipv6().into()
     }
 
-    /// A handle by which tasks are spawned on the node and sockets opened there. It belongs to the node's present
-    /// life: after a crash, what is spawned by it is dropped.
+    /// Returns a handle that spawns tasks and opens sockets on the node. It belongs to the present
+    /// life of the node: after a crash, tasks that it spawns are dropped.
     pub fn runtime(&self) -> SimRuntime {
         SimRuntime::of(&self.world, &self.state)
     }
 
-    /// Whether it can be restarted.
+    /// Returns `true` if the node can be restarted.
     pub(crate) fn is_host(&self) -> bool {
         self.state.lock().program.is_some()
     }
 
-    /// Whether the node is up.
+    /// Returns `true` if the node is up.
     pub fn is_up(&self) -> bool {
         self.state.lock().up
     }
 
-    /// Ends all that runs on the node at once, as `kill -9` does: futures are dropped and hear nothing, the system
-    /// closes the sockets. What was written to files stays. Does nothing if the node is down.
+    /// Ends everything that runs on the node immediately, as `kill -9` does: futures are dropped
+    /// without notice, and the system closes the sockets. Written data stays in the files. Does
+    /// nothing if the node is down.
     ///
-    /// A task of the node that calls it ends at its next `.await`. Blocking jobs that have begun run to their end.
+    /// If a task of the node calls it, that task ends at its next `.await`. Blocking jobs that have
+    /// begun run to their end.
     pub fn crash(&self) {
         if self.is_up() && self.suffers("a crash of") {
             self.end(true);
         }
     }
 
-    /// As [`crash`](Self::crash), but the machine loses power: peers hear nothing, and find out only when they are
-    /// not answered, or are told by the node's reset after it has restarted. Of its [files](crate::fs), what was not
-    /// synced is lost, or a part of it; also where the node is down already, because its program has ended.
+    /// As [`crash`](Self::crash), but the machine loses power. Peers are not notified: their
+    /// requests time out, or the restarted node resets their connections. Of its
+    /// [files](crate::fs), unsynced changes are lost, completely or in part, even if the node is
+    /// down already because its program has ended.
     pub fn power_off(&self) {
         let concerns = self.is_up() || self.world.has_disk(self.state.id);
         if concerns && self.suffers("a power failure of") {
@@ -310,14 +313,14 @@ impl Node {
         }
     }
 
-    /// Whether a fault that the test asks for happens in this execution.
+    /// Returns `true` if a fault that the test asks for happens in this execution.
     pub(crate) fn suffers(&self, what: &str) -> bool {
         let text = || format!("{what} {}", self.name());
         let nanos = self.world.nanos();
         self.world.injected.by_test(nanos, self.state.id, text)
     }
 
-    /// Ends all that runs on the node.
+    /// Ends everything that runs on the node.
     pub(crate) fn end(&self, says_goodbye: bool) {
         if std::mem::replace(&mut self.state.lock().up, false) {
             self.end_life(says_goodbye);
@@ -345,10 +348,10 @@ impl Node {
         task::end_life(&rt);
     }
 
-    /// Starts the node again: a host's closure is called once more. Does nothing if the node is up.
+    /// Starts the node again: calls a host's closure once more. Does nothing if the node is up.
     ///
     /// # Panics
-    /// On a client, which has no closure to call again.
+    /// Panics on a client, which has no closure to call again.
     pub fn restart(&self) {
         let (program, rt) = {
             let mut inner = self.state.lock();
@@ -374,11 +377,11 @@ impl Node {
         start(&self.world, &self.state, program, Location::caller());
     }
 
-    /// No task of the node runs until [`resume`](Self::resume). Its system goes on: what arrives is kept in the
-    /// buffers of its sockets.
+    /// Stops the node's tasks until [`resume`](Self::resume). Its system continues: received data
+    /// is kept in the buffers of its sockets.
     ///
     /// # Panics
-    /// On the node that `block_on` runs on.
+    /// Panics on the node that `block_on` runs on.
     pub fn pause(&self) {
         assert!(
             self.state.id != 0,
@@ -400,7 +403,8 @@ impl Node {
         self.world.scheduler().pause(self.state.id, false);
     }
 
-    /// Sets how many nanoseconds the node's [`system_time`](SimRuntime::system_time) is ahead of the true one.
+    /// Sets the offset of the node's [`system_time`](SimRuntime::system_time) from the correct
+    /// time, in nanoseconds.
     pub fn set_clock_offset(&self, nanos: i64) {
         // What sets the clock right is no fault.
         if nanos == 0 || self.suffers("a wrong clock of") {
@@ -408,14 +412,15 @@ impl Node {
         }
     }
 
-    /// Makes the node's clocks too fast by so many parts per million from now on, or too slow if negative: its monotonic
-    /// clock, its timers and its wall clock. What they show goes on from where it is, and 0 does not set it right.
+    /// Makes the node's clocks (the monotonic clock, its timers and its wall clock) too fast by
+    /// this many parts per million from now on, or too slow if negative. The clocks continue from
+    /// their present values; 0 stops the drift but does not correct them.
     ///
-    /// Real machines are wrong by up to some hundreds; more finds faults sooner. Instants of two nodes whose clocks
-    /// drift apart cannot be compared.
+    /// Real clocks drift by up to some hundreds of parts per million; a larger drift finds faults
+    /// sooner. Instants of two nodes whose clocks drift apart cannot be compared.
     ///
     /// # Panics
-    /// Panics unless it is from -500,000 to 500,000.
+    /// Panics unless the value is from -500,000 to 500,000.
     pub fn set_clock_drift(&self, parts_per_million: i32) {
         assert!(
             (-MOST_DRIFT..=MOST_DRIFT).contains(&parts_per_million),

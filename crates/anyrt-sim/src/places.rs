@@ -36,10 +36,11 @@ impl Places {
 }
 
 impl SimRuntime {
-    /// Returns `true` if the program is to misbehave here: under a quarter of the seeds, and then in a quarter of the calls.
+    /// Returns `true` if the program should misbehave here: under a quarter of the seeds, and then
+    /// in a quarter of the calls.
     ///
-    /// The facade's `buggify!` calls it with the place in the source. It is for rare paths of the program's own: a
-    /// small buffer, an early time-out, a delay between two steps.
+    /// The facade's `buggify!` calls it with the place in the source. Use it for rare paths of the
+    /// program itself: a small buffer, an early time-out, a delay between two steps.
     pub fn buggify(&self, place: &'static str) -> bool {
         let world = self.world();
         let active = world.places().active(place);
@@ -49,8 +50,8 @@ impl SimRuntime {
         })
     }
 
-    /// Notes whether something happened that must happen under some seed. A test with many seeds fails if it was noted
-    /// and never happened: then the seeds do not reach what they are for.
+    /// Records whether an event happened that must happen under some seed. A test with many seeds
+    /// fails if the event was recorded and never happened: the seeds then do not cover that case.
     pub fn sometimes(&self, name: &'static str, happened: bool) {
         let mut places = self.world().places();
         *places.sometimes.entry(name).or_default() |= happened;

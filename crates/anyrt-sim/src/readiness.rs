@@ -20,7 +20,7 @@ impl Reactor for SimRuntime {
 
     /// Watches a Unix socket or an anonymous pipe with both ends in the simulation.
     ///
-    /// Fails for everything else: its events would come from outside.
+    /// Fails for every other descriptor, because its events would come from outside.
     fn async_fd<T: AsFd>(&self, fd: T, interest: Interest) -> Result<AsyncFd<T>, (T, io::Error)> {
         match self.watch(fd.as_fd(), interest) {
             Ok(watch) => Ok(AsyncFd::new(watch, fd)),

@@ -4,21 +4,22 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::random::Random;
 
-/// How the next task is chosen among those that are ready.
+/// The policy that selects the next task among those that are ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// Any of them, each as likely as the others.
+    /// Any of them, with equal probability.
     #[default]
     Random,
     /// The one that has been ready for the longest time, as most runtimes do.
     Fifo,
-    /// Probabilistic concurrency testing (Burckhardt and others, 2010): each task has a random priority, the highest
-    /// runs, and at `depth - 1` random moments the running task falls behind all others. Finds bugs that need few
-    /// but unlikely changes between tasks. So that no task waits for ever, a task that yields falls behind, too, and
-    /// so does the running one at random after the first 10,000 polls.
+    /// Probabilistic concurrency testing (Burckhardt and others, 2010): each task has a random
+    /// priority, the highest runs, and at `depth - 1` random moments the running task falls behind
+    /// all others. Finds bugs that need few but unlikely changes between tasks. To prevent
+    /// starvation, a task that yields falls behind, too, and so does the running one at random
+    /// after the first 10,000 polls.
     Pct {
-        /// How many changes of order the bug needs, plus one; 3 finds most.
+        /// The number of changes of order that the bug needs, plus one; 3 finds most.
         depth: u32,
     },
 }

@@ -1,4 +1,4 @@
-//! Rules: what happens to single messages, decided by the test.
+//! Rules: the test decides the fate of single messages.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,7 +16,7 @@ use crate::runtime::{Sim, SimRuntime};
 use crate::trace::Event;
 use crate::world::World;
 
-/// What a [`Message`] is.
+/// The kind of a [`Message`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MessageKind {
@@ -24,15 +24,16 @@ pub enum MessageKind {
     Connect,
     /// The answer to it: the system has accepted the connection.
     Accepted,
-    /// Bytes of a TCP connection: what one write has sent.
+    /// Bytes of a TCP connection, sent by one write.
     Data,
     /// The end of one direction of a TCP connection, a FIN.
     End,
-    /// The end of a TCP connection by an RST, also the refusal of a request.
+    /// The end of a TCP connection by an RST, including the refusal of a request.
     Reset,
     /// A UDP datagram.
     Datagram,
-    /// A question for the address of a name, which is the payload. It comes from port 0 and goes to port 53 of no node.
+    /// A look-up of a name, which is the payload. It comes from port 0 and goes to port 53 of no
+    /// node.
     Lookup,
 }
 
@@ -40,15 +41,15 @@ pub enum MessageKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message<'a> {
-    /// What it is.
+    /// The kind of the message.
     pub kind: MessageKind,
-    /// The name of the node that has sent it.
+    /// The name of the sending node.
     pub from: &'a str,
-    /// The name of the node that it goes to; of a look-up, the name that is asked for.
+    /// The name of the receiving node; for a look-up, the name to resolve.
     pub to: &'a str,
-    /// The address that has sent it.
+    /// The source address.
     pub source: SocketAddr,
-    /// The address that it goes to.
+    /// The destination address.
     pub destination: SocketAddr,
     /// The bytes of data and datagrams, the name of a look-up, or nothing.
     pub payload: &'a [u8],
@@ -56,18 +57,18 @@ pub struct Message<'a> {
     pub time: Duration,
 }
 
-/// What a [rule](SimRuntime::rule) says of a message.
+/// The decision of a [rule](SimRuntime::rule) about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It arrives, unless another rule says otherwise.
+    /// The message arrives, unless another rule decides otherwise.
     Pass,
-    /// It is lost. What belongs to a connection is repeated later and later, and the rules are asked again; a look-up
-    /// fails after five seconds.
+    /// The message is lost. A packet of a connection is retransmitted at growing intervals, and the
+    /// rules are called again; a look-up fails after five seconds.
     Drop,
-    /// It arrives so much later. What follows it on its connection waits.
+    /// The message arrives later by this time. Later packets of its connection wait.
     Delay(Duration),
-    /// It arrives twice. Only a datagram does; TCP hides it.
+    /// The message arrives twice, if it is a datagram; TCP hides duplicates.
     Duplicate,
 }
 
@@ -209,15 +210,16 @@ impl World {
 }
 
 impl SimRuntime {
-    /// Asks `rule` about each message that is about to arrive, until the guard is dropped: for faults that nobody has
-    /// thought of.
+    /// Calls `rule` for each message before it arrives, until the guard is dropped. Use it for
+    /// faults that the simulator does not have.
     ///
-    /// It sees what partitions and holds let through, also within a node, but no acknowledgements. Unix sockets and pipes
-    /// are not part of the network. Rules are asked in the order in which they
-    /// were set, until one says something else than [`Verdict::Pass`].
+    /// Rules see every message that partitions and holds let through, also within a node, but no
+    /// acknowledgements. Unix sockets and pipes are not part of the network. Rules are called in
+    /// the order in which they were set, until one returns something other than [`Verdict::Pass`].
     ///
-    /// A rule must decide by the message, by what it was asked before and by the seed ([`random`](Self::random)), or the
-    /// execution cannot be replayed. If it panics, the simulation fails.
+    /// A rule must depend only on the message, on earlier messages and on the seed
+    /// ([`random`](Self::random)); otherwise the execution cannot be replayed. If it panics, the
+    /// simulation fails.
     ///
     /// ```
     /// use anyrt_core::{Net, Timer};

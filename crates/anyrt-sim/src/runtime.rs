@@ -27,13 +27,13 @@ use crate::world::{Options, World};
 
 pub use crate::builder::Builder;
 
-/// The simulator, as features and `ANYRT_BACKEND` call it.
+/// The name of the simulator in features and in `ANYRT_BACKEND`.
 pub static KIND: Kind = Kind::new("sim");
 
-/// The environment variable that sets the seed where none is set by [`Builder::seed`].
+/// The environment variable for the seed; [`Builder::seed`] takes precedence over it.
 pub const SEED_VARIABLE: &str = "ANYRT_SIM_SEED";
 
-/// Owns a simulation; the name that all backends have for it.
+/// Owns a simulation; the name that all backends use.
 pub type Runtime = Sim;
 
 static DEFAULT: OnceLock<SimRuntime> = OnceLock::new();
@@ -68,7 +68,7 @@ impl SimRuntime {
         }
     }
 
-    /// The node that is current on this thread, or the [default](Self::make_default).
+    /// Returns the current node of this thread, or the [default](Self::make_default).
     pub fn try_current() -> Option<Self> {
         Self::with_current(Clone::clone)
     }
@@ -82,10 +82,10 @@ impl SimRuntime {
         }
     }
 
-    /// Makes this the current node of all threads on which no other one is, for as long as the process lives.
+    /// Makes this the current node of all threads without another one, until the process ends.
     ///
     /// # Errors
-    /// The one that is the default already.
+    /// Returns the existing default if there is one.
     pub fn make_default(&self) -> Result<(), Self> {
         match DEFAULT.set(self.clone()) {
             Ok(()) => Ok(()),
@@ -93,17 +93,18 @@ impl SimRuntime {
         }
     }
 
-    /// The node's name.
+    /// Returns the node's name.
     pub fn name(&self) -> Option<&str> {
         Some(self.inner.node.name())
     }
 
-    /// Always `None`: the clock of a simulation is virtual, and cannot be paused by hand.
+    /// Returns `None`: the clock of a simulation is virtual and cannot be paused by hand.
     pub fn clock(&self) -> Option<&Arc<Clock>> {
         None
     }
 
-    /// Runs `job`, which may `block_on`, inside of a task. Other tasks run only where it does.
+    /// Runs `job`, which may call `block_on`, inside of a task. Other tasks run only during its
+    /// `block_on`.
     pub fn block_in_place<T>(&self, job: impl FnOnce() -> T) -> T {
         let _allowed = context::allow_blocking();
         job()
@@ -115,11 +116,12 @@ impl SimRuntime {
         Slot::enter(&CURRENT, self.clone(), context::enter(&KIND))
     }
 
-    /// Runs `future` on this thread until it is ready, and all else that is ready meanwhile. Inside a blocking job it
-    /// gives the turn to the tasks.
+    /// Runs `future` on this thread until it is ready, together with all other ready tasks. Inside
+    /// a blocking job it gives the turn to the tasks.
     ///
     /// # Panics
-    /// When the thread is driving a runtime already. When `future` panics. When the simulation fails, with the report.
+    /// Panics if the thread is driving a runtime already, if `future` panics, or if the simulation
+    /// fails, with the report.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         match self.try_block_on(future, Location::caller()) {
@@ -152,7 +154,7 @@ impl SimRuntime {
     /// As [`Sim::host`], while the simulation runs.
     ///
     /// # Panics
-    /// When a node of that name exists.
+    /// Panics if a node of that name exists.
     #[track_caller]
     pub fn host<P, F>(&self, name: &str, program: P) -> Node
     where
@@ -165,7 +167,7 @@ impl SimRuntime {
     /// As [`Sim::client`], while the simulation runs.
     ///
     /// # Panics
-    /// When a node of that name exists.
+    /// Panics if a node of that name exists.
     #[track_caller]
     pub fn client<F>(&self, name: &str, future: F) -> Node
     where
@@ -174,7 +176,8 @@ impl SimRuntime {
         node::client(&self.inner.world, name, future, Location::caller())
     }
 
-    /// All nodes, in the order in which they were added. The first one is `main`, which `block_on` runs on.
+    /// Returns all nodes, in the order in which they were added. The first one is `main`, on which
+    /// `block_on` runs.
     pub fn nodes(&self) -> Vec<Node> {
         let all = self.inner.world.nodes().all();
         all.iter()
@@ -182,32 +185,34 @@ impl SimRuntime {
             .collect()
     }
 
-    /// Which of `branches` branches a `select!` asks first; the facade's does.
+    /// Returns the number of the branch that a `select!` with `branches` branches polls first; the
+    /// facade's does.
     ///
     /// # Panics
-    /// When there are none.
+    /// Panics if there are no branches.
     pub fn first_branch(&self, branches: u32) -> u32 {
         assert!(branches > 0, "there is no branch");
         self.inner.world.first_branch(branches)
     }
 
-    /// The node of that name.
+    /// Returns the node of that name.
     pub fn find_node(&self, name: &str) -> Option<Node> {
         let state = self.inner.world.nodes().named(name)?;
         Some(Node::new(&self.inner.world, &state))
     }
 
-    /// A random number from the seed. Drawing it changes nothing else: neither the order of tasks nor the network.
+    /// Returns a random number from the seed. Drawing it changes neither the order of tasks nor the
+    /// network.
     pub fn random(&self) -> u64 {
         self.inner.world.draw()
     }
 
-    /// The virtual time since the simulation began, whatever the clock of the node shows.
+    /// Returns the virtual time since the simulation began, independent of the node's clock.
     pub fn elapsed(&self) -> Duration {
         self.inner.world.elapsed()
     }
 
-    /// As [`Sim::hash`], which cannot be asked any more when the simulation has ended.
+    /// As [`Sim::hash`], which is not available after the simulation has ended.
     pub fn hash(&self) -> u64 {
         self.inner.world.scheduler().trace().hash()
     }
@@ -217,7 +222,7 @@ impl SimRuntime {
         self.inner.world.scheduler().foreign_wakes()
     }
 
-    /// The seed of the simulation.
+    /// Returns the seed of the simulation.
     pub fn seed(&self) -> u64 {
         self.inner.world.options.seed
     }
@@ -234,7 +239,7 @@ impl SimRuntime {
         &self.inner.life
     }
 
-    /// Whether both are handles to the same life of a node.
+    /// Returns `true` if both are handles to the same life of a node.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner.life, &other.inner.life)
     }
@@ -249,7 +254,7 @@ impl fmt::Debug for SimRuntime {
     }
 }
 
-/// Tasks run on one thread at a time, whatever the number of workers that was asked for.
+/// Tasks run on one thread at a time, regardless of the requested number of workers.
 impl Metrics for SimRuntime {
     fn id(&self) -> Id {
         self.inner.world.id
@@ -305,12 +310,12 @@ impl Sim {
         }
     }
 
-    /// A simulation with options.
+    /// Returns a builder of a simulation.
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// A simulation with that seed.
+    /// Returns a simulation with that seed.
     pub fn new(seed: u64) -> Self {
         match Self::builder().seed(seed).build() {
             Ok(sim) => sim,
@@ -318,11 +323,11 @@ impl Sim {
         }
     }
 
-    /// Adds a node that runs `program`, and runs it again after [`Node::restart`]. When its future ends, so do the
-    /// tasks of the node.
+    /// Adds a node that runs `program`, and runs it again after [`Node::restart`]. When its future
+    /// ends, the tasks of the node end, too.
     ///
     /// # Panics
-    /// When a node of that name exists.
+    /// Panics if a node of that name exists.
     #[track_caller]
     pub fn host<P, F>(&self, name: &str, program: P) -> Node
     where
@@ -335,7 +340,7 @@ impl Sim {
     /// Adds a node that runs `future` once; [`run`](Self::run) waits for it.
     ///
     /// # Panics
-    /// When a node of that name exists.
+    /// Panics if a node of that name exists.
     #[track_caller]
     pub fn client<F>(&self, name: &str, future: F) -> Node
     where
@@ -347,11 +352,11 @@ impl Sim {
     /// Runs until all clients have ended.
     ///
     /// # Errors
-    /// The [`Failure`], when the main future of a node panics, when all tasks wait for ever, when the time limit
-    /// passes.
+    /// Returns the [`Failure`] if the main future of a node panics, if all tasks are deadlocked, or
+    /// if the time limit passes.
     ///
     /// # Panics
-    /// When the thread is driving a runtime already.
+    /// Panics if the thread is driving a runtime already.
     #[track_caller]
     pub fn run(&self) -> Result<(), Failure> {
         let clients = Clients {
@@ -360,13 +365,13 @@ impl Sim {
         self.try_block_on(clients)
     }
 
-    /// As [`Owner::block_on`], with the failure of the simulation as an error.
+    /// As [`Owner::block_on`], but returns the failure of the simulation as an error.
     ///
     /// # Errors
-    /// The [`Failure`].
+    /// Returns the [`Failure`] if the simulation fails.
     ///
     /// # Panics
-    /// When the thread is driving a runtime already. When `future` panics.
+    /// Panics if the thread is driving a runtime already, or if `future` panics.
     #[track_caller]
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, Failure> {
         let result = self.handle.try_block_on(future, Location::caller());
@@ -378,23 +383,25 @@ impl Sim {
         }
     }
 
-    /// The node of that name.
+    /// Returns the node of that name.
     pub fn node(&self, name: &str) -> Option<Node> {
         self.handle.find_node(name)
     }
 
-    /// The hash of all that has happened so far: equal for two executions of one seed.
+    /// Returns the hash of everything that has happened so far: equal for two executions of one
+    /// seed.
     pub fn hash(&self) -> u64 {
         self.handle.hash()
     }
 
-    /// How many steps there were so far.
+    /// Returns the number of steps so far.
     pub fn step_count(&self) -> u64 {
         self.handle.inner.world.scheduler().trace().steps()
     }
 
-    /// All steps so far, if [`Builder::record`] was called. The first that differs between two executions of one
-    /// seed tells where chance came in.
+    /// Returns all steps so far, if [`Builder::record`] was called. The first step that differs
+    /// between two executions of one seed shows where something outside of the simulation
+    /// influenced them.
     pub fn steps(&self) -> Vec<Step> {
         let scheduler = self.handle.inner.world.scheduler();
         let recorded = scheduler.trace().recorded();
@@ -408,7 +415,7 @@ impl Sim {
     /// [Perfetto]: https://ui.perfetto.dev
     ///
     /// # Errors
-    /// Those of `to`.
+    /// Fails if writing to `to` fails.
     pub fn write_trace(&self, to: &mut dyn io::Write) -> io::Result<()> {
         let nodes = self.handle.nodes();
         let names: Vec<_> = nodes.iter().map(Node::name).collect();
@@ -419,7 +426,7 @@ impl Sim {
         perfetto::write(to, &names, scheduler.trace().recorded(), &told)
     }
 
-    /// What was noted by [`SimRuntime::sometimes`], and whether it happened.
+    /// Returns the events recorded by [`SimRuntime::sometimes`], and whether each happened.
     pub fn sometimes(&self) -> BTreeMap<String, bool> {
         let places = self.handle.inner.world.places();
         let noted = places.sometimes().iter();
@@ -428,8 +435,8 @@ impl Sim {
             .collect()
     }
 
-    /// How many wake-ups came from threads that are not part of the simulation. With any, the seed alone does not
-    /// replay the execution.
+    /// Returns the number of wake-ups from threads that are not part of the simulation. If there
+    /// are any, the seed alone does not replay the execution.
     pub fn foreign_wakes(&self) -> u64 {
         self.handle.foreign_wakes()
     }
@@ -509,8 +516,8 @@ impl Owner for Sim {
 
     const KIND: &'static Kind = &KIND;
 
-    /// A simulation that is [open](Builder::open), with the seed of `ANYRT_SIM_SEED`. Tasks run only inside
-    /// `block_on`, whatever the flavour and the number of workers.
+    /// Builds an [open](Builder::open) simulation with the seed of `ANYRT_SIM_SEED`. Tasks run only
+    /// inside `block_on`, whatever the flavour and the number of workers.
     fn build(config: &Config) -> Result<Self, BuildError> {
         Self::builder().config(config).open().build()
     }

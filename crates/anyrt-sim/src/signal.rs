@@ -1,7 +1,7 @@
-//! Signals, which a node gets from the test: [`Node::signal`](crate::Node::signal).
+//! Signals, which the test sends to a node: [`Node::signal`](crate::Node::signal).
 //!
-//! As on Unix, the first listener of a kind of signal replaces what the system does by default when it comes, until the
-//! node is restarted.
+//! As on Unix, the first listener for a kind of signal replaces the system's default action, until
+//! the node is restarted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,15 +47,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Hears one kind of signal. What comes while nobody asks is heard once.
+/// Receives one kind of signal. Signals that arrive between two calls count as one.
 pub struct Signal {
     shared: Arc<Shared>,
 }
 
-/// Listens to a signal of the current node from now on.
+/// Listens for a signal of the current node from now on.
 ///
 /// # Errors
-/// For `SIGKILL`, `SIGSTOP`, faults such as `SIGSEGV`, and numbers that are none. When no node is current.
+/// Fails for `SIGKILL`, `SIGSTOP`, faults such as `SIGSEGV` and numbers that are not signals, and
+/// if no node is current.
 pub fn listen(number: i32) -> io::Result<Signal> {
     let Some(rt) = SimRuntime::try_current() else {
         return Err(io::Error::other("no simulated node is current"));
@@ -77,7 +78,7 @@ pub fn listen(number: i32) -> io::Result<Signal> {
 }
 
 impl Signal {
-    /// Polls for the next signal; the waker of the last call is woken. It is never `None`.
+    /// Polls for the next signal; the waker of the last call is woken. Never returns `None`.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         let mut state = lock(&self.shared.state);
         if std::mem::take(&mut state.came) {
@@ -102,11 +103,12 @@ impl fmt::Debug for Signal {
 impl Node {
     /// Sends the node a signal, by Linux's number. Does nothing if the node is down.
     ///
-    /// Its listeners hear it. Without any since the node started, most kinds [crash](Self::crash) the node, as
-    /// `SIGKILL` always does; `SIGSTOP` [pauses](Self::pause) it and `SIGCONT` [resumes](Self::resume) it.
+    /// Its listeners receive the signal. Without any listener since the node started, most kinds
+    /// [crash](Self::crash) the node, as `SIGKILL` always does; `SIGSTOP` [pauses](Self::pause) it
+    /// and `SIGCONT` [resumes](Self::resume) it.
     ///
     /// # Panics
-    /// When there is no signal of that number.
+    /// Panics if there is no signal of that number.
     pub fn signal(&self, number: i32) {
         assert!((1..=LAST).contains(&number), "there is no signal {number}");
         if !self.is_up() {

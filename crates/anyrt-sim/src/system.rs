@@ -1,8 +1,10 @@
-//! What the current thread is to take the operating system for, for a crate that answers its calls.
+//! The simulated system as the current thread sees it, for a crate that replaces system calls.
 //!
-//! This crate replaces nothing of the system by itself. `anyrt-sim-libc` does, and asks here: inside of a simulation that is
-//! not [open](crate::Builder::open), while a task, a job or the future of a `block_on` is polled or dropped, there is an
-//! answer. Everywhere else there is none, the simulator's own threads included, and the real system answers.
+//! This crate replaces nothing of the system by itself. `anyrt-sim-libc` does, and calls these
+//! functions. They return an answer inside of a simulation that is not
+//! [open](crate::Builder::open), while a task, a job or the future of a `block_on` is polled or
+//! dropped. Everywhere else, including on the simulator's own threads, they return none, and the
+//! real system answers.
 
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -50,7 +52,8 @@ fn on_node<T>(answer: impl FnOnce(&SimRuntime) -> T) -> Option<T> {
     SimRuntime::with_current(answer)
 }
 
-/// Returns what the monotonic clock shows; it stood at zero when the simulation began. [`Timer::now`] shows the same.
+/// Returns the reading of the monotonic clock, which is zero at the start of the simulation and
+/// equal to [`Timer::now`].
 pub fn monotonic() -> Option<Duration> {
     if VIEW.get() == View::Start {
         return Some(Duration::ZERO);
@@ -63,8 +66,8 @@ pub fn real_time() -> Option<SystemTime> {
     on_node(SimRuntime::system_time)
 }
 
-/// Fills the buffer with random bytes from the seed; `false` where there is no answer. Drawing them changes neither the order
-/// of tasks nor [`SimRuntime::random`].
+/// Fills the buffer with random bytes from the seed and returns `true`; returns `false` where there
+/// is no answer. Drawing them changes neither the order of tasks nor [`SimRuntime::random`].
 pub fn fill(bytes: &mut [u8]) -> bool {
     on_node(|node| {
         for part in bytes.chunks_mut(8) {

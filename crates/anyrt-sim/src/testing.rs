@@ -1,29 +1,33 @@
-//! What `#[anyrt::test(sim)]` runs: a test body under many seeds.
+//! The implementation of `#[anyrt::test(sim)]`: runs a test body under many seeds.
 //!
 //! # Environment
 //! | variable | effect |
 //! |---|---|
-//! | `ANYRT_SIM_SEED=17` | only that seed: the replay of a failure |
-//! | `ANYRT_SIM_SEEDS=5000` | the seeds from 0 to 4999, on all cores; a terminal shows the progress |
+//! | `ANYRT_SIM_SEED=17` | runs only that seed, to replay a failure |
+//! | `ANYRT_SIM_SEEDS=5000` | runs the seeds from 0 to 4999 on all cores; a terminal shows the progress |
 //! | `ANYRT_SIM_SEEDS=5000..9000` | the same for a range |
-//! | `ANYRT_SIM_FAULTS=3,t2,1-2.57` | with `ANYRT_SIM_SEED`: only these faults happen ([`FaultId`]); `none` is none |
+//! | `ANYRT_SIM_FAULTS=3,t2,1-2.57` | with `ANYRT_SIM_SEED`: only these faults happen ([`FaultId`]); `none` suppresses all |
 //! | `ANYRT_SIM_TRACE=trace.json` | with `ANYRT_SIM_SEED`: writes the execution to a file that Perfetto opens |
 //!
 //! # The report of a failure
-//! The seed, the virtual time, the step, the place of the panic, the faults that are needed, the file that holds the
-//! execution for Perfetto, and the command that replays it. The failing seed is run a second time in the same process:
-//! if it then goes another way, the message says so.
+//! The report contains the seed, the virtual time, the step, the place of the panic, the faults
+//! that are needed, the file with the execution for Perfetto, and the command that replays it. The
+//! failing seed is run a second time in the same process; if the second execution differs, the
+//! message says so.
 //!
-//! # Which faults are needed
-//! If faults happened, the seed is run again with parts of them ([`Builder::only_faults`](crate::Builder::only_faults)),
-//! until none can be left out without losing the failure: one of the same kind, and for a panic, at the same place. This
-//! takes at most 400 executions, 30 s and half of the time that the test has left. What the program prints is printed each
-//! time. With `ANYRT_SIM_SEED` in the environment the faults are not minimised, so that a replay runs once or twice.
+//! # Minimising faults
+//! If faults happened, the seed is repeated with subsets of them
+//! ([`Builder::only_faults`](crate::Builder::only_faults)), until removing any further fault makes
+//! the failure disappear: one of the same kind, and for a panic, at the same place. This takes at
+//! most 400 executions, 30 s and half of the test's remaining time. Each execution repeats the
+//! output of the program. With `ANYRT_SIM_SEED` in the environment the faults are not minimised, so
+//! a replay runs once or twice.
 //!
 //! # Comparing executions
-//! With [`Test::check`] the seeds are run in as many fresh processes, and the hashes of all executions are compared. The
-//! test binary calls itself with the name of the test for it. Where it cannot, the executions are compared within the
-//! process, which statics of the program may falsify; that is printed.
+//! With [`Test::check`] the seeds run in that many fresh processes, and the hashes of all
+//! executions are compared. The test binary starts itself with the name of the test as its
+//! argument. If it cannot, the executions are compared within one process, where statics of the
+//! program may falsify the result, and a message says so.
 
 mod compare;
 mod outside;
@@ -67,13 +71,14 @@ pub struct Test {
     pub name: &'static str,
     /// The package, for the command that replays a failure.
     pub package: Option<&'static str>,
-    /// How many seeds it runs, from 0.
+    /// The number of seeds to run, from 0.
     pub seeds: u64,
-    /// In how many fresh processes the hashes are compared; 0 does not compare.
+    /// The number of fresh processes whose hashes are compared; 0 does not compare.
     pub check: u32,
-    /// How much virtual time may pass under one seed; a day unless set.
+    /// The limit of virtual time for one seed; a day unless set.
     pub time_limit: Option<Duration>,
-    /// How much real time the whole test may take; it is not limited where the environment says which seeds to run.
+    /// The limit of real time for the whole test; there is none if the environment selects the
+    /// seeds.
     pub timeout: Duration,
 }
 
@@ -171,11 +176,11 @@ impl Plan {
     }
 }
 
-/// The seeds that the environment asks for, or those from 0 to `seeds`; for suites that build their simulations
-/// themselves.
+/// Returns the seeds that the environment selects, or those from 0 to `seeds`, for suites that
+/// build their simulations themselves.
 ///
 /// # Errors
-/// What is wrong with `ANYRT_SIM_SEED` or `ANYRT_SIM_SEEDS`.
+/// Fails if `ANYRT_SIM_SEED` or `ANYRT_SIM_SEEDS` is invalid.
 pub fn seeds(seeds: u64) -> Result<Range<u64>, String> {
     Plan::of_environment(seeds).map(|plan| plan.seeds)
 }
@@ -300,7 +305,7 @@ fn simulate_here(test: &Test, make: &Make, how: &How) -> (Sim, Option<Failed>) {
     (sim, failed)
 }
 
-/// Runs a test: `make` makes its body for each seed, which is run as the client of a simulation.
+/// Runs a test: `make` creates its body for each seed, which runs as a client of a simulation.
 ///
 /// # Panics
 /// Panics if the test fails under a seed, if executions of one seed differ, or if the time runs out.

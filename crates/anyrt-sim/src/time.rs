@@ -1,4 +1,4 @@
-//! The virtual clock and what waits on it.
+//! The virtual clock and its timers.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -59,8 +59,8 @@ impl Timer for SimRuntime {
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
 impl SimRuntime {
-    /// The date and time by the node's clock: virtual, the same in each execution, and moved by
-    /// [`Node::set_clock_offset`](crate::Node::set_clock_offset) and
+    /// Returns the date and time of the node's clock: virtual, the same in each execution, and
+    /// changed by [`Node::set_clock_offset`](crate::Node::set_clock_offset) and
     /// [`Node::set_clock_drift`](crate::Node::set_clock_drift).
     pub fn system_time(&self) -> SystemTime {
         let node = self.node_state();

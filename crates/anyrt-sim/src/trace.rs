@@ -1,4 +1,4 @@
-//! The steps of an execution, as a rolling hash by which two executions are compared.
+//! The steps of an execution, as a rolling hash by which executions are compared.
 
 use std::fmt;
 use std::panic::Location;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::random::mix;
 
-/// One thing that happened in a simulation.
+/// One event of a simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
     /// The virtual time since the start.
     pub time: Duration,
-    /// What happened.
+    /// The event.
     pub event: Event,
     /// The hash of everything up to and including this step.
     pub hash: u64,
@@ -23,7 +23,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// What happened in a [`Step`]. Tasks are numbered in the order in which they were spawned.
+/// The event of a [`Step`]. Tasks are numbered in the order in which they were spawned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -31,22 +31,22 @@ pub enum Event {
     Spawn(u64),
     /// A task was polled.
     Poll(u64),
-    /// A blocking job ran until its end, or until it waited in a `block_on` of its own.
+    /// A blocking job ran until its end, or until it waited in its own `block_on`.
     Job(u64),
-    /// That many timers fired at once.
+    /// This many timers fired at once.
     Timers(u64),
     /// A packet arrived; the number is a digest of its kind, connection and content.
     Packet(u64),
-    /// A packet was lost, doubled or held back by a fault.
+    /// A fault lost, duplicated or held back a packet.
     Fault(u64),
     /// A node was crashed, restarted, paused or resumed.
     Node(u64),
     /// The application drew a random number.
     Draw(u64),
-    /// A node was sent a signal.
+    /// A signal was sent to a node.
     Signal(u64),
-    /// A disk did an operation, or a part of it; the lower 16 bits are the number of its node, the others
-    /// tell its kind and how often the disk was changed.
+    /// A disk executed an operation, or a part of it; the lower 16 bits are the number of its node,
+    /// the others contain the kind of the operation and the number of changes to the disk.
     Disk(u64),
 }
 

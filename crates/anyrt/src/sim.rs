@@ -55,15 +55,15 @@
 //! With the feature `sim-history`, the module `history` checks what clients have seen for
 //! linearizability.
 //!
-//! # What a simulated node does not have
+//! # Limits of a simulated node
 //! Child processes, named pipes, and [`AsyncFd`](crate::io::unix::AsyncFd) of anything but a Unix
-//! socket or a pipe of the node are errors of kind [`Unsupported`](std::io::ErrorKind::Unsupported)
-//! that name the node and what it was asked for. [Files](fs) are on a disk of the node's own;
-//! `std::fs`, also in a blocking job, reaches the real one. Signals come from [`Node::signal`].
-//! Options of sockets are taken, and change nothing but for `TCP_NODELAY` and a linger of zero.
+//! socket or a pipe of the node return an error of kind
+//! [`Unsupported`](std::io::ErrorKind::Unsupported) that names the node and the operation.
+//! [Files](fs) are on the node's own disk; `std::fs`, also in a blocking job, reaches the real one.
+//! Signals come from [`Node::signal`]. Socket options are accepted, but only `TCP_NODELAY` and a
+//! linger of zero have an effect.
 //!
-//! # Beside another runtime
-//! A simulation may run in a program with other backends. A runtime that is built without naming a
+//! # Together with another runtime
 //! backend is never a simulation.
 
 use std::future::Future;

@@ -13,8 +13,8 @@ use crate::minimise::minimise;
 
 /// Answers that no order of the operations explains.
 ///
-/// Displayed, it is the shortest part of the history that was found to have no explanation: up to the first answer that
-/// cannot be explained, without the operations that change nothing about that.
+/// `Display` shows the shortest part of the history that was found to have no explanation: up to
+/// the first answer that cannot be explained, without the operations that do not matter for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     operations: usize,

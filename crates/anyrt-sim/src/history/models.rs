@@ -1,4 +1,4 @@
-//! The models that are here already: a register, and a map of keys to values.
+//! The models that are included: a register, and a map of keys to values.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -6,11 +6,12 @@ use std::marker::PhantomData;
 
 use super::{Effect, Model};
 
-/// One value that is read, written, and compared and set. At the beginning it is the default of its type.
+/// One value that is read, written, and compared and set. Its initial value is the default of its
+/// type.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Register<T>(PhantomData<T>);
 
-/// What is asked of a [`Register`].
+/// An operation of a [`Register`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Operation<T> {
@@ -20,14 +21,14 @@ pub enum Operation<T> {
     Write(T),
     /// Writes `new` if the value is `expected`. Answered by [`Answer::Set`].
     CompareAndSet {
-        /// What the value must be.
+        /// The value that is expected.
         expected: T,
-        /// What it is then.
+        /// The value that is written.
         new: T,
     },
 }
 
-/// What a [`Register`] answers.
+/// The answer of a [`Register`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer<T> {
@@ -35,7 +36,7 @@ pub enum Answer<T> {
     Value(T),
     /// The value was written.
     Done,
-    /// Whether the value was the expected one, and was set.
+    /// `true` if the value was the expected one and was set.
     Set(bool),
 }
 
@@ -87,11 +88,11 @@ where
     }
 }
 
-/// Values by keys. Each key is a part of its own; at the beginning it has no value.
+/// Values by keys. Each key is a part of its own and has no value initially.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KeyValue<K, V>(PhantomData<(K, V)>);
 
-/// What is asked of a [`KeyValue`] map.
+/// An operation of a [`KeyValue`] map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MapOperation<K, V> {
@@ -99,20 +100,20 @@ pub enum MapOperation<K, V> {
     Get(K),
     /// Answered by [`MapAnswer::Done`].
     Put(K, V),
-    /// Answered by [`MapAnswer::Done`], whether there was a value or not.
+    /// Answered by [`MapAnswer::Done`], with or without a value for the key.
     Delete(K),
     /// Writes `new` if the key has the expected value. Answered by [`MapAnswer::Set`].
     CompareAndSet {
         /// The key.
         key: K,
-        /// What its value must be; `None` if it must have none.
+        /// The value that is expected; `None` if there must be none.
         expected: Option<V>,
-        /// What its value is then.
+        /// The value that is written.
         new: V,
     },
 }
 
-/// What a [`KeyValue`] map answers.
+/// The answer of a [`KeyValue`] map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MapAnswer<V> {
@@ -120,7 +121,7 @@ pub enum MapAnswer<V> {
     Value(Option<V>),
     /// The value was written or deleted.
     Done,
-    /// Whether the value was the expected one, and was set.
+    /// `true` if the value was the expected one and was set.
     Set(bool),
 }
 
