@@ -65,7 +65,8 @@
 #[allow(unsafe_code, reason = "functions of the C library are replaced")]
 mod symbols;
 
-/// Returns `true` if std asks this crate for the time: it is linked, and nothing else took its place.
+/// Returns `true` if std asks this crate for the time: it is linked, and nothing else took its
+/// place.
 pub fn is_active() -> bool {
     #[cfg(target_os = "linux")]
     return symbols::is_asked(|| {

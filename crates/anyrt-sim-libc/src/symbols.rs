@@ -22,7 +22,7 @@ pub(crate) fn is_asked(question: impl FnOnce()) -> bool {
     ASKED.get()
 }
 
-/// What a clock shows inside of a simulation.
+/// Returns the reading of a clock inside of a simulation.
 fn shown(clock: clockid_t) -> Option<Duration> {
     match clock {
         libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_COARSE | libc::CLOCK_TAI => since_epoch(),
@@ -118,7 +118,8 @@ unsafe fn fill(buffer: *mut c_void, len: size_t) -> bool {
         if !system::fill(part) {
             return false;
         }
-        // SAFETY: `done + part.len()` is at most `len`, and the array is not in the caller's memory.
+        // SAFETY: `done + part.len()` is at most `len`, and the array is not in the caller's
+        // memory.
         unsafe {
             let target = buffer.cast::<u8>().add(done);
             ptr::copy_nonoverlapping(part.as_ptr(), target, part.len());

@@ -1,8 +1,8 @@
 //! Blocking jobs.
 //!
-//! In a closed world each job has a real thread, in lock step with all others: it runs when it is chosen, and nothing
-//! else does until it has ended or waits in a `block_on` of its own. In an open world jobs run beside the tasks, on
-//! the pool that the other backends have.
+//! In a closed world each job has a real thread, in lock step with all others: it runs when it is
+//! selected, and nothing else runs until it ends or waits in its own `block_on`. In an open world
+//! jobs run in parallel with the tasks, on the pool that the other backends use.
 
 use std::panic::Location;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ impl Blocking for SimRuntime {
                 job()
             });
         }
-        // A job may `block_on`, so the budget of one poll must not bind it.
+        // A job may call `block_on`, so the budget of one poll must not apply to it.
         let job = async move { coop::with_unconstrained(job) };
         let tasks = self.world().nodes().jobs();
         task::spawn_on(self, &tasks, Kind::Job, job, Location::caller())
@@ -42,7 +42,7 @@ impl Blocking for SimRuntime {
 }
 
 impl World {
-    /// The threads for blocking jobs of an open world.
+    /// Returns the threads for blocking jobs of an open world.
     pub(crate) fn pool(self: &Arc<Self>) -> &BlockingPool {
         self.pool.get_or_init(|| {
             let nodes = self.nodes().main();
@@ -57,7 +57,8 @@ impl World {
     }
 }
 
-/// Gives the turn to a thread that runs the job. The job comes back if the system has no thread for it.
+/// Passes the turn to a thread that runs the job. Returns the job if the system cannot start a
+/// thread.
 pub(crate) fn hand_over(
     world: &Arc<World>,
     scheduler: &mut MutexGuard<'_, Scheduler>,
@@ -89,7 +90,7 @@ pub(crate) fn hand_over(
     }
 }
 
-/// The life of a thread for blocking jobs.
+/// Runs the main loop of a thread for blocking jobs.
 fn run_jobs(world: &Arc<World>, seat: usize) {
     let _seated = drive::take_seat(world, seat);
     let mut hooks = None;

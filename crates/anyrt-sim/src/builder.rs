@@ -18,7 +18,7 @@ pub struct Builder {
     options: Options,
 }
 
-/// A day: longer than what is simulated on purpose, and soon over.
+/// A day: longer than any deliberate simulation, but simulated quickly.
 const TIME_LIMIT: Duration = Duration::from_secs(86_400);
 /// The number of consecutive polls without any other event.
 const BUSY_LIMIT: u64 = 1_000_000;
@@ -26,7 +26,7 @@ const BUSY_LIMIT: u64 = 1_000_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Builder {
-    /// The defaults.
+    /// Returns the defaults.
     pub(crate) fn new() -> Self {
         Self {
             seed: None,
@@ -95,7 +95,8 @@ impl Builder {
         self
     }
 
-    /// Sets the options that all backends have; see [`Owner::build`](anyrt_core::runtime::Owner::build) on [`Sim`].
+    /// Sets the options that all backends have; see
+    /// [`Owner::build`](anyrt_core::runtime::Owner::build) on [`Sim`].
     pub fn config(mut self, config: &Config) -> Self {
         self.options.config = config.clone();
         self

@@ -62,7 +62,7 @@ impl Trouble {
     ];
 }
 
-/// Selects the kinds and durations of faults; see [`SimRuntime::chaos`].
+/// The kinds and durations of faults; see [`SimRuntime::chaos`].
 ///
 /// At [`until`](Self::until) all faults end and all partitions are healed; from then on the program
 /// must keep its promises.
@@ -236,7 +236,7 @@ impl Happens {
         world.injected.note(self.id, world.nanos(), node, text);
     }
 
-    /// All nodes but the one that `block_on` runs on.
+    /// Returns all nodes except the one on which `block_on` runs.
     fn nodes(&self) -> Vec<Node> {
         self.rt.nodes().split_off(1)
     }

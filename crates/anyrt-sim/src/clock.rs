@@ -1,4 +1,5 @@
-//! The clocks of the nodes: each follows the virtual time, faster or slower, and has timers of its own.
+//! The clocks of the nodes: each follows the virtual time, faster or slower, and has timers of its
+//! own.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,32 +15,32 @@ const MILLION: i64 = 1_000_000;
 /// The monotonic clock of a node, and the timers that follow it.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// What it shows at zero.
+    /// Its reading at virtual time zero.
     base: Instant,
     timers: Timers,
-    /// Whether its speed was ever set; if not, it shows the virtual time.
+    /// `true` once its speed was set; until then it shows the virtual time.
     differs: AtomicBool,
     speed: Mutex<Speed>,
 }
 
-/// How a clock goes since its speed was set last.
+/// The state of a clock since its speed was last set.
 #[derive(Debug, Clone, Copy, Default)]
 struct Speed {
-    /// The virtual time then, and what the clock showed.
+    /// The virtual time then, and the reading of the clock.
     since: u64,
     shown: u64,
-    /// Parts per million by which it is too fast.
+    /// Its drift in parts per million; positive if it is too fast.
     drift: i64,
 }
 
 impl Speed {
-    /// What the clock shows at that virtual time, rounded down.
+    /// Returns its reading at that virtual time, rounded down.
     fn show(self, nanos: u64) -> u64 {
         let passed = scale(nanos - self.since, MILLION + self.drift, MILLION, 0);
         self.shown.saturating_add(passed)
     }
 
-    /// The first virtual time at which the clock shows that.
+    /// Returns the first virtual time with that reading.
     fn when(self, shown: u64) -> u64 {
         let ahead = shown.saturating_sub(self.shown);
         let speed = MILLION + self.drift;
@@ -48,7 +49,7 @@ impl Speed {
     }
 }
 
-/// `(nanos * by + more) / of`, which may be larger than the type.
+/// Returns `(nanos * by + more) / of`; intermediate results may exceed the type.
 fn scale(nanos: u64, by: i64, of: i64, more: i64) -> u64 {
     let [by, of, more] = [by, of, more].map(|number| u128::from(number.unsigned_abs()));
     let scaled = (u128::from(nanos) * by + more) / of;
@@ -69,7 +70,7 @@ impl Clock {
         &self.timers
     }
 
-    /// What it shows at that virtual time, as nanoseconds since the beginning.
+    /// Returns its reading at that virtual time, as nanoseconds since the beginning.
     pub(crate) fn shows(&self, nanos: u64) -> u64 {
         match self.differs.load(Ordering::SeqCst) {
             true => self.speed().show(nanos),
@@ -81,7 +82,7 @@ impl Clock {
         self.base + Duration::from_nanos(self.shows(nanos))
     }
 
-    /// Sets by how many parts per million it is too fast from now on.
+    /// Sets its drift from now on, in parts per million.
     pub(crate) fn set_drift(&self, nanos: u64, drift: i32) {
         let mut speed = self.speed();
         *speed = Speed {
@@ -92,7 +93,7 @@ impl Clock {
         self.differs.store(true, Ordering::SeqCst);
     }
 
-    /// The virtual time at which its next timer is due.
+    /// Returns the virtual time at which its next timer is due.
     fn earliest(&self) -> Option<u64> {
         let after = self.timers.earliest()?.saturating_duration_since(self.base);
         let shown = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
@@ -107,11 +108,11 @@ impl Clock {
     }
 }
 
-/// When the clocks of a world have timers that are due.
+/// The times at which the clocks of a world have due timers.
 ///
-/// A clock that got an earlier timer, or another speed, must be [planned](Self::plan) again. One whose timer was
-/// removed need not: it is looked at too early, and is planned again then. So each timer costs the logarithm of the
-/// number of nodes.
+/// A clock with an earlier timer or another speed must be [planned](Self::plan) again. A clock
+/// whose timer was removed need not: it is checked too early, and then planned again. So each timer
+/// costs the logarithm of the number of nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Agenda {
     /// By virtual time and number of the node.
@@ -121,12 +122,12 @@ pub(crate) struct Agenda {
 }
 
 impl Agenda {
-    /// The clock of the next node.
+    /// Adds the clock of the next node.
     pub(crate) fn add(&mut self, clock: Arc<Clock>) {
         self.clocks.push((clock, None));
     }
 
-    /// The timers of a node have changed, or its clock.
+    /// Plans a node again after a change of its timers or its clock.
     pub(crate) fn plan(&mut self, node: usize) {
         let Some((clock, planned)) = self.clocks.get_mut(node) else {
             return;
@@ -140,7 +141,7 @@ impl Agenda {
         }
     }
 
-    /// When the next timer is due.
+    /// Returns when the next timer is due.
     pub(crate) fn next(&mut self) -> Option<u64> {
         loop {
             let &(at, node) = self.times.first()?;
@@ -163,7 +164,7 @@ impl Agenda {
         }
     }
 
-    /// All timers fire for the last time.
+    /// Returns all clocks, whose timers fire for the last time.
     pub(crate) fn all(&self) -> Vec<Arc<Clock>> {
         let clocks = self.clocks.iter();
         clocks.map(|(clock, _)| Arc::clone(clock)).collect()

@@ -1,4 +1,4 @@
-//! A thread inside `block_on`: it has a seat, and runs what the scheduler chooses when it is its turn.
+//! A thread inside `block_on`: it has a seat and runs the selected entities when it has the turn.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -19,7 +19,8 @@ use crate::wait;
 use crate::world::World;
 
 thread_local! {
-    /// The worlds in which this thread has the turn or had it last, with its seat there; the innermost last.
+    /// The worlds in which this thread has or last had the turn, with its seat there; the innermost
+    /// last.
     static SEATS: RefCell<Vec<(usize, usize)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -28,7 +29,7 @@ thread_local! {
     static OPERATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Called at the end of a poll, while its budget is still there to be looked at.
+/// Called at the end of a poll, before its budget is discarded.
 pub(crate) fn note_operations() {
     let left = coop::left().unwrap_or(coop::BUDGET);
     let spent = coop::BUDGET.saturating_sub(left);
@@ -39,7 +40,7 @@ fn address(world: &Arc<World>) -> usize {
     Arc::as_ptr(world).addr()
 }
 
-/// The seat of this thread in `world`.
+/// Returns the seat of this thread in `world`.
 pub(crate) fn seat(world: &Arc<World>) -> Option<usize> {
     let here = address(world);
     let find = |seats: &RefCell<Vec<(usize, usize)>>| {
@@ -53,7 +54,7 @@ pub(crate) fn seat(world: &Arc<World>) -> Option<usize> {
     SEATS.try_with(find).ok().flatten()
 }
 
-/// This thread takes the seat until the guard is dropped.
+/// Assigns the seat to this thread until the guard is dropped.
 pub(crate) fn take_seat(world: &Arc<World>, seat: usize) -> Seated {
     SEATS.with_borrow_mut(|seats| seats.push((address(world), seat)));
     Seated
@@ -83,12 +84,12 @@ impl Wake for Root {
     }
 }
 
-/// A thread that runs what is chosen. Dropping it gives the turn to others.
+/// A thread that runs selected entities. Dropping it passes the turn to another.
 pub(crate) struct Driver {
     world: Arc<World>,
     seat: usize,
     key: Key,
-    /// The seat that this thread had before: it is inside a blocking job.
+    /// The previous seat of this thread, if it is inside a blocking job.
     outer: Option<usize>,
     seated: Option<Seated>,
 }
@@ -104,7 +105,7 @@ impl Driver {
         let mut scheduler = world.scheduler();
         let seat = scheduler.sit(true);
         let key = scheduler.add(world.nanos(), rt.clone(), Kind::Root, Some(seat), location);
-        // Beside a thread that runs, the moment at which another one comes is not the seed's.
+        // While another thread runs, the moment of arrival is not determined by the seed.
         scheduler.wake(key, None, outer.is_none());
         let waits = match (outer, scheduler.turn) {
             // The turn stays on this thread.
@@ -131,7 +132,7 @@ impl Driver {
         self.seat
     }
 
-    /// What to run next: nothing that belongs to another thread.
+    /// Selects what to run next; never an entity that belongs to another thread.
     fn next(&self) -> Result<Work, Arc<Failure>> {
         loop {
             self.world.fire_due();
@@ -142,7 +143,7 @@ impl Driver {
         }
     }
 
-    /// The same, without waiting for time to pass; `None` when nothing is ready.
+    /// As above, without waiting for time to pass; `None` when nothing is ready.
     pub(crate) fn try_next(&self) -> Result<Option<Work>, Arc<Failure>> {
         let world = &self.world;
         let mut scheduler = world.scheduler();
@@ -159,7 +160,8 @@ impl Driver {
             match (work.kind, work.home) {
                 (Kind::Job, _) => {
                     if let Some(work) = blocking::hand_over(world, &mut scheduler, work) {
-                        // The system has no thread for it, and to lose it would be worse than to run it here.
+                        // The system cannot start a thread, and losing the job would be worse than
+                        // running it here.
                         return Ok(Some(work));
                     }
                 }
@@ -193,11 +195,11 @@ impl Drop for Driver {
     }
 }
 
-/// What an operation of the runtime costs that was ready, in nanoseconds, beside the poll that it is in.
+/// The cost of a ready operation of the runtime in nanoseconds, in addition to its poll.
 const OPERATION_COST: u64 = 50;
 
 impl World {
-    /// Runs `future` on this thread, and everything else that is ready, until `future` is.
+    /// Runs `future` on this thread, together with all other ready tasks, until it is ready.
     pub(crate) fn drive<F: Future>(
         self: &Arc<Self>,
         driver: &Driver,
@@ -246,7 +248,7 @@ impl World {
         self.after_poll(work.key, yielded);
     }
 
-    /// What runs until the guard is dropped is of the simulated program.
+    /// Marks everything that runs until the guard is dropped as part of the simulated program.
     pub(crate) fn seen_from_inside(&self) -> Seeing {
         system::see(match self.options.open {
             true => View::Real,
@@ -281,23 +283,25 @@ impl World {
         drop(left);
     }
 
-    /// Nothing is ready: jumps to the next event, or waits for a thread from outside, or fails.
+    /// Called when nothing is ready: jumps to the next event, waits for a thread from outside, or
+    /// fails.
     fn idle(&self, seat: usize) -> Result<(), Arc<Failure>> {
-        // Before looking: what comes later rings again.
+        // Before the check: a later event rings again.
         if std::mem::take(&mut self.scheduler().rung) {
-            // Perhaps since the last look, by a thread from outside.
+            // A thread from outside may have done so since the last check.
             return Ok(());
         }
         let next = self.next_event();
         if self.options.open {
-            // Jobs and other threads run by themselves: time jumps only when they have had a chance.
+            // Jobs and other threads run by themselves: time jumps only after they have had a
+            // chance to run.
             let busy_jobs = self.pool.get().is_some_and(|pool| {
                 let stats = pool.stats();
                 stats.threads > stats.idle_threads || stats.queue_depth > 0
             });
             let patience = match next {
                 Some(next) => {
-                    // A thousandth of what it would be in real time.
+                    // A thousandth of the real time.
                     let jump = next.saturating_sub(self.nanos()) / 1_000;
                     let chance = Duration::from_nanos(jump).min(Duration::from_millis(200));
                     let least = Duration::from_millis(u64::from(busy_jobs));
@@ -306,7 +310,7 @@ impl World {
                 None => None,
             };
             if self.net().watches_descriptors() {
-                // Whoever is outside of the simulation rings no bell when they use a descriptor.
+                // Threads outside of the simulation use descriptors without ringing the bell.
                 if self.wait_for_descriptors(seat, patience) {
                     return Ok(());
                 }
@@ -335,7 +339,8 @@ impl World {
         format!("the time limit of {limit:?} has passed")
     }
 
-    /// Waits until something was woken or planned, for `patience` of real time at most. Gives whether it was.
+    /// Waits until something was woken or planned, but not longer than `patience` of real time.
+    /// Returns `true` if something was.
     fn wait_rung(&self, seat: usize, patience: Option<Duration>) -> bool {
         let mut scheduler = self.scheduler();
         let Some(bell) = scheduler.bell(seat) else {
@@ -356,7 +361,7 @@ impl World {
         scheduler.rung
     }
 
-    /// As [`wait_rung`](Self::wait_rung), also until a descriptor is ready.
+    /// As [`wait_rung`](Self::wait_rung), but also returns when a descriptor is ready.
     fn wait_for_descriptors(&self, seat: usize, patience: Option<Duration>) -> bool {
         const LOOK: Duration = Duration::from_millis(1);
         let mut left = patience.unwrap_or(Duration::MAX);
@@ -374,7 +379,7 @@ impl World {
         }
     }
 
-    /// Waits until it is the turn of the seat.
+    /// Waits for the turn of the seat.
     pub(crate) fn wait_turn<'a>(
         &'a self,
         mut scheduler: MutexGuard<'a, Scheduler>,

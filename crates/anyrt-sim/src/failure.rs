@@ -90,7 +90,8 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The place of the last panic of a thread. The payload does not contain it, so a panic hook notes it.
+/// The location of the last panic of a thread. The payload does not contain it, so a panic hook
+/// records it.
 pub(crate) mod place {
     use std::cell::{Cell, RefCell};
     use std::panic::{set_hook, take_hook};
@@ -101,8 +102,8 @@ pub(crate) mod place {
         static QUIET: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Installs a hook that notes the places of panics and then calls the previous one. A hook that the program sets later
-    /// may replace it.
+    /// Installs a hook that records the locations of panics and then calls the previous hook. A
+    /// hook that the program sets later may replace it.
     pub(crate) fn note_panics() {
         static HOOK: Once = Once::new();
         if HOOK.is_completed() || std::thread::panicking() {

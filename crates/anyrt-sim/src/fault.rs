@@ -20,7 +20,8 @@ impl SimRuntime {
         self.world().net().links.set(None, link);
     }
 
-    /// Cuts the network between two groups of nodes until the guard is dropped: no packet passes either way.
+    /// Cuts the network between two groups of nodes until the guard is dropped: no packet passes
+    /// either way.
     ///
     /// Datagrams are lost, including those in flight. TCP retransmits its segments at growing
     /// intervals, so connections continue after the partition has healed; after about a quarter of
@@ -40,7 +41,8 @@ impl SimRuntime {
         }
     }
 
-    /// As [`partition`](Self::partition), but only packets from the first group to the second are lost.
+    /// As [`partition`](Self::partition), but only packets from the first group to the second are
+    /// lost.
     ///
     /// # Panics
     /// Panics if a group is empty or a node is in both.
@@ -100,7 +102,7 @@ pub(crate) fn between(some: &[&Node], word: &str, others: &[&Node]) -> String {
     format!("{} {word} {}", names(some), names(others))
 }
 
-/// The links between two groups, in both directions.
+/// Returns the links between two groups, in both directions.
 #[track_caller]
 pub(crate) fn both_ways(some: &[&Node], others: &[&Node]) -> Vec<(usize, usize)> {
     let pairs = pairs(some, others);
@@ -110,7 +112,7 @@ pub(crate) fn both_ways(some: &[&Node], others: &[&Node]) -> Vec<(usize, usize)>
         .collect()
 }
 
-/// The links from one group to the other.
+/// Returns the links from one group to the other.
 #[track_caller]
 pub(crate) fn pairs(some: &[&Node], others: &[&Node]) -> Vec<(usize, usize)> {
     assert!(

@@ -224,7 +224,8 @@ pub struct Client<M: Model> {
 impl<M: Model> Client<M> {
     /// Records a request. Call it before anything is sent.
     ///
-    /// If the last operation has no answer yet, it stays without one: it may have happened, or may happen later.
+    /// If the last operation has no answer yet, it stays without one: it may have happened, or may
+    /// happen later.
     pub fn invoke(&mut self, op: M::Op) {
         let mut notes = self.history.lock();
         let called = notes.moment();

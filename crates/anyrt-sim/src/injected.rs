@@ -1,9 +1,10 @@
-//! The faults of one execution: each has an identity, is noted when it happens, and can be left out.
+//! The faults of one execution: each has an identity, is recorded when it happens, and can be left
+//! out.
 //!
-//! An identity does not depend on what happened before: it is the number of a trouble in the plan of
-//! [`Chaos`](crate::Chaos), of a packet on its link, of an operation on its disk, of a call of `buggify!` at its place, or of a fault in the order in
-//! which the test causes them. So a fault that is left out does not rename the others, and minimising can try parts of
-//! the list.
+//! An identity does not depend on earlier events: it is the number of a trouble in the plan of
+//! [`Chaos`](crate::Chaos), of a packet on its link, of an operation on its disk, of a call of
+//! `buggify!` at its place, or of a fault among those that the test causes. So leaving out one
+//! fault does not rename the others, and minimising can try subsets of the list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,7 +21,7 @@ pub const FAULTS_VARIABLE: &str = "ANYRT_SIM_FAULTS";
 /// The value that stands for an empty list.
 const NONE: &str = "none";
 
-/// More faults than this are counted, not kept.
+/// Further faults are counted but not kept.
 const KEPT: usize = 100_000;
 
 /// Identifies a fault within the executions of one seed.
@@ -105,7 +106,7 @@ impl FromStr for FaultId {
     }
 }
 
-/// The faults as [`FAULTS_VARIABLE`] has them.
+/// Formats the faults for [`FAULTS_VARIABLE`].
 pub(crate) fn list(faults: &BTreeSet<FaultId>) -> String {
     if faults.is_empty() {
         return NONE.to_owned();
@@ -114,7 +115,7 @@ pub(crate) fn list(faults: &BTreeSet<FaultId>) -> String {
     faults.join(",")
 }
 
-/// Reads what [`list`] writes.
+/// Parses the output of [`list`].
 pub(crate) fn parse_list(text: &str) -> Result<BTreeSet<FaultId>, InvalidFaultId> {
     if text.trim() == NONE {
         return Ok(BTreeSet::new());
@@ -159,7 +160,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What happens to a packet.
+/// The fate of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hit {
     Lost,
@@ -189,7 +190,7 @@ pub(crate) struct Injected {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The only ones that happen; all, if `None`.
+    /// The only faults that happen; all, if `None`.
     only: Option<BTreeSet<FaultId>>,
     noted: Vec<Noted>,
     count: u64,
@@ -244,12 +245,12 @@ impl Injected {
         self.lock().allows(id)
     }
 
-    /// Notes a trouble that happens to `node`, and perhaps to others that the text names.
+    /// Records a trouble of `node`, and of the others that the text names.
     pub(crate) fn note(&self, id: FaultId, nanos: u64, node: usize, text: String) {
         self.lock().note(id, nanos, Injection::Told { node, text });
     }
 
-    /// Notes a fault that the test causes. Returns `false` if it is left out.
+    /// Records a fault that the test causes. Returns `false` if it is left out.
     pub(crate) fn by_test(&self, nanos: u64, node: usize, text: impl FnOnce() -> String) -> bool {
         let mut state = self.lock();
         let id = state.next(Source::Test);
@@ -261,7 +262,7 @@ impl Injected {
         allowed
     }
 
-    /// What happens to the next packet of a link.
+    /// Decides the fate of the next packet of a link.
     pub(crate) fn packet(
         &self,
         nanos: u64,
@@ -290,7 +291,8 @@ impl Injected {
         Some(hit)
     }
 
-    /// Notes what befalls the operation of that number on the disk of a node. Returns `false` if it is left out.
+    /// Records the fault of the operation of that number on the disk of a node. Returns `false` if
+    /// it is left out.
     pub(crate) fn disk(
         &self,
         nanos: u64,
@@ -309,7 +311,7 @@ impl Injected {
         allowed
     }
 
-    /// Whether the next call at a place misbehaves, whose digest is that of seed and place.
+    /// Returns `true` if the next call at a place misbehaves. The digest is that of seed and place.
     pub(crate) fn misbehaves(
         &self,
         nanos: u64,
@@ -318,7 +320,7 @@ impl Injected {
         probability: f64,
     ) -> bool {
         let mut state = self.lock();
-        // Not of the seed, so that a place has one name.
+        // Without the seed, so that a place always has the same name.
         let name = place
             .bytes()
             .fold(0, |hash, byte| mix(hash ^ u64::from(byte)));
@@ -331,7 +333,7 @@ impl Injected {
         happens
     }
 
-    /// Returns what happened, in order, with the names of these nodes.
+    /// Returns all faults in order, with the names of these nodes.
     fn happened(&self, nodes: &[&str]) -> Vec<Fault> {
         let name = |node: u32| nodes.get(node as usize).copied().unwrap_or("?");
         let state = self.lock();
@@ -359,7 +361,7 @@ impl Injected {
         told.collect()
     }
 
-    /// Returns how many there were, those included that are not kept.
+    /// Returns the number of faults, including those that are not kept.
     pub(crate) fn count(&self) -> u64 {
         self.lock().count
     }

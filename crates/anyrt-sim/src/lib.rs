@@ -113,7 +113,8 @@
 //!   operating system or peers that outlive the simulation. 34 more run on open simulations only,
 //!   because a thread runs in parallel with the simulation or a task or job blocks.
 //!   `tests/conformance/left_out.rs` has the reason for each.
-//! - Nagle's algorithm, keep-alive and window probes. A write of any size that has room is one segment.
+//! - Nagle's algorithm, keep-alive and window probes. A write of any size that has room is one
+//!   segment.
 #![forbid(unsafe_code)]
 
 mod blocking;

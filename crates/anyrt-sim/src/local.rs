@@ -1,4 +1,5 @@
-//! Tasks that are not `Send`: they live in the `block_on` of their thread and are chosen as all others are.
+//! Tasks that are not `Send`: they live in the `block_on` of their thread and are selected like all
+//! others.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -21,7 +22,7 @@ thread_local! {
 struct Open {
     world: Arc<World>,
     seat: usize,
-    /// The tasks of each life of a node that has some here.
+    /// The tasks of each life of a node that has local tasks on this thread.
     tasks: Vec<(SimRuntime, Arc<Tasks>)>,
 }
 
@@ -60,7 +61,7 @@ impl LocalSpawner for SimRuntime {
     }
 }
 
-/// While it is open, this thread accepts local tasks. Closing it drops what is left of them.
+/// While it is open, this thread accepts local tasks. Closing it drops the remaining ones.
 pub(crate) struct Scope {
     seat: usize,
 }
@@ -79,7 +80,8 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        // Tasks that destructors spawn meanwhile end at once, but a node's first one would be a new list.
+        // Tasks that destructors spawn meanwhile end at once, but a node's first one would be a new
+        // list.
         loop {
             let tasks = SCOPES.with_borrow_mut(|scopes| {
                 scopes

@@ -1,25 +1,26 @@
-//! Which of many causes a failure needs: delta debugging after Zeller and Hildebrandt, "Simplifying and
-//! isolating failure-inducing input" (2002). Only complements are tried, in parts that get smaller: where several faults
-//! far from each other are needed, a part alone almost never fails.
+//! Finds the causes that a failure needs: delta debugging after Zeller and Hildebrandt,
+//! "Simplifying and isolating failure-inducing input" (2002). Only complements are tried, in parts
+//! that get smaller: if a failure needs several faults far from each other, a part alone almost
+//! never fails.
 
-/// What minimising has found.
+/// The result of minimising.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Minimal<T> {
-    /// With these alone it still fails; in the order in which they were given.
+    /// The causes with which it still fails, in their original order.
     pub(crate) needed: Vec<T>,
-    /// How often it was tried.
+    /// The number of tries.
     pub(crate) tries: u32,
-    /// Whether leaving out any one of them was tried.
+    /// `true` if leaving out each single one was tried.
     pub(crate) complete: bool,
 }
 
-/// It is tried no more often than this for one failure.
+/// The maximum number of tries for one failure.
 const MOST: u32 = 400;
 
-/// Leaves out as many causes as possible. `fails` tells whether the same failure happens with these alone; `None` from
-/// it ends the search.
+/// Leaves out as many causes as possible. `fails` returns whether the same failure happens with
+/// only these; `None` from it ends the search.
 ///
-/// Returns `None` if not even all of them lead to the failure.
+/// Returns `None` if even all of them together do not lead to the failure.
 pub(crate) fn minimise<T: Clone>(
     all: &[T],
     mut fails: impl FnMut(&[T]) -> Option<bool>,
@@ -49,7 +50,8 @@ pub(crate) fn minimise<T: Clone>(
     loop {
         let before = needed.len();
         let mut end = before;
-        // The last ones first: what happened shortly before the failure stays, and the rest goes in large parts.
+        // From the last to the first: faults shortly before the failure remain, and the others are
+        // removed in large parts.
         while end > 0 && needed.len() > 1 {
             let start = end.saturating_sub(size);
             let without = [&needed[..start], &needed[end.min(needed.len())..]].concat();
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_search_has_an_end() {
-        // Each is needed, so that about n² tries would be.
+        // All are needed, so this takes about n² tries.
         let found = minimum(1_000, |causes| causes.len() >= 999).expect("all fail");
         assert!(found.tries <= MOST && !found.complete, "{found:?}");
         let all: Vec<_> = (1..=1_000).collect();

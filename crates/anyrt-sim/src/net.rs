@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Net          events in the order of their virtual time, addresses, ports
-//!     |-- carried    what has arrived, for the trace
+//!     |-- carried    arrived messages, for the trace
 //!     |-- link       latency, loss, partitions between two nodes
 //!     |-- conn       TCP connections: two ends and an ordered pipe in each direction
 //!     |-- tcp        listeners and streams, as the traits have them
@@ -10,7 +10,7 @@
 //!     |-- now        calls that do not wait, readiness, options, and sockets adopted from std
 //!     |-- judged     messages as the rules of the test see them
 //!     |-- resolve    names
-//!     |-- descriptors  Unix sockets and pipes: when waiting tasks hear of them
+//!     |-- descriptors  Unix sockets and pipes: when waiting tasks are woken
 //!     `-- unix       the names of Unix sockets
 //! ```
 
@@ -88,7 +88,7 @@ pub(crate) enum Arrival {
         from: usize,
         to: usize,
     },
-    /// Waiting tasks hear that a Unix socket or a pipe is ready.
+    /// The tasks that wait for a Unix socket or a pipe are woken.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     Ready {
         token: u64,
@@ -122,7 +122,7 @@ pub(crate) struct Net {
     ended: bool,
     /// Events that are not in the trace yet.
     notes: Vec<Event>,
-    /// What has arrived, in a recorded execution.
+    /// The arrived messages, in a recorded execution.
     messages: Option<Vec<carried::CarriedMessage>>,
     /// A rule drops the message that is being delivered.
     loses: bool,
@@ -164,7 +164,7 @@ impl Net {
         self.events.insert(key, arrival);
     }
 
-    /// Plans the news of descriptors that became ready. Returns `true` if there is any.
+    /// Plans the events of descriptors that became ready. Returns `true` if there are any.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(crate) fn look_at_descriptors(&mut self, _: u64) -> bool {
         false
@@ -243,8 +243,8 @@ impl Net {
         self.links.latency(from, to, &mut self.random)
     }
 
-    /// Takes the node down. With a goodbye its system closes the sockets, as it does for a killed process; without,
-    /// peers are not told.
+    /// Takes the node down. With `goodbye` its system closes the sockets, as for a killed process;
+    /// otherwise peers are not notified.
     pub(crate) fn end_node(
         &mut self,
         node: usize,

@@ -28,7 +28,7 @@ pub(crate) const MAIN: &str = "main";
 type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Program = Arc<dyn Fn() -> BoxFuture + Send + Sync>;
 
-/// What is known of a node.
+/// The state of a node.
 pub(crate) struct NodeState {
     id: usize,
     name: String,
@@ -39,13 +39,13 @@ pub(crate) struct NodeState {
 struct Inner {
     life: Arc<Life>,
     up: bool,
-    /// What a host runs when it starts.
+    /// The program of a host.
     program: Option<Program>,
-    /// Nanoseconds that the wall clock is ahead.
+    /// The offset of the wall clock in nanoseconds.
     clock_offset: i64,
 }
 
-/// The time between a start of a node and its end. Tasks belong to one life.
+/// The time between a start of a node and its end. Each task belongs to one life.
 #[derive(Debug)]
 pub(crate) struct Life {
     tasks: Arc<Tasks>,
@@ -66,7 +66,7 @@ impl Life {
         &self.tasks
     }
 
-    /// A list for tasks that stay on a thread.
+    /// Returns a list for tasks that stay on a thread.
     pub(crate) fn local_tasks(&self) -> Arc<Tasks> {
         let tasks = Tasks::new();
         let mut locals = self.locals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,7 +79,7 @@ impl Life {
         tasks
     }
 
-    /// Aborts all tasks, those to come included.
+    /// Aborts all tasks, including future ones.
     pub(crate) fn close(&self) {
         self.tasks.close();
         let locals: Vec<_> = {
@@ -105,7 +105,7 @@ impl NodeState {
         Arc::clone(&self.lock().life)
     }
 
-    /// Whether that is the life that it lives now.
+    /// Returns `true` if that is its present life.
     pub(crate) fn is_alive(&self, life: &Arc<Life>) -> bool {
         let inner = self.lock();
         inner.up && Arc::ptr_eq(&inner.life, life)
@@ -133,7 +133,7 @@ impl NodeState {
     }
 }
 
-/// Node 0 has number 1: no address ends in 0.
+/// Returns the last two bytes of a node's address. Node 0 has number 1: no address ends in 0.
 fn number(id: usize) -> [u8; 2] {
     let number = id + 1;
     [(number / 250) as u8, (number % 250) as u8]
@@ -159,15 +159,15 @@ pub(crate) struct Nodes {
     by_name: BTreeMap<String, usize>,
     /// Blocking jobs end with the simulation, not with their node.
     jobs: Arc<Tasks>,
-    /// Clients that have not ended, and who waits for that.
+    /// The number of running clients, and the wakers of the tasks that wait for their end.
     clients: usize,
     waiting: Vec<Waker>,
 }
 
-/// In parts per million: half or one and a half times as fast.
+/// In parts per million: half or one and a half times the normal speed.
 const MOST_DRIFT: i32 = 500_000;
 
-/// More would share an address.
+/// A higher number would share an address.
 const MOST: usize = 250 * 250;
 
 impl Nodes {
@@ -371,7 +371,7 @@ impl Node {
         };
         drop(rt);
         self.world.net().start_node(self.state.id);
-        // Whatever it was before, the machine that has come back is not paused.
+        // The restarted machine is not paused, even if it was before.
         self.world.scheduler().pause(self.state.id, false);
         self.world.note(Event::Node(self.state.id as u64 * 8 + 1));
         start(&self.world, &self.state, program, Location::caller());
@@ -406,7 +406,7 @@ impl Node {
     /// Sets the offset of the node's [`system_time`](SimRuntime::system_time) from the correct
     /// time, in nanoseconds.
     pub fn set_clock_offset(&self, nanos: i64) {
-        // What sets the clock right is no fault.
+        // Correcting the clock is not a fault.
         if nanos == 0 || self.suffers("a wrong clock of") {
             self.put_clock(nanos);
         }
@@ -498,7 +498,7 @@ fn start(
     program: Program,
     location: &'static Location<'static>,
 ) {
-    // The closure runs on the node, as the first thing that its main task does.
+    // The closure runs on the node, as the first action of its main task.
     let main = Box::pin(async move { program().await });
     spawn_main(world, state, main, false, location);
 }
@@ -547,7 +547,7 @@ impl Future for Clients {
 }
 
 pin_project! {
-    /// The main future of a node: a panic in it is a failure of the simulation, and its end that of the node.
+    /// The main future of a node: a panic in it fails the simulation, and its end ends the node.
     struct Main {
         #[pin]
         future: BoxFuture,
@@ -603,7 +603,7 @@ impl Drop for MainEnd {
             };
             world::wake(waiting);
         }
-        // A process whose main function returns takes its tasks with it. After a crash this is another life.
+        // A process whose main function returns ends its tasks. After a crash this is another life.
         if Arc::ptr_eq(&self.life, &self.node.state.life()) {
             self.node.end(true);
         }

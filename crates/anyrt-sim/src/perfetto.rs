@@ -10,7 +10,7 @@ use crate::trace::{Event, Recording};
 /// The process of timers, packets and faults; node 0 is process 1.
 const SIMULATION: usize = 0;
 
-/// Something that happened to a node and is not a step of its own.
+/// An event of a node that is not a step of its own.
 #[derive(Debug)]
 pub(crate) struct Told {
     pub(crate) time: Duration,
@@ -28,7 +28,8 @@ impl From<&Fault> for Told {
     }
 }
 
-/// Writes the record, of nodes with these names, and what they were told of, in order. Without a record the trace is empty.
+/// Writes the record, with the names of the nodes and their events in order. Without a record the
+/// trace is empty.
 pub(crate) fn write(
     to: &mut dyn Write,
     nodes: &[&str],
@@ -87,7 +88,7 @@ pub(crate) fn write(
     writeln!(events.to, "\n]}}")
 }
 
-/// Microseconds, with the nanoseconds behind the point.
+/// Formats microseconds, with the nanoseconds as decimals.
 fn micros(time: Duration) -> String {
     format!("{}.{:03}", time.as_micros(), time.subsec_nanos() % 1_000)
 }
@@ -131,7 +132,7 @@ impl Events<'_> {
         )
     }
 
-    /// Something that happened at a moment, or has just ended after about a tenth of a microsecond.
+    /// Writes an event of a moment, or one of about a tenth of a microsecond that has just ended.
     fn happened(
         &mut self,
         name: &str,
@@ -153,7 +154,7 @@ impl Events<'_> {
     }
 }
 
-/// As the inside of a JSON string.
+/// Escapes a text for a JSON string.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -1,11 +1,12 @@
-//! Places of the program that the simulator knows by name: where it may misbehave, and what must happen sometimes.
+//! Places in the program that the simulator knows by name: those that may misbehave, and those that
+//! must be reached under some seed.
 
 use std::collections::BTreeMap;
 
 use crate::random::{Concern, Random, mix};
 use crate::runtime::SimRuntime;
 
-/// What is known of the places of one execution.
+/// The places of one execution.
 #[derive(Debug)]
 pub(crate) struct Places {
     seed: u64,
@@ -24,12 +25,12 @@ impl Places {
         }
     }
 
-    /// The digest of a place that misbehaves at all under the seed.
+    /// Returns the digest of a place that may misbehave under the seed.
     fn active(&self, place: &str) -> Option<u64> {
         let digest = place.bytes().fold(self.seed, |hash, byte| {
             mix(hash.wrapping_add(u64::from(byte)).wrapping_add(1))
         });
-        // Fixed for the whole execution, however often it is called.
+        // The same for the whole execution, regardless of the number of calls.
         let active = Random::new(digest, Concern::Buggify).chance(ACTIVE);
         active.then_some(digest)
     }
@@ -59,7 +60,7 @@ impl SimRuntime {
 }
 
 impl Places {
-    /// What was noted by [`SimRuntime::sometimes`].
+    /// Returns the events recorded by [`SimRuntime::sometimes`].
     pub(crate) fn sometimes(&self) -> &BTreeMap<&'static str, bool> {
         &self.sometimes
     }

@@ -1,32 +1,32 @@
-//! Random numbers from the seed, a stream for each concern.
+//! Random numbers from the seed, with a stream for each concern.
 //!
-//! The generator is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014). It is
-//! written here rather than taken from a crate because a seed that somebody noted must mean the same execution after
-//! an update, and generator crates do not promise that.
+//! The generator is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
+//! generators", 2014). It is implemented here because a recorded seed must reproduce the same
+//! execution after an update, and crates of generators do not promise that.
 
 use std::ops::RangeInclusive;
 
-/// What a stream of random numbers is for. The streams are independent of each other: an application that draws one
-/// number more does not change which task runs next.
+/// The use of a stream of random numbers. The streams are independent of each other: an application
+/// that draws one more number does not change which task runs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Concern {
-    /// Which task runs next, and what a poll costs.
+    /// The next task, and the cost of a poll.
     Schedule = 1,
     /// Latencies and ports.
     Network = 2,
-    /// Which packets are lost, doubled or overtaken.
+    /// Loss, duplication and reordering of packets.
     Faults = 3,
-    /// What the application draws.
+    /// Numbers that the application draws.
     Application = 4,
-    /// Which branch a `select!` asks first.
+    /// The branch that a `select!` polls first.
     Branches = 5,
-    /// Which trouble there is, and when.
+    /// The kinds and times of troubles.
     Chaos = 6,
-    /// Which places of the program misbehave.
+    /// The places of the program that misbehave.
     Buggify = 7,
-    /// What is drawn in place of the operating system's random numbers.
+    /// Replacements for the operating system's random numbers.
     System = 8,
-    /// How long disks take, what fails on them, and what a power failure leaves.
+    /// The latencies and faults of disks, and the effects of a power failure.
     Disk = 9,
 }
 
@@ -60,7 +60,7 @@ impl Random {
         mix(self.state)
     }
 
-    /// A number below `bound`, each as likely as any other (Lemire's method).
+    /// Returns a number below `bound`, with equal probability (Lemire's method).
     ///
     /// `bound` must not be zero.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
@@ -88,12 +88,13 @@ impl Random {
         }
     }
 
-    /// A number from 0 up to, but not including, 1.
+    /// Returns a number from 0 up to, but not including, 1.
     pub(crate) fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// `true` with that probability. Draws nothing for 0, so that a fault that is off costs nothing.
+    /// Returns `true` with that probability. Draws nothing for 0, so a disabled fault costs
+    /// nothing.
     pub(crate) fn chance(&mut self, probability: f64) -> bool {
         probability > 0.0 && self.fraction() < probability
     }

@@ -1,5 +1,5 @@
-//! Descriptors of the operating system that a simulated node can watch: Unix sockets and pipes, both of whose ends are
-//! in the simulation.
+//! Descriptors of the operating system that a simulated node can watch: Unix sockets and pipes,
+//! both of whose ends are in the simulation.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -45,7 +45,7 @@ impl Registration for Watch {
         &self.source
     }
 
-    /// Registered from the beginning; called by operations that must wait.
+    /// Registered when it is created; called by operations that must wait.
     fn bind(&self, _: BorrowedFd<'_>, interest: Interest, _: Waiter) -> io::Result<bool> {
         wait::note(Wait::Descriptor(self.what, interest.is_writable()));
         Ok(false)
@@ -93,7 +93,7 @@ impl SimRuntime {
         })
     }
 
-    /// Whether it is a Unix socket that only this simulation can reach.
+    /// Returns `true` for a Unix socket that only this simulation can reach.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn is_own_socket(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
         use rustix::net::{AddressFamily, SocketAddrUnix, getpeername, getsockname, sockopt};
@@ -110,7 +110,7 @@ impl SimRuntime {
     }
 }
 
-/// Whether a pipe has no name on the real disk.
+/// Returns `true` if the pipe has no name on the real disk.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_anonymous(fd: BorrowedFd<'_>) -> io::Result<bool> {
     /// The file system of pipes, in Linux's `magic.h`.

@@ -1,4 +1,4 @@
-//! The tasks that are ready, and which of them is next.
+//! The ready tasks, and the selection of the next one.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -26,11 +26,11 @@ pub enum Schedule {
 
 /// The polls over which the changes of [`Schedule::Pct`] are spread.
 const PCT_STEPS: u64 = 10_000;
-/// After them, the running task falls behind at one poll of so many. Priorities that never changed would starve all
-/// others while two tasks wake each other.
+/// After these polls the running task falls behind once in this many polls. Fixed priorities would
+/// starve all other tasks while two tasks wake each other.
 const PCT_FAIRNESS: u64 = 100;
 
-/// The numbers of the tasks that are ready.
+/// The numbers of the ready tasks.
 #[derive(Debug)]
 pub(crate) enum Ready {
     Random(RankSet),
@@ -47,14 +47,14 @@ impl Ready {
         }
     }
 
-    /// A task of that number is new.
+    /// Adds a new task.
     pub(crate) fn born(&mut self, number: usize, random: &mut Random) {
         if let Self::Pct(pct) = self {
             pct.born(number, random);
         }
     }
 
-    /// The task is ready. It must not be ready already.
+    /// Adds a task that became ready. It must not be ready already.
     pub(crate) fn insert(&mut self, number: usize) {
         match self {
             Self::Random(set) => set.insert(number),
@@ -63,7 +63,7 @@ impl Ready {
         }
     }
 
-    /// Takes a task out, whatever its turn.
+    /// Removes a task, wherever it is in the order.
     pub(crate) fn remove(&mut self, number: usize) {
         match self {
             Self::Random(set) => set.remove(number),
@@ -79,7 +79,7 @@ impl Ready {
                 if set.len() == 0 {
                     return None;
                 }
-                // By rank among the numbers: the order of wake-ups leaves no trace in it.
+                // By rank among the numbers: the order of wake-ups has no effect.
                 let number = set.select(random.index(set.len()));
                 set.remove(number);
                 Some(number)
@@ -89,7 +89,7 @@ impl Ready {
         }
     }
 
-    /// The task made itself ready while it was polled.
+    /// Records that the task woke itself while it was polled.
     pub(crate) fn yielded(&mut self, number: usize) {
         if let Self::Pct(pct) = self {
             pct.fall_behind(number);
@@ -130,7 +130,7 @@ impl RankSet {
         }
     }
 
-    /// The number of that rank, which must be below [`len`](Self::len).
+    /// Returns the number of that rank, which must be below [`len`](Self::len).
     pub(crate) fn select(&self, mut rank: usize) -> usize {
         debug_assert!(rank < self.len);
         // Down the tree, to the word with the number in it.
@@ -173,13 +173,13 @@ impl RankSet {
 /// The tasks by priority.
 #[derive(Debug)]
 pub(crate) struct Pct {
-    /// Of each task; unique, since the number of the task is its lowest part.
+    /// The priority of each task; unique, because the task's number is its lowest part.
     priorities: Vec<u64>,
     ready: BTreeSet<(u64, usize)>,
     /// The polls at which the running task falls behind, last first.
     changes: Vec<u64>,
     polls: u64,
-    /// Lower than every priority that was given.
+    /// Lower than all priorities assigned so far.
     lowest: u64,
 }
 
@@ -200,7 +200,7 @@ impl Pct {
         if number >= self.priorities.len() {
             self.priorities.resize(number + 1, 0);
         }
-        // Above all that those who fell behind were given.
+        // Higher than those of the tasks that fell behind.
         self.priorities[number] = (1 << 32) + random.below(1 << 48);
     }
 

@@ -138,8 +138,8 @@ impl fmt::Debug for Rules {
 }
 
 impl World {
-    /// Asks the rules, in the order in which they were added, until one does not let the message pass. No lock of the
-    /// world may be held: a rule may use the simulation.
+    /// Calls the rules, in the order in which they were added, until one does not let the message
+    /// pass. No lock of the world may be held: a rule may use the simulation.
     fn judge(&self, message: &Message<'_>) -> Verdict {
         for judge in self.rules.all() {
             place::note_panics();
@@ -157,7 +157,7 @@ impl World {
         Verdict::Pass
     }
 
-    /// What the rules say of a message of the network.
+    /// Returns the decision of the rules about a message of the network.
     pub(crate) fn judge_draft(&self, draft: &Draft) -> Verdict {
         let (from, to) = {
             let nodes = self.nodes();
@@ -177,7 +177,7 @@ impl World {
         })
     }
 
-    /// What the rules say of a question for a name.
+    /// Returns the decision of the rules about a look-up.
     pub(crate) fn judge_lookup(&self, node: &NodeState, host: &str) -> Verdict {
         if !self.rules.any() {
             return Verdict::Pass;
@@ -193,7 +193,7 @@ impl World {
         })
     }
 
-    /// Lets arrive what is due and what the rules let pass. Returns what to note in the trace.
+    /// Delivers the due messages that the rules let pass. Returns the events for the trace.
     pub(crate) fn deliver_by_rules(&self, nanos: u64, woken: &mut Vec<Waker>) -> Vec<Event> {
         self.net().look_at_descriptors(nanos);
         loop {
@@ -202,7 +202,7 @@ impl World {
                 return self.net().take_notes();
             };
             let draft = self.net().draft(&due.1);
-            // The lock is free again: a rule may ask the network.
+            // The lock is not held here: a rule may use the network.
             let verdict = draft.map_or(Verdict::Pass, |draft| self.judge_draft(&draft));
             self.net().execute(due, verdict, woken);
         }

@@ -48,7 +48,7 @@ pub struct SimRuntime {
     inner: Arc<OnNode>,
 }
 
-/// Together, so that a handle is one word.
+/// In one allocation, so that a handle is one word.
 struct OnNode {
     world: Arc<World>,
     node: Arc<NodeState>,
@@ -56,7 +56,7 @@ struct OnNode {
 }
 
 impl SimRuntime {
-    /// The handle to the present life of a node.
+    /// Returns a handle to the present life of a node.
     pub(crate) fn of(world: &Arc<World>, node: &Arc<NodeState>) -> Self {
         let inner = OnNode {
             world: Arc::clone(world),
@@ -117,7 +117,7 @@ impl SimRuntime {
     }
 
     /// Runs `future` on this thread until it is ready, together with all other ready tasks. Inside
-    /// a blocking job it gives the turn to the tasks.
+    /// a blocking job it passes the turn to the tasks.
     ///
     /// # Panics
     /// Panics if the thread is driving a runtime already, if `future` panics, or if the simulation
@@ -137,16 +137,16 @@ impl SimRuntime {
         location: &'static Location<'static>,
     ) -> Result<F::Output, Arc<Failure>> {
         let driving = context::drive(&KIND);
-        // In a job, its thread now also does what is the simulator's.
+        // In a job, its thread now also does the work of the simulator.
         let _seeing = system::see(View::Real);
         let _current = Slot::enter(&CURRENT, self.clone(), driving);
         let driver = Driver::sit(self, location)?;
         let _scope = Scope::open(&self.inner.world, driver.seat());
-        // Local tasks end before the thread gives its turn to others.
+        // Local tasks end before the thread passes its turn on.
         self.inner.world.drive(&driver, future)
     }
 
-    /// The node that this is a handle to.
+    /// Returns the node of this handle.
     pub fn node(&self) -> Node {
         Node::new(&self.inner.world, &self.inner.node)
     }
@@ -377,7 +377,7 @@ impl Sim {
         let result = self.handle.try_block_on(future, Location::caller());
         let result = result.map_err(|failure| (*failure).clone());
         match self.handle.inner.world.scheduler().failure() {
-            // The future was ready in the very poll in which something else failed.
+            // The future became ready in the same poll in which something else failed.
             Some(failure) if result.is_ok() => Err((*failure).clone()),
             _ => result,
         }
@@ -408,9 +408,9 @@ impl Sim {
         recorded.map_or_else(Vec::new, |recorded| recorded.steps.clone())
     }
 
-    /// Writes all steps so far, if [`Builder::record`] was called, in the JSON format that [Perfetto] and Chrome's
-    /// `about:tracing` open: a process for each node, a thread for each of its tasks, and one process for timers,
-    /// packets and faults.
+    /// Writes all steps so far, if [`Builder::record`] was called, in the JSON format that
+    /// [Perfetto] and Chrome's `about:tracing` open: a process for each node, a thread for each of
+    /// its tasks, and one process for timers, packets and faults.
     ///
     /// [Perfetto]: https://ui.perfetto.dev
     ///
@@ -462,12 +462,12 @@ impl Sim {
         } else if drive::seat(world).is_none() {
             self.finish_jobs();
         } else {
-            // The `block_on` that this thread is in runs the jobs that are left.
+            // The `block_on` of this thread runs the remaining jobs.
             world.scheduler().close_jobs();
         }
     }
 
-    /// Runs the jobs that are left, and joins their threads.
+    /// Runs the remaining jobs, and joins their threads.
     fn finish_jobs(&self) {
         let world = &self.handle.inner.world;
         let mut scheduler = world.scheduler();
@@ -492,7 +492,7 @@ impl Sim {
         }
         scheduler.close_jobs();
         drop(scheduler);
-        // None is left; those to come are cancelled.
+        // None is left; future ones are cancelled.
         world.nodes().jobs().close();
         let mut scheduler = world.scheduler();
         // A job of a simulation that failed may never end.

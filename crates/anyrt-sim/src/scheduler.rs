@@ -1,15 +1,15 @@
-//! Who runs: one thread at a time, one task at a time, chosen by the seed.
+//! The scheduler: one thread runs at a time, and one task at a time, as the seed selects.
 //!
 //! ```text
-//!   entity    what can be chosen: a task, the future of a block_on, a blocking job. It has a number, and while it
-//!             is ready the number is in `Ready`
+//!   entity    can be selected: a task, the future of a block_on, a blocking job. It has a number,
+//!             which is in `Ready` while the entity is ready
 //!   seat      a thread that takes part: a driver (inside block_on) or a thread for blocking jobs
 //!   turn      the seat that runs; all others wait at their bell
 //! ```
 //!
-//! A driver that has the turn chooses an entity. A task runs on the spot. What belongs to another thread (its
-//! `block_on`, its local tasks, a job) is handed over together with the turn, and the driver waits until the turn
-//! comes back. So the threads are many and the execution is one.
+//! A driver that has the turn selects an entity. It runs a task directly. An entity that belongs to
+//! another thread (its `block_on`, its local tasks, a job) is handed over together with the turn,
+//! and the driver waits until the turn comes back. So there are many threads but one execution.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -28,7 +28,7 @@ use crate::trace::{self, Event, Trace};
 use crate::wait::Wait;
 use crate::world::Options;
 
-/// What can be chosen to run.
+/// An entity that can be selected to run.
 pub(crate) struct Entity {
     /// The number of the task: how many were spawned before it.
     task: u64,
@@ -40,11 +40,11 @@ pub(crate) struct Entity {
     ready: bool,
     spawned_at: &'static Location<'static>,
     waits: Vec<Wait>,
-    /// Polls since the last time that something else happened, and when that was.
+    /// The value of the counter of consecutive polls, and its epoch.
     busy: (u64, u64),
 }
 
-/// What an [`Entity`] is.
+/// The kind of an [`Entity`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The future of a `block_on`.
@@ -70,14 +70,14 @@ impl Kind {
     }
 }
 
-/// The number of an entity, and the number of the task, which is never given again.
+/// The number of an entity, and the number of its task, which is never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) slot: usize,
     pub(crate) task: u64,
 }
 
-/// What a thread that has the turn is to run.
+/// The work for a thread that has the turn.
 pub(crate) struct Work {
     pub(crate) key: Key,
     pub(crate) rt: SimRuntime,
@@ -109,11 +109,11 @@ pub(crate) struct Scheduler {
     pub(crate) idle: Option<usize>,
     failure: Option<Arc<Failure>>,
     next_task: u64,
-    /// Polls since something else happened, and how often that was.
+    /// The number of consecutive polls without another event, and the number of such events.
     busy: u64,
     epoch: u64,
     foreign_wakes: u64,
-    /// Nodes whose tasks are not chosen, and those tasks.
+    /// Paused nodes, and their ready tasks.
     paused: BTreeSet<usize>,
     parked: Vec<usize>,
     pub(crate) jobs: Jobs,
@@ -122,14 +122,14 @@ pub(crate) struct Scheduler {
 /// The blocking jobs of a closed world.
 #[derive(Default)]
 pub(crate) struct Jobs {
-    /// The seats of threads that have none.
+    /// The seats of threads without a job.
     pub(crate) idle: Vec<usize>,
     /// Jobs that have begun.
     pub(crate) running: usize,
     pub(crate) most: usize,
     /// Jobs that wait for a thread.
     waiting: Vec<usize>,
-    /// Threads are to end.
+    /// Set when the threads must end.
     pub(crate) closing: bool,
     pub(crate) threads: Vec<std::thread::JoinHandle<()>>,
 }
@@ -164,7 +164,7 @@ impl Scheduler {
         }
     }
 
-    // ---- Entities --------------------------------------------------------------------------------------------
+    // ---- Entities ------------------------------------------------------------------------------
 
     pub(crate) fn add(
         &mut self,
@@ -193,7 +193,7 @@ impl Scheduler {
             waits: Vec::new(),
             busy: (0, 0),
         };
-        // The lowest, so that the order in which others were freed leaves no trace.
+        // The lowest one, so that the order in which others were freed has no effect.
         let slot = match self.free.pop() {
             Some(Reverse(slot)) => {
                 self.entities[slot] = Some(entity);
@@ -214,7 +214,7 @@ impl Scheduler {
         entity.filter(|entity| entity.task == key.task)
     }
 
-    /// Takes out what has ended. It is given out, to be dropped when no lock is held.
+    /// Removes an entity that has ended. Returns it, to be dropped when no lock is held.
     pub(crate) fn remove(&mut self, key: Key) -> Option<Entity> {
         self.get(key)?;
         let entity = self.entities[key.slot].take();
@@ -227,14 +227,15 @@ impl Scheduler {
         entity
     }
 
-    /// An entity was woken. A runnable whose entity is gone comes back, to be dropped when no lock is held.
+    /// Records that an entity was woken. Returns the runnable of an entity that is gone, to be
+    /// dropped when no lock is held.
     pub(crate) fn wake(
         &mut self,
         key: Key,
         runnable: Option<Runnable>,
         foreign: bool,
     ) -> Option<Runnable> {
-        // While nobody runs, whoever prepares the simulation may wake.
+        // While no seat has the turn, the thread that prepares the simulation may wake.
         self.foreign_wakes += u64::from(foreign && self.turn.is_some());
         let Some(entity) = self.get(key) else {
             return runnable;
@@ -250,7 +251,7 @@ impl Scheduler {
         None
     }
 
-    /// An idle driver must look again.
+    /// Makes an idle driver check again.
     pub(crate) fn ring(&mut self) {
         self.rung = true;
         if let Some(bell) = self.idle.and_then(|seat| self.bell(seat)) {
@@ -258,7 +259,7 @@ impl Scheduler {
         }
     }
 
-    /// Chooses what runs next.
+    /// Selects what runs next.
     pub(crate) fn pick(&mut self) -> Option<Work> {
         loop {
             let slot = self.ready.pick(&mut self.random)?;
@@ -291,7 +292,8 @@ impl Scheduler {
         }
     }
 
-    /// Takes what is ready of one life of a node and may run at this seat, whatever the schedule.
+    /// Takes the ready entities of one life of a node that may run at this seat, regardless of the
+    /// schedule.
     pub(crate) fn take_life(&mut self, rt: &SimRuntime, seat: Option<usize>) -> Vec<Work> {
         self.take_all(|entity| {
             let here = entity.home.is_none() || entity.home == seat;
@@ -320,7 +322,7 @@ impl Scheduler {
         works
     }
 
-    /// A poll has ended: time has passed, and what the task waits for is known.
+    /// Called at the end of a poll: advances the time and stores what the task waits for.
     pub(crate) fn polled(&mut self, nanos: u64, key: Key, yielded: bool, waits: Vec<Wait>) {
         self.note(nanos, Event::Poll(key.task));
         self.busy += 1;
@@ -331,19 +333,19 @@ impl Scheduler {
                 entity.busy = (0, epoch);
             }
             entity.busy.0 += 1;
-            // Of the future of a `block_on`, no executor tells it.
+            // For the future of a `block_on`, no executor reports it.
             if yielded || entity.kind == Kind::Root && entity.ready {
                 self.ready.yielded(key.slot);
             }
         }
     }
 
-    /// What a poll costs, in nanoseconds.
+    /// Returns the cost of a poll in nanoseconds.
     pub(crate) fn poll_cost(&mut self) -> u64 {
         self.random.within(50..=100)
     }
 
-    /// A job has ended, so another may begin.
+    /// Called when a job has ended, so that another may begin.
     pub(crate) fn job_ended(&mut self) {
         self.jobs.running -= 1;
         for slot in std::mem::take(&mut self.jobs.waiting) {
@@ -351,7 +353,7 @@ impl Scheduler {
         }
     }
 
-    /// Threads for jobs end when they have none.
+    /// Makes the threads for jobs end when they have none.
     pub(crate) fn close_jobs(&mut self) {
         self.jobs.closing = true;
         self.jobs.idle.clear();
@@ -370,7 +372,7 @@ impl Scheduler {
         self.busy
     }
 
-    /// How many tasks of one life of a node are ready.
+    /// Returns how many tasks of one life of a node are ready.
     pub(crate) fn ready_of(&self, rt: &SimRuntime) -> usize {
         let entities = self.entities.iter().flatten();
         entities.filter(|e| e.ready && e.rt.is(rt)).count()
@@ -396,7 +398,7 @@ impl Scheduler {
         self.ring();
     }
 
-    // ---- Seats -----------------------------------------------------------------------------------------------
+    // ---- Seats ---------------------------------------------------------------------------------
 
     pub(crate) fn sit(&mut self, driver: bool) -> usize {
         let seat = Seat {
@@ -428,7 +430,7 @@ impl Scheduler {
         Some(Arc::clone(&seat.bell))
     }
 
-    /// Gives the turn to a seat, with something to run.
+    /// Passes the turn to a seat, with an entity to run.
     pub(crate) fn hand(&mut self, seat: usize, work: Work) {
         self.turn = Some(seat);
         if let Some(seat) = &mut self.seats[seat] {
@@ -441,7 +443,7 @@ impl Scheduler {
         self.seats.get_mut(seat)?.as_mut()?.work.take()
     }
 
-    /// Gives the turn to whichever driver there is.
+    /// Passes the turn to any driver.
     pub(crate) fn pass_on(&mut self) {
         let driver = |seat: &Option<Seat>| seat.as_ref().is_some_and(|seat| seat.driver);
         self.turn = self.seats.iter().position(driver);
@@ -456,7 +458,7 @@ impl Scheduler {
         }
     }
 
-    // ---- Failures --------------------------------------------------------------------------------------------
+    // ---- Failures ------------------------------------------------------------------------------
 
     pub(crate) fn failure(&self) -> Option<Arc<Failure>> {
         self.failure.clone()
@@ -472,7 +474,7 @@ impl Scheduler {
         self.fail_at(seed, nanos, kind, message, None)
     }
 
-    /// The same, of a place in the source.
+    /// The same, for a source location.
     pub(crate) fn fail_at(
         &mut self,
         seed: u64,

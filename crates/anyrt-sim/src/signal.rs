@@ -24,10 +24,10 @@ const IGNORED: [i32; 3] = [17, 23, 28];
 /// The last one of Linux.
 const LAST: i32 = 64;
 
-/// Who hears which signal in one life of a node.
+/// The listeners of one life of a node.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
-    /// A kind that was once listened to stays here without listeners.
+    /// A kind that once had listeners keeps its entry.
     listeners: Mutex<BTreeMap<i32, Vec<Weak<Shared>>>>,
 }
 

@@ -14,14 +14,14 @@ use anyrt_core::Timer;
 
 use crate::runtime::SimRuntime;
 
-/// Which system a thread sees.
+/// The system that a thread sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
-    /// The real one: the thread does what is not of the simulated program.
+    /// The real one: the thread does work that is not part of the simulated program.
     Real,
-    /// The clock of a simulation that begins.
+    /// The clock of a simulation that is starting.
     Start,
-    /// That of the node that is current.
+    /// The system of the current node.
     Node,
 }
 
@@ -29,7 +29,7 @@ thread_local! {
     static VIEW: Cell<View> = const { Cell::new(View::Real) };
 }
 
-/// The thread sees that system until the guard is dropped.
+/// Makes the thread see that system until the guard is dropped.
 #[must_use = "the view lasts for as long as the guard"]
 pub(crate) fn see(view: View) -> Seeing {
     Seeing(VIEW.replace(view))
@@ -47,7 +47,7 @@ fn on_node<T>(answer: impl FnOnce(&SimRuntime) -> T) -> Option<T> {
     if VIEW.get() != View::Node {
         return None;
     }
-    // The answer may lead to another question, which is for the real system.
+    // The answer may need another call, which must reach the real system.
     let _real = see(View::Real);
     SimRuntime::with_current(answer)
 }
@@ -86,7 +86,7 @@ pub fn addresses(name: &str) -> Option<Vec<IpAddr>> {
     })
 }
 
-/// The start of the virtual clock.
+/// Returns the start of the virtual clock.
 pub(crate) fn at_start(now: impl FnOnce() -> Instant) -> Instant {
     let _start = see(View::Start);
     now()

@@ -30,7 +30,7 @@ impl Spawner for SimRuntime {
     }
 }
 
-/// Makes a task of `future` that any thread with the turn may run.
+/// Creates a task of `future` that any thread with the turn may run.
 pub(crate) fn spawn_on<F>(
     rt: &SimRuntime,
     tasks: &Arc<Tasks>,
@@ -49,7 +49,7 @@ where
     })
 }
 
-/// Makes a task of `future` that stays at this thread's seat.
+/// Creates a task of `future` that stays at this thread's seat.
 pub(crate) fn spawn_local_on<F>(
     rt: &SimRuntime,
     tasks: &Arc<Tasks>,
@@ -68,14 +68,14 @@ where
     })
 }
 
-/// The entry of a task with the scheduler; dropping it takes it out.
+/// The scheduler's entry of a task; dropping it removes the entry.
 struct Entry {
     world: Arc<World>,
     key: Key,
     running: Running,
 }
 
-/// Which task is being polled, for errors that name it.
+/// The task that is being polled, for errors that name it.
 #[derive(Clone, Copy)]
 struct Running {
     kind: Kind,
@@ -86,7 +86,7 @@ thread_local! {
     static RUNNING: Cell<Option<Running>> = const { Cell::new(None) };
 }
 
-/// Names the task that is being polled on this thread, by the place where it was started.
+/// Names the task that is being polled on this thread, by the place where it was spawned.
 pub(crate) fn current() -> Option<String> {
     let running = RUNNING.try_with(Cell::get).ok().flatten()?;
     Some(format!(
@@ -96,7 +96,7 @@ pub(crate) fn current() -> Option<String> {
     ))
 }
 
-/// The task is being polled until this is dropped.
+/// Marks the task as being polled until it is dropped.
 struct Polling(Option<Running>);
 
 impl Polling {
@@ -148,7 +148,7 @@ impl Drop for Entry {
 }
 
 pin_project! {
-    /// A future that takes its task's entry with it when it ends.
+    /// A future that removes its task's entry when it ends.
     struct Tracked<F> {
         #[pin]
         future: F,
@@ -168,8 +168,8 @@ impl<F: Future> Future for Tracked<F> {
     }
 }
 
-/// Runs what is ready of a life of a node that has ended, here and now, so that its futures are dropped before
-/// anything else happens.
+/// Runs the ready tasks of a life of a node that has ended immediately, so that their futures are
+/// dropped before anything else happens.
 pub(crate) fn end_life(rt: &SimRuntime) {
     rt.life().close();
     let seat = drive::seat(rt.world());

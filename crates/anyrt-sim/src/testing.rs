@@ -82,13 +82,13 @@ pub struct Test {
     pub timeout: Duration,
 }
 
-/// The seeds of a run, and whose wish they are.
+/// The seeds of a run, and their origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Plan {
     seeds: Range<u64>,
-    /// The environment asks for more than the test by itself.
+    /// The environment selects more than the test does.
     wide: bool,
-    /// The environment asks for one seed.
+    /// The environment selects one seed.
     single: bool,
     /// The only faults that happen, if the environment names them.
     faults: Option<BTreeSet<FaultId>>,
@@ -162,7 +162,7 @@ impl Plan {
         )
     }
 
-    /// How a seed of it is run.
+    /// Returns how a seed of it is run.
     fn how(&self, test: &Test, seed: u64) -> How {
         How {
             seed,
@@ -185,10 +185,10 @@ pub fn seeds(seeds: u64) -> Result<Range<u64>, String> {
     Plan::of_environment(seeds).map(|plan| plan.seeds)
 }
 
-/// What must happen under some seed, and whether it did.
+/// The events that must happen under some seed, and whether they did.
 type Sometimes = BTreeMap<String, bool>;
 
-/// How a seed is run.
+/// The settings for the run of a seed.
 #[derive(Debug, Clone)]
 struct How {
     seed: u64,
@@ -200,7 +200,7 @@ struct How {
     minimises: bool,
     /// Whether a report writes a trace.
     traces: bool,
-    /// Whether what the program takes of the operating system is counted.
+    /// Whether the program's use of the operating system is counted.
     watches: bool,
 }
 
@@ -224,7 +224,7 @@ enum Failed {
     Body(String),
 }
 
-/// Makes the bodies of a test, one for each execution.
+/// Creates the bodies of a test, one for each execution.
 type Make = Arc<dyn Fn() -> Body + Send + Sync>;
 
 /// The node that runs the body.
@@ -252,10 +252,10 @@ fn execute(test: &Test, make: &Make, how: &How) -> Execution {
     }
 }
 
-/// Runs one seed; the simulation is what it left.
+/// Runs one seed. Returns its simulation as well.
 ///
-/// On a thread of its own: what a program keeps in a thread local, as std keeps the keys of its hash maps, would go from
-/// one seed to the next.
+/// It uses a thread of its own: thread-local values of the program, such as std's keys of hash
+/// maps, would otherwise survive from one seed to the next.
 fn simulate(test: &Test, make: &Make, how: &How) -> (Sim, Option<Failed>) {
     thread::scope(|scope| {
         let quiet = place::is_quiet();
@@ -308,7 +308,8 @@ fn simulate_here(test: &Test, make: &Make, how: &How) -> (Sim, Option<Failed>) {
 /// Runs a test: `make` creates its body for each seed, which runs as a client of a simulation.
 ///
 /// # Panics
-/// Panics if the test fails under a seed, if executions of one seed differ, or if the time runs out.
+/// Panics if the test fails under a seed, if executions of one seed differ, or if the time runs
+/// out.
 #[track_caller]
 pub fn run(test: Test, make: impl Fn() -> Body + Send + Sync + 'static) {
     let plan = match Plan::of_environment(test.seeds) {
@@ -322,7 +323,7 @@ pub fn run(test: Test, make: impl Fn() -> Body + Send + Sync + 'static) {
         false => real_now().checked_add(test.timeout),
     };
     let (done, finished) = mpsc::channel();
-    // On a thread of its own, so that a body that blocks its thread for ever is reported too.
+    // On a thread of its own, so that a body that blocks its thread is reported, too.
     let watched = Arc::clone(&at);
     let thread = thread::Builder::new()
         .name(test.name.to_owned())
@@ -402,7 +403,7 @@ fn merge(all: &mut Sometimes, one: Sometimes) {
     }
 }
 
-/// Fails if something never happened under many seeds.
+/// Fails if an event never happened under many seeds.
 fn check_sometimes(test: &Test, plan: &Plan, sometimes: &Sometimes) -> Result<(), String> {
     let never = sometimes.iter().filter(|(_, happened)| !**happened);
     let never: Vec<_> = never.map(|(name, _)| format!("{name:?}")).collect();
@@ -417,7 +418,7 @@ fn check_sometimes(test: &Test, plan: &Plan, sometimes: &Sometimes) -> Result<()
     ))
 }
 
-/// A seed that is not right.
+/// A failing seed.
 struct Failing {
     how: How,
     /// The execution that failed; `None` if two executions differed.
@@ -436,7 +437,7 @@ impl Failing {
     }
 }
 
-/// Runs one seed. Returns what must happen sometimes, or what has failed.
+/// Runs one seed. Returns the events that must happen sometimes, or the failure.
 fn run_seed(test: &Test, make: &Make, how: How, compares: bool) -> Result<Sometimes, Failing> {
     let first = execute(test, make, &how);
     if first.failure.is_some() {

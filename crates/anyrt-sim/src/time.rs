@@ -55,7 +55,7 @@ impl Timer for SimRuntime {
     }
 }
 
-/// 2026-01-01 00:00:00 UTC, when every simulation starts.
+/// 2026-01-01 00:00:00 UTC, the start of every simulation.
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
 impl SimRuntime {

@@ -74,7 +74,7 @@ pub(crate) struct Trace {
     recorded: Option<Recording>,
 }
 
-/// What is kept of an execution, if it is.
+/// The record of an execution, if it is recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Recording {
     pub(crate) steps: Vec<Step>,

@@ -1,11 +1,11 @@
-//! What tasks wait for: the wakers of those who wait, and how a report tells of it.
+//! The wakers of waiting tasks, and the description of what they wait for in a report.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;
 use std::task::Waker;
 
-/// What an operation of the simulator waits for. Told when all tasks wait for ever.
+/// The event that an operation of the simulator waits for. Reported in a deadlock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
     Accept(SocketAddr),
@@ -13,7 +13,7 @@ pub(crate) enum Wait {
     Read(SocketAddr, SocketAddr),
     Write(SocketAddr, SocketAddr),
     Receive(SocketAddr),
-    /// What it is, and whether to write to it.
+    /// The object, and whether the operation writes to it.
     Descriptor(&'static str, bool),
     Signal(i32),
     Clients,
@@ -35,14 +35,14 @@ impl fmt::Display for Wait {
     }
 }
 
-/// More would not be read.
+/// The maximum number of entries in a report.
 const MOST: usize = 8;
 
 thread_local! {
     static WAITS: RefCell<Vec<Wait>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The task that is being polled waits for this.
+/// Records that the task that is being polled waits for this.
 pub(crate) fn note(wait: Wait) {
     // Also called while a thread ends.
     let _ = WAITS.try_with(|waits| {
@@ -53,25 +53,25 @@ pub(crate) fn note(wait: Wait) {
     });
 }
 
-/// What was noted on this thread since the last call.
+/// Returns what was recorded on this thread since the last call.
 pub(crate) fn take() -> Vec<Wait> {
     WAITS.take()
 }
 
-/// The wakers of those who wait for one event.
+/// The wakers of the tasks that wait for one event.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
     wakers: Vec<(u64, Waker)>,
     next: u64,
-    /// How often the event was there.
+    /// The number of events so far.
     events: u64,
-    /// Which of them somebody has found to be over.
+    /// The last event that an operation has found to be over.
     over: u64,
 }
 
 impl Wakers {
-    /// Registers the waker of a future that has the ticket, or gives it one. The waker that it replaces is given out,
-    /// to be dropped when no lock is held.
+    /// Registers the waker of a future that has the ticket, or assigns a ticket to it. Returns the
+    /// replaced waker, to be dropped when no lock is held.
     #[must_use]
     pub(crate) fn register(&mut self, ticket: &mut Option<u64>, waker: &Waker) -> Option<Waker> {
         if let Some(ticket) = *ticket
@@ -85,7 +85,7 @@ impl Wakers {
         None
     }
 
-    /// Forgets a future that was dropped. The waker is given out, to be dropped when no lock is held.
+    /// Removes a future that was dropped. Returns its waker, to be dropped when no lock is held.
     pub(crate) fn forget(&mut self, ticket: Option<u64>) -> Option<Waker> {
         let at = self
             .wakers
@@ -94,23 +94,25 @@ impl Wakers {
         Some(self.wakers.swap_remove(at).1)
     }
 
-    /// Takes all, to be woken when no lock is held. Who is woken and finds nothing registers again.
+    /// Takes all wakers, to be woken when no lock is held. A task that is woken and finds nothing
+    /// registers again.
     pub(crate) fn take(&mut self, woken: &mut Vec<Waker>) {
         self.events += 1;
         woken.extend(self.wakers.drain(..).map(|(_, waker)| waker));
     }
 
-    /// How often the event was there.
+    /// Returns the number of events so far.
     pub(crate) fn events(&self) -> u64 {
         self.events
     }
 
-    /// What the event of that number told is over, whatever the socket looks like, until it comes again.
+    /// Marks the event of that number as over, whatever the state of the socket, until the next
+    /// event.
     pub(crate) fn set_over(&mut self, event: u64) {
         self.over = event + 1;
     }
 
-    /// Whether the last event is over.
+    /// Returns `true` if the last event is over.
     pub(crate) fn is_over(&self) -> bool {
         self.over > self.events
     }

@@ -1,4 +1,4 @@
-//! What all parts of one simulation share: its clock, its scheduler, its network and its nodes.
+//! The shared state of one simulation: its clock, its scheduler, its network and its nodes.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,7 +26,7 @@ use crate::scheduler::Scheduler;
 use crate::system;
 use crate::trace::Event;
 
-/// What a simulation was built with.
+/// The options of a simulation.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) seed: u64,
@@ -62,7 +62,7 @@ pub(crate) struct World {
     branches: Mutex<Random>,
     places: Mutex<Places>,
     pub(crate) rules: Rules,
-    /// What the system is asked for.
+    /// The random stream that replaces the system's.
     system: Mutex<Random>,
     pub(crate) injected: Injected,
     /// Threads for blocking jobs in an open world.
@@ -71,7 +71,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(options: Options) -> Arc<Self> {
-        // Who reads the time must ask which clock is meant.
+        // Code that reads the time must choose a clock.
         clock::note_paused();
         let seed = options.seed;
         let injected = Injected::new(seed, options.only_faults.clone());
@@ -123,7 +123,7 @@ impl World {
     /// Adds a node.
     ///
     /// # Panics
-    /// When one of that name exists.
+    /// Panics if a node of that name exists.
     pub(crate) fn add_node(&self, name: &str) -> Arc<NodeState> {
         let clock = Arc::new(Clock::new(self.base));
         let mut nodes = self.nodes();
@@ -132,7 +132,7 @@ impl World {
         node
     }
 
-    // ---- The clock -------------------------------------------------------------------------------------------
+    // ---- The clock -----------------------------------------------------------------------------
 
     pub(crate) fn nanos(&self) -> u64 {
         self.nanos.load(Ordering::SeqCst)
@@ -142,12 +142,12 @@ impl World {
         Duration::from_nanos(self.nanos())
     }
 
-    /// The instant at which the clock stood at zero.
+    /// Returns the instant at which the clock stood at zero.
     pub(crate) fn base(&self) -> Instant {
         self.base
     }
 
-    /// Time passes: only for the thread whose turn it is.
+    /// Advances the time: only for the thread that has the turn.
     pub(crate) fn spend(&self, nanos: u64) {
         self.nanos.fetch_add(nanos, Ordering::SeqCst);
     }
@@ -157,7 +157,8 @@ impl World {
         self.nanos.fetch_max(nanos, Ordering::SeqCst);
     }
 
-    /// When the next timer fires, the next packet arrives or a disk does the next operation.
+    /// Returns the time at which the next timer fires, the next packet arrives or a disk executes
+    /// the next operation.
     pub(crate) fn next_event(&self) -> Option<u64> {
         let timer = self.agenda().next();
         let packet = self.net().next_event();
@@ -165,7 +166,7 @@ impl World {
         timer.into_iter().chain(packet).chain(disk).min()
     }
 
-    /// Fires the timers, delivers the packets and does the operations of disks that are due.
+    /// Fires the timers, delivers the packets and executes the disk operations that are due.
     pub(crate) fn fire_due(&self) {
         let nanos = self.nanos();
         let mut woken = Vec::new();
@@ -190,57 +191,59 @@ impl World {
         wake(woken);
     }
 
-    /// Something was planned for a time that may be sooner than what an idle world waits for.
+    /// Called when something was planned, possibly for a time before the one for which an idle
+    /// world waits.
     pub(crate) fn nudge(&self) {
         self.scheduler().ring();
     }
 
-    /// A packet was sent. Only a thread from outside can have sent it while the world was idle.
+    /// Called when a packet was sent. Only a thread from outside can send one while the world is
+    /// idle.
     pub(crate) fn planned(&self) {
         if self.options.open {
             self.nudge();
         }
     }
 
-    /// Notes what happened.
+    /// Records an event.
     pub(crate) fn note(&self, event: Event) {
         self.scheduler().note(self.nanos(), event);
     }
 
-    /// A random number for the application.
+    /// Returns a random number for the application.
     pub(crate) fn draw(&self) -> u64 {
         let number = lock(&self.application).next();
         self.note(Event::Draw(number));
         number
     }
 
-    /// A random number in place of the system's.
+    /// Returns a random number in place of the system's.
     pub(crate) fn draw_for_system(&self) -> u64 {
         lock(&self.system).next()
     }
 
-    /// Which of so many branches a `select!` asks first.
+    /// Returns the number of the branch that a `select!` polls first.
     pub(crate) fn first_branch(&self, branches: u32) -> u32 {
         lock(&self.branches).index(branches as usize) as u32
     }
 
-    // ---- The end ---------------------------------------------------------------------------------------------
+    // ---- The end -------------------------------------------------------------------------------
 
-    /// The simulation fails; the first reason counts.
+    /// Fails the simulation; the first reason is kept.
     pub(crate) fn fail(&self, kind: FailureKind, message: impl Into<String>) -> Arc<Failure> {
         let nanos = self.nanos();
         self.scheduler()
             .fail(self.options.seed, nanos, kind, message.into())
     }
 
-    /// The main future of a node has panicked.
+    /// Called when the main future of a node has panicked.
     pub(crate) fn panicked(&self, message: String, place: Option<String>) {
         let (seed, nanos) = (self.options.seed, self.nanos());
         let mut scheduler = self.scheduler();
         scheduler.fail_at(seed, nanos, FailureKind::Panic, message, place);
     }
 
-    /// Nobody waits for a timer, a socket or a disk any more.
+    /// Ends all waiting for timers, sockets and disks.
     pub(crate) fn end_waiting(&self) {
         let clocks = self.agenda().all();
         for clock in clocks {
@@ -263,7 +266,8 @@ pub(crate) fn wake(woken: Vec<Waker>) {
     }
 }
 
-/// A full millisecond of those at which timers fire, or they would fire at other moments in each execution.
+/// On a full millisecond, as timers are; otherwise they would fire at different times in each
+/// execution.
 #[expect(
     clippy::disallowed_methods,
     reason = "an Instant can only be had from the system; what counts are the differences, which are virtual"

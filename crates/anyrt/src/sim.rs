@@ -64,6 +64,7 @@
 //! linger of zero have an effect.
 //!
 //! # Together with another runtime
+//! A simulation may run in a program with other backends. A runtime that is built without naming a
 //! backend is never a simulation.
 
 use std::future::Future;

@@ -56,11 +56,11 @@ impl Store {
         Ok(file)
     }
 
-    /// Which file of the disk it is.
+    /// Returns the file's number on the disk.
     pub(super) fn find(&self, file: &File) -> io::Result<Option<Ino>> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {
-            // There are few, and a power failure makes them anew.
+            // There are few, and a power failure creates new ones.
             let mut inodes = self.tree.inodes();
             let found = inodes.find(|(ino, inode)| {
                 matches!(inode.kind, InodeKind::Directory(_))
@@ -81,7 +81,7 @@ impl Store {
         self.tree.contents(ino).map_or(0, |contents| contents.len)
     }
 
-    /// How many more bytes there is room for.
+    /// Returns the free space in bytes.
     fn room(&self) -> u64 {
         let Some(capacity) = self.capacity else {
             return u64::MAX;
@@ -90,7 +90,7 @@ impl Store {
         capacity.saturating_sub(used)
     }
 
-    /// The length of all files together.
+    /// Returns the total length of all files.
     pub(super) fn used(&self) -> u64 {
         let len = |(_, inode): (Ino, &Inode)| match &inode.kind {
             InodeKind::File(contents) if !inode.names.is_empty() => contents.len,
@@ -99,10 +99,10 @@ impl Store {
         self.tree.inodes().map(len).sum()
     }
 
-    /// Writes at `offset` by `write`, which gets the part of `bytes` that there is room for.
+    /// Writes at `offset` by `write`, which receives the part of `bytes` for which there is space.
     ///
     /// # Errors
-    /// `ENOSPC` if that is not all; the part is written.
+    /// `ENOSPC` if only a part fits; that part is written.
     pub(super) fn write(
         &mut self,
         ino: Ino,
@@ -111,7 +111,8 @@ impl Store {
         write: impl FnOnce(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
         if self.tree.contents(ino).is_none() {
-            // It is a directory, and the system says so, or was removed for good and only a handle is left.
+            // It is a directory, and the system says so, or it was removed for good and only a
+            // handle is left.
             return write(bytes);
         }
         let len = self.len(ino);
@@ -199,7 +200,7 @@ impl Store {
         Ok(())
     }
 
-    /// What was done to it up to `until` is durable.
+    /// Makes the file's changes up to `until` durable.
     pub(super) fn sync(&mut self, ino: Ino, until: u64) {
         if self.tree.directory(ino).is_some() {
             let gone = self.tree.sync_directory(ino, until);
@@ -212,9 +213,9 @@ impl Store {
         }
     }
 
-    /// A sync fails.
+    /// Makes a sync fail.
     pub(super) fn fail_sync(&mut self, ino: Ino, until: u64, random: &mut Random) {
-        // The changes of a directory are in the journal: they stay to be written.
+        // The changes of a directory are in the journal, which will still write them.
         if let Some(contents) = self.tree.contents(ino)
             && let Some(history) = &mut contents.history
         {
@@ -222,7 +223,7 @@ impl Store {
         }
     }
 
-    /// A file, and all that leads to it, is durable.
+    /// Makes a file and all entries that lead to it durable.
     pub(super) fn sync_path(&mut self, path: &Path) -> io::Result<()> {
         let ino = self.resolve(path, Last::Keep)?.existing()?;
         let now = self.tree.clock;
@@ -232,7 +233,7 @@ impl Store {
         Ok(())
     }
 
-    /// All is durable.
+    /// Makes everything durable.
     pub(super) fn sync_everything(&mut self) {
         let now = self.tree.clock;
         let all: Vec<_> = self.tree.inodes().map(|(ino, _)| ino).collect();

@@ -1,4 +1,4 @@
-//! Where the disks of a simulation are.
+//! The location of the disks of a simulation.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A directory in memory, where the system has one, which is removed with the value.
+/// A directory in memory, if the system has one, which is removed when the value is dropped.
 ///
-/// `tempfile` would do, but it depends on `getrandom`, and a shim may replace that by a crate that depends on this one.
+/// Not `tempfile`: it depends on `getrandom`, and a shim may replace that by a crate that depends
+/// on this one.
 #[derive(Debug)]
 pub(super) struct TemporaryDirectory(PathBuf);
 
 impl TemporaryDirectory {
-    /// Makes one. Its name takes no random number, which the seed may be asked for.
+    /// Creates a directory. Its name uses no random number, which might come from the seed.
     pub(super) fn new() -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         loop {
@@ -25,7 +26,7 @@ impl TemporaryDirectory {
                     _ => make(&std::env::temp_dir().join(&name)),
                 });
             match made {
-                // Of a process that was killed.
+                // Left by a process that was killed.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => return made.map(Self),
             }
@@ -37,7 +38,7 @@ impl TemporaryDirectory {
     }
 }
 
-/// Fails if it is there already.
+/// Fails if it exists already.
 fn make(path: &Path) -> io::Result<PathBuf> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -48,7 +49,7 @@ fn make(path: &Path) -> io::Result<PathBuf> {
 
 impl Drop for TemporaryDirectory {
     fn drop(&mut self) {
-        // Nobody is left to be told.
+        // An error cannot be reported here.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -9,8 +9,8 @@ use super::queue::Doing;
 use super::resolve::Last;
 use crate::node::Node;
 
-/// The disk of a node, accessed from outside. Operations take no virtual time, ignore [`DiskFaults`], and are durable at
-/// once. Paths are the node's.
+/// The disk of a node, accessed from outside. Operations take no virtual time, ignore
+/// [`DiskFaults`], and are durable at once. Paths are the node's.
 ///
 /// [`DiskFaults`]: crate::DiskFaults
 ///
@@ -37,7 +37,8 @@ impl Node {
         Disk { node: self.clone() }
     }
 
-    /// Like [`power_off`](Self::power_off), but the disk is lost, and the node restarts with an empty one.
+    /// Like [`power_off`](Self::power_off), but the disk is lost, and the node restarts with an
+    /// empty one.
     pub fn wipe(&self) {
         if self.suffers("a loss of the disk of") {
             self.end(false);
@@ -160,8 +161,8 @@ impl Disk {
         self.with(|doing| Ok(doing.store.used()))
     }
 
-    /// Returns the real directory, which is valid until the next power failure or the end of the simulation. Do not
-    /// change it: the simulator does not notice.
+    /// Returns the real directory, which is valid until the next power failure or the end of the
+    /// simulation. Do not change it: the simulator does not detect changes.
     ///
     /// # Errors
     /// Fails if the real directory cannot be created.

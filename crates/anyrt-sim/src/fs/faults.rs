@@ -1,4 +1,4 @@
-//! How a disk behaves: latencies, errors, and what survives a power failure.
+//! The behaviour of a disk: latencies, errors, and what survives a power failure.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::net::link::Latency;
 use crate::node::Node;
 use crate::runtime::{Sim, SimRuntime};
 
-/// What happens to unsynced changes when the power fails.
+/// The fate of unsynced changes in a power failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unsynced {
     /// The seed chooses for each file and each directory entry.
@@ -18,7 +18,7 @@ pub enum Unsynced {
     Kept,
 }
 
-/// How the disk of a node behaves. The default is a disk without faults.
+/// The behaviour of a node's disk. The default is a disk without faults.
 ///
 /// ```
 /// use anyrt_sim::{DiskFaults, Sim};
@@ -42,16 +42,18 @@ pub struct DiskFaults {
     pub stall: Latency,
     /// The probability that a read fails with `EIO`.
     pub read_error: f64,
-    /// The probability that a change of contents or of a directory fails with `EIO`. Then nothing is changed.
+    /// The probability that a change of contents or of a directory fails with `EIO`. Then nothing
+    /// is changed.
     pub write_error: f64,
-    /// The probability that a sync fails with `EIO`. As on Linux, its pages count as clean afterwards: some of them were
-    /// not written, and later syncs do not write them either, unless they are changed again.
+    /// The probability that a sync fails with `EIO`. As on Linux, its pages count as clean
+    /// afterwards: some of them were not written, and later syncs do not write them either, unless
+    /// they are changed again.
     pub sync_error: f64,
     /// The probability that a read of an open file returns fewer bytes than are available.
     pub short_reads: f64,
     /// The maximum total length of all files, including holes. Writes beyond it fail with `ENOSPC`.
     pub capacity: Option<u64>,
-    /// What happens to unsynced changes when the power fails.
+    /// The fate of unsynced changes in a power failure.
     pub unsynced: Unsynced,
 }
 

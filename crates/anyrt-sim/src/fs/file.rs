@@ -23,7 +23,8 @@ pub struct OnDisk {
 /// An open file on a simulated disk.
 pub type File = anyrt_kit::fs::File<OnDisk>;
 
-/// Converts a file that was opened with [`Files::open`](super::Files::open), or taken out of a [`File`].
+/// Converts a file that was opened with [`Files::open`](super::Files::open), or taken out of a
+/// [`File`].
 ///
 /// Operations on a file of the real disk fail, because the simulation does not control it.
 pub fn from_std(std: fs::File, home: Option<SimRuntime>) -> File {

@@ -14,8 +14,9 @@ use crate::runtime::SimRuntime;
 
 /// The file system of a node. The functions are those of [`std::fs`]; each takes virtual time.
 ///
-/// A started operation takes place even if its future is dropped, unless the node crashes first. A crash may interrupt an
-/// operation of several steps, such as [`remove_dir_all`](Self::remove_dir_all).
+/// A started operation takes place even if its future is dropped, unless the node crashes first. A
+/// crash may interrupt an operation of several steps, such as
+/// [`remove_dir_all`](Self::remove_dir_all).
 #[derive(Debug, Clone)]
 pub struct Files {
     rt: SimRuntime,
@@ -34,7 +35,8 @@ macro_rules! of_one_step {
         $(#[$doc])*
         ///
         /// # Errors
-        /// Fails like the function of that name in [`std::fs`], and as [`DiskFaults`](crate::DiskFaults) say.
+        /// Fails like the function of that name in [`std::fs`], and as
+        /// [`DiskFaults`](crate::DiskFaults) say.
         pub fn $name(
             &self,
             $($argument: $type),*
@@ -99,7 +101,8 @@ impl Files {
         })
     }
 
-    /// Returns the entries of a directory in an order that the seed chooses. [`DirEntry::path`] returns a real path.
+    /// Returns the entries of a directory in an order that the seed chooses. [`DirEntry::path`]
+    /// returns a real path.
     ///
     /// # Errors
     /// See [`std::fs::read_dir`] and [`DiskFaults`](crate::DiskFaults).
@@ -152,8 +155,8 @@ impl Files {
         self.build_dir(path, DirBuilder::new(), true)
     }
 
-    /// Like [`create_dir`](Self::create_dir), or [`create_dir_all`](Self::create_dir_all) if `recursive`, with the
-    /// permissions of `builder`.
+    /// Like [`create_dir`](Self::create_dir), or [`create_dir_all`](Self::create_dir_all) if
+    /// `recursive`, with the permissions of `builder`.
     ///
     /// # Errors
     /// See there.

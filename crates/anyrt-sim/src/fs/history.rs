@@ -1,9 +1,10 @@
-//! The contents of one file since they were last durable: what a power failure may leave of them.
+//! The contents of one file since they were last durable, and the versions that a power failure may
+//! leave.
 //!
-//! A page of the cache may be written back at any moment, so after a power failure each page of the disk is one of the
-//! versions that it has had since the last sync. The length is written by the journal, whenever it likes, but a
-//! truncation is one change: where it has happened, no byte from before comes back, and where it has not, no byte from
-//! after it is there.
+//! A page of the cache may be written back at any moment, so after a power failure each page of the
+//! disk is one of its versions since the last sync. The journal writes the length at any time. A
+//! truncation is one atomic change: if it has happened, no earlier byte comes back, and if it has
+//! not, no later byte is there.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,9 +17,10 @@ use crate::random::Random;
 
 /// The unit of the page cache.
 pub(super) const PAGE: u64 = 4096;
-/// What a disk writes as a whole.
+/// The unit that a disk writes atomically.
 const SECTOR: usize = 512;
-/// More versions of a page are not kept. To forget one between the first and the last only makes outcomes rarer.
+/// The maximum number of versions of a page. Dropping one between the first and the last only makes
+/// outcomes rarer.
 const MOST_VERSIONS: usize = 16;
 
 /// A whole page; `None` is all zeros.
@@ -27,17 +29,17 @@ type Bytes = Option<Arc<[u8]>>;
 #[derive(Debug)]
 struct Version {
     at: u64,
-    /// Made by a truncation.
+    /// Created by a truncation.
     is_cut: bool,
     bytes: Bytes,
 }
 
 #[derive(Debug)]
 struct Page {
-    /// What is on the disk.
+    /// The version on the disk.
     durable: Bytes,
     versions: Vec<Version>,
-    /// A sync has failed: the cache takes the page for written, which it is not.
+    /// Set after a failed sync: the cache treats the page as written, which it is not.
     is_stale: bool,
 }
 
@@ -56,7 +58,7 @@ pub(super) struct PageHistory {
 }
 
 impl PageHistory {
-    /// Of a file that is durable with that length.
+    /// Returns the history of a file that is durable with that length.
     pub(super) fn new(durable_len: u64) -> Self {
         Self {
             durable_len,
@@ -65,7 +67,7 @@ impl PageHistory {
         }
     }
 
-    /// Keeps what the pages from `from` to `to` are before they change, in a file of `len` bytes.
+    /// Keeps the pages from `from` to `to` before they change, in a file of `len` bytes.
     pub(super) fn keep(&mut self, live: &File, len: u64, from: u64, to: u64) -> io::Result<()> {
         for number in pages(from, to) {
             if self.pages.contains_key(&number) {
@@ -84,7 +86,7 @@ impl PageHistory {
         Ok(())
     }
 
-    /// The bytes from `from` to `to` were written, and the file has `len` bytes now.
+    /// Records a write of the bytes from `from` to `to`; the file now has `len` bytes.
     pub(super) fn written(
         &mut self,
         at: u64,
@@ -103,7 +105,7 @@ impl PageHistory {
         Ok(())
     }
 
-    /// The file was cut from `before` to `len` bytes.
+    /// Records a truncation from `before` to `len` bytes.
     pub(super) fn cut(&mut self, at: u64, live: &File, before: u64, len: u64) -> io::Result<()> {
         for number in pages(len, before) {
             let bytes = read_page(live, number, len)?;
@@ -115,7 +117,7 @@ impl PageHistory {
         Ok(())
     }
 
-    /// The file has `len` bytes now.
+    /// Records that the file now has `len` bytes.
     pub(super) fn set_len(&mut self, at: u64, len: u64) {
         if self
             .lengths
@@ -127,7 +129,7 @@ impl PageHistory {
         }
     }
 
-    /// All that was done up to `until` is durable, but for pages that an earlier sync has lost.
+    /// Makes all changes up to `until` durable, except pages that an earlier sync has lost.
     pub(super) fn sync(&mut self, until: u64) {
         if let Some(last) = self.lengths.iter().rposition(|length| length.at <= until) {
             self.durable_len = self.lengths[last].len;
@@ -142,8 +144,8 @@ impl PageHistory {
         });
     }
 
-    /// A sync fails: of the pages that it was to write, some are written, and the cache takes all of them for written.
-    /// Lengths are the journal's, and stay to be written.
+    /// Makes a sync fail: some of its pages are written, and the cache treats all of them as
+    /// written. The journal will still write the lengths.
     pub(super) fn fail_sync(&mut self, until: u64, random: &mut Random) {
         self.pages.retain(|_, page| {
             let is_cut = |version: &Version| version.is_cut && version.at <= until;
@@ -162,12 +164,12 @@ impl PageHistory {
         });
     }
 
-    /// Nothing is left to lose.
+    /// Returns `true` if there is nothing to lose.
     pub(super) fn is_clean(&self) -> bool {
         self.lengths.is_empty() && self.pages.is_empty()
     }
 
-    /// Makes of the file what a power failure leaves of it.
+    /// Replaces the contents by those that a power failure leaves.
     pub(super) fn lose(
         self,
         live: &File,
@@ -228,7 +230,7 @@ impl Page {
         }
     }
 
-    /// Takes the versions up to `until` out; gives the last.
+    /// Removes the versions up to `until`; returns the last.
     fn take_until(&mut self, until: u64) -> Option<Bytes> {
         let last = self
             .versions
@@ -240,10 +242,10 @@ impl Page {
             .map(|last| last.bytes)
     }
 
-    /// What is left of the page where the truncations up to `since` have happened.
+    /// Returns the part of the page that remains after the truncations up to `since`.
     fn leave(&self, since: u64, extent: Extent, random: &mut Random) -> Vec<u8> {
         let cut_at = |version: &Version| version.is_cut.then_some(version.at);
-        // Number 0 is what is durable, and the others follow.
+        // Number 0 is the durable version, and the others follow.
         let first = self
             .versions
             .iter()
@@ -278,7 +280,7 @@ impl Page {
     }
 }
 
-/// The pages that have a byte between `from` and `to`.
+/// Returns the pages with a byte between `from` and `to`.
 fn pages(from: u64, to: u64) -> std::ops::Range<u64> {
     if from >= to {
         return 0..0;

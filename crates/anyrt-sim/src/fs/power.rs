@@ -1,4 +1,4 @@
-//! The power fails: what was not synced is lost, or a part of it.
+//! Power failures: unsynced changes are lost, completely or in part.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -19,10 +19,10 @@ impl Store {
         let _ = fs::remove_dir_all(&self.base);
     }
 
-    /// The power fails: what was not synced is lost, or a part of it.
+    /// Applies a power failure: unsynced changes are lost, completely or in part.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Returns the errors of the system.
     pub(super) fn lose(&mut self, unsynced: Unsynced, random: &mut Random) -> io::Result<()> {
         let all: Vec<_> = self.tree.inodes().map(|(ino, _)| ino).collect();
         let mut places = BTreeMap::new();
@@ -64,7 +64,7 @@ impl Store {
         Ok(())
     }
 
-    /// Makes a directory as the tree has it, of the files at `places`.
+    /// Creates a directory with the contents of the tree, from the files at `places`.
     fn rebuild(
         &self,
         real: &Path,
@@ -85,7 +85,7 @@ impl Store {
                         continue;
                     };
                     match place.starts_with(self.base.join("next")) {
-                        // It is there by another name.
+                        // It exists under another name.
                         true => fs::hard_link(&*place, &to)?,
                         false => fs::rename(&*place, &to)?,
                     }

@@ -1,4 +1,5 @@
-//! The disks of all nodes and the operations in progress, each of which takes place at a time that the seed chooses.
+//! The disks of all nodes and the operations in progress, each of which takes place at a time that
+//! the seed chooses.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -20,10 +21,10 @@ use crate::runtime::SimRuntime;
 use crate::trace::Event;
 use crate::world::World;
 
-/// What an operation does, as far as faults and times depend on it.
+/// The kind of an operation, as far as faults and times depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
-    /// Neither reads nor changes what is on the disk.
+    /// Neither reads nor changes the contents of the disk.
     Look = 1,
     Read = 2,
     Write = 3,
@@ -46,7 +47,7 @@ impl Doing<'_> {
     }
 }
 
-/// Decides about the faults of an operation.
+/// The faults of an operation.
 struct Fate {
     injected: Injected,
     /// The node, if faults may happen at all.
@@ -65,7 +66,7 @@ impl Fate {
     }
 }
 
-/// Performs a step of an operation. When done, returns the waker of the task that waits for it.
+/// A step of an operation. When done, returns the waker of the task that waits for it.
 type Step = Box<dyn FnMut(&mut Doing<'_>) -> Poll<Option<Waker>> + Send>;
 
 struct DiskOperation {
@@ -85,10 +86,10 @@ pub(crate) struct Disks {
     usual: DiskFaults,
     special: BTreeMap<usize, DiskFaults>,
     stores: BTreeMap<usize, Store>,
-    /// By the time at which they happen.
+    /// Ordered by the time at which they happen.
     under_way: BTreeMap<(u64, u64), DiskOperation>,
     number: u64,
-    /// Where the disks are, as soon as there is one.
+    /// The location of the disks, once there is one.
     directory: Option<TemporaryDirectory>,
     is_over: bool,
 }
@@ -128,7 +129,7 @@ impl Disks {
         (*number, Random::new(own, Concern::Disk))
     }
 
-    /// Works with the disk of a node, where its clock says `now`, without faults.
+    /// Runs `job` on the disk of a node at the clock reading `now`, without faults.
     pub(super) fn with<T>(
         &mut self,
         node: usize,
@@ -181,7 +182,7 @@ impl Disks {
         }))
     }
 
-    /// Draws how long a step takes, and plans it.
+    /// Draws the duration of a step, and plans it.
     fn plan(&mut self, world: &World, now: u64, mut operation: DiskOperation) {
         let faults = self.faults(operation.rt.node_state().id());
         let latency = match operation.what {
@@ -222,7 +223,7 @@ impl Disks {
     }
 }
 
-/// The error of operations after a crash.
+/// Returns the error of operations after a crash.
 fn over() -> io::Error {
     Errno::BADF.into()
 }
@@ -232,7 +233,7 @@ impl World {
         self.disks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Performs the operations that are due.
+    /// Executes the operations that are due.
     pub(crate) fn use_disks(&self, nanos: u64, woken: &mut Vec<Waker>) {
         while self.disk_due.load(Ordering::SeqCst) <= nanos {
             let first = {
@@ -264,7 +265,7 @@ impl World {
                     woken.extend(waker);
                     (Some(operation), clock)
                 }
-                // Whoever waits hears of it when the operation is dropped.
+                // Dropping the operation wakes the waiting task.
                 Err(_) => (Some(operation), 0),
             };
             drop(disks);

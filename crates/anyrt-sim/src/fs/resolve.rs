@@ -1,4 +1,5 @@
-//! Where a path leads on a node's disk: found in the tree, so that neither `..` nor a symbolic link gets out of it.
+//! Path resolution on a node's disk: in the tree, so that neither `..` nor a symbolic link leaves
+//! it.
 
 use std::ffi::OsString;
 use std::io;
@@ -9,7 +10,7 @@ use rustix::io::Errno;
 
 use super::tree::{Ino, InodeKind, Name, ROOT, Tree};
 
-/// As Linux counts.
+/// Linux's limit.
 const MOST_LINKS: u32 = 40;
 
 /// Whether a symbolic link at the end of a path is followed.
@@ -19,13 +20,13 @@ pub(super) enum Last {
     Keep,
 }
 
-/// Where a path ends.
+/// The end of a path.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// The entry. `None` for the root and what ends in `..`, which has no name.
+    /// The entry. `None` for the root and paths that end in `..`, which have no name.
     pub(super) name: Option<Name>,
     pub(super) found: Option<Ino>,
-    /// The path ends in a slash: only a directory will do.
+    /// The path ends in a slash, so it must be a directory.
     pub(super) wants_directory: bool,
 }
 
@@ -53,10 +54,10 @@ fn push_all(steps: &mut Vec<PathStep>, path: &Path) {
     steps.extend(new);
 }
 
-/// Finds where `path` leads; a relative one starts at the root.
+/// Resolves `path`; a relative one starts at the root.
 ///
 /// # Errors
-/// As the system's `open`.
+/// Fails like the system's `open`.
 pub(super) fn resolve(tree: &Tree, path: &Path, last: Last) -> io::Result<Place> {
     let bytes = path.as_os_str().as_bytes();
     if bytes.contains(&0) {
@@ -122,7 +123,7 @@ pub(super) fn resolve(tree: &Tree, path: &Path, last: Last) -> io::Result<Place>
     })
 }
 
-/// The path as the node sees it.
+/// Returns the path as the node sees it.
 pub(super) fn seen(below_root: &Path) -> PathBuf {
     Path::new("/").join(below_root)
 }

@@ -1,8 +1,9 @@
-//! The disk of one node: a real directory, because `std::fs::Metadata` cannot be made by hand, and the [`Tree`] of what
-//! is in it, by which paths are found and undone.
+//! The disk of one node: a real directory, because `std::fs::Metadata` cannot be constructed, and
+//! the [`Tree`] of its contents, which resolves paths and undoes changes.
 //!
-//! No path of the program ever reaches the system: what is used there is the directory, and names of the tree without
-//! symbolic links. A file that was removed but would be back after a power failure is kept in a directory beside.
+//! No path of the program ever reaches the system, which only sees the directory and names of the
+//! tree without symbolic links. A separate directory keeps files that were removed but would return
+//! after a power failure.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata, Permissions};
@@ -24,7 +25,7 @@ use crate::random::Random;
 pub(super) struct Store {
     pub(super) base: PathBuf,
     pub(super) tree: Tree,
-    /// Which file has that number of the system.
+    /// The files by their inode number.
     pub(super) system: BTreeMap<u64, Ino>,
     pub(super) capacity: Option<u64>,
     /// The node's wall clock.
@@ -32,12 +33,12 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// An empty disk in the directory `base`, which must not exist.
+    /// Creates an empty disk in the directory `base`, which must not exist.
     ///
-    /// It has a directory for temporary files, where `std::env::temp_dir` says.
+    /// It has a directory for temporary files at `std::env::temp_dir`.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Returns the errors of the system.
     pub(super) fn new(base: PathBuf) -> io::Result<Self> {
         fs::create_dir(&base)?;
         let store = Self {
@@ -60,13 +61,13 @@ impl Store {
         Ok(store)
     }
 
-    /// Tells what the operations that follow need to know.
+    /// Sets the context of the following operations.
     pub(super) fn set(&mut self, now: SystemTime, capacity: Option<u64>) {
         self.now = now;
         self.capacity = capacity;
     }
 
-    /// The number of changes so far.
+    /// Returns the number of changes so far.
     pub(super) fn clock(&self) -> u64 {
         self.tree.clock
     }
@@ -75,7 +76,7 @@ impl Store {
         self.base.join("root")
     }
 
-    /// What opening a file with these options asks for.
+    /// Returns the flags of these options for opening a file.
     pub(super) fn wish(&self, options: &fs::OpenOptions) -> io::Result<Wish> {
         Wish::of(options, &self.base)
     }
@@ -84,7 +85,7 @@ impl Store {
         self.base.join("removed")
     }
 
-    /// Where the system has it.
+    /// Returns its real path.
     pub(super) fn real(&self, ino: Ino) -> PathBuf {
         match self.tree.path(ino) {
             Some(path) => self.root().join(path),
@@ -105,10 +106,10 @@ impl Store {
         Ok(&inode.kind)
     }
 
-    /// Files that nothing leads to any more, now and after a power failure.
+    /// Deletes files that no entry leads to any more, now or after a power failure.
     pub(super) fn forget(&mut self, gone: Vec<Ino>) {
         for ino in gone {
-            // Another file may have its number soon.
+            // Another file may get its number soon.
             let path = self.removed().join(ino.to_string());
             if let Ok(metadata) = fs::symlink_metadata(&path) {
                 self.system.remove(&metadata.ino());
@@ -125,7 +126,7 @@ impl Store {
         self.forget(gone);
     }
 
-    /// It was changed now, by the node's clock.
+    /// Sets its modification time to the node's present time.
     pub(super) fn stamp(&self, path: &Path) {
         let since = self.now.duration_since(SystemTime::UNIX_EPOCH);
         let since = since.unwrap_or_default();
@@ -141,7 +142,7 @@ impl Store {
         let _ = utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW);
     }
 
-    // ---- Paths ----------------------------------------------------------------------------------------------
+    // ---- Paths ---------------------------------------------------------------------------------
 
     pub(super) fn metadata(&self, path: &Path, last: Last) -> io::Result<Metadata> {
         let ino = self.resolve(path, last)?.existing()?;
@@ -199,7 +200,8 @@ impl Store {
         Ok(())
     }
 
-    /// Creates one missing directory of `path`, from above; `Some` when the last one is there.
+    /// Creates one missing directory of `path`, starting at the top; `Some` when the last one
+    /// exists.
     pub(super) fn create_directory_above(
         &mut self,
         path: &Path,
@@ -237,7 +239,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes one thing of what a directory has, or the directory itself; `Some` once that is done.
+    /// Removes one entry of a directory, or the directory itself; `Some` once that is done.
     pub(super) fn remove_one_of(
         &mut self,
         path: &Path,
@@ -283,7 +285,8 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the last name of a file, perhaps: it is kept for a power failure that brings it back.
+    /// Runs `job`, which may remove the last name of `old`: such a file is kept for a power failure
+    /// that brings it back.
     fn replacing<T>(&self, old: Option<Ino>, job: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let old = old.and_then(|old| Some((old, self.tree.get(old)?)));
         let kept = match old {
@@ -367,7 +370,7 @@ impl Store {
         Ok(())
     }
 
-    /// The entries, in an order of the seed's.
+    /// Returns the entries, in an order that the seed chooses.
     pub(super) fn read_directory(
         &self,
         path: &Path,
@@ -380,7 +383,7 @@ impl Store {
         Ok(entries)
     }
 
-    /// The names in a directory, sorted.
+    /// Returns the names in a directory, sorted.
     pub(super) fn names(&self, path: &Path) -> io::Result<Vec<std::ffi::OsString>> {
         let ino = self.resolve(path, Last::Follow)?.existing()?;
         let directory = self.tree.directory(ino).ok_or(Errno::NOTDIR)?;

@@ -1,7 +1,7 @@
-//! The names of a disk, with the changes that are not durable yet and how they are undone.
+//! The names of a disk, with the changes that are not durable yet and the means to undo them.
 //!
-//! The tree is what the running system sees. Each change of a directory is kept until that directory is synced, with
-//! what it replaced, so that a power failure can take it back.
+//! The tree is the view of the running system. Each change of a directory is kept until that
+//! directory is synced, together with the replaced entry, so that a power failure can undo it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -29,47 +29,48 @@ pub(super) enum InodeKind {
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     pub(super) entries: BTreeMap<OsString, Ino>,
-    /// Unless they are the usual ones.
+    /// The permissions, unless they are the usual ones.
     pub(super) permissions: Option<std::fs::Permissions>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     pub(super) len: u64,
-    /// `None` where all is durable.
+    /// `None` if everything is durable.
     pub(super) history: Option<PageHistory>,
 }
 
 #[derive(Debug)]
 pub(super) struct Inode {
     pub(super) kind: InodeKind,
-    /// Where it is now: several names for hard links, none once it was removed.
+    /// Its present names: several for hard links, none once it was removed.
     pub(super) names: Vec<Name>,
 }
 
-/// One change, which happens as a whole or not at all.
+/// One atomic change.
 #[derive(Debug)]
 struct Change {
     at: u64,
-    /// Whose sync makes it durable.
+    /// The directory whose sync makes it durable.
     directory: Ino,
-    /// Without what was done before, it could make a circle.
+    /// Without the earlier changes, it could create a cycle.
     moves_directory: bool,
-    /// A directory that it removes: empty on the disk as well, or what was moved out of it would be lost.
+    /// A directory that it removes: it must be empty on the disk as well, or entries moved out of
+    /// it would be lost.
     removes: Option<Ino>,
-    /// What it replaced.
+    /// The entries that it replaced.
     entries: Vec<(Name, Option<Ino>)>,
 }
 
 impl Change {
-    /// Whether it builds on an earlier change of any of these.
+    /// Returns `true` if it builds on an earlier change of any of these.
     fn touches(&self, names: &BTreeSet<Name>, directories: &BTreeSet<Ino>) -> bool {
         let mut entries = self.entries.iter();
         entries.any(|(name, _)| names.contains(name) || directories.contains(&name.0))
     }
 }
 
-/// More changes are not kept: the oldest becomes durable, as if the system had found the time.
+/// The maximum number of changes: then the oldest becomes durable, as if the system had written it.
 const MOST_CHANGES: usize = 4096;
 
 /// See [the module](self).
@@ -125,18 +126,18 @@ impl Tree {
         self.inodes.iter().map(|(ino, inode)| (*ino, inode))
     }
 
-    /// What the entry leads to.
+    /// Returns the target of the entry.
     pub(super) fn look_up(&self, (directory, name): &Name) -> Option<Ino> {
         self.directory(*directory)?.entries.get(name).copied()
     }
 
-    /// The directory that a directory is in; of the root it is itself.
+    /// Returns the parent of a directory; that of the root is the root.
     pub(super) fn parent(&self, ino: Ino) -> Ino {
         let names = self.inodes.get(&ino).map(|inode| &inode.names);
         names.and_then(|names| names.first()).map_or(ROOT, |n| n.0)
     }
 
-    /// The path below the root, if it is there.
+    /// Returns the path below the root, if it exists.
     pub(super) fn path(&self, ino: Ino) -> Option<PathBuf> {
         if ino == ROOT {
             return Some(PathBuf::new());
@@ -145,7 +146,7 @@ impl Tree {
         Some(self.path(*directory)?.join(name))
     }
 
-    /// A number of the next change.
+    /// Returns the number of the next change.
     pub(super) fn tick(&mut self) -> u64 {
         self.clock += 1;
         self.clock
@@ -159,7 +160,8 @@ impl Tree {
         ino
     }
 
-    /// Changes entries at once. The sync of `directory` makes that durable. Gives the files that are gone for good.
+    /// Changes entries atomically. The sync of `directory` makes that durable. Returns the files
+    /// that are gone for good.
     pub(super) fn change(&mut self, directory: Ino, entries: Vec<(Name, Option<Ino>)>) -> Vec<Ino> {
         let is_move = entries.len() > 1;
         let news: Vec<_> = entries.iter().filter_map(|(_, new)| *new).collect();
@@ -187,7 +189,7 @@ impl Tree {
         self.settle(|change| change <= oldest, |_| true)
     }
 
-    /// Sets the entry; gives what it was.
+    /// Sets the entry; returns the previous one.
     fn set(&mut self, name: &Name, new: Option<Ino>) -> Option<Ino> {
         let entries = &mut self.directory_mut(name.0)?.entries;
         let old = match new {
@@ -203,12 +205,14 @@ impl Tree {
         old
     }
 
-    /// The changes of a directory up to `until` are durable. Gives the files that are gone for good.
+    /// Makes the changes of a directory up to `until` durable. Returns the files that are gone for
+    /// good.
     pub(super) fn sync_directory(&mut self, directory: Ino, until: u64) -> Vec<Ino> {
         self.settle(|at| at <= until, |owner| owner == directory)
     }
 
-    /// All changes of the directories that lead to a file are durable. Gives the files that are gone for good.
+    /// Makes all changes of the directories that lead to a file durable. Returns the files that are
+    /// gone for good.
     pub(super) fn sync_path(&mut self, ino: Ino) -> Vec<Ino> {
         let mut directories = BTreeSet::from([ROOT]);
         let mut ino = ino;
@@ -219,7 +223,7 @@ impl Tree {
         self.settle(|_| true, |owner| directories.contains(&owner))
     }
 
-    /// Makes changes durable, with those before that they build on.
+    /// Makes changes durable, together with the earlier changes that they build on.
     fn settle(&mut self, at: impl Fn(u64) -> bool, directory: impl Fn(Ino) -> bool) -> Vec<Ino> {
         let mut needed = BTreeSet::new();
         let mut emptied = BTreeSet::new();
@@ -241,7 +245,7 @@ impl Tree {
         self.forget(settled)
     }
 
-    /// Forgets those that no power failure can bring back; gives the files among them.
+    /// Forgets files that no power failure can bring back; returns them.
     fn forget(&mut self, candidates: Vec<Ino>) -> Vec<Ino> {
         let mut gone = Vec::new();
         for ino in candidates {
@@ -259,10 +263,11 @@ impl Tree {
         gone
     }
 
-    /// Takes back what a power failure does not leave. What is out of reach then is gone.
+    /// Undoes the changes that do not survive a power failure. Unreachable files are gone.
     pub(super) fn lose(&mut self, unsynced: Unsynced, random: &mut Random) {
         let undo = std::mem::take(&mut self.undo);
-        // How many survive from the first on; `None` where the seed chooses for each.
+        // The number of changes that survive, from the first on; `None` if the seed chooses for
+        // each.
         let first = match unsynced {
             Unsynced::Lost => Some(0),
             Unsynced::Kept => Some(undo.len()),
@@ -297,7 +302,7 @@ impl Tree {
         self.sweep();
     }
 
-    /// Drops what the root does not lead to.
+    /// Drops everything that the root does not lead to.
     fn sweep(&mut self) {
         let mut reached = BTreeSet::new();
         let mut open = vec![ROOT];

@@ -1,4 +1,5 @@
-//! What options for opening a file ask for. std does not tell, so they are tried on two files beside the disk.
+//! The flags of options for opening a file. std does not expose them, so the options are tried on
+//! two files outside of the disk.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -19,7 +20,7 @@ pub(super) struct Wish {
 
 impl Wish {
     /// # Errors
-    /// If the options make no sense.
+    /// Fails if the options are inconsistent.
     pub(super) fn of(options: &OpenOptions, beside: &Path) -> io::Result<Self> {
         let (old, new) = (beside.join("old"), beside.join("new"));
         fs::write(&old, "x")?;
@@ -46,7 +47,7 @@ impl Wish {
                 wish.is_new = true;
                 wish.keeps_link = true;
             }
-            // Only a directory will do: the system says so again where there is none.
+            // It must be a directory: otherwise the system reports the error again.
             Err(error) if error.raw_os_error() == Some(Errno::NOTDIR.raw_os_error()) => {}
             Err(error) => return Err(error),
         }

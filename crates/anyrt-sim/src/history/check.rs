@@ -55,7 +55,7 @@ pub(super) fn check<M: Model>(records: &[&Record<M>]) -> Result<(), Violation> {
     Ok(())
 }
 
-/// The model as the checker has it.
+/// The model as the checker needs it.
 struct Spec<M>(PhantomData<M>);
 
 /// An operation with its answer, if there is one.
@@ -84,7 +84,7 @@ impl<M: Model> Specification for Spec<M> {
     fn apply(operation: &Done<M>, state: &M::State) -> (bool, M::State) {
         let (next, ret) = M::apply(state, &operation.0);
         match &operation.1 {
-            // Whatever the answer would have been.
+            // Correct for any answer.
             None => (true, next),
             Some(answer) if *answer == ret => (true, next),
             Some(_) => (false, state.clone()),
@@ -92,7 +92,7 @@ impl<M: Model> Specification for Spec<M> {
     }
 }
 
-/// The answer of an operation, if it had one by then.
+/// Returns the answer of an operation, if it had one by then.
 fn answer<M: Model>(record: &Record<M>, until: u64) -> Option<(&Moment, &M::Ret)> {
     let (moment, ret) = record.returned.as_ref()?;
     (moment.place <= until).then_some((moment, ret))
@@ -102,8 +102,8 @@ fn effect<M: Model>(record: &Record<M>, until: u64) -> Option<Effect> {
     M::effect(&record.op, answer(record, until).map(|(_, ret)| ret))
 }
 
-/// Leaves out what has no answer and leaves nothing that anybody sees: it is as good as never called, and each that stays
-/// doubles the search.
+/// Leaves out operations without an answer whose value no other operation reads: they do not affect
+/// the result, and each of them would double the search.
 fn that_matter<'a, M: Model>(called: &[&'a Record<M>], until: u64) -> Vec<&'a Record<M>> {
     let (mut matter, mut open): (Vec<_>, Vec<_>) = called
         .iter()
@@ -113,11 +113,11 @@ fn that_matter<'a, M: Model>(called: &[&'a Record<M>], until: u64) -> Vec<&'a Re
     for record in &matter {
         match effect(record, until) {
             Some(effect) => seen.extend(effect.sees),
-            // Nobody knows what it sees.
+            // It is unknown what it reads.
             None => return called.to_vec(),
         }
     }
-    // What one that matters sees matters too.
+    // An operation that is read by a relevant one is relevant, too.
     loop {
         let is_seen = |record: &&Record<M>| match effect(record, until) {
             Some(effect) => effect.leaves.is_some_and(|left| seen.contains(&left)),
@@ -134,7 +134,7 @@ fn that_matter<'a, M: Model>(called: &[&'a Record<M>], until: u64) -> Vec<&'a Re
     }
 }
 
-/// Whether some order explains what was noted up to that place.
+/// Returns `true` if some order explains all records up to that place.
 fn has_an_order<M: Model>(records: &[&Record<M>], until: u64) -> bool {
     let called = records.iter().filter(|record| record.called.place <= until);
     let called: Vec<_> = called.copied().collect();
@@ -157,7 +157,8 @@ fn has_an_order<M: Model>(records: &[&Record<M>], until: u64) -> bool {
 
 /// Describes why a part of the history has no explanation.
 fn violation<M: Model>(operations: usize, part: &str, records: &[&Record<M>]) -> Violation {
-    // What was explained with more answers is explained with fewer, so the first that is wrong is found by halving.
+    // A history that can be explained stays so with fewer answers, so bisection finds the first
+    // wrong one.
     let mut answers: Vec<_> = records
         .iter()
         .filter_map(|record| answer(record, u64::MAX))
@@ -220,14 +221,15 @@ fn violation<M: Model>(operations: usize, part: &str, records: &[&Record<M>]) ->
     }
 }
 
-/// Whether some of the operations have no explanation by themselves, and nothing that they see was left out.
+/// Returns `true` if some of the operations have no explanation by themselves, and none of them
+/// reads a value that was left out.
 fn is_as_wrong<M: Model>(called: &[&Record<M>], some: &[usize], until: u64) -> bool {
     let left_out = (0..called.len()).filter(|number| !some.contains(number));
     let mut missing = BTreeSet::new();
     for number in left_out {
         match effect(called[number], until) {
             Some(effect) => missing.extend(effect.leaves),
-            // Nobody knows what it is for.
+            // It is unknown which value it leaves.
             None => return false,
         }
     }
@@ -393,13 +395,13 @@ mod tests {
             b.invoke(Operation::Read);
             a.ret(Answer::Done);
             b.ret(Answer::Value(value));
-            // Forty of these by a search that tries each of them would be 2^40.
+            // Forty of these would take 2^40 steps in a search that tries each of them.
             lost.invoke(Operation::Write(1_000 + value));
         }
         assert_eq!(history.check(), Ok(()));
     }
 
-    /// Tries all orders: those that are left are asked for, `state` is what the ones before have left.
+    /// Tries all orders of the remaining operations; `state` is the state after the previous ones.
     fn brute(left: &[&Record<Register32>], state: u32) -> bool {
         if left.iter().all(|record| record.returned.is_none()) {
             return true;
@@ -407,7 +409,7 @@ mod tests {
         (0..left.len()).any(|next| {
             let record = left[next];
             let place = record.called.place;
-            // Whatever returned before this one was called must be before it.
+            // Operations that returned before this one was called must precede it.
             let too_early = left.iter().any(|other| {
                 let returned = other.returned.as_ref();
                 returned.is_some_and(|(moment, _)| moment.place < place)
@@ -419,7 +421,7 @@ mod tests {
                 .is_none_or(|(_, answer)| *answer == ret);
             let mut rest = left.to_vec();
             rest.remove(next);
-            // What has no answer may also never happen.
+            // An operation without an answer may also never happen.
             (record.returned.is_none() && brute(&rest, state))
                 || (!too_early && fits && brute(&rest, after))
         })

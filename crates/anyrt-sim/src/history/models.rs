@@ -78,7 +78,7 @@ where
                 sees: None,
                 leaves: value(new),
             },
-            // It sees that the value is another one, whichever.
+            // It shows that the value is a different one, but not which.
             (Operation::CompareAndSet { .. }, Some(Answer::Set(false))) => return None,
             (Operation::CompareAndSet { expected, new }, _) => Effect {
                 sees: value(expected),
@@ -176,7 +176,7 @@ where
                 sees: None,
                 leaves: value(None),
             },
-            // It sees that the value is another one, whichever.
+            // It shows that the value is a different one, but not which.
             (MapOperation::CompareAndSet { .. }, Some(MapAnswer::Set(false))) => return None,
             (MapOperation::CompareAndSet { expected, new, .. }, _) => Effect {
                 sees: value(expected.as_ref()),

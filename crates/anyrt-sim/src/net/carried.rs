@@ -6,7 +6,7 @@ use super::Net;
 use super::conn::Segment;
 use crate::perfetto::Told;
 
-/// What a message carries.
+/// The content of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carried {
     Connect,
@@ -38,12 +38,12 @@ pub(super) struct CarriedMessage {
 }
 
 impl Net {
-    /// From now on messages are kept.
+    /// Records messages from now on.
     pub(crate) fn record(&mut self) {
         self.messages = Some(Vec::new());
     }
 
-    /// Keeps that a message arrives at `to`, if messages are kept.
+    /// Records that a message arrives at `to`, if messages are recorded.
     pub(super) fn arrives(&mut self, nanos: u64, from: usize, to: usize, carried: Carried) {
         if let Some(messages) = &mut self.messages {
             messages.push(CarriedMessage {
@@ -55,7 +55,7 @@ impl Net {
         }
     }
 
-    /// Tells what has arrived, in order, with the names of these nodes.
+    /// Returns the arrived messages in order, with the names of these nodes.
     pub(crate) fn told(&self, nodes: &[&str]) -> Vec<Told> {
         let messages = self.messages.iter().flatten();
         let told = messages.map(|message| {

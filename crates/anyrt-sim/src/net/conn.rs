@@ -1,8 +1,9 @@
-//! TCP connections: an ordered pipe in each direction, and Linux's rules for opening, closing and resetting.
+//! TCP connections: an ordered pipe in each direction, and Linux's rules for opening, closing and
+//! resetting.
 //!
-//! There are no fixed-size packets, windows or sequence numbers. One write sends one segment, which arrives after the
-//! latency of the link and never overtakes an earlier one. Lost segments are retransmitted with exponential backoff until
-//! the connection times out.
+//! There are no fixed-size packets, windows or sequence numbers. One write sends one segment, which
+//! arrives after the latency of the link and never overtakes an earlier one. Lost segments are
+//! retransmitted with exponential backoff until the connection times out.
 
 mod calls;
 
@@ -23,7 +24,8 @@ use crate::wait::Wakers;
 
 pub(crate) use calls::Reader;
 
-/// The capacity of one direction, in flight and unread together. About Linux's initial buffer sizes.
+/// The capacity of one direction, in flight and unread together. About Linux's initial buffer
+/// sizes.
 pub(crate) const CAPACITY: usize = 256 * 1024;
 
 const SECOND: u64 = 1_000_000_000;
@@ -31,7 +33,8 @@ const SECOND: u64 = 1_000_000_000;
 const FIRST_REPETITION: u64 = SECOND / 5;
 /// The longest delay between two retransmissions.
 const LAST_REPETITION: u64 = 120 * SECOND;
-/// A connection times out after this long without an acknowledgement; equivalent to Linux's `tcp_retries2` of 15.
+/// A connection times out after this long without an acknowledgement; equivalent to Linux's
+/// `tcp_retries2` of 15.
 const GIVE_UP: u64 = 924 * SECOND;
 /// The number of SYN retransmissions; Linux's `tcp_syn_retries`, 127 s in total.
 const SYN_REPETITIONS: u32 = 6;
@@ -69,7 +72,7 @@ pub(crate) struct Pipe {
     queue: VecDeque<(u64, Segment)>,
     /// The arrival of the head is scheduled or held back.
     planned: bool,
-    /// How often the head was retransmitted, and when it was first lost.
+    /// The number of retransmissions of the head, and the time of its first loss.
     repetitions: u32,
     since: Option<u64>,
 }
@@ -147,7 +150,8 @@ impl End {
         self.wake(woken);
     }
 
-    /// Returns the readiness that `poll` would report, without what an operation has found to be over.
+    /// Returns the readiness that `poll` would report, without what an operation has found to be
+    /// over.
     pub(super) fn ready(&self) -> Ready {
         let mut ready = Ready::EMPTY;
         if self.connecting {
@@ -217,7 +221,7 @@ impl Conn {
 }
 
 impl Net {
-    // ---- Opening ---------------------------------------------------------------------------------------------
+    // ---- Opening --------------------------------------------------------------------------------
 
     /// Sends a SYN.
     pub(crate) fn connect(
@@ -310,7 +314,7 @@ impl Net {
         (Poll::Pending, old)
     }
 
-    // ---- In flight -------------------------------------------------------------------------------------------
+    // ---- In flight -----------------------------------------------------------------------------
 
     fn send(&mut self, now: u64, id: u64, from: usize, segment: Segment) {
         let Some(conn) = self.conns.get(&id) else {

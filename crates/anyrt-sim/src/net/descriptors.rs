@@ -1,9 +1,10 @@
-//! Descriptors of the system that tasks may wait for: Unix sockets and pipes with both ends in the simulation.
+//! Descriptors of the system that tasks may wait for: Unix sockets and pipes with both ends in the
+//! simulation.
 //!
-//! They are real, so that every call and every errno is Linux's own, and they are deterministic: one thread runs at a
-//! time, and the kernel does at once what it is asked for. What it does not decide is when a waiting task hears of it.
-//! After each poll the simulator asks its epoll what became ready, and plans the news for a virtual time that the seed
-//! draws, as for a packet on the loopback.
+//! They are real, so every call and every errno is Linux's own. They are also deterministic: one
+//! thread runs at a time, and the kernel executes each call immediately. Only the time at which a
+//! waiting task is woken is not: after each poll the simulator asks its epoll for new events, and
+//! plans the wake-up for a virtual time that the seed draws, as for a packet on the loopback.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -27,7 +28,7 @@ pub(crate) struct Descriptors {
     sources: Sources,
 }
 
-/// Events that are taken at once.
+/// The maximum number of events taken per call.
 const BATCH: usize = 64;
 const NOW: Timespec = Timespec {
     tv_sec: 0,
@@ -59,7 +60,7 @@ impl Descriptors {
 
     fn remove(&mut self, fd: BorrowedFd<'_>, token: u64) -> Option<Arc<Source>> {
         if let Some(epoll) = &self.epoll {
-            // Fails only if the descriptor is not in there, which is what is wanted.
+            // Fails only if the descriptor is not registered, which is the intended state.
             let _ = epoll::delete(epoll, fd);
         }
         self.sources.remove(token)
@@ -73,7 +74,8 @@ impl Descriptors {
         self.sources.end(woken);
     }
 
-    /// What became ready since the last call, by token: the order in which the kernel reports it does not matter.
+    /// Returns the tokens that became ready since the last call, sorted: the order in which the
+    /// kernel reports them does not matter.
     fn take_events(&mut self) -> Vec<(u64, Ready)> {
         let Some(epoll) = self.epoll.as_ref().filter(|_| !self.sources.is_empty()) else {
             return Vec::new();
@@ -102,7 +104,7 @@ impl Net {
         self.descriptors.remove(fd, token)
     }
 
-    /// Plans the news of what became ready. Returns `true` if there is any.
+    /// Plans the events of descriptors that became ready. Returns `true` if there are any.
     pub(crate) fn look_at_descriptors(&mut self, now: u64) -> bool {
         let events = self.descriptors.take_events();
         let any = !events.is_empty();

@@ -1,4 +1,4 @@
-//! Messages as the rules of the test see them, and what becomes of them.
+//! Messages as the rules of the test see them, and the effect of the rules' decisions.
 
 use std::task::Waker;
 
@@ -8,7 +8,7 @@ use crate::rule::{Draft, MessageKind, Verdict};
 use crate::trace::Event;
 
 impl Net {
-    /// Takes out the next arrival that is due, with its time.
+    /// Removes the next arrival that is due, and returns it with its time.
     pub(crate) fn take_due(&mut self, now: u64) -> Option<(u64, Arrival)> {
         let first = self.events.first_entry()?;
         let at = first.key().0;
@@ -19,7 +19,7 @@ impl Net {
         std::mem::take(&mut self.notes)
     }
 
-    /// The message that arrives, if the rules are to be asked about it and it does arrive.
+    /// Returns the message of an arrival, if it arrives and the rules apply to it.
     pub(crate) fn draft(&self, arrival: &Arrival) -> Option<Draft> {
         let draft = match arrival {
             Arrival::Syn { conn, .. } => {
@@ -59,7 +59,7 @@ impl Net {
         arrives.then_some(draft)
     }
 
-    /// Does with an arrival what the rules say.
+    /// Applies the decision of the rules to an arrival.
     pub(crate) fn execute(
         &mut self,
         (at, arrival): (u64, Arrival),

@@ -1,19 +1,19 @@
-//! Links: how packets get from one node to another, and what may happen to them on the way.
+//! Links: how packets travel between two nodes, and the faults on the way.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::random::Random;
 
-/// How long packets take from one node to another, or operations on a disk.
+/// The duration of a packet's way from one node to another, or of a disk operation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Latency {
     /// Always the same.
     Fixed(Duration),
-    /// Anything between the two, each as likely as the others.
+    /// Any value between the two, with equal probability.
     Uniform(Duration, Duration),
-    /// At least the first; what comes on top is mostly short and seldom long, the second on average.
+    /// At least the first; the excess is mostly short and seldom long, the second on average.
     Exponential(Duration, Duration),
 }
 
@@ -24,7 +24,8 @@ impl Latency {
             Self::Uniform(low, high) => random.within(nanos(low)..=nanos(high)),
             Self::Exponential(least, mean) => {
                 let more = -(1.0 - random.fraction()).ln() * nanos(mean) as f64;
-                // A thousand times the mean does not happen; what is too long for the type must not wrap.
+                // A thousand times the mean does not occur in practice; a value that does not fit
+                // into the type must not wrap.
                 nanos(least).saturating_add(more as u64)
             }
         }
@@ -35,11 +36,12 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4)
 }
 
-/// The quality of a link. TCP repeats what is lost, so there loss is delay; datagrams are gone.
+/// The quality of a link. TCP retransmits lost segments, so there a loss is a delay; lost datagrams
+/// are gone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Link {
-    /// How long packets take.
+    /// The latency of packets.
     pub latency: Latency,
     /// The probability that a packet is lost.
     pub loss: f64,
@@ -50,7 +52,7 @@ pub struct Link {
 }
 
 impl Default for Link {
-    /// Between 100 µs and 1 ms, without faults: a quiet data centre.
+    /// Returns a link with 100 µs to 1 ms of latency and no faults: a quiet data centre.
     fn default() -> Self {
         Self {
             latency: Latency::Uniform(Duration::from_micros(100), Duration::from_millis(1)),
@@ -61,7 +63,7 @@ impl Default for Link {
     }
 }
 
-/// Within a node, in nanoseconds.
+/// The latency within a node, in nanoseconds.
 pub(super) const LOOPBACK: std::ops::RangeInclusive<u64> = 5_000..=20_000;
 
 /// All links of a world.
@@ -69,11 +71,11 @@ pub(super) const LOOPBACK: std::ops::RangeInclusive<u64> = 5_000..=20_000;
 pub(crate) struct Links {
     default: Link,
     special: BTreeMap<(usize, usize), Link>,
-    /// How many partitions cut it.
+    /// The number of partitions that cut it.
     cuts: BTreeMap<(usize, usize), u32>,
-    /// How many holds keep packets back on it.
+    /// The number of holds that keep packets back on it.
     holds: BTreeMap<(usize, usize), u32>,
-    /// When the last datagram arrives, where none may overtake another.
+    /// The arrival time of the last datagram, if none may overtake another.
     last: BTreeMap<(usize, usize), u64>,
 }
 
@@ -103,14 +105,14 @@ impl Links {
         self.get(from, to).latency.draw(random)
     }
 
-    /// When a datagram that leaves now arrives.
+    /// Returns the arrival time of a datagram that leaves now.
     pub(crate) fn arrival(&mut self, from: usize, to: usize, now: u64, random: &mut Random) -> u64 {
         let at = now + self.latency(from, to, random);
         if from != to && self.get(from, to).reordering {
             return at;
         }
         let last = self.last.entry((from, to)).or_default();
-        // Not at the same nanosecond, where the seed would decide which is first.
+        // Not at the same nanosecond, for which the seed would choose the order.
         *last = at.max(*last + 1);
         *last
     }

@@ -1,7 +1,7 @@
 //! Calls that do not wait, readiness and options of sockets, and sockets adopted from std.
 //!
-//! Readiness follows the state of the socket, except where an operation of the user has returned `WouldBlock`: then the
-//! socket counts as not ready until the next event.
+//! Readiness follows the state of the socket, except where an operation of the user has returned
+//! `WouldBlock`: then the socket counts as not ready until the next event.
 
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -24,7 +24,7 @@ use crate::task;
 use crate::wait::{self, Wait, Wakers};
 use crate::world::World;
 
-// ---- Readiness -----------------------------------------------------------------------------------------------
+// ---- Readiness ---------------------------------------------------------------------------------
 
 /// A socket whose readiness can be waited for.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,7 @@ impl Net {
         ready.unwrap_or(Ready::ALL)
     }
 
-    /// The tasks that wait for a direction, and the ticket of the one that polls.
+    /// Returns the tasks that wait for a direction, and the ticket of the one that polls.
     fn waiting(
         &mut self,
         socket: Id,
@@ -84,7 +84,8 @@ impl Net {
     }
 }
 
-/// The directions of an interest. Errors wake both; a task that waits only for errors is kept with the readers.
+/// Returns the directions of an interest. Errors wake both; a task that waits only for errors is
+/// kept with the readers.
 fn directions(interest: Interest) -> impl Iterator<Item = Direction> {
     let writes = interest.is_writable();
     let reads = interest.is_readable() || !writes;
@@ -251,9 +252,9 @@ readiness! {
     UdpSocket: Datagrams id;
 }
 
-// ---- Without waiting -----------------------------------------------------------------------------------------
+// ---- Without waiting ---------------------------------------------------------------------------
 
-/// The error of a call that would have to wait.
+/// Returns `WouldBlock` for a call that would have to wait.
 fn now<T>(done: Option<io::Result<T>>) -> io::Result<T> {
     done.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
 }
@@ -330,10 +331,10 @@ impl DatagramNow for UdpSocket {
     }
 }
 
-// ---- Options -------------------------------------------------------------------------------------------------
+// ---- Options -----------------------------------------------------------------------------------
 
-/// An unconnected socket of the system that stores the options that the simulated network ignores. Created on first
-/// use.
+/// An unconnected socket of the system that stores the options that the simulated network ignores.
+/// Created on first use.
 #[derive(Debug, Default)]
 pub(super) struct Placeholder {
     socket: OnceLock<Socket>,
@@ -369,8 +370,9 @@ macro_rules! options {
             }
         }
 
-        /// A socket of the system stands in for this one: it keeps options that the simulated network does not know,
-        /// and nothing is ever sent or received by it. Panics when the system has no socket.
+        /// A socket of the system that represents this one: it stores the options that the
+        /// simulated network ignores, and never sends or receives. Panics if the system cannot
+        /// create it.
         impl Descriptor for $Socket {
             fn socket(&self) -> SockRef<'_> {
                 let local = anyrt_core::net::$Socket::local_addr(self);
@@ -381,7 +383,7 @@ macro_rules! options {
         }
 
         impl AsFd for $Socket {
-            /// The descriptor of [`socket`](Descriptor::socket).
+            /// Returns the descriptor of [`socket`](Descriptor::socket).
             fn as_fd(&self) -> BorrowedFd<'_> {
                 let local = anyrt_core::net::$Socket::local_addr(self);
                 self.placeholder().get(local, Type::$kind).as_fd()
@@ -415,11 +417,11 @@ options! {
     };
 }
 
-// ---- Sockets of std ------------------------------------------------------------------------------------------
+// ---- Sockets of std ----------------------------------------------------------------------------
 
 impl FromStd for SimRuntime {
-    /// Listens at the address of `listener` and closes it. A port that the system chose is another one in each
-    /// execution.
+    /// Listens at the address of `listener` and closes it. A port that the system chose differs
+    /// between executions.
     fn tcp_listener_from_std(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
         let address = listener.local_addr()?;
         drop(listener);

@@ -16,7 +16,8 @@ pub(crate) enum Protocol {
     Udp,
 }
 
-/// Returns `true` if a socket bound to this address accepts IPv4 as well, as a listener at `[::]` does.
+/// Returns `true` if a socket bound to this address accepts IPv4 as well, as a listener at `[::]`
+/// does.
 fn takes_ipv4(protocol: Protocol, ip: IpAddr) -> bool {
     protocol == Protocol::Tcp && ip.is_ipv6() && ip.is_unspecified()
 }
@@ -68,7 +69,8 @@ impl Ports {
         }
     }
 
-    /// Returns the socket bound to the address. An exact match takes precedence over the unspecified address.
+    /// Returns the socket bound to the address. An exact match takes precedence over the
+    /// unspecified address.
     pub(crate) fn find(&self, node: usize, protocol: Protocol, to: SocketAddr) -> Option<u64> {
         let here = self.bound.get(&(node, protocol, to.port()))?;
         let exact = here.iter().find(|(ip, _)| *ip == to.ip());

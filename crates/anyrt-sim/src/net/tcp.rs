@@ -229,7 +229,8 @@ impl fmt::Debug for TcpListener {
     }
 }
 
-/// Linux refuses a connection to all of a network, or to a group, without a packet.
+/// Returns `true` for a broadcast or multicast address. Linux refuses such connections without a
+/// packet.
 fn is_for_many(ip: IpAddr) -> bool {
     ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST)
 }

@@ -83,7 +83,8 @@ impl Socket {
         self.local
     }
 
-    /// Returns the readiness that `poll` would report, without what an operation has found to be over.
+    /// Returns the readiness that `poll` would report, without what an operation has found to be
+    /// over.
     pub(super) fn ready(&self) -> Ready {
         let mut ready = Ready::EMPTY;
         let is_wrong = self.error.is_some() || self.dead;
@@ -198,7 +199,7 @@ impl Net {
             return;
         }
         self.note(mix(socket));
-        // Only a socket that is connected to this port is told.
+        // Only a socket that is connected to this port receives the error.
         if let Some(socket) = self.udp.get_mut(&socket)
             && socket.peer == Some(target)
         {

@@ -1,7 +1,7 @@
 //! The names of Unix sockets: each node has its own.
 //!
-//! A name of a node stands for a name that the kernel knows, in the abstract namespace, so that nodes and simulations
-//! cannot meet and nothing is left on the real disk.
+//! Each name of a node is mapped to a name in the kernel's abstract namespace, so nodes and
+//! simulations are isolated and nothing is left on the real disk.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::error;
 use crate::runtime::SimRuntime;
 
-/// What a Unix socket is bound to.
+/// The address of a Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Name {
     /// Exists until it is removed, as the file of a socket does.
@@ -35,7 +35,7 @@ fn name_of(address: &SocketAddr) -> Option<Name> {
     }
 }
 
-/// Whether a socket of that type is bound to an abstract name.
+/// Returns `true` if a socket of that type is bound to an abstract name.
 fn is_bound(address: &SocketAddr, kind: Type) -> io::Result<bool> {
     let name = [b"\0", address.as_abstract_name().unwrap_or_default()].concat();
     let probe = Socket::new(Domain::UNIX, kind, None)?;
@@ -62,7 +62,7 @@ fn absolute(path: &Path) -> PathBuf {
 /// The names of all nodes of a world.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// The number of the kernel's name, and which sockets it was made for.
+    /// The number of the kernel's name, and the types of its sockets.
     taken: BTreeMap<(usize, Name), (u64, Type)>,
     /// The addresses as the program wrote them; the first has number 0.
     shown: Vec<SocketAddr>,
@@ -91,11 +91,13 @@ impl SimRuntime {
         SocketAddr::from_abstract_name(format!("{}{number}", self.kernel_prefix()))
     }
 
-    /// Binds a Unix socket of that type and of the node: calls `bind` with the address that the kernel knows it by.
+    /// Binds a Unix socket of that type and of the node: calls `bind` with the address in the
+    /// kernel.
     ///
     /// # Errors
-    /// `EADDRINUSE` if the node has that name already: a path is taken until
-    /// [`remove_unix_path`](Self::remove_unix_path), by a socket that is closed as well. The error of `bind`.
+    /// `EADDRINUSE` if the node has that name already: a path stays in use until
+    /// [`remove_unix_path`](Self::remove_unix_path), even after its socket was closed. The error of
+    /// `bind`.
     pub fn bind_unix<T>(
         &self,
         address: &SocketAddr,
@@ -123,11 +125,11 @@ impl SimRuntime {
         bound
     }
 
-    /// The address that the kernel knows a Unix socket of the node by, for a socket of that type.
+    /// Returns the kernel's address of a Unix socket of the node, for a socket of that type.
     ///
     /// # Errors
-    /// `ENOENT` if the node has no such path, `ECONNREFUSED` if it has no such abstract name, `EPROTOTYPE` if a socket of
-    /// another type is bound to the path.
+    /// `ENOENT` if the node has no such path, `ECONNREFUSED` if it has no such abstract name,
+    /// `EPROTOTYPE` if a socket of another type is bound to the path.
     pub fn find_unix(&self, address: &SocketAddr, kind: Type) -> io::Result<SocketAddr> {
         let Some(name) = name_of(address) else {
             return Ok(address.clone());
@@ -152,7 +154,7 @@ impl SimRuntime {
         Ok(address)
     }
 
-    /// The address as the program wrote it, from the one that the kernel knows.
+    /// Returns the address as the program wrote it, from that of the kernel.
     pub fn show_unix(&self, address: SocketAddr) -> SocketAddr {
         let number = address.as_abstract_name().and_then(|name| {
             let number = name.strip_prefix(self.kernel_prefix().as_bytes())?;
@@ -165,15 +167,15 @@ impl SimRuntime {
         shown.unwrap_or(address)
     }
 
-    /// Removes the path of a Unix socket of the node, as removing its file does. Returns `true` if there was one. A
-    /// socket that is bound to it stays open, and cannot be found any more.
+    /// Removes the path of a Unix socket of the node, as removing its file does. Returns `true` if
+    /// there was one. A socket that is bound to it stays open, and cannot be found any more.
     pub fn remove_unix_path(&self, path: &Path) -> bool {
         let name = Name::Path(absolute(path));
         let node = self.node_state().id();
         self.world().net().unix_names.remove(node, name)
     }
 
-    /// Whether the address is one that this simulation gave out, or none.
+    /// Returns `true` if the address is one that this simulation assigned, or none.
     pub(crate) fn is_own_unix(&self, address: &rustix::net::SocketAddrUnix) -> bool {
         match address.abstract_name() {
             // rustix reads no name as an empty one.

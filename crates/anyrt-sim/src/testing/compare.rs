@@ -21,19 +21,19 @@ use crate::trace::Step;
 
 /// The environment variable with the path to which a compared process writes its report.
 const REPORT_VARIABLE: &str = "ANYRT_SIM_REPORT";
-/// Asks it for all steps as well.
+/// The variable that makes it write all steps as well.
 const STEPS_VARIABLE: &str = "ANYRT_SIM_REPORT_STEPS";
 
-/// How many steps are shown before the first that differs.
+/// The number of steps shown before the first that differs.
 const BEFORE: usize = 3;
 
-/// Where this process is to write its report, if it is one of those that are compared.
+/// Returns the file for the report of this process, if it is one of those that are compared.
 pub(super) fn report_of_child() -> Option<PathBuf> {
     std::env::var_os(REPORT_VARIABLE).map(PathBuf::from)
 }
 
-/// Runs the seeds and writes their hashes, a line each. A seed that fails ends it: the parent runs it once more and
-/// tells.
+/// Runs the seeds and writes their hashes, one per line. Stops at a failing seed, which the parent
+/// runs once more to describe the failure.
 pub(super) fn run_child(
     test: &Test,
     plan: &Plan,
@@ -80,7 +80,7 @@ pub(super) fn run_child(
     written.map_err(|error| format!("cannot write {}: {error}", report.display()))
 }
 
-/// What a process has reported.
+/// The report of a process.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Report {
     /// Hash, number of steps and wake-ups from outside, by seed.
@@ -92,7 +92,7 @@ struct Report {
 }
 
 impl Report {
-    /// `None` if it is not whole.
+    /// Returns `None` if it is incomplete.
     fn parse(text: &str) -> Option<Self> {
         let mut report = Self::default();
         for line in text.lines() {
@@ -128,8 +128,8 @@ impl Report {
     }
 }
 
-/// Runs the seeds in fresh processes and compares them. Returns what must happen sometimes, or `None` if the test cannot be run
-/// in a process of its own.
+/// Runs the seeds in fresh processes and compares them. Returns the events that must happen
+/// sometimes, or `None` if the test cannot run in a process of its own.
 pub(super) fn in_processes(
     test: &Test,
     plan: &Plan,
@@ -141,7 +141,7 @@ pub(super) fn in_processes(
             SEEDS_VARIABLE,
             format!("{}..{}", plan.seeds.start, plan.seeds.end),
         );
-        // A replay names its faults.
+        // A replay lists its faults.
         if plan.single {
             command.env_remove(SEEDS_VARIABLE);
         } else {
@@ -190,7 +190,7 @@ pub(super) fn in_processes(
     Ok(Some(first.sometimes.clone()))
 }
 
-/// Has this very test run in fresh processes. `None` if that is not possible.
+/// Runs this test in fresh processes. Returns `None` if that is not possible.
 fn reports(test: &Test, count: u32, configure: impl Fn(&mut Command)) -> Option<Vec<Report>> {
     let program = std::env::current_exe().ok()?;
     let directory = std::env::temp_dir();
@@ -247,7 +247,7 @@ fn differ(test: &Test, plan: &Plan, seed: u64, mut signs: Signs) -> String {
     text(test, seed, "two processes", &steps, &signs, &replay)
 }
 
-/// The same within this process.
+/// As above, within this process.
 pub(super) fn differ_here(test: &Test, make: &Make, how: &How) -> String {
     let how = How {
         record: true,
@@ -278,7 +278,7 @@ fn text(test: &Test, seed: u64, place: &str, steps: &str, signs: &Signs, replay:
     )
 }
 
-/// What the first step that differs looks like; see [`Step`]'s `Display` for its words.
+/// Classifies the first step that differs; see [`Step`]'s `Display` for its words.
 fn shape(one: &[String], other: &[String]) -> Shape {
     let Some((one, other)) = one.iter().zip(other).find(|(one, other)| one != other) else {
         return Shape::Unknown;
@@ -298,7 +298,7 @@ fn shape(one: &[String], other: &[String]) -> Shape {
     }
 }
 
-/// The first step that differs, with those before it.
+/// Formats the first step that differs, with those before it.
 fn first_difference(one: &[String], other: &[String]) -> Option<String> {
     let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
     if same == one.len() && same == other.len() {

@@ -1,4 +1,5 @@
-//! Threads and sockets that the process has outside of simulations, read from Linux's `/proc`; elsewhere none are seen.
+//! Threads and sockets that the process has outside of simulations, read from Linux's `/proc`;
+//! elsewhere none are seen.
 
 use std::fs;
 
@@ -19,7 +20,7 @@ impl Outside {
         }
     }
 
-    /// What there is now beyond what there was.
+    /// Returns what was added since the first count.
     pub(super) fn since(self, before: Self) -> Self {
         Self {
             threads: self.threads.saturating_sub(before.threads),

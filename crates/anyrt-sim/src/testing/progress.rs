@@ -1,4 +1,4 @@
-//! How far a run of many seeds is: a line on a terminal, nothing elsewhere.
+//! The progress of a run of many seeds: a line on a terminal, nothing elsewhere.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::Mutex;
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::{lock, real_now};
 
-/// It is not written more often.
+/// The minimum time between two updates.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// How many characters the bar has.
+/// The length of the bar in characters.
 const WIDTH: u64 = 30;
 
 pub(super) struct Progress<'a> {
@@ -40,7 +40,7 @@ impl<'a> Progress<'a> {
         if now.duration_since(*written) >= EVERY {
             *written = now;
             let line = line(self.name, done, self.count, now.duration_since(self.begun));
-            // Back to its beginning: the next one takes its place.
+            // Return to the start of the line, so that the next update replaces it.
             let _ = write!(stderr(), "\r{line}\x1b[K");
         }
     }

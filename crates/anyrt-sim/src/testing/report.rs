@@ -12,17 +12,18 @@ use crate::injected::{self, FAULTS_VARIABLE, FaultId};
 use crate::minimise::{Minimal, minimise};
 use crate::runtime::SEED_VARIABLE;
 
-/// No more real time is spent on finding the faults that are needed.
+/// The limit of real time for finding the faults that are needed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Longer traces are not written unasked: a step is about a hundred bytes.
+/// Longer traces are written only on request: a step takes about a hundred bytes.
 const MOST_STEPS: u64 = 300_000;
 
-/// More faults are not listed.
+/// The maximum number of faults in the list.
 const LISTED: usize = 20;
 
 impl Failed {
-    /// Two failures with the same likeness are taken for the same: the same kind, and the same place of a panic.
+    /// Two failures with the same likeness count as the same: they have the same kind, and the same
+    /// place of a panic.
     fn likeness(&self) -> (Option<FailureKind>, String) {
         match self {
             // Numbers in an error are often times and ports.
@@ -45,7 +46,8 @@ impl Failed {
     }
 }
 
-/// Describes a failure: where it was, which faults are needed, how it is replayed. `deadline` is that of the test.
+/// Describes a failure: the place, the faults that are needed, and the command that replays it.
+/// `deadline` is that of the test.
 pub(super) fn describe(
     test: &Test,
     make: &Make,
@@ -99,7 +101,7 @@ pub(super) fn describe(
     text
 }
 
-/// Finds the faults that are needed, and the execution with these alone.
+/// Finds the faults that are needed, and the execution with only these.
 fn needed(
     test: &Test,
     make: &Make,
@@ -111,7 +113,7 @@ fn needed(
     let likeness = failed.likeness();
     let mut how = how.clone();
     if likeness.0 != Some(FailureKind::TimeLimit) {
-        // Without the faults a program may go on much longer; then it does not fail in the same way.
+        // Without the faults a program may run much longer; such a run is not the same failure.
         how.time_limit = Some(first.time * 2 + Duration::from_secs(60));
     }
     let fails = |execution: &Execution| {
@@ -133,7 +135,7 @@ fn needed(
     })
 }
 
-/// Describes what minimising has found.
+/// Describes the result of minimising.
 fn told(
     minimal: &Minimal<FaultId>,
     count: u64,
@@ -172,7 +174,7 @@ fn told(
     text
 }
 
-/// Writes the execution that the report replays to a file, and describes where.
+/// Writes the execution that the report replays to a file, and returns a description of the place.
 fn trace(test: &Test, make: &Make, how: &How, steps: u64) -> String {
     if steps > MOST_STEPS {
         return format!(
@@ -193,7 +195,7 @@ fn trace(test: &Test, make: &Make, how: &How, steps: u64) -> String {
     }
 }
 
-/// The directory for traces that nobody asked for: in Cargo's target directory.
+/// Returns the directory for traces without a requested path: in Cargo's target directory.
 fn directory() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     // <target>/<profile>/deps/<test>
@@ -203,7 +205,7 @@ fn directory() -> PathBuf {
     base.join("anyrt-sim")
 }
 
-/// Runs a seed for its trace, whatever comes of it.
+/// Runs a seed for its trace, whether or not it fails.
 pub(super) fn write_trace(test: &Test, make: &Make, how: &How, path: &Path) -> io::Result<()> {
     let how = How {
         record: true,
@@ -218,29 +220,29 @@ pub(super) fn write_trace(test: &Test, make: &Make, how: &How, path: &Path) -> i
     file.flush()
 }
 
-/// Signs of what made two executions differ.
+/// Signs of the reason why two executions differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Signs {
     /// Wake-ups from threads outside of the simulation.
     pub(super) foreign_wakes: u64,
-    /// Threads that the program started and that were there at the end.
+    /// Threads that the program started and that still existed at the end.
     pub(super) threads: u64,
-    /// Sockets of the operating system that it opened and that were there at the end.
+    /// Sockets of the operating system that it opened and that still existed at the end.
     pub(super) sockets: u64,
-    /// What the first step that differs looks like.
+    /// The kind of the first step that differs.
     pub(super) shape: Shape,
 }
 
-/// How two executions differ first.
+/// The first difference between two executions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Shape {
     #[default]
     Unknown,
-    /// The same happens at different times.
+    /// The same event happens at different times.
     Time,
     /// Different tasks run.
     Order,
-    /// The same kind of thing happens, with another content.
+    /// The same kind of event happens, with different contents.
     Content,
 }
 
@@ -253,7 +255,7 @@ impl Signs {
     }
 }
 
-/// Names the likely sources of a difference: those that were seen, or else those that fit.
+/// Names the likely sources of a difference: those that were observed, or else those that fit.
 pub(super) fn sources(signs: &Signs) -> String {
     let mut seen = Vec::new();
     if signs.foreign_wakes > 0 {
@@ -300,7 +302,7 @@ pub(super) fn sources(signs: &Signs) -> String {
         + ". All but the last are decided by the seed where anyrt has its feature `sim-libc` (Linux)"
 }
 
-/// The command that runs one seed of the test.
+/// Returns the command that runs one seed of the test.
 pub(super) fn replay(test: &Test, seed: u64, faults: Option<&BTreeSet<FaultId>>) -> String {
     let package = test
         .package
@@ -314,7 +316,7 @@ pub(super) fn replay(test: &Test, seed: u64, faults: Option<&BTreeSet<FaultId>>)
     )
 }
 
-/// The name by which the test harness knows the test: without the crate.
+/// Returns the name that the test harness uses for the test: without the crate.
 pub(super) fn name_in_harness(name: &str) -> &str {
     name.split_once("::").map_or(name, |(_, rest)| rest)
 }
