@@ -1,4 +1,4 @@
-//! Writes the gRPC client and server of the stock, without `protoc`.
+//! Generates the gRPC client and server of the stock, without `protoc`.
 
 use tonic_build::manual::{Builder, Method, Service};
 

@@ -1,4 +1,4 @@
-//! A customer: orders until there is an answer.
+//! A customer, which repeats an order until it receives an answer.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::shop::{Order, Receipt};
 
-/// Asks a shop, at an address such as `http://shop:80`.
+/// Sends orders to a shop, at an address such as `http://shop:80`.
 #[derive(Clone, Debug)]
 pub struct Customer {
     client: Client,
@@ -24,8 +24,8 @@ impl Customer {
         Ok(Self { client, shop })
     }
 
-    /// Orders, again and again until the shop has answered. Gives how many pieces were sold, and
-    /// how often it asked.
+    /// Repeats an order until the shop has answered. Returns the number of pieces that were sold,
+    /// and the number of attempts.
     pub async fn order(&self, number: u64, pieces: u32) -> (u32, u32) {
         let url = format!("{}/orders/{number}", self.shop);
         for attempt in 1.. {

@@ -1,4 +1,4 @@
-//! A shop, written for Tokio: customers order by HTTP, and the shop takes what they order from a
+//! A shop, written for Tokio: customers order by HTTP, and the shop takes the ordered pieces from a
 //! stock by gRPC.
 //!
 //! ```text
@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Requests may be lost, repeated and late, and machines restart. Even so nothing is sold twice: an
-//! order has a number, and the stock keeps in a file what it has answered to that number.
+//! order has a number, and the stock keeps its answer to that number in a file.
 
 pub mod customer;
 pub mod shop;

@@ -12,13 +12,13 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::stock::{StockClient, TakeRequest};
 
-/// What a customer wants.
+/// The order of a customer.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Order {
     pub pieces: u32,
 }
 
-/// What the customer gets.
+/// The answer to a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Receipt {
     pub sold: u32,
@@ -46,7 +46,7 @@ async fn order(
     match stock.take(TakeRequest { order, pieces }).await {
         Ok(reply) if reply.get_ref().taken => Ok(Json(Receipt { sold: pieces })),
         Ok(_) => Err(StatusCode::GONE),
-        // The customer asks again: the order has its number.
+        // The customer repeats the order, which has a number.
         Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
     }
 }

@@ -1,4 +1,4 @@
-//! The stock: how many pieces there are, and which order took how many.
+//! The stock: the number of pieces, and the pieces that each order took.
 
 use std::collections::HashMap;
 use std::io;
@@ -21,26 +21,26 @@ mod service {
 pub use service::stock_client::StockClient;
 use service::stock_server::{Stock as Service, StockServer};
 
-/// An order takes pieces.
+/// A request to take pieces.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct TakeRequest {
-    /// The number of the order; the same again is answered the same.
+    /// The number of the order; a repeated order gets the same answer.
     #[prost(uint64, tag = "1")]
     pub order: u64,
-    /// How many pieces.
+    /// The number of pieces.
     #[prost(uint32, tag = "2")]
     pub pieces: u32,
 }
 
-/// What came of it.
+/// The answer to a request.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct TakeReply {
-    /// Whether there were as many.
+    /// `true` if there were enough pieces.
     #[prost(bool, tag = "1")]
     pub taken: bool,
 }
 
-/// What is kept: how many pieces there are, and what was answered to which order.
+/// The contents of the file: the number of pieces, and the answer to each order.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 struct Pieces {
     left: u32,
@@ -55,7 +55,7 @@ pub struct Stock {
 }
 
 impl Stock {
-    /// The stock that is kept in a directory; of that many pieces if none is there yet.
+    /// Opens the stock in a directory; creates it with that many pieces if there is none.
     pub async fn open(directory: &Path, pieces: u32) -> anyhow::Result<Self> {
         fs::create_dir_all(directory).await?;
         if let Some(parent) = directory.parent() {
@@ -84,7 +84,7 @@ impl Stock {
         Ok(())
     }
 
-    /// Replaces the file: after a crash the old one is there, or the new one.
+    /// Replaces the file: after a crash either the old or the new one is there.
     async fn keep(&self, pieces: &Pieces) -> io::Result<()> {
         let new = self.directory.join("stock.new");
         let mut file = File::create(&new).await?;
@@ -105,7 +105,7 @@ async fn sync(directory: &Path) -> io::Result<()> {
 impl Service for Stock {
     async fn take(&self, request: Request<TakeRequest>) -> Result<Response<TakeReply>, Status> {
         let TakeRequest { order, pieces } = request.into_inner();
-        // Whatever happens to the connection, the order is carried out as a whole.
+        // The order is executed completely, even if the connection ends.
         let stock = self.clone();
         let taken = tokio::spawn(async move { stock.carry_out(order, pieces).await }).await;
         match taken.map_err(io::Error::other).flatten() {

@@ -13,11 +13,11 @@ use tokio::net::TcpListener;
 use tokio::sim::{Chaos, Latency, Link, current};
 use tokio::time::sleep;
 
-/// How many pieces there are, and how many each of the customers orders, one after another.
+/// The number of pieces, and the number that each customer orders, one after another.
 const PIECES: u32 = 12;
 const CUSTOMERS: u64 = 3;
 const ORDERS: u64 = 4;
-/// Time for trouble to come in between.
+/// Leaves time for faults in between.
 const PAUSE: Duration = Duration::from_secs(1);
 
 // ANCHOR: program

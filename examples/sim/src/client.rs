@@ -1,4 +1,4 @@
-//! A client: asks one server after another until there is an answer.
+//! A client, which tries one server after another until it receives an answer.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use tokio::time::{sleep, timeout};
 
 use crate::message::{Command, Operation, Reply, Request, call};
 
-/// How long a server may take, and how long the client waits before the next one.
+/// The time-out of a server, and the pause before the next one.
 const ATTEMPT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Does one command after another.
+/// Executes one command after another.
 #[derive(Debug)]
 pub struct Client {
-    /// No two clients have the same.
+    /// Unique among all clients.
     name: String,
     addresses: Vec<String>,
     number: u64,
@@ -31,7 +31,7 @@ impl Client {
         }
     }
 
-    /// Adds text to a value. Gives the value.
+    /// Adds text to a value. Returns the new value.
     pub async fn append(&mut self, key: &str, text: &str) -> String {
         self.command(Operation::Append {
             key: key.to_owned(),

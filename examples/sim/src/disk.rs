@@ -1,8 +1,8 @@
-//! What a server must not forget: its promise, its log and its snapshot, a file each.
+//! The durable state of a server: its promise, its log and its snapshot, a file each.
 //!
-//! A file that is replaced is written under another name, synced and renamed, and then the
-//! directory is synced: after a power failure either the old or the new one is there. The log is
-//! appended to; what a power failure left of its end is seen by the checksum of each line.
+//! To replace a file, the new contents are written under another name, synced and renamed, and then
+//! the directory is synced: after a power failure either the old or the new file is there. The log
+//! is appended to; the checksum of each line shows which lines a power failure has damaged.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,14 +14,14 @@ use tokio::io::AsyncWriteExt;
 
 use crate::message::{Entry, Snapshot};
 
-/// A server votes once in a term, also when it restarts in between.
+/// A server votes once in a term, even if it restarts in between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promise {
     pub term: u64,
     pub vote: Option<usize>,
 }
 
-/// What was on the disk.
+/// The state read from the disk.
 #[derive(Debug, Default)]
 pub struct Kept {
     pub promise: Promise,
@@ -48,7 +48,7 @@ impl Disk {
             log: read_log(&directory.join("log"), snapshot.index).await?,
             snapshot,
         };
-        // What was broken at the end of the log must not come back between new lines.
+        // Damaged lines at the end of the log must not remain between new ones.
         let log = replace_log(directory, &kept.log).await?;
         let directory = directory.to_owned();
         Ok((Self { directory, log }, kept))
@@ -100,7 +100,7 @@ async fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory).await?.sync_all().await
 }
 
-/// `None` if there is no such file yet.
+/// Returns `None` if there is no such file yet.
 async fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     match fs::read(path).await {
         Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
@@ -109,7 +109,7 @@ async fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     }
 }
 
-/// The entries after that index, up to the first line that is not whole.
+/// Returns the entries after that index, up to the first line that is incomplete.
 async fn read_log(path: &Path, after: u64) -> io::Result<Vec<Entry>> {
     let text = match fs::read(path).await {
         Ok(text) => text,
@@ -143,7 +143,7 @@ fn parse(line: &[u8]) -> Option<Entry> {
     (sum == checksum(text)).then(|| serde_json::from_slice(text).ok())?
 }
 
-/// FNV-1a: short, and enough against halves of lines.
+/// FNV-1a: short, and sufficient to detect incomplete lines.
 fn checksum(text: &[u8]) -> u64 {
     let add = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
     text.iter().fold(0xcbf2_9ce4_8422_2325, add)

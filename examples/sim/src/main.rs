@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for text in ["one ", "of ", "the ", "three ", "may ", "fail"] {
         client.append("sentence", text).await;
     }
-    // Whichever it is, the other two go on.
+    // The other two continue, whichever server it is.
     servers.swap_remove(0).abort();
     println!("{}", client.get("sentence").await);
     Ok(())

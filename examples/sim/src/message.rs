@@ -1,4 +1,4 @@
-//! What goes over the network and to the disk: JSON, and on the network its length before it.
+//! The messages on the network and on the disk: JSON, on the network preceded by its length.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What is done to the data.
+/// An operation on the data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
-    /// A new leader begins with it.
+    /// The first entry of a new leader.
     Nothing,
     /// Adds the text to the value.
     Append { key: String, text: String },
@@ -19,7 +19,7 @@ pub enum Operation {
     Get { key: String },
 }
 
-/// An operation of a client, which repeats it under the same number until there is an answer.
+/// An operation of a client, which repeats it under the same number until it receives an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     pub client: String,
@@ -28,7 +28,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// What a new leader begins with.
+    /// Returns the first command of a new leader.
     pub fn nothing() -> Self {
         Self {
             client: String::new(),
@@ -46,17 +46,17 @@ pub struct Entry {
     pub command: Command,
 }
 
-/// The data after the entry with that index, in place of the log up to there.
+/// The data after the entry with that index; it replaces the log up to there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     pub index: u64,
     pub term: u64,
     pub values: BTreeMap<String, String>,
-    /// The last command of each client, and what was answered.
+    /// The last command of each client, with its answer.
     pub answered: BTreeMap<String, (u64, String)>,
 }
 
-/// Asks for the vote in a term; the log of the candidate ends with that index and term.
+/// Requests a vote in a term; the log of the candidate ends with that index and term.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Candidacy {
     pub term: u64,
@@ -64,7 +64,7 @@ pub struct Candidacy {
     pub last: (u64, u64),
 }
 
-/// The leader's entries after the one with that index and term; none is a sign of life.
+/// The leader's entries after the one with that index and term; an empty list is a heartbeat.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct News {
     pub term: u64,
@@ -73,12 +73,12 @@ pub struct News {
     pub commit: u64,
 }
 
-/// To a server, from another one or from a client.
+/// A request to a server, from another server or from a client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Request {
     Vote(Candidacy),
     Append(News),
-    /// In a term, for a server that lacks entries which the leader has no more.
+    /// Sent in a term, to a server that lacks entries which the leader no longer has.
     Install(u64, Snapshot),
     Command(Command),
 }
@@ -89,18 +89,19 @@ pub enum Reply {
         term: u64,
         granted: bool,
     },
-    /// Up to where the log is the leader's; `None` if the entry before the new ones is missing.
+    /// The index up to which the log equals the leader's; `None` if the entry before the new ones
+    /// is missing.
     Append {
         term: u64,
         same: Option<u64>,
     },
     /// The value after the command.
     Value(String),
-    /// This server cannot tell; ask another one, or again.
+    /// This server cannot answer; try another one, or repeat the request.
     Unknown,
 }
 
-/// Longer messages are nonsense.
+/// Longer messages are invalid.
 const LIMIT: u32 = 1 << 20;
 
 /// Sends a request over a new connection.

@@ -1,5 +1,5 @@
-//! The rules: what a server does with each message. Whatever it promises by an answer is on its
-//! disk before.
+//! The rules: how a server handles each message. Every promise in an answer is on the disk before
+//! the answer is sent.
 
 use std::io;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use crate::disk::{Disk, Kept, Promise};
 use crate::message::{Candidacy, Command, Entry, News, Operation, Reply, Request, Snapshot};
 
-/// How many entries the log has at most before a snapshot takes their place. Few, so that tests get
-/// there.
+/// The maximum length of the log, after which a snapshot replaces it. Small, so that tests reach
+/// it.
 const LOG_LIMIT: usize = 8;
-/// A leader that was not heard for as long is replaced; up to twice as long.
+/// A leader that is silent for this long, or up to twice as long, is replaced.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 #[derive(Debug)]
@@ -22,7 +22,8 @@ enum Role {
     Candidate {
         votes: usize,
     },
-    /// For each server: the entry to send next, and up to where its log is known to be the same.
+    /// For each server: the next entry to send, and the index up to which its log is known to be
+    /// equal.
     Leader {
         next: Vec<u64>,
         same: Vec<u64>,
@@ -36,16 +37,16 @@ pub struct Node {
     disk: Disk,
     promise: Promise,
     role: Role,
-    /// The data, as of the last entry that was carried out.
+    /// The data after the last executed entry.
     data: Snapshot,
     /// The entry before the log.
     base: (u64, u64),
     log: Vec<Entry>,
-    /// Most servers have the log up to here.
+    /// A majority has the log up to here.
     commit: u64,
-    /// When a leader or a candidate with this server's vote was heard.
+    /// The time of the last message from a leader, or from a candidate with this server's vote.
     heard: Instant,
-    /// Tells what was carried out.
+    /// Publishes the index of the last executed entry.
     done: watch::Sender<u64>,
 }
 
@@ -74,20 +75,20 @@ impl Node {
         matches!(self.role, Role::Leader { .. })
     }
 
-    /// When it becomes a candidate, unless it hears something. Each server has another patience in
-    /// each term, so that one of them is first.
+    /// Returns the time at which it becomes a candidate unless it receives a message. The time-out
+    /// differs for each server and term, so that one of them is first.
     pub fn deadline(&self) -> Instant {
         let mixed = (self.term() + 1).wrapping_mul(0x9e37_79b9) ^ (self.me as u64 * 0x85eb_ca6b);
         self.heard + PATIENCE + Duration::from_millis(mixed % PATIENCE.as_millis() as u64)
     }
 
-    /// Index and term of the last entry.
+    /// Returns index and term of the last entry.
     fn last(&self) -> (u64, u64) {
         let last = self.log.last();
         last.map_or(self.base, |entry| (entry.index, entry.term))
     }
 
-    /// The term of an entry; `None` if it is not there, or no more.
+    /// Returns the term of an entry; `None` if it is missing or was removed.
     fn term_at(&self, index: u64) -> Option<u64> {
         let (base, term) = self.base;
         match index.checked_sub(base)? {
@@ -110,7 +111,7 @@ impl Node {
         Ok(())
     }
 
-    /// Whoever hears of a later term follows it.
+    /// A server that learns of a later term follows it.
     async fn hear_term(&mut self, term: u64) -> io::Result<()> {
         if term > self.term() {
             self.promise(term, None).await?;
@@ -119,9 +120,9 @@ impl Node {
         Ok(())
     }
 
-    // ---- Elections -------------------------------------------------------------------------------------------
+    // ---- Elections -----------------------------------------------------------------------------
 
-    /// Becomes a candidate. Gives what to ask the others.
+    /// Becomes a candidate. Returns the request for the others.
     pub async fn campaign(&mut self) -> io::Result<Request> {
         self.promise(self.term() + 1, Some(self.me)).await?;
         self.role = Role::Candidate { votes: 1 };
@@ -142,7 +143,7 @@ impl Node {
         } = candidacy;
         self.hear_term(term).await?;
         let is_free = self.promise.vote.is_none_or(|vote| vote == candidate);
-        // A leader must have all that was ever answered.
+        // A leader must have every entry that was ever acknowledged.
         let (index, last_term) = self.last();
         let knows_enough = (last.1, last.0) >= (last_term, index);
         let granted = term == self.term() && is_free && knows_enough;
@@ -154,7 +155,7 @@ impl Node {
         Ok(Reply::Vote { term, granted })
     }
 
-    /// A vote came, asked for in the term `asked`.
+    /// Handles a vote that was requested in the term `asked`.
     pub async fn voted(&mut self, asked: u64, term: u64, granted: bool) -> io::Result<()> {
         self.hear_term(term).await?;
         if let Role::Candidate { votes } = &mut self.role
@@ -167,16 +168,16 @@ impl Node {
                     next: vec![self.last().0 + 1; self.servers],
                     same: vec![0; self.servers],
                 };
-                // Entries of former terms are settled together with one of this term.
+                // Entries of earlier terms are committed together with one of this term.
                 self.propose(Command::nothing()).await?;
             }
         }
         Ok(())
     }
 
-    // ---- The log ---------------------------------------------------------------------------------------------
+    // ---- The log -------------------------------------------------------------------------------
 
-    /// Adds a command to the leader's log. Gives its index.
+    /// Adds a command to the leader's log. Returns its index.
     pub async fn propose(&mut self, command: Command) -> io::Result<u64> {
         let (index, term) = (self.last().0 + 1, self.term());
         let entry = Entry {
@@ -191,7 +192,7 @@ impl Node {
         Ok(index)
     }
 
-    /// What the leader has to tell a server.
+    /// Returns the leader's next message to a server.
     pub fn news_for(&self, server: usize) -> Option<Request> {
         let Role::Leader { next, .. } = &self.role else {
             return None;
@@ -209,13 +210,13 @@ impl Node {
         })
     }
 
-    /// Takes the entries of the leader.
+    /// Handles entries of the leader.
     pub async fn append(&mut self, news: News) -> io::Result<Reply> {
         if !self.hear_leader(news.term).await? {
             return Ok(self.appended(None));
         }
         let (mut same, before_term) = news.after;
-        // What is in the snapshot is settled, and so the same.
+        // Entries in the snapshot are committed, and therefore equal.
         if same >= self.base.0 && self.term_at(same) != Some(before_term) {
             return Ok(self.appended(None));
         }
@@ -232,7 +233,7 @@ impl Node {
             new.push(entry);
         }
         if conflict {
-            // Entries of a leader that did not get through with them.
+            // Entries of a former leader that were never committed.
             let keep = (new[0].index - self.base.0 - 1) as usize;
             self.log.truncate(keep);
             self.log.extend(new);
@@ -246,7 +247,7 @@ impl Node {
         Ok(self.appended(Some(same)))
     }
 
-    /// Takes the leader's data in place of the own.
+    /// Replaces its own data by that of the leader.
     pub async fn install(&mut self, term: u64, snapshot: Snapshot) -> io::Result<Reply> {
         if !self.hear_leader(term).await? {
             return Ok(self.appended(None));
@@ -264,7 +265,7 @@ impl Node {
         Ok(self.appended(Some(index)))
     }
 
-    /// Whether that is the leader of the present term.
+    /// Returns `true` if that is the leader of the present term.
     async fn hear_leader(&mut self, term: u64) -> io::Result<bool> {
         self.hear_term(term).await?;
         if term < self.term() {
@@ -280,7 +281,7 @@ impl Node {
         Reply::Append { term, same }
     }
 
-    /// A server has answered the leader's news of the term `sent`.
+    /// Handles the answer of a server to the leader's message of the term `sent`.
     pub async fn answered(
         &mut self,
         server: usize,
@@ -305,7 +306,7 @@ impl Node {
         Ok(())
     }
 
-    /// Carries out what most servers have.
+    /// Executes the entries that a majority has.
     async fn settle(&mut self) -> io::Result<()> {
         let Role::Leader { same, .. } = &self.role else {
             return Ok(());
@@ -314,7 +315,7 @@ impl Node {
         known[self.me] = self.last().0;
         known.sort_unstable();
         let most = known[(self.servers - 1) / 2];
-        // Only what is of this term: another leader may still replace older entries.
+        // Only entries of this term count: another leader may still replace older ones.
         if most > self.commit && self.term_at(most) == Some(self.term()) {
             self.commit = most;
             self.carry_out().await?;
@@ -348,7 +349,7 @@ impl Node {
         snapshot
     }
 
-    // ---- Commands --------------------------------------------------------------------------------------------
+    // ---- Commands ------------------------------------------------------------------------------
 
     fn apply(&mut self, command: Command) {
         // A command that was repeated may be in the log twice.
@@ -373,13 +374,13 @@ impl Node {
         self.data.values.get(key).cloned().unwrap_or_default()
     }
 
-    /// What was answered to that very command, if it was carried out.
+    /// Returns the answer to that very command, if it was executed.
     pub fn answer(&self, command: &Command) -> Option<Reply> {
         let (number, value) = self.data.answered.get(&command.client)?;
         (*number == command.number).then(|| Reply::Value(value.clone()))
     }
 
-    /// Tells up to where commands were carried out.
+    /// Returns a receiver of the index of the last executed command.
     pub fn done(&self) -> watch::Receiver<u64> {
         self.done.subscribe()
     }

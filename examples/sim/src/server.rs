@@ -1,4 +1,4 @@
-//! The tasks of a server: connections, elections, and news for each of the others.
+//! The tasks of a server: connections, elections, and messages to each of the others.
 
 use std::io;
 use std::panic::resume_unwind;
@@ -15,14 +15,14 @@ use crate::disk::Disk;
 use crate::message::{Command, Operation, Reply, Request, call, receive, send};
 use crate::node::Node;
 
-/// How often a leader lets itself be heard.
+/// The interval of a leader's heartbeats.
 const HEARTBEAT: Duration = Duration::from_millis(100);
-/// How long another server may take to answer.
+/// The time-out of another server.
 const CALL: Duration = Duration::from_millis(200);
-/// How long a client's command may take.
+/// The time-out of a client's command.
 const COMMAND: Duration = Duration::from_millis(800);
 
-/// Where a server is, and who it is.
+/// The location and the identity of a server.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The number of this server.
@@ -36,14 +36,15 @@ struct Server {
     me: usize,
     addresses: Vec<String>,
     node: Mutex<Node>,
-    /// Rings when there is news for the others.
+    /// Notified when there are messages for the others.
     news: watch::Sender<()>,
 }
 
-/// Runs a server until its disk fails. It can be started again then, as after a crash.
+/// Runs a server until its disk fails. It can then be started again, as after a crash.
 ///
 /// # Errors
-/// Fails if the disk does. It must not go on with what it remembers: it cannot know what was kept.
+/// Fails if the disk fails. The server must stop then, because it cannot know which writes were
+/// kept.
 pub async fn serve(config: Config, listener: TcpListener) -> io::Result<()> {
     let (disk, kept) = Disk::open(&config.directory).await?;
     let Config { me, addresses, .. } = config;
@@ -79,7 +80,7 @@ impl Server {
         (0..self.addresses.len()).filter(move |peer| *peer != me)
     }
 
-    /// Whoever waits for a leader for too long becomes a candidate.
+    /// Becomes a candidate when there is no leader for too long.
     async fn hold_elections(self: Arc<Self>) -> io::Result<()> {
         loop {
             let deadline = self.node.lock().await.deadline();
@@ -113,7 +114,7 @@ impl Server {
         Ok(())
     }
 
-    /// Keeps another server informed for as long as this one leads.
+    /// Sends updates to another server as long as this one leads.
     async fn tell(self: Arc<Self>, peer: usize) -> io::Result<()> {
         let mut news = self.news.subscribe();
         loop {
@@ -128,12 +129,12 @@ impl Server {
                     node.answered(peer, sent, term, same).await?;
                 }
             }
-            // It rings for ever, as long as this server is there.
+            // The sender lives as long as this server, so `changed` cannot fail.
             let _ = timeout(HEARTBEAT, news.changed()).await;
         }
     }
 
-    /// Answers one request. An error is of the disk: whoever is gone has no use for an answer.
+    /// Answers one request. Returns only errors of the disk: a peer that has gone needs no answer.
     async fn answer(self: Arc<Self>, mut stream: TcpStream) -> io::Result<()> {
         let Ok(Ok(request)) = timeout(COMMAND, receive(&mut stream)).await else {
             return Ok(());
@@ -148,7 +149,7 @@ impl Server {
         Ok(())
     }
 
-    /// Has a command carried out, if this server leads.
+    /// Executes a command if this server leads.
     async fn carry_out(&self, command: Command) -> io::Result<Reply> {
         let mut node = self.node.lock().await;
         if !node.is_leader() {

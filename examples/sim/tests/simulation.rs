@@ -1,5 +1,5 @@
 //! Three servers under many seeds: they crash and lose power, their network is cut, and clients
-//! look at what comes of it.
+//! check the results.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tokio::sim::{Chaos, Latency, Link, current};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-/// Something that a client did to the one value that all of them share, and the value that it was
-/// told.
+/// An operation of a client on the one value that all of them share, together with the answer: the
+/// value at that time.
 struct Done {
-    /// What was appended; nothing for a read.
+    /// The appended text; empty for a read.
     token: Option<String>,
     value: String,
-    /// By a clock that nobody else has: those of the nodes are wrong.
+    /// By the clock of the simulation: those of the nodes are wrong.
     began: Duration,
     ended: Duration,
 }
@@ -85,8 +85,8 @@ async fn use_it(name: String, mut client: Client, tell: mpsc::UnboundedSender<Do
 }
 
 // ANCHOR: check
-/// There must be one order of all that was done which explains each answer. Since texts are only
-/// appended, the last value is that order.
+/// Checks that one order of all operations explains each answer. Since texts are only appended, the
+/// last value is that order.
 fn check(history: &[Done], last: &str) {
     let end_of = |token: &str| last.find(token).map(|start| start + token.len());
     for done in history {
@@ -99,7 +99,7 @@ fn check(history: &[Done], last: &str) {
             assert_eq!(last.matches(token).count(), 1, "{token:?} in {last:?}");
             assert_eq!(end_of(token), Some(value.len()), "{token:?} and {value:?}");
         }
-        // Whoever begins after this has ended must see at least as much.
+        // An operation that begins after this has ended must see at least as much.
         for later in history.iter().filter(|later| later.began > done.ended) {
             let told = &later.value;
             assert!(
