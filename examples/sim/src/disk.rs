@@ -143,7 +143,7 @@ fn parse(line: &[u8]) -> Option<Entry> {
     (sum == checksum(text)).then(|| serde_json::from_slice(text).ok())?
 }
 
-/// FNV-1a: short, and sufficient to detect incomplete lines.
+/// Computes FNV-1a: short, and sufficient to detect incomplete lines.
 fn checksum(text: &[u8]) -> u64 {
     let add = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
     text.iter().fold(0xcbf2_9ce4_8422_2325, add)

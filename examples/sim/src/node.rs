@@ -111,7 +111,7 @@ impl Node {
         Ok(())
     }
 
-    /// A server that learns of a later term follows it.
+    /// Follows a later term.
     async fn hear_term(&mut self, term: u64) -> io::Result<()> {
         if term > self.term() {
             self.promise(term, None).await?;

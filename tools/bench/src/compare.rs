@@ -1,8 +1,9 @@
-//! `compare`: the four runtimes beside each other on this machine, through anyrt and, if wanted, natively.
+//! `compare`: compares the four runtimes on this machine, through anyrt and optionally natively.
 //!
-//! Every measurement is a child process of its own. The contenders take turns, in another order each round, so that
-//! what else the machine does falls on all of them; a row says median and spread, and is flagged where the spread
-//! passes 15 %. A child that fails or hangs is named in the report, and the rest goes on.
+//! Every measurement runs in its own child process. The contenders take turns, in a different order
+//! each round, so that other load affects all of them. A row has a median and a spread, and is
+//! flagged if the spread exceeds 15 %. The report names a child that fails or hangs, and the others
+//! continue.
 
 mod cores;
 mod documents;
@@ -42,15 +43,15 @@ pub(crate) use load::Pace;
 /// A spread above this share of the median is flagged.
 const WIDE: f64 = 0.15;
 
-/// One contender's figures in a row.
+/// The figures of one contender in a row.
 #[derive(Debug, Serialize)]
 pub(crate) struct Result {
     pub(crate) contender: String,
     pub(crate) spread: Spread,
     pub(crate) values: Vec<f64>,
-    /// Whether the spread is too wide for the median to mean much.
+    /// `true` if the spread is too wide for a meaningful median.
     pub(crate) wide: bool,
-    /// How many times what the floor takes; for what is better the more there is of it, the floor's over this.
+    /// The ratio to the floor: how many times as slow or as large.
     pub(crate) of_floor: Option<f64>,
 }
 
@@ -98,7 +99,7 @@ impl Line {
         Self { row, results }
     }
 
-    /// The best of what is at the floor.
+    /// Returns the best result of the floors.
     pub(crate) fn floor(&self) -> Option<f64> {
         floor(&self.row, &self.results)
     }
@@ -120,7 +121,7 @@ fn floor(row: &Row, results: &[Result]) -> Option<f64> {
     }
 }
 
-/// All there is to tell.
+/// The whole report.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
@@ -129,7 +130,7 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     pub(crate) summary: Vec<summary::Answer>,
     pub(crate) failures: Vec<Failure>,
-    /// What a reader of the figures has to know of this machine.
+    /// Facts about this machine that a reader of the figures needs.
     pub(crate) remarks: Vec<String>,
     pub(crate) lines: Vec<Line>,
 }
@@ -211,7 +212,8 @@ pub(crate) fn main(mut args: lexopt::Parser) -> std::result::Result<(), Box<dyn 
     Ok(())
 }
 
-/// A file that is written and read, beside this program: a temporary directory is often kept in memory.
+/// Returns the directory of the file that is written and read, next to this program: a temporary directory
+/// is often in memory.
 fn scratch() -> std::path::PathBuf {
     let name = format!("compare-scratch-{}", std::process::id());
     crate::this_program().with_file_name(name)

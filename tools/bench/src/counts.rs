@@ -1,7 +1,8 @@
-//! What an echo of 1 KB costs a server in system calls and switches of threads, natively and through anyrt.
+//! `counts`: system calls and thread switches of a server per echo of 1 KB, natively and through
+//! anyrt.
 //!
-//! Counts, not times: they say the same on a busy machine. System calls are counted by the kernel (`perf stat`), since a
-//! tracer would slow the server down, and what it finds depends on who is faster; waits are those that the kernel notes of
+//! Counts do not depend on other load, as times do. The kernel counts system calls (`perf stat`),
+//! because a tracer would slow the server down and change the result; it also counts the waits of
 //! each thread. One worker shares a core with the client, two have both cores.
 
 use std::path::Path;
@@ -17,10 +18,10 @@ use crate::fail;
 const HELP: &str = "\
 Usage: anyrt-bench counts [--backend NAME]... [--workers N]... [--connections N]...
 
-Serves an echo of 1 KB and counts, per request, the system calls of the server (needs perf, and the right to count them)
-and how often a thread of it waited. Workers are 1 and 2, connections 1, 8 and 64, unless given.";
+Serves an echo of 1 KB and counts, per request, the system calls of the server (needs perf, and the permission to count
+them) and the waits of its threads. Defaults: 1 and 2 workers, 1, 8 and 64 connections.";
 
-/// How long a client asks.
+/// The duration of a client's load.
 const TIME: Duration = Duration::from_millis(600);
 
 const EVENT: &str = "raw_syscalls:sys_enter";
@@ -82,7 +83,7 @@ fn row(backend: Backend, workers: usize, connections: usize) -> Result<(String, 
     Ok((calls.join(" | "), waits.join(" | ")))
 }
 
-/// System calls of a server, and waits of its threads, per answer.
+/// Returns the system calls of a server, and the waits of its threads, per answer.
 fn count(
     sockets: Sockets,
     backend: Backend,
@@ -106,7 +107,7 @@ fn count(
     Ok((calls / answers, waits / answers))
 }
 
-/// The command under perf, which writes to `summary` when it ends.
+/// Returns the command under perf, which writes to `summary` when it ends.
 fn under_perf(summary: &Path, command: Command) -> Command {
     let mut perf = Command::new("perf");
     perf.args(["stat", "-x", ",", "-e", EVENT, "-o"]);
@@ -118,7 +119,7 @@ fn under_perf(summary: &Path, command: Command) -> Command {
     perf
 }
 
-/// How often the threads of a process have waited so far.
+/// Returns the number of waits of a process's threads so far.
 fn waits_of(process: &str) -> Result<f64> {
     let mut waits = 0.0;
     for task in std::fs::read_dir(format!("/proc/{process}/task"))? {

@@ -1,8 +1,8 @@
-//! CPU time that a server spends per request of 1 KB: the native runtime, the native runtime's own sockets inside
-//! anyrt's runtime, and anyrt's sockets.
+//! CPU time that a server spends per request of 1 KB: the native runtime, the native runtime's own
+//! sockets inside anyrt's runtime, and anyrt's sockets.
 //!
-//! The system tells how long each thread ran, so other programs disturb these figures less than a time by the clock.
-//! The three take turns, and each figure is the least of all rounds.
+//! The system reports how long each thread ran, so other programs disturb these figures less than
+//! wall-clock times. The three take turns, and each figure is the minimum of all rounds.
 
 mod adopted;
 
@@ -18,8 +18,8 @@ const HELP: &str = "\
 Usage: anyrt-bench cpu [--backend NAME]... [--connections N]... [--rounds N]
 
 Serves an echo of 1 KB on two workers and prints the CPU time of the server per request, in microseconds, and the ratio
-to the native runtime. For Glommio: a timer and a read of a file of Glommio's own, in an executor of the application and
-in one that anyrt has adopted. Connections are 1 and 64, rounds 5, unless given.";
+to the native runtime. For Glommio: a timer and a file read of Glommio's own, in an executor of the application and in
+one that anyrt has adopted. Defaults: 1 and 64 connections, 5 rounds.";
 
 const WORKERS: usize = 2;
 
@@ -84,7 +84,7 @@ fn echo(backend: Backend, connections: usize, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// Microseconds of CPU time of the server per answer.
+/// Returns microseconds of CPU time of the server per answer.
 fn per_request(sockets: Sockets, backend: Backend, connections: usize) -> Result<f64> {
     let server = Server::start(serve_command(sockets, backend, WORKERS))?;
     let before = run_time(server.process())?;
@@ -93,7 +93,7 @@ fn per_request(sockets: Sockets, backend: Backend, connections: usize) -> Result
     Ok(spent / 1000.0 / server.end()?)
 }
 
-/// How long the threads of a process have run so far, in nanoseconds.
+/// Returns how long the threads of a process have run so far, in nanoseconds.
 fn run_time(process: &str) -> Result<f64> {
     let mut nanoseconds = 0.0;
     for task in std::fs::read_dir(format!("/proc/{process}/task"))? {

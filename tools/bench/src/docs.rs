@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Replaces what is between the marks of `name` in a document of the repository.
+/// Replaces the text between the marks of `name` in a document of the repository.
 pub(crate) fn replace(document: &str, name: &str, text: &str) -> io::Result<()> {
     let path = crate::workspace().join(document);
     let old = std::fs::read_to_string(&path)?;

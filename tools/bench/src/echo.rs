@@ -17,7 +17,7 @@ pub(crate) use serve::serve;
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// The runtime that polls the server, and the sockets that it uses.
+/// The runtime that polls the server, and the kind of its sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sockets {
     /// The native runtime with its own sockets.
@@ -50,7 +50,7 @@ impl fmt::Display for Sockets {
     }
 }
 
-/// The command that serves.
+/// Returns the command that serves.
 pub(crate) fn serve_command(sockets: Sockets, backend: Backend, workers: usize) -> Command {
     let workers = workers.to_string();
     let mut command = Command::new(crate::this_program());
@@ -88,7 +88,7 @@ impl Server {
         Ok(started)
     }
 
-    /// The process that serves, which need not be the child.
+    /// Returns the process that serves, which need not be the child.
     pub(crate) fn process(&self) -> &str {
         &self.process
     }
@@ -99,7 +99,8 @@ impl Server {
         Ok(line.trim().to_owned())
     }
 
-    /// Lets a client send requests over `connections` for `time`, on the cores of the server's `workers`.
+    /// Sends requests by a client over `connections` for `time`, on the cores of the server's
+    /// `workers`.
     pub(crate) fn ask(&self, workers: usize, connections: usize, time: Duration) -> Result<()> {
         let ask = Ask {
             connections,

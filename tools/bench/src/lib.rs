@@ -1,7 +1,9 @@
-//! What is measured: the same operations through the facade, through the traits of the core, and natively.
+//! The measured operations: the same ones through the facade, through the traits of the core, and
+//! natively.
 //!
-//! [`subject`] has a module per way and runtime. Each gives the same small vocabulary (`Rt`: spawn, join, sleep, …),
-//! and the operations (`subject/ops.rs`) are compiled once against each of them from one source text.
+//! [`subject`] has a module per way and runtime. Each has the same small vocabulary (`Rt`: spawn,
+//! join, sleep, …), and the operations (`subject/ops.rs`) are compiled once against each of them
+//! from one source text.
 #![forbid(unsafe_code)]
 #![expect(
     missing_docs,

@@ -1,4 +1,5 @@
-//! Measures what anyrt costs beside the native runtimes, and how the runtimes compare on this machine.
+//! Measures the cost of anyrt compared with the native runtimes, and compares the runtimes on this
+//! machine.
 #![deny(unsafe_code)]
 #![expect(
     clippy::disallowed_methods,
@@ -26,12 +27,12 @@ use lexopt::prelude::*;
 const HELP: &str = "\
 Usage: anyrt-bench <command> [options]
 
-  overhead   instructions and allocations of each operation, beside the native runtime
-  compare    the four runtimes beside each other on this machine, with an HTML report
-  counts     system calls and switches of an echo server, natively and through anyrt
+  overhead   instructions and allocations of each operation, compared with the native runtime
+  compare    compares the four runtimes on this machine, with an HTML report
+  counts     system calls and thread switches of an echo server, natively and through anyrt
   cpu        CPU time per request: the native runtime, its sockets inside anyrt's runtime, anyrt's sockets
 
-`anyrt-bench <command> --help` tells the options.";
+`anyrt-bench <command> --help` lists the options.";
 
 fn main() -> ExitCode {
     match run() {
@@ -75,7 +76,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// The arguments of a child process.
+/// Returns the arguments of a child process.
 #[cfg(target_os = "linux")]
 fn rest(mut args: lexopt::Parser) -> Result<Vec<String>, Box<dyn Error>> {
     let mut rest = Vec::new();
@@ -85,18 +86,18 @@ fn rest(mut args: lexopt::Parser) -> Result<Vec<String>, Box<dyn Error>> {
     Ok(rest)
 }
 
-/// An error that is a sentence.
+/// Returns an error with this message.
 fn fail(message: impl Into<String>) -> Box<dyn Error> {
     message.into().into()
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 fn workspace() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here)
 }
 
-/// A file of this package.
+/// Returns the path of a file of this package.
 fn here(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
 }
@@ -109,7 +110,7 @@ fn this_program() -> PathBuf {
     std::env::current_exe().unwrap_or_else(|_| "anyrt-bench".into())
 }
 
-/// Where cargo builds this workspace.
+/// Returns the directory into which cargo builds this workspace.
 fn target_directory() -> Result<PathBuf, Box<dyn Error>> {
     let output = Command::new(cargo())
         .args(["metadata", "--no-deps", "--format-version", "1"])

@@ -1,7 +1,8 @@
-//! `overhead`: what an operation costs through anyrt beside the native runtime, in counts.
+//! `overhead`: the cost of an operation through anyrt compared with the native runtime, in counts.
 //!
-//! A count is the slope between N and 3 N operations of a probe: a program that does nothing else, of one thread,
-//! built with fat LTO. So start-up and warm-up fall out, and no other load on the machine is seen.
+//! A count is the slope between N and 3 N operations of a probe: a program that does nothing else,
+//! with one thread, built with fat LTO. So it excludes start-up and warm-up and does not depend on
+//! other load on the machine.
 
 mod budget;
 mod peers;
@@ -19,23 +20,24 @@ use budget::Budgets;
 use probe::{Build, Counts, Failure, Probe, Probes};
 
 const HELP: &str = "\
-Counts what an operation costs through anyrt beside the native runtime.
+Counts the cost of each operation through anyrt, compared with the native runtime.
 
 Usage: anyrt-bench overhead [options]
 
   --backend NAME   only this runtime (may be repeated)
   --row NAME       only this row (may be repeated); `--row help` lists them
-  --check          compare with budgets.toml; the exit code is 1 when a row is above its budget or has no figures
-  --quick          the subset for CI: without the facade built with one backend alone, which takes a build for each;
-                   with --check also without native runtimes but Tokio, and of the other runtimes only the
-                   rows that stand for the rest, unless --row names some
-  --time           also the ratio of times, in this process, paired and rotated
-  --peers          beside the other abstraction layers instead; with --check the exit code is 1 when one is better
-  --write          put the tables into docs/en/performance.md and docs/zh/performance.md
-  --bless          take what is measured as the price of the rows that have a reason in budgets.toml";
+  --check          compare with budgets.toml; the exit code is 1 if a row exceeds its budget or has no figures
+  --quick          the subset for CI: without the facade built with a single backend, which takes a build for each;
+                   with --check also without native runtimes other than Tokio, and only representative rows of the
+                   other runtimes, unless --row names some
+  --time           also print the ratio of times, in this process, paired and rotated
+  --peers          compare with the other abstraction layers instead; with --check the exit code is 1 if one is better
+  --write          write the tables into docs/en/performance.md and docs/zh/performance.md
+  --bless          record the measured prices of the rows that have a reason in budgets.toml";
 
-/// The rows that stand for the rest where time is short: of those that take the same way through anyrt, one. Left out are
-/// other sizes of a round trip, what another thread takes part in, and what is made of these.
+/// The representative rows for short runs: one of those that take the same way through anyrt. Left
+/// out are other sizes of a round trip, rows in which another thread takes part, and combinations
+/// of these.
 const STANDING_FOR_THE_REST: [Row; 10] = [
     Row::Spawn,
     Row::SpawnJoin,
@@ -49,7 +51,7 @@ const STANDING_FOR_THE_REST: [Row; 10] = [
     Row::Udp1K,
 ];
 
-/// Everything measured, by what it was measured on.
+/// All measurements, by program.
 pub(crate) type Measured = BTreeMap<(Probe, usize), Counts>;
 
 struct Options {
@@ -71,7 +73,7 @@ impl Options {
         }
     }
 
-    /// Which rows are measured on which programs.
+    /// Returns the rows to measure for each program.
     fn jobs(&self, plan: &[Probe]) -> Vec<(Probe, Row)> {
         let rows_of = |probe: Probe| {
             let is_short = self.quick && self.check && self.named_rows.is_empty();
@@ -146,8 +148,8 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let runs = |probe: Probe, row| if options.check { 1 } else { probe.runs(row) };
     let (mut measured, mut failures) = probes.measure(&options.jobs(&plan), runs);
     if options.check {
-        // What is above its budget is measured again, more often each time: a count that another thread or the clock
-        // has a part in is above it now and then.
+        // Rows above their budgets are measured again, more often each time: a count that depends
+        // on another thread or the clock exceeds its budget occasionally.
         for times in 1..=3 {
             for violation in budgets.violations(&measured) {
                 let native = Probe::native(violation.probe.backend);
@@ -204,7 +206,7 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// An error that names every row that has no figures.
+/// Returns an error that names every row without figures.
 fn none_failed(failures: &[Failure]) -> Result<(), Box<dyn std::error::Error>> {
     for failure in failures {
         eprintln!("no figures: {failure}");
@@ -215,8 +217,9 @@ fn none_failed(failures: &[Failure]) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// What has to be measured: with `quick` without the programs that have one backend alone, one more build for each, and
-/// without the native runtimes that are not alike in two runs, beside which a row is held to its price.
+/// Returns the plan. With `quick` it excludes the programs with a single backend, each of which
+/// needs a build, and the native runtimes whose counts vary between runs: their rows are compared
+/// with recorded prices.
 fn plan(options: &Options) -> Vec<Probe> {
     let backends = options.backends.iter().copied();
     backends
@@ -242,7 +245,7 @@ fn plan(options: &Options) -> Vec<Probe> {
         .collect()
 }
 
-/// A process of its own for the times of one row.
+/// Runs the child process for the times of one row.
 pub(crate) fn time_child(backend: &str, row: &str) -> Option<()> {
     time::child(backend, row)
 }

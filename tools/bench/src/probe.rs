@@ -6,7 +6,7 @@ use stats_alloc::StatsAlloc;
 
 use crate::{Backend, Row};
 
-/// Reads `BACKEND ROW N`, calls `run`, prints how often and how much was allocated.
+/// Reads `BACKEND ROW N`, calls `run`, and prints the number and the bytes of allocations.
 pub fn main(allocator: &StatsAlloc<System>, run: fn(Backend, Row, usize)) {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [backend, row, n] = &args[..] else {

@@ -1,9 +1,10 @@
 //! Lets the other threads of a probe run while one waits in io_uring, under valgrind.
 //!
-//! Valgrind runs one thread at a time, and the one that runs keeps valgrind's lock until it makes a system call that
-//! valgrind takes for one that may block. `io_uring_enter` is none of them (3.19), so a thread that waits for its ring
-//! stops all others, also the one that it waits for: a shard that sleeps before its first task has come never wakes.
-//! So a probe waits for its rings in `poll`, natively and through anyrt.
+//! Valgrind runs one thread at a time, which keeps valgrind's lock until it makes a system call
+//! that valgrind treats as blocking. `io_uring_enter` is not one of them (3.19), so a thread that
+//! waits for its ring stops all others, including the one that it waits for: a shard that sleeps
+//! before its first task has arrived never wakes. Therefore a probe waits for its rings in `poll`,
+//! natively and through anyrt.
 #![expect(
     unsafe_code,
     reason = "stands before a function of the C library, and calls it"
@@ -22,16 +23,17 @@ fn system() -> Syscall {
     static FOUND: AtomicUsize = AtomicUsize::new(0);
     let mut found = FOUND.load(Ordering::Relaxed);
     if found == 0 {
-        // SAFETY: the name ends with a zero.
+        // SAFETY: the name is terminated by a zero.
         found = unsafe { libc::dlsym(libc::RTLD_NEXT, c"syscall".as_ptr()) } as usize;
         assert!(found != 0, "the C library has `syscall`");
         FOUND.store(found, Ordering::Relaxed);
     }
-    // SAFETY: the C library's function takes up to six arguments behind the number, all passed as integers are.
+    // SAFETY: the C library's function takes up to six arguments after the number, all passed as
+    // integers.
     unsafe { std::mem::transmute::<usize, Syscall>(found) }
 }
 
-/// In place of the C library's function of the same name, by which io-uring enters its rings.
+/// Replaces the C library's function of the same name, by which io-uring enters its rings.
 ///
 /// # Safety
 /// As the system call.
@@ -47,7 +49,7 @@ unsafe extern "C" fn syscall(
 ) -> c_long {
     let waits = number == libc::SYS_io_uring_enter && least > 0 && flags & GETEVENTS != 0;
     let least = if waits { 0 } else { least };
-    // SAFETY: passed on as it came, but for how many completions to wait for.
+    // SAFETY: the arguments are unchanged, except the number of completions to wait for.
     let result = unsafe { system()(number, first, second, least, flags, fifth, sixth) };
     if waits && result >= 0 {
         let mut ring = libc::pollfd {

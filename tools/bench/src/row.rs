@@ -1,6 +1,6 @@
 //! The rows of the overhead table.
 
-/// An operation whose price is compared.
+/// An operation whose cost is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Row {
     Spawn,
@@ -61,17 +61,18 @@ impl Row {
         self.about().0
     }
 
-    /// What one operation is.
+    /// Describes one operation.
     pub const fn title(self) -> &'static str {
         self.about().1
     }
 
-    /// How many operations the shorter of two runs does.
+    /// Returns the number of operations of the shorter of two runs.
     pub const fn count(self) -> usize {
         self.about().2
     }
 
-    /// How many times the operation polls a socket or a file: each poll has its own allowance.
+    /// Returns how many times the operation polls a socket or a file: each poll has its own
+    /// allowance.
     pub const fn polls(self) -> u32 {
         match self {
             Self::Tcp1B | Self::Tcp1K | Self::Tcp64K | Self::TcpVectored | Self::Udp1K => 4,
@@ -80,7 +81,7 @@ impl Row {
         }
     }
 
-    /// Whether it waits for sockets, so that what the reactor does is part of it.
+    /// Returns `true` if it waits for sockets, so that the work of the reactor is part of it.
     pub const fn is_net(self) -> bool {
         matches!(
             self,
@@ -93,7 +94,7 @@ impl Row {
         )
     }
 
-    /// Whether another thread takes part on every runtime.
+    /// Returns `true` if another thread takes part on every runtime.
     pub const fn is_shared(self) -> bool {
         matches!(self, Self::SpawnBlocking | Self::FileRead | Self::FileWrite)
     }
@@ -126,7 +127,7 @@ impl Row {
         }
     }
 
-    /// The row of that name.
+    /// Returns the row of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|row| row.name() == name)
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is said of repeated measurements.
+/// A summary of repeated measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -15,7 +15,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Of at least one value.
+    /// Summarizes at least one value.
     pub(crate) fn of(values: &[f64]) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -36,7 +36,7 @@ impl Spread {
         }
     }
 
-    /// How far the measurements lie apart, as a share of the median.
+    /// Returns the spread of the measurements, as a share of the median.
     pub(crate) fn width(&self) -> f64 {
         if self.median == 0.0 {
             0.0

@@ -15,7 +15,7 @@ macro_rules! names {
                 match self { $(Self::$variant => $name),* }
             }
 
-            /// The one of that name.
+            /// Returns the one of that name.
             pub fn parse(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|one| one.name() == name)
             }
@@ -40,7 +40,8 @@ pub enum Backend {
 names!(Backend { Tokio = "tokio", Smol = "smol", AsyncStd = "async-std", Glommio = "glommio" });
 
 impl Backend {
-    /// Whether what is measured is in a task, not in the future of `block_on`: natively async-std's `block_on` runs no tasks.
+    /// Returns `true` if the operation runs in a task, not in the future of `block_on`: natively
+    /// async-std's `block_on` runs no tasks.
     pub const fn body_is_a_task(self) -> bool {
         matches!(self, Self::AsyncStd)
     }
@@ -58,7 +59,8 @@ pub enum Via {
 }
 names!(Via { Native = "native", Generic = "generic", Facade = "facade" });
 
-// Each of these compiles the one source text of the operations, `subject/ops.rs`, against its own `Rt`.
+// Each of these compiles the one source text of the operations, `subject/ops.rs`, against its own
+// `Rt`.
 pub mod facade;
 #[cfg(feature = "cli")]
 pub mod files;

@@ -1,4 +1,4 @@
-//! What `compare` lets a runtime do, and the figures of it.
+//! The work of a runtime in `compare`, and its figures.
 
 use std::time::{Duration, Instant};
 
@@ -7,23 +7,25 @@ use serde::{Deserialize, Serialize};
 /// A job of a child process.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Work {
-    /// Spawns 1,000 tasks and joins them, for as long; microseconds.
+    /// Spawns 1,000 tasks and joins them, for this long; microseconds.
     Spawn1000(Duration),
-    /// So many tasks that do nothing but yield, for as long; nanoseconds per switch.
+    /// This many tasks that only yield, for this long; nanoseconds per switch.
     Yield { tasks: usize, time: Duration },
-    /// Two tasks that wake each other, for as long; nanoseconds per switch.
+    /// Two tasks that wake each other, for this long; nanoseconds per switch.
     Wake(Duration),
-    /// A task and a thread that wake each other, for as long; microseconds there and back. The thread is on `core`.
+    /// A task and a thread that wake each other, for this long; microseconds per round trip. The
+    /// thread is on `core`.
     WakeAcross { core: usize, time: Duration },
-    /// Calls a blocking thread and waits for it, for as long; microseconds. The thread is on `core`.
+    /// Calls a blocking thread and waits for it, for this long; microseconds. The thread is on
+    /// `core`.
     Blocking { core: usize, time: Duration },
-    /// So many tasks that wait; bytes per task, and megabytes.
+    /// This many waiting tasks; bytes per task, and megabytes.
     Memory(usize),
-    /// So many timers; milliseconds to start them, and of CPU until all have fired.
+    /// This many timers; milliseconds to start them, and of CPU until all have fired.
     Timers(usize),
-    /// 1,000 sleeping tasks for as long; milliseconds of CPU per second, and context switches.
+    /// 1,000 sleeping tasks for this long; milliseconds of CPU per second, and context switches.
     Idle(Duration),
-    /// Writes and reads a file of so many bytes, and pages of it for as long.
+    /// Writes and reads a file of this many bytes, and pages of it for this long.
     Files { size: u64, time: Duration },
     /// Serves until killed; prints its address.
     Serve(Dialogue),
@@ -32,18 +34,18 @@ pub enum Work {
 /// A request, and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dialogue {
-    /// 1 KB there and back.
+    /// A round trip of 1 KB.
     Echo,
-    /// A GET over a connection that stays.
+    /// A GET over a persistent connection.
     Http,
 }
 
-/// What the HTTP servers answer.
+/// The answer of the HTTP servers.
 pub const HTTP_ANSWER: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 13\r\n\r\nHello, world!";
 
 impl Dialogue {
-    /// What a client sends.
+    /// Returns the request of a client.
     pub fn request(self) -> Vec<u8> {
         match self {
             Self::Echo => vec![7; 1024],
@@ -53,7 +55,7 @@ impl Dialogue {
         }
     }
 
-    /// The bytes of the answer.
+    /// Returns the bytes of the answer.
     pub fn answer_length(self) -> usize {
         match self {
             Self::Echo => 1024,
@@ -65,10 +67,10 @@ impl Dialogue {
 /// A name and a value.
 pub type Figure = (&'static str, f64);
 
-/// What the threads of a process, a number or `self`, have used of the CPU.
+/// Returns the CPU time of the threads of a process, a number or `self`.
 ///
 /// # Errors
-/// Where there is no such process.
+/// Fails if there is no such process.
 pub fn cpu_time(process: &str) -> std::io::Result<Duration> {
     let nanos = of_threads(process, "schedstat", |stat| {
         stat.split(' ').next()?.parse::<u64>().ok()
@@ -76,10 +78,11 @@ pub fn cpu_time(process: &str) -> std::io::Result<Duration> {
     Ok(Duration::from_nanos(nanos.iter().sum()))
 }
 
-/// How often the threads of a process, a number or `self`, have stopped running, by themselves or not.
+/// Returns how often the threads of a process, a number or `self`, have stopped running,
+/// voluntarily or not.
 ///
 /// # Errors
-/// Where there is no such process.
+/// Fails if there is no such process.
 pub fn context_switches(process: &str) -> std::io::Result<f64> {
     let counts = of_threads(process, "status", |status| {
         let counts = status
@@ -103,10 +106,10 @@ fn of_threads<T>(
     Ok(texts.filter_map(|text| read(&text)).collect())
 }
 
-/// Keeps the calling thread, and those that it starts, to these cores.
+/// Restricts the calling thread, and those that it starts, to these cores.
 ///
 /// # Errors
-/// Those of the system, such as where the process may not use a core.
+/// Fails if the system refuses, for example if the process may not use a core.
 #[cfg(target_os = "linux")]
 pub fn pin(cores: &[usize]) -> std::io::Result<()> {
     let mut set = rustix::thread::CpuSet::new();
@@ -116,13 +119,13 @@ pub fn pin(cores: &[usize]) -> std::io::Result<()> {
     Ok(rustix::thread::sched_setaffinity(None, &set)?)
 }
 
-/// Elsewhere a process is not kept to a core.
+/// Does nothing on other systems.
 #[cfg(not(target_os = "linux"))]
 pub fn pin(_: &[usize]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Keeps the calling thread to `core`, if it is not there already.
+/// Restricts the calling thread to `core`, unless it is there already.
 pub fn move_to(core: usize) {
     thread_local! {
         static THERE: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
@@ -132,7 +135,7 @@ pub fn move_to(core: usize) {
     }
 }
 
-/// Resident memory of this process, in bytes.
+/// Returns the resident memory of this process, in bytes.
 pub fn resident() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm
@@ -142,13 +145,13 @@ pub fn resident() -> f64 {
     pages.unwrap_or(0.0) * 4096.0
 }
 
-/// The middle one.
+/// Returns the median.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Seconds since `start`.
+/// Returns the seconds since `start`.
 pub fn seconds(start: Instant) -> f64 {
     start.elapsed().as_secs_f64()
 }

@@ -1,4 +1,5 @@
-//! What a peer does not have: each peer's `Rt` dereferences to this, so that its own methods come first.
+//! The operations that a peer lacks: each peer's `Rt` dereferences to this type, so its own methods
+//! take precedence.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -6,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-/// Ends the program, and says why.
+/// Ends the program with a message.
 pub(crate) fn absent() -> ! {
     println!("absent");
     std::process::exit(0)
@@ -14,7 +15,7 @@ pub(crate) fn absent() -> ! {
 
 pub(crate) struct Absent;
 
-/// A socket, a timer or a set that is never made.
+/// A socket, a timer or a set that is never created.
 #[derive(Clone)]
 pub(crate) struct Nothing;
 

@@ -58,7 +58,7 @@ impl Host {
     }
 
     pub(crate) fn block_on_ready(&self) {
-        // On Tokio it takes the runtime that is current, so one has to be.
+        // On Tokio it uses the current runtime, so there must be one.
         #[cfg(feature = "tokio")]
         let _current = self.0.tokio.enter();
         R::block_on(std::future::ready(()));

@@ -1,4 +1,5 @@
-//! any_spawner: a global function that spawns. It gives no handle, so a join is a channel that the task sends on.
+//! any_spawner: a global function that spawns. It returns no handle, so a join is a channel that
+//! the task sends on.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -28,7 +29,7 @@ impl Deref for Rt {
 
 pub(crate) struct Host(Runner);
 
-/// Its own executor of `async-executor` is run by nobody.
+/// Nothing runs its own executor of `async-executor`.
 #[cfg(feature = "smol")]
 struct Smol;
 

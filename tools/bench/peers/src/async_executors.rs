@@ -25,7 +25,7 @@ pub(crate) const LACKS: &[Row] = &[];
 
 #[cfg(feature = "tokio")]
 thread_local! {
-    // The executor stays on its thread, and tasks that spawn do not.
+    // The executor stays on its thread; tasks that spawn do not.
     static EXECUTOR: std::cell::Cell<Option<&'static Executor>> = const { std::cell::Cell::new(None) };
 }
 

@@ -1,4 +1,5 @@
-//! async-rs: a value that spawns, sleeps and connects. It has no listener, so the accepting end is made by `std`.
+//! async-rs: a value that spawns, sleeps and connects. It has no listener, so `std` creates the
+//! accepting end.
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
@@ -98,7 +99,7 @@ impl Rt {
     }
 
     pub(crate) fn overdue_interval(&self) -> impl Stream<Item = Instant> + Unpin + Send {
-        // It begins now: with such a period it is overdue for ever after a moment.
+        // It begins now: with such a period it is always overdue after a moment.
         let interval = Box::pin(self.0.interval(Duration::from_nanos(1)));
         std::thread::sleep(MOMENT);
         interval

@@ -1,7 +1,9 @@
-//! Does one operation N times through a peer: `anyrt-peers RUNTIME ROW N`, like the probes of anyrt.
+//! Does one operation N times through a peer: `anyrt-peers RUNTIME ROW N`, like the probes of
+//! anyrt.
 //!
-//! Prints allocations and bytes, start-up included, or `absent` where the peer has no such operation. Each peer is
-//! called by its best documented way, and the operations are those that anyrt is measured with, from the same file.
+//! Prints allocations and bytes, start-up included, or `absent` if the peer has no such operation.
+//! Each peer is called by its best documented way, and the operations are those that anyrt is
+//! measured with, from the same file.
 #![forbid(unsafe_code)]
 #![allow(
     dead_code,
@@ -17,7 +19,7 @@ mod absent;
 mod common;
 mod runner;
 
-/// What `ops.rs` asks for, where it asks for it.
+/// The items that `ops.rs` needs, at the paths where it needs them.
 mod subject {
     pub(crate) use crate::common;
     pub(crate) use anyrt_bench::Backend;

@@ -1,4 +1,5 @@
-//! orb: static methods, and an executor that is a value. A task that is aborted cannot be waited for.
+//! orb: static methods, and an executor that is a value. A task that is aborted cannot be waited
+//! for.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -85,7 +86,7 @@ impl Rt {
     }
 
     pub(crate) fn overdue_interval(&self) -> <R as AsyncTime>::Interval {
-        // It begins one period from now: with such a period it is overdue for ever after a moment.
+        // It begins one period from now: with such a period it is always overdue after a moment.
         let interval = R::interval(Duration::from_nanos(1));
         std::thread::sleep(MOMENT);
         interval

@@ -1,12 +1,12 @@
-//! The runtimes below the peers, for those that start none: everything on one thread, as in the native probes.
+//! The runtimes below the peers that start none: everything on one thread, as in the native probes.
 
 use std::future::Future;
 use std::time::Duration;
 
-/// A tick of which so much has passed is overdue by Tokio's account: it forgives 5 ms.
+/// After this time a tick is overdue for Tokio, which tolerates 5 ms.
 pub(crate) const MOMENT: Duration = Duration::from_millis(20);
 
-/// Runs the body of a measurement where the tasks run.
+/// Runs the body of a measurement at the place where tasks run.
 pub(crate) struct Runner {
     #[cfg(feature = "tokio")]
     pub(crate) tokio: tokio::runtime::Runtime,

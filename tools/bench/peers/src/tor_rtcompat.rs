@@ -1,5 +1,5 @@
-//! tor-rtcompat: a value that does everything. A task with a handle is a `RemoteHandle`, which cannot be waited for
-//! once it is aborted.
+//! tor-rtcompat: a value that does everything. A task with a handle is a `RemoteHandle`, which
+//! cannot be waited for once it is aborted.
 
 use std::future::Future;
 use std::net::SocketAddr;

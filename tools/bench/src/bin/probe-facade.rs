@@ -1,4 +1,5 @@
-//! Does one operation N times, facade: `probe-facade BACKEND ROW N`. Prints allocations and bytes, start-up included.
+//! Executes one operation N times, facade: `probe-facade BACKEND ROW N`. Prints allocations and
+//! bytes, start-up included.
 #![deny(unsafe_code)]
 
 use anyrt_bench::{Backend, Row};

@@ -1,14 +1,14 @@
-//! The cores that everything runs on.
+//! The cores for the measurements.
 
 use rustix::thread::{CpuSet, sched_getaffinity};
 
 use serde::Serialize;
 
-/// The first core that this process may use, and another.
+/// The first core that this process may use, and a second one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Cores {
     pub(crate) first: usize,
-    /// Where there is one; another physical core if possible.
+    /// If there is one; another physical core if possible.
     pub(crate) second: Option<usize>,
 }
 
@@ -28,7 +28,8 @@ impl Cores {
         })
     }
 
-    /// Of these, where `siblings` tells which cores share the hardware of one, such as `0,4` or `0-1`.
+    /// Selects among these cores. `siblings` lists the cores that share the hardware of one, such
+    /// as `0,4` or `0-1`.
     fn of(allowed: &[usize], siblings: impl Fn(usize) -> String) -> Self {
         let first = allowed.first().copied().unwrap_or(0);
         let shared = list(&siblings(first));
@@ -41,7 +42,7 @@ impl Cores {
     }
 }
 
-/// `0,4-6` as the system writes it.
+/// Parses `0,4-6`, the format of the system.
 fn list(text: &str) -> Vec<usize> {
     let mut cores = Vec::new();
     for part in text.trim().split(',') {

@@ -6,7 +6,7 @@ use std::io;
 use super::terminal::{cell, contenders, groups};
 use super::{Line, Report};
 
-/// Replaces what `docs/en/performance.md` and its translation show.
+/// Replaces the figures in `docs/en/performance.md` and its translation.
 pub(crate) fn write(report: &Report) -> io::Result<()> {
     let command = format!("cargo run --release -p anyrt-bench -- {}", report.command);
     let machine = report.machine.line();

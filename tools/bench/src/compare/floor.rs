@@ -1,4 +1,4 @@
-//! The floor: the same work with nothing between it and the system.
+//! The floor: the same work directly on the system.
 
 use std::cell::Cell;
 use std::cmp::Reverse;
@@ -22,7 +22,8 @@ use crate::fail;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Puts the answer to what was read into the buffer, and gives its length; that is zero where the request goes on.
+/// Puts the answer to the received bytes into the buffer, and returns its length; zero if the
+/// request is incomplete.
 pub(crate) fn answer(dialogue: Dialogue, buffer: &mut [u8; 4096], read: usize) -> usize {
     match dialogue {
         Dialogue::Echo => read,
@@ -34,7 +35,7 @@ pub(crate) fn answer(dialogue: Dialogue, buffer: &mut [u8; 4096], read: usize) -
     }
 }
 
-/// Futures polled in turn by a loop that does nothing else.
+/// Polls futures in turn by a bare loop.
 pub(crate) fn bare_loop(work: Work) -> Result<Vec<Figure>> {
     Ok(match work {
         Work::Spawn1000(time) => vec![("spawn", spawn_1000(time))],
@@ -56,7 +57,7 @@ pub(crate) fn eventfds(work: Work) -> Result<Vec<Figure>> {
     })
 }
 
-/// Polls until all are done.
+/// Polls until all are ready.
 fn run(tasks: &mut [Task]) {
     let mut cx = Context::from_waker(Waker::noop());
     let mut done = vec![false; tasks.len()];
@@ -71,7 +72,7 @@ fn run(tasks: &mut [Task]) {
     }
 }
 
-/// A future is boxed, polled once and dropped.
+/// Boxes a future, polls it once and drops it.
 fn spawn_1000(time: Duration) -> f64 {
     let (begin, mut each) = (Instant::now(), Vec::new());
     while begin.elapsed() < time {
@@ -122,7 +123,7 @@ fn yields(tasks: usize, time: Duration) -> f64 {
     median(each)
 }
 
-/// Two futures that give each other a turn.
+/// Measures two futures that alternate.
 fn wake(time: Duration) -> f64 {
     const EACH: usize = 10_000;
     let side = |turn: Rc<Cell<usize>>, mine: usize| {
@@ -172,7 +173,7 @@ fn memory(tasks: usize) -> Vec<Figure> {
         })
         .collect();
     let used = resident() - before;
-    // The process ends: as with the runtimes, what waits is not taken apart.
+    // The process ends: as with the runtimes, waiting futures are not dropped.
     std::mem::forget(black_box(all));
     vec![("per-task", used / tasks as f64), ("total", used / 1e6)]
 }

@@ -1,4 +1,4 @@
-//! The report: one file, nothing loaded from elsewhere.
+//! The report: one file that loads nothing from elsewhere.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use super::{Line, Report, plot};
 
 const STYLE: &str = include_str!("report.css");
 
-/// What a group's figures are, in a sentence or two.
+/// Explains the figures of a group in a sentence or two.
 fn about(group: &str) -> &'static str {
     match group {
         TASKS => {
@@ -95,7 +95,7 @@ fn summary(html: &mut String, report: &Report) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What is missing, and what else to know before the figures.
+/// Lists missing figures and the facts that a reader needs first.
 fn failures(html: &mut String, report: &Report) -> Result<(), Box<dyn Error>> {
     for remark in &report.remarks {
         writeln!(html, "<p class=\"remark\">{}</p>", escape(remark))?;
@@ -149,7 +149,7 @@ fn section(html: &mut String, group: &str, lines: &[&Line]) -> Result<(), Box<dy
 }
 
 fn figure(html: &mut String, title: &str, unit: &str, svg: &str) -> std::fmt::Result {
-    // What begins a caption is a capital, whatever it is in a table.
+    // A caption begins with a capital letter, even if the name in a table does not.
     let mut letters = title.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     let title: String = first.chain(letters).collect();

@@ -1,4 +1,4 @@
-//! The jobs: each runs in a child process of its own and gives figures.
+//! The jobs: each runs in its own child process and returns figures.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,14 +18,14 @@ use crate::fail;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Who does the work.
+/// The implementation that does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contender {
     Runtime(Backend, Via),
     Floor(Floor),
 }
 
-/// What does the work with nothing between it and the system.
+/// An implementation directly on the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Floor {
     Epoll,
@@ -77,7 +77,7 @@ impl Floor {
         }
     }
 
-    /// Whether this is the name of a floor.
+    /// Returns `true` if this is the name of a floor.
     pub(crate) fn is_name(name: &str) -> bool {
         Self::parse(name).is_some()
     }
@@ -107,12 +107,12 @@ impl Floor {
     }
 }
 
-/// Where the two sides run.
+/// The cores of the two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Placement {
     SameCore,
     TwoCores,
-    /// Wherever the system puts it.
+    /// Chosen by the system.
     Anywhere,
 }
 
@@ -133,7 +133,7 @@ impl Placement {
         }
     }
 
-    /// The core of the other side, if there is one.
+    /// Returns the core of the other side, if there is one.
     pub(crate) const fn other(self, cores: Cores) -> Option<usize> {
         match self {
             Self::TwoCores => cores.second,
@@ -142,7 +142,7 @@ impl Placement {
     }
 }
 
-/// Something to measure.
+/// A measurement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Job {
     /// In one process.
@@ -155,7 +155,7 @@ pub(crate) enum Job {
     },
 }
 
-/// What a client does.
+/// The work of a client.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Ask {
     pub(crate) connections: usize,
@@ -163,13 +163,13 @@ pub(crate) struct Ask {
     pub(crate) time: Duration,
 }
 
-/// What holds for all jobs.
+/// The settings of all jobs.
 #[derive(Debug)]
 pub(crate) struct Setting {
     pub(crate) cores: Cores,
-    /// No measurement may take longer.
+    /// The time limit of a measurement.
     pub(crate) limit: Duration,
-    /// Where files are written.
+    /// The directory for files.
     pub(crate) scratch: PathBuf,
 }
 
@@ -188,7 +188,7 @@ impl Setting {
 }
 
 impl Job {
-    /// Does it once; figures by name.
+    /// Runs the job once; returns the figures by name.
     pub(crate) fn run(&self, contender: Contender, setting: &Setting) -> Result<Vec<Measured>> {
         match self {
             Self::Work { work, placement } => {
@@ -196,7 +196,7 @@ impl Job {
                 let mut child = Process::start(&mut setting.child(contender, work, core)?)?;
                 let figures = child.line(setting.limit);
                 drop(child);
-                // It is the child's to remove, but one that was ended had no time for it.
+                // The child removes it, unless it was killed before.
                 let _ = std::fs::remove_file(&setting.scratch);
                 let mut figures: Vec<Measured> = serde_json::from_str(&figures?)?;
                 if let Some((_, nanos)) = figures.iter().find(|(name, _)| name == "switch") {
@@ -239,11 +239,12 @@ fn serve(
     Ok(figures(load, before, after?))
 }
 
-/// The share of the warm-up in a client's run.
+/// The share of the warm-up in the run of a client.
 const WARM_UP: u32 = 5;
 
 fn figures(load: Load, before: Usage, after: Usage) -> Vec<Measured> {
-    // The server's usage covers the warm-up; so do the requests that it is divided by, at the same rate.
+    // The server's usage includes the warm-up, and so does the number of requests by which it is
+    // divided, at the same rate.
     let whole = 1.0 + 1.0 / f64::from(WARM_UP);
     let requests = (load.requests as f64 * whole).max(1.0);
     let figure = |name: &str, value| (name.to_owned(), value);
@@ -261,7 +262,7 @@ fn figures(load: Load, before: Usage, after: Usage) -> Vec<Measured> {
     ]
 }
 
-/// What a process has used so far.
+/// The resources that a process has used so far.
 #[derive(Clone, Copy)]
 struct Usage {
     /// Seconds.
@@ -279,17 +280,17 @@ impl Usage {
     }
 }
 
-/// A file that goes with its guard.
+/// A file that is removed with its guard.
 struct Scratch(PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // If there was none, so much the better.
+        // The file need not exist.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// A child must not outlive the one that reads its figures.
+/// Ends a child when the process that reads its figures ends.
 fn end_with_parent() -> Result<()> {
     let signal = rustix::process::Signal::KILL;
     Ok(rustix::process::set_parent_process_death_signal(Some(
@@ -297,7 +298,7 @@ fn end_with_parent() -> Result<()> {
     ))?)
 }
 
-/// The child that works: `CORE VIA BACKEND WORK SCRATCH`.
+/// Runs the child that works: `CORE VIA BACKEND WORK SCRATCH`.
 pub(crate) fn work(mut args: impl Iterator<Item = String>) -> Result<()> {
     let mut next = || args.next().ok_or_else(|| fail("an argument is missing"));
     end_with_parent()?;
@@ -330,7 +331,7 @@ pub(crate) fn work(mut args: impl Iterator<Item = String>) -> Result<()> {
     Ok(())
 }
 
-/// The child that asks a server, on these cores.
+/// Starts the child that sends requests to a server, on these cores.
 pub(crate) fn client(
     cores: &[usize],
     address: &str,
@@ -346,7 +347,7 @@ pub(crate) fn client(
     Ok(client)
 }
 
-/// What that child does: `CORES ADDRESS DIALOGUE ASK`.
+/// Runs that child: `CORES ADDRESS DIALOGUE ASK`.
 pub(crate) fn load(mut args: impl Iterator<Item = String>) -> Result<()> {
     let mut next = || args.next().ok_or_else(|| fail("an argument is missing"));
     end_with_parent()?;

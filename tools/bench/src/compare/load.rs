@@ -1,4 +1,5 @@
-//! The client: many connections on one thread over bare epoll, so that it costs the least and the same for all.
+//! The client: many connections on one thread over bare epoll, so that its cost is minimal and the
+//! same for all.
 
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
@@ -12,17 +13,17 @@ use serde::{Deserialize, Serialize};
 
 use super::job::Ask;
 
-/// What is asked, and how often.
+/// The requests and their rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Pace {
-    /// Each connection asks again when it has its answer.
+    /// Each connection sends the next request when it has its answer.
     Closed,
-    /// So many requests per second, whether or not the server keeps up. Latency counts from the moment when the
-    /// request was due, so what waits behind a slow answer is not omitted.
+    /// This many requests per second, whether or not the server keeps up. Latency counts from the
+    /// due time of a request, so requests that wait behind a slow answer are included.
     Open(u32),
 }
 
-/// What the client saw.
+/// The results of a client.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Load {
     pub(crate) requests: u64,
@@ -34,12 +35,12 @@ pub(crate) struct Load {
     pub(crate) max: f64,
 }
 
-/// A minute, in nanoseconds; what takes longer counts as that.
+/// A minute, in nanoseconds; longer latencies count as that.
 const LONGEST: u64 = 60_000_000_000;
 
 struct Connection {
     stream: TcpStream,
-    /// When the request that is under way was due.
+    /// The due time of the request in flight.
     due: Option<Instant>,
     received: usize,
 }
@@ -51,11 +52,11 @@ struct Client {
     answer: usize,
     latencies: Histogram<u64>,
     requests: u64,
-    /// What was done before this does not count.
+    /// Requests before this time do not count.
     counts_from: Instant,
 }
 
-/// Asks for `warm_up`, which does not count, and then for as long as it should.
+/// Sends requests for `warm_up`, which does not count, and then for the measured time.
 pub(crate) fn run(
     address: SocketAddr,
     dialogue: Dialogue,
@@ -130,8 +131,10 @@ impl Client {
                 self.ask(index, due)?;
                 due += period;
             }
-            // A request that is late for lack of a connection needs an answer; one that is not yet due, the time.
-            // Waiting is in whole steps of the kernel's clock, so the last step is spent in the loop.
+            // A request that is late for lack of a connection needs an answer; one that is not yet
+            // due needs time.
+            // Waits are multiples of the kernel's clock step, so the last step is spent in the
+            // loop.
             let wait = if due <= now {
                 Some(Duration::from_millis(100))
             } else {

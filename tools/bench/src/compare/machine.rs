@@ -1,4 +1,4 @@
-//! What it was measured on.
+//! The machine that was measured.
 
 use std::process::Command;
 
@@ -54,7 +54,7 @@ impl Machine {
         }
     }
 
-    /// One line for people.
+    /// Describes the machine in one line.
     pub(crate) fn line(&self) -> String {
         let virtual_machine = if self.virtual_machine {
             ", virtual"
@@ -79,7 +79,7 @@ impl Machine {
 }
 
 impl Machine {
-    /// The versions in one line.
+    /// Lists the versions in one line.
     pub(crate) fn versions_line(&self) -> String {
         let versions = self.versions.iter();
         let versions = versions.map(|(name, version)| format!("{name} {version}"));
@@ -97,7 +97,7 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(file).unwrap_or_default()
 }
 
-/// As the lock file has them.
+/// Returns the versions in the lock file.
 fn versions() -> Vec<(String, String)> {
     let lock = read(&crate::workspace().join("Cargo.lock").to_string_lossy());
     let of = |name: &str| {

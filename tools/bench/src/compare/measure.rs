@@ -12,10 +12,10 @@ use super::job::{Contender, Setting};
 use super::options::Options;
 use super::plan::Item;
 
-/// With `--quick`, no round begins later than this.
+/// With `--quick`, no round begins after this time.
 const QUICK_ENOUGH: Duration = Duration::from_secs(60);
 
-/// A measurement that gave no figures.
+/// A measurement without figures.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Failure {
     pub(crate) contender: String,
@@ -29,7 +29,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What was measured so far.
+/// The measurements so far.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     /// By row, then by contender, in the order of their first appearance.
@@ -54,7 +54,7 @@ impl Figures {
         }
     }
 
-    /// Runs all; gives the number of rounds.
+    /// Runs all measurements; returns the number of rounds.
     pub(crate) fn measure(&mut self, plan: &[Item], setting: &Setting, options: &Options) -> usize {
         let rounds = options.rounds;
         let steps = |item: &Item| item.contenders.len() * if item.once { 1 } else { rounds };
@@ -74,9 +74,9 @@ impl Figures {
                     continue;
                 }
                 for turn in 0..item.contenders.len() {
-                    // The first round in the order of the tables, so that the report keeps it.
+                    // The first round follows the order of the tables, which the report keeps.
                     let which = (turn + round) % item.contenders.len();
-                    // What has hung once may hang again, and take the time of all others.
+                    // A measurement that hung once may hang again and take the time of all others.
                     if !failed.contains(&(index, which))
                         && let Err(failure) = self.once(item, item.contenders[which], setting, &bar)
                     {

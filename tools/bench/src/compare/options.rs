@@ -1,4 +1,4 @@
-//! What the command is asked for.
+//! The command line of `compare`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,17 +15,17 @@ Measures the four runtimes on this machine, and writes a report.
 Usage: anyrt-bench compare [options]
 
   --quick         under 2 minutes: fewer rows, fewer rounds, no programs built
-  --native        also each runtime natively, beside anyrt
-  --rounds N      how often each row is measured (5; with --quick up to 3)
-  --size SIZE     of the file that is written and read, such as 256M or 1G (1G; with --quick 64M)
+  --native        measure each runtime natively, too
+  --rounds N      number of measurements of each row (5; with --quick up to 3)
+  --size SIZE     size of the file that is written and read, such as 256M or 1G (1G; with --quick 64M)
   --only WORD     only rows whose group, name or title contains the word, such as echo, memory or file
-  --limit SECONDS how long one measurement may take before it is ended (120)
+  --limit SECONDS time limit of one measurement (120)
   --html FILE     the report (anyrt-compare.html)
   --json FILE     the figures (anyrt-compare.json)
-  --write         also replaces the figures in docs/en/performance.md and its translation
-  --check         only builds the small programs, and fails where one is above its budget beside the native one
+  --write         also replace the figures in docs/en/performance.md and its translation
+  --check         only build the small programs, and fail if one exceeds its budget relative to the native one
 
-An otherwise idle machine gives the best figures. The load before and after is in the report.";
+For reliable figures, use an otherwise idle machine. The report shows the load before and after.";
 
 /// The command line.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +43,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Nothing, if it was the help that was asked for.
+    /// Parses the command line. Returns `None` if it asks for help.
     pub(crate) fn read(args: &mut lexopt::Parser) -> Result<Option<Self>> {
         let mut options = Self {
             quick: false,
@@ -85,7 +85,7 @@ impl Options {
         Ok(Some(options))
     }
 
-    /// The command line again, without where the report goes.
+    /// Formats the command line again, without the paths of the report.
     pub(crate) fn command(&self) -> String {
         let mut command = "compare".to_owned();
         for (given, option) in [(self.quick, " --quick"), (self.native, " --native")] {
@@ -104,12 +104,12 @@ impl Options {
         command
     }
 
-    /// How many rounds, and a file of what size, where neither is given.
+    /// Returns the default number of rounds and size of the file.
     const fn usual(quick: bool) -> (usize, u64) {
         if quick { (3, 64 << 20) } else { (5, 1 << 30) }
     }
 
-    /// Fails now rather than after all was measured.
+    /// Fails now rather than after all measurements.
     pub(crate) fn can_write(&self) -> Result<()> {
         for file in [&self.html, &self.json] {
             let directory = match file.parent() {
@@ -137,7 +137,7 @@ fn at_least_one(option: &str, args: &mut lexopt::Parser) -> Result<usize> {
     }
 }
 
-/// `64M`, `1GiB`, or a plain number of bytes.
+/// Parses `64M`, `1GiB`, or a plain number of bytes.
 fn bytes(text: &str) -> Result<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit());
     let (number, unit) = text.split_at(digits.unwrap_or(text.len()));

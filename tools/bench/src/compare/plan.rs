@@ -1,4 +1,4 @@
-//! Which rows there are, and what is run for them.
+//! The rows, and the jobs that measure them.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::load::Pace;
 pub(crate) struct Row {
     pub(crate) id: String,
     pub(crate) group: &'static str,
-    /// What several rows belong to, such as those of one server and load.
+    /// The group of several rows, such as those of one server and load.
     pub(crate) part: Option<String>,
     pub(crate) title: String,
     pub(crate) unit: &'static str,
@@ -47,18 +47,18 @@ impl Row {
         self
     }
 
-    /// Whether its group, name or title contains the word, in small letters.
+    /// Returns `true` if its group, name or title contains the word, in lower case.
     pub(crate) fn is_about(&self, word: &str) -> bool {
         let texts = [self.group, &self.id, &self.full_title()].map(str::to_lowercase);
         texts.iter().any(|text| text.contains(word))
     }
 
-    /// Whether it is of a server's latencies, from the median to the longest.
+    /// Returns `true` for a server's latencies, from the median to the longest.
     pub(crate) fn is_latency(&self) -> bool {
         self.title.starts_with("latency")
     }
 
-    /// What is measured when this row is.
+    /// Describes the measurement of this row.
     pub(crate) fn what(&self) -> String {
         match &self.part {
             Some(part) => format!("{}, {part}", self.group),
@@ -66,7 +66,7 @@ impl Row {
         }
     }
 
-    /// With the part that it belongs to.
+    /// Returns the title with its group.
     pub(crate) fn full_title(&self) -> String {
         match &self.part {
             Some(part) => format!("{part}: {}", self.title),
@@ -75,23 +75,23 @@ impl Row {
     }
 }
 
-/// A job, who does it, and the rows that its figures belong to.
+/// A job, its contender, and the rows for its figures.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
     pub(crate) job: Job,
     pub(crate) contenders: Vec<Contender>,
     /// By the name of the figure.
     pub(crate) rows: Vec<(&'static str, Row)>,
-    /// Once is enough: it is as long as many rounds of others, or exact.
+    /// Measured once: it is as long as many rounds of others, or exact.
     pub(crate) once: bool,
 }
 
-/// What to plan for.
+/// The settings of a plan.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wish {
     pub(crate) quick: bool,
     pub(crate) native: bool,
-    /// Of the file.
+    /// The size of the file.
     pub(crate) size: u64,
     pub(crate) cores: Cores,
 }
@@ -103,7 +103,7 @@ pub(crate) const HTTP: &str = "HTTP";
 pub(crate) const FILES: &str = "Files";
 pub(crate) const PROGRAMS: &str = "Programs";
 
-/// All that is measured.
+/// Returns all measurements.
 pub(crate) fn plan(wish: Wish) -> Vec<Item> {
     let mut runtimes = Vec::new();
     for &backend in Backend::ALL {
@@ -124,7 +124,7 @@ pub(crate) fn plan(wish: Wish) -> Vec<Item> {
     items
 }
 
-/// A size as people write it.
+/// Formats a size for people.
 pub(crate) fn bytes(size: u64) -> String {
     match size {
         _ if size >= 1 << 30 && size.is_multiple_of(1 << 30) => format!("{} GiB", size >> 30),
@@ -287,14 +287,15 @@ impl Plan {
         let mut items = Vec::new();
         for placement in [two, same] {
             for &connections in counts {
-                // On one core two are enough: alone, and in a crowd.
+                // On one core two loads are enough: one connection, and many.
                 if placement == two || connections == 1 || (connections == 64 && !quick) {
                     items.extend(self.server(Dialogue::Echo, connections, Pace::Closed, placement));
                 }
             }
         }
         for &connections in if quick { &[64][..] } else { &[1, 16, 64, 256] } {
-            // One connection has to keep up with it by itself, and each answer may have to wake a core that sleeps.
+            // One connection must keep up by itself, and each answer may have to wake a sleeping
+            // core.
             let open = Pace::Open(if connections == 1 { 2_000 } else { 20_000 });
             items.extend(self.server(Dialogue::Echo, connections, open, two));
         }
@@ -302,7 +303,7 @@ impl Plan {
         items
     }
 
-    /// Nothing, where there are no two cores for it.
+    /// Adds nothing if there are no two cores for it.
     fn server(
         &self,
         dialogue: Dialogue,
@@ -382,7 +383,7 @@ impl Plan {
     }
 }
 
-/// The rows of a server.
+/// Returns the rows of a server.
 fn served(id: &str, group: &'static str, part: &str, pace: Pace) -> Vec<(&'static str, Row)> {
     let open = matches!(pace, Pace::Open(_));
     let row = |name: &'static str, title: &str, unit: &'static str, plotted: bool| {

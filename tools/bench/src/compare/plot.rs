@@ -16,10 +16,11 @@ const NAMES: i32 = 142;
 /// Below the latencies.
 const SCALE: i32 = 24;
 const MARGIN: i32 = 30;
-/// Room for a figure, its mark and its distance from the floor.
+/// The space for a figure, its mark and its ratio to the floor.
 const NUMBERS: i32 = 118;
 
-/// Replaced in the SVG by what the page's style says, so that a plot follows dark and light.
+/// Placeholders in the SVG for colours of the page's style, so that a plot follows dark and light
+/// mode.
 const INK: RGBColor = RGBColor(1, 2, 3);
 const FAINT: RGBColor = RGBColor(1, 2, 4);
 
@@ -33,13 +34,14 @@ fn colour(contender: &str) -> RGBColor {
     }
 }
 
-/// Bars from zero, with a whisker from the least to the most of the rounds.
+/// Draws bars from zero, with a whisker from the least to the most of the rounds.
 pub(crate) fn bars(line: &Line) -> std::result::Result<String, Box<dyn Error>> {
     let height = line.results.len() as i32 * (BAR + GAP) + GAP;
     svg(height, |area| draw(area, line))
 }
 
-/// From the median to the longest, for each contender on a logarithmic scale; a line for each of P50 and so on.
+/// Draws latencies from the median to the longest, for each contender on a logarithmic scale, with
+/// a line for each percentile.
 pub(crate) fn latencies(lines: &[&Line]) -> std::result::Result<String, Box<dyn Error>> {
     let contenders = contenders(lines);
     let height = contenders.len() as i32 * (BAR + GAP) + GAP + SCALE;
@@ -86,7 +88,7 @@ pub(crate) fn latencies(lines: &[&Line]) -> std::result::Result<String, Box<dyn 
                 );
                 area.draw(&line)?;
             }
-            // The larger, the more requests it stands for.
+            // Larger for a percentile of more requests.
             for (value, size) in values.into_iter().zip([7, 5, 4, 3]) {
                 area.draw(&Circle::new((x(value), middle), size, fill.filled()))?;
             }
@@ -95,7 +97,7 @@ pub(crate) fn latencies(lines: &[&Line]) -> std::result::Result<String, Box<dyn 
     })
 }
 
-/// `1`, `100`, `10 000`.
+/// Formats `1`, `100`, `10 000`.
 fn number_of_scale(step: i32) -> String {
     match step {
         ..0 => format!("{}", 10_f64.powi(step)),
@@ -127,7 +129,7 @@ fn svg(
         draw(&area)?;
         area.present()?;
     }
-    // Width and height are the page's to give; the view box stays.
+    // The page sets width and height; the view box stays.
     let size = format!("width=\"{WIDTH}\" height=\"{height}\" ");
     Ok(svg
         .replace(&size, "")
@@ -135,7 +137,7 @@ fn svg(
         .replace("#010204", "var(--faint)"))
 }
 
-/// Those at the floor last.
+/// Returns the results, the floors last.
 fn results(line: &Line) -> impl Iterator<Item = &Result> {
     let (floors, others): (Vec<&Result>, Vec<&Result>) =
         line.results.iter().partition(|result| result.is_floor());
@@ -164,7 +166,7 @@ fn draw(
         [(NAMES - 1, 0), (NAMES, area.dim_in_pixel().1 as i32)],
         FAINT.filled(),
     ))?;
-    // Under the bars and the figures, so that it hides neither.
+    // Below the bars and the figures, so that it hides neither.
     if let Some(floor) = line.floor() {
         let (x, bottom) = (x(floor), area.dim_in_pixel().1 as i32);
         for top in (0..bottom).step_by(8) {

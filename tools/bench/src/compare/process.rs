@@ -1,4 +1,4 @@
-//! A child process that comes to an end: by itself, when its time is over, or with its guard.
+//! A child process that ends by itself, at its time limit, or with its guard.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -37,7 +37,7 @@ impl Process {
         let complaint = child.stderr.take().map(|mut stderr| {
             std::thread::spawn(move || {
                 let mut bytes = Vec::new();
-                // What was read before an error is told all the same.
+                // Lines before an error are delivered as well.
                 let _ = stderr.read_to_end(&mut bytes);
                 String::from_utf8_lossy(&bytes).into_owned()
             })
@@ -53,7 +53,7 @@ impl Process {
         self.child.id()
     }
 
-    /// The next line that it prints.
+    /// Returns the next line that it prints.
     pub(crate) fn line(&mut self, limit: Duration) -> Result<String> {
         match self.lines.recv_timeout(limit) {
             Ok(line) => Ok(line),
@@ -68,7 +68,7 @@ impl Process {
         }
     }
 
-    /// What it said before it ended, if it has ended and not well.
+    /// Returns its error output, if it has ended with an error.
     pub(crate) fn failure(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok().flatten()?;
         (!status.success()).then(|| self.last_words(status))

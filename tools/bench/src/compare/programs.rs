@@ -15,10 +15,10 @@ use crate::fail;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// How many times as large as natively a program should be at most.
+/// The goal: the largest ratio of a program's size to the native one.
 const SIZE_GOAL: f64 = 1.03;
 
-/// How many times as large as natively it may be with fat LTO, and why that is more than the goal.
+/// Returns the limit of that ratio with fat LTO, and the reason why it exceeds the goal.
 const fn size_budget(backend: Backend) -> (f64, &'static str) {
     match backend {
         Backend::Tokio => (1.065, OPTIONS),
@@ -34,7 +34,7 @@ const OPTIONS: &str = "a runtime is built from options that are known when the p
 const OWN_TASKS: &str = "as on Tokio; and abort, the end of a task by a panic, its registry, the clock and the shutdown are \
                          anyrt's, on Glommio the tasks and their queue as well; the budget of `sync` is Tokio's";
 
-/// What may take longer to build, in time of the CPU; told, and not held, as is all that is a time.
+/// The ratio of CPU time for a build; printed but not checked, as all times are.
 const BUILD_GOAL: f64 = 1.3;
 
 /// The programs of one contender.
@@ -83,7 +83,7 @@ impl Package {
         }
     }
 
-    /// With the versions of this workspace.
+    /// Returns the manifest with the versions of this workspace.
     fn write(&self) -> Result<PathBuf> {
         let name = self.contender.name().to_lowercase().replace(", ", "-");
         let directory = crate::target_directory()?.join("compare").join(name);
@@ -118,7 +118,7 @@ impl Package {
         if target.exists() {
             std::fs::remove_dir_all(&target)?;
         }
-        // What is downloaded does not count.
+        // Downloads do not count.
         cargo(&directory, &["fetch", "--quiet"])?;
         let build = |profile: &str, program: &str| {
             let args = ["build", "--quiet", "--offline", "--target-dir", "target"];
@@ -175,7 +175,7 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-/// Builds the programs of all, each from nothing.
+/// Builds all programs, each from scratch.
 pub(crate) fn measure(native: bool, figures: &mut Figures) {
     measure_those(contenders(native), figures);
 }
@@ -218,8 +218,8 @@ fn contenders(native: bool) -> Vec<Contender> {
     contenders
 }
 
-/// Fails where a program is larger than its budget; tells what else was measured. Of the runtimes whose names contain
-/// the word, if there is one.
+/// Fails if a program exceeds its budget; prints the other measurements. Only for the runtimes
+/// whose names contain the word, if there is one.
 pub(crate) fn check(only: Option<&str>) -> Result<()> {
     let chosen = |contender: &Contender| {
         matches!(contender, Contender::Runtime(..))
@@ -289,10 +289,11 @@ pub(crate) fn check(only: Option<&str>) -> Result<()> {
     Err(fail(above.join("\n")))
 }
 
-/// What children of this process, and theirs, have used of the CPU, once they have ended.
+/// Returns the CPU time of all descendants of this process that have ended.
 fn cpu_of_children() -> Result<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // The name, in parentheses, may have spaces; the 14th and 15th field after it are the children's.
+    // The name, in parentheses, may have spaces; the 14th and 15th field after it are the
+    // children's.
     let ticks = stat.rsplit_once(')').map(|(_, rest)| {
         let fields = rest.split_whitespace().skip(13).take(2);
         fields
@@ -309,7 +310,7 @@ fn cargo(directory: &Path, args: &[&str]) -> Result<()> {
     let output = Command::new(crate::cargo())
         .args(args)
         .current_dir(directory)
-        // Neither the flags nor the place of this build.
+        // Without the flags and the directory of this build.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_TARGET_DIR")
         .output()?;

@@ -1,14 +1,14 @@
-//! "Which runtime for me", in plain words, and no more than the figures show.
+//! "Which runtime for me", in plain words, limited to what the figures show.
 
 use serde::Serialize;
 
 use super::terminal::number;
 use super::{Line, Result};
 
-/// Nearer than this, two medians are the same.
+/// Two medians count as the same if their difference is below this share.
 const SAME: f64 = 0.10;
 
-/// A question, and what the figures of one row say to it.
+/// A question, and the answer according to the figures of one row.
 #[derive(Debug, Serialize)]
 pub(crate) struct Answer {
     pub(crate) question: &'static str,
@@ -72,7 +72,7 @@ fn answer(line: &Line) -> Option<String> {
         .filter(|result| alike(best, result))
         .collect();
     let value = |result: &Result| format!("{} {}", number(result.spread.median), line.row.unit);
-    // Others than the best and those like it.
+    // The results that are worse than the best ones.
     let rest = results.len() - alike.len();
     if rest == 0 {
         let from = format!("{} to {}", number(best.spread.median), value(last));
@@ -80,7 +80,7 @@ fn answer(line: &Line) -> Option<String> {
         return Some(if results.len() < 2 {
             format!("{} alone was measured: {}.", best.contender, value(best))
         } else if unsteady {
-            format!("No difference that these figures could show, for they are unsteady: {from}.")
+            format!("No reliable difference (noisy): {from}.")
         } else {
             format!("Any: the figures are near each other, {from}.")
         });
@@ -101,7 +101,8 @@ fn answer(line: &Line) -> Option<String> {
     Some(format!("{who}. {} has {}.", last.contender, value(last)))
 }
 
-/// Whether the figures tell the two apart: medians near each other, or rounds that overlap while one is unsteady.
+/// Returns `true` if the figures do not distinguish the two: the medians are near each other, or
+/// the rounds overlap and one is noisy.
 fn alike(best: &Result, other: &Result) -> bool {
     let (one, two) = (best.spread, other.spread);
     let near = (one.median - two.median).abs() <= SAME * one.median.max(two.median);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Line, Report};
 
-/// A number with three significant digits or more.
+/// Formats a number with at least three significant digits.
 pub(crate) fn number(value: f64) -> String {
     match value.abs() {
         v if v >= 10_000.0 => {
@@ -24,7 +24,7 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// A ratio, such as `×1.06` or `×81`.
+/// Formats a ratio, such as `×1.06` or `×81`.
 pub(crate) fn times(ratio: f64) -> String {
     match ratio {
         r if r >= 99.5 => format!("×{}", number(r.round())),
@@ -33,7 +33,7 @@ pub(crate) fn times(ratio: f64) -> String {
     }
 }
 
-/// The groups in their order, each with its lines.
+/// Returns the groups in their order, each with its lines.
 pub(crate) fn groups(report: &Report) -> Vec<(&'static str, Vec<&Line>)> {
     let mut groups: Vec<(&'static str, Vec<&Line>)> = Vec::new();
     for line in report.lines.iter().filter(|line| !line.results.is_empty()) {
@@ -45,7 +45,7 @@ pub(crate) fn groups(report: &Report) -> Vec<(&'static str, Vec<&Line>)> {
     groups
 }
 
-/// The contenders of some lines, in the order of their first appearance, those at the floor last.
+/// Returns the contenders of some lines, in the order of their first appearance, the floors last.
 pub(crate) fn contenders<'a>(lines: &[&'a Line]) -> Vec<&'a str> {
     let mut names: Vec<(bool, &str)> = Vec::new();
     for result in lines.iter().flat_map(|line| &line.results) {
@@ -58,7 +58,7 @@ pub(crate) fn contenders<'a>(lines: &[&'a Line]) -> Vec<&'a str> {
     names.into_iter().map(|(_, name)| name).collect()
 }
 
-/// What a cell says: the figure, and how far from the floor it is.
+/// Formats a cell: the figure, and its ratio to the floor.
 pub(crate) fn cell(line: &Line, contender: &str) -> String {
     line.of(contender).map_or_else(String::new, |result| {
         let mark = if result.wide { "!" } else { "" };
@@ -69,7 +69,7 @@ pub(crate) fn cell(line: &Line, contender: &str) -> String {
     })
 }
 
-/// All tables, and the summary.
+/// Formats all tables, and the summary.
 pub(crate) fn tables(report: &Report) -> String {
     let mut text = format!("{}\n", report.machine.line());
     let _ = writeln!(text, "{}", report.machine.versions_line());

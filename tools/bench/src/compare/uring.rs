@@ -1,6 +1,7 @@
 //! A server over a bare io_uring, one operation in flight per connection.
 //!
-//! The only file with unsafe code: the ring takes addresses of buffers, and no safe crate offers that.
+//! The only file with unsafe code: the ring needs addresses of buffers, for which there is no safe
+//! crate.
 #![expect(unsafe_code, reason = "io_uring reads and writes memory by address")]
 
 use std::io;
@@ -12,7 +13,7 @@ use io_uring::{IoUring, opcode, types};
 
 use super::floor::answer;
 
-/// Leaked, so that it neither moves nor goes while the ring knows its buffer.
+/// Leaked, so that it stays in place while the ring uses its buffer.
 struct Connection {
     stream: TcpStream,
     buffer: [u8; 4096],
@@ -57,7 +58,8 @@ pub(crate) fn serve(dialogue: Dialogue) -> io::Result<()> {
                 continue;
             }
             let key = usize::try_from(key).map_err(io::Error::other)?;
-            // Zero is the end of the connection, less an error; either way nothing is in flight on it any more.
+            // Zero is the end of the connection, a negative number an error; in both cases nothing
+            // is in flight on it.
             if let Ok(bytes @ 1..) = u32::try_from(result) {
                 next(&mut ring, key, connections[key], dialogue, bytes)?;
             }
@@ -65,7 +67,7 @@ pub(crate) fn serve(dialogue: Dialogue) -> io::Result<()> {
     }
 }
 
-/// After a receipt of so many bytes sends the answer, if there is one yet; after a sending receives.
+/// After a receive: sends the answer, if it is complete; after a send: receives.
 fn next(
     ring: &mut IoUring,
     key: usize,
@@ -87,7 +89,8 @@ fn next(
         opcode::Recv::new(fd, buffer, 4096).build()
     };
     let entry = entry.user_data(key as u64);
-    // SAFETY: the buffer is leaked and has 4096 bytes, of which the answer takes `length`;
-    // there is one operation in flight per connection, so nobody else touches it until the operation is done.
+    // SAFETY: the buffer is leaked and has 4096 bytes, of which the answer takes `length`; there is
+    // one operation in flight per connection, so nothing else accesses it until the operation is
+    // done.
     unsafe { ring.submission().push(&entry) }.map_err(io::Error::other)
 }

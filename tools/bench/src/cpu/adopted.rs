@@ -1,4 +1,5 @@
-//! Glommio's own timers and files, in an executor of the application and in one that anyrt has adopted.
+//! Glommio's own timers and files, in an executor of the application and in one that anyrt has
+//! adopted.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +17,7 @@ const TIMERS: u32 = 2_000;
 const READS: u32 = 20_000;
 const SIZE: usize = 4096;
 
-/// Prints the table: CPU time of the executor's thread per operation, the least of all rounds.
+/// Prints the table: CPU time of the executor's thread per operation, the minimum of all rounds.
 pub(super) fn print(rounds: usize) -> Result<()> {
     let path = crate::target_directory()?.join(format!("cpu-{}", std::process::id()));
     std::fs::write(&path, [7; SIZE])?;
@@ -43,7 +44,7 @@ pub(super) fn print(rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// Microseconds per timer and per read.
+/// Returns microseconds per timer and per read.
 fn measure(path: &Path, adopt: bool) -> Result<[f64; 2]> {
     let executor = LocalExecutorBuilder::new(Placement::Unbound).make();
     let executor = executor.map_err(|error| fail(error.to_string()))?;
@@ -66,7 +67,7 @@ fn measure(path: &Path, adopt: bool) -> Result<[f64; 2]> {
     Ok(measured?)
 }
 
-/// CPU time of this thread so far, in microseconds.
+/// Returns the CPU time of this thread so far, in microseconds.
 fn spent() -> f64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     now.tv_sec as f64 * 1e6 + now.tv_nsec as f64 / 1e3

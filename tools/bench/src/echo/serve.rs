@@ -1,4 +1,4 @@
-//! The servers: the same echo on each runtime with so many workers.
+//! The servers: the same echo on each runtime with a given number of workers.
 
 use std::future::pending;
 use std::io::{self, Read};
@@ -17,8 +17,8 @@ static ANSWERS: AtomicU64 = AtomicU64::new(0);
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
-/// The child that serves: `SOCKETS BACKEND WORKERS`. Prints its process and its address, and at the end of its input the number
-/// of its answers.
+/// Runs the child that serves: `SOCKETS BACKEND WORKERS`. Prints its process and its address, and
+/// at the end of its input the number of its answers.
 pub(crate) fn serve(mut args: impl Iterator<Item = String>) -> Result<()> {
     let mut next = || args.next().ok_or_else(|| fail("an argument is missing"));
     let (sockets, backend) = (next()?, next()?);
@@ -64,8 +64,8 @@ where
     }
 }
 
-/// Echoes on each connection of one of these listeners, which look alike but share no trait. An expression of
-/// `io::Result<Infallible>`.
+/// Echoes on each connection of one of these listeners, which look alike but share no trait. An
+/// expression of `io::Result<Infallible>`.
 macro_rules! accept {
     ($net:path, $echo:expr, $spawn:expr) => {{
         use $net as net;

@@ -1,4 +1,4 @@
-//! What each row may cost, and what is above it.
+//! The budget of each row, and the rows that exceed it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,17 +10,19 @@ use serde::Deserialize;
 use super::Measured;
 use super::probe::{Build, Counts, Probe};
 
-/// What a native runtime's own tables and queues may add to a slope of allocations when they grow.
+/// The allocations that growing tables and queues of a native runtime may add to a slope.
 pub(super) const GROWTH: f64 = 0.05;
 /// The same for an operation of very many allocations, as a share of native.
 const GROWTH_SHARE: f64 = 0.005;
-/// The share by which a listed price may be exceeded, since the same source is laid out anew by every compiler.
+/// The share by which a listed price may be exceeded, because every compiler lays the same source
+/// out differently.
 const LAYOUT: f64 = 0.03;
 const LAYOUT_INSTRUCTIONS: f64 = 25.0;
-/// The share by which allocations may differ from run to run where another thread takes part: the system decides who
-/// waits for whom. Instructions differ threefold there, and are not held.
+/// The share by which allocations may differ between runs if another thread takes part: the system
+/// decides which thread waits. Instructions differ threefold there and are not checked.
 const CHANCE: f64 = 0.25;
-/// The same where the reactor has its turn after a time: on a slow machine it has more turns per operation.
+/// The same where the reactor runs after a time: on a slow machine it runs more often per
+/// operation.
 const PACE: f64 = 0.25;
 
 /// `budgets.toml`, written by hand, and `prices.toml`, written by `--bless`.
@@ -46,7 +48,7 @@ struct Rules {
     all: Rule,
 }
 
-/// What may be above native: the larger of a share and a number of instructions.
+/// The allowed difference to native: the larger of a share and a number of instructions.
 #[derive(Deserialize)]
 struct Rule {
     share: f64,
@@ -57,7 +59,7 @@ struct Rule {
     rows: BTreeMap<String, f64>,
 }
 
-/// Why rows cost more than the rule allows.
+/// The reason why rows cost more than the rule allows.
 #[derive(Deserialize)]
 struct Reason {
     backends: Vec<String>,
@@ -66,7 +68,7 @@ struct Reason {
     why_zh: String,
 }
 
-/// Measured, per operation.
+/// A measured price, per operation.
 #[derive(Deserialize, Clone, Copy)]
 struct Price {
     instructions: f64,
@@ -112,7 +114,7 @@ impl Budgets {
         })
     }
 
-    /// Why the row may be above the rule.
+    /// Returns the reason why the row may exceed the rule.
     pub(crate) fn reason(&self, probe: Probe, row: Row) -> Option<(usize, &str, &str)> {
         self.reasons
             .iter()
@@ -133,7 +135,7 @@ impl Budgets {
         prices.get(&way(probe)).copied()
     }
 
-    /// What the rule allows above native.
+    /// Returns the allowance of the rule above native.
     fn rule(&self, probe: Probe, row: Row, native: f64) -> f64 {
         let rule = match probe.build {
             Build::Alone => &self.rules.alone,
@@ -147,7 +149,7 @@ impl Budgets {
         number.max(rule.share * native)
     }
 
-    /// Whether the row keeps the rule, no matter what price is listed.
+    /// Returns `true` if the row keeps the rule, regardless of a listed price.
     pub(crate) fn keeps_rule(
         &self,
         probe: Probe,
@@ -163,12 +165,12 @@ impl Budgets {
         instructions && counts.allocations <= allocations
     }
 
-    /// The rows that are above their budget.
+    /// Returns the rows that exceed their budgets.
     pub(crate) fn violations(&self, measured: &Measured) -> Vec<Violation> {
         let mut violations = Vec::new();
         for (probe, row, counts, native) in pairs(measured) {
             let price = self.price(probe, row);
-            // What is held to neither has nothing to be compared with.
+            // A row without a limit needs no comparison.
             let mut check =
                 |what, measured: f64, native, by_rule: Option<f64>, listed: Option<f64>| {
                     let limits = by_rule.into_iter().chain(listed);
@@ -210,8 +212,8 @@ impl Budgets {
         violations
     }
 
-    /// Takes what is measured as the price of each row that has a reason, and is above the rule or not alike in two runs,
-    /// natively or at all.
+    /// Records the measured price of each row that has a reason and exceeds the rule or varies
+    /// between runs, natively or in anyrt.
     pub(crate) fn bless(&mut self, measured: &Measured) -> Result<(), Box<dyn std::error::Error>> {
         for (probe, row, counts, native) in pairs(measured) {
             let rows = self
@@ -263,14 +265,15 @@ impl Budgets {
     }
 }
 
-/// What so many allocations may be exceeded by.
+/// Returns the amount by which this many allocations may be exceeded.
 fn growth(probe: Probe, row: Row, allocations: f64) -> f64 {
     let share = if row.is_shared() {
         CHANCE
     } else {
         GROWTH_SHARE
     };
-    // Off Tokio something allocates now and then as time passes: more often per operation on a slow machine.
+    // Except on Tokio, some allocations depend on time: there are more per operation on a slow
+    // machine.
     let few = match probe.backend {
         Backend::Tokio => GROWTH,
         Backend::Smol | Backend::AsyncStd | Backend::Glommio => PACE,
@@ -282,7 +285,7 @@ fn way(probe: Probe) -> String {
     format!("{}-{}", probe.via, probe.build.name())
 }
 
-/// Every figure of anyrt with its native one, where that was measured.
+/// Returns every figure of anyrt with its native one, if that was measured.
 fn pairs(measured: &Measured) -> impl Iterator<Item = (Probe, Row, Counts, Option<Counts>)> + '_ {
     measured
         .iter()

@@ -1,6 +1,7 @@
 //! `overhead --peers`: the same operations through the other abstraction layers.
 //!
-//! Their programs are a workspace of their own, `peers/`, with a feature for each peer and runtime.
+//! The peers' programs are in a separate workspace, `peers/`, with a feature for each peer and
+//! runtime.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -18,11 +19,12 @@ use super::table::{DOCUMENTS, Language, whole};
 use super::{Measured, Options, none_failed};
 use crate::{docs, fail};
 
-/// What anyrt may be above a peer, since the same source is laid out anew by every program: the larger of the two.
+/// The amount by which anyrt may exceed a peer, because every program lays the same source out
+/// differently: the larger of the two.
 const TOLERANCE: f64 = 0.01;
 const TOLERANCE_INSTRUCTIONS: f64 = 15.0;
 
-/// What the counts are made of beside the peers: of one version on both sides.
+/// The packages that determine the counts, which must have the same version on both sides.
 const SHARED: [&str; 8] = [
     "async-executor",
     "async-io",
@@ -42,11 +44,11 @@ struct Peer {
     program: PathBuf,
 }
 
-/// Why a peer costs less, in `peers/reasons.toml`.
+/// The reason why a peer costs less, in `peers/reasons.toml`.
 #[derive(Deserialize)]
 struct Reasons {
     reason: Vec<Reason>,
-    /// Where the native runtime is above the peer, too, and anyrt is not above native.
+    /// Valid if the native runtime is above the peer, too, and anyrt is not above native.
     native: Why,
 }
 
@@ -55,7 +57,7 @@ struct Reason {
     backends: Vec<String>,
     peers: Vec<String>,
     rows: Vec<String>,
-    /// How many instructions anyrt may be above: more is a regression.
+    /// The number of instructions by which anyrt may exceed the peer; more is a regression.
     above: f64,
     #[serde(flatten)]
     why: Why,
@@ -120,7 +122,7 @@ pub(super) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the peers stand beside.
+/// Returns the probes that the peers are compared with.
 fn of_backend(backend: Backend) -> [Probe; 2] {
     let facade = Probe {
         backend,
@@ -130,7 +132,8 @@ fn of_backend(backend: Backend) -> [Probe; 2] {
     [Probe::native(backend), facade]
 }
 
-/// Builds a program for each peer on one of the runtimes: the features that are named `PEER-RUNTIME`.
+/// Builds a program for each peer on one of the runtimes: the features that are named
+/// `PEER-RUNTIME`.
 fn build(backends: &[Backend]) -> Result<Vec<Peer>, Box<dyn Error>> {
     let workspace = crate::here("peers");
     let target = crate::target_directory()?.join("overhead/peers");
@@ -184,7 +187,7 @@ fn build(backends: &[Backend]) -> Result<Vec<Peer>, Box<dyn Error>> {
     Ok(peers)
 }
 
-/// The packages of a lock file.
+/// Returns the packages of a lock file.
 fn versions(lock: PathBuf) -> Result<Vec<(String, String)>, Box<dyn Error>> {
     let lock: toml::Table = toml::from_str(&std::fs::read_to_string(lock)?)?;
     let packages = lock["package"].as_array().into_iter().flatten();
@@ -225,7 +228,7 @@ fn measure(probes: &Probes, peers: &[Peer], rows: &[Row]) -> Result<Figures, Box
     Ok(figures.into_inner().expect("no thread panics"))
 }
 
-/// Whether the peer has no such operation, as its program says when it comes to it.
+/// Returns `true` if the peer's program reported that it has no such operation.
 fn is_absent(peer: &Peer, row: Row) -> bool {
     let (runtime, n) = (peer.backend.name(), row.count().to_string());
     let output = Command::new(&peer.program)
@@ -234,7 +237,7 @@ fn is_absent(peer: &Peer, row: Row) -> bool {
     output.is_ok_and(|output| output.stdout == b"absent\n")
 }
 
-/// The table of one runtime, and the figures of anyrt that are above a peer's.
+/// Returns the table of one runtime, and the figures of anyrt that exceed a peer's.
 fn table(
     backend: Backend,
     peers: &[Peer],

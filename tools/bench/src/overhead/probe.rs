@@ -14,16 +14,17 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Measured;
 use crate::fail;
 
-/// How long one run may take: some hundred times what it takes on a machine with nothing else to do.
+/// The time limit of one run: some hundred times its duration on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The turn of async-io's reactor, which any thread takes that comes first: how many of them there are is luck.
+/// The function that runs async-io's reactor. The first thread that is free calls it, so the number
+/// of calls varies.
 const REACTOR: &str = "--toggle-collect=async_io::reactor::ReactorLock::react*";
 
-/// How many runs without valgrind count allocations: they take no time.
+/// The number of runs without valgrind that count allocations: they are short.
 const DIRECT_RUNS: usize = 3;
 
-/// Which backends are enabled in a program.
+/// The backends that are enabled in a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Build {
     Alone,
@@ -39,7 +40,7 @@ impl Build {
     }
 }
 
-/// A program that is measured, and the runtime that it is told to use.
+/// A program to measure, and the runtime that it uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Probe {
     pub(crate) backend: Backend,
@@ -56,26 +57,26 @@ impl Probe {
         }
     }
 
-    /// Whether another thread takes part, so that no two runs are alike.
+    /// Returns `true` if another thread takes part, so that runs differ.
     pub(crate) const fn is_shared(self, row: Row) -> bool {
         row.is_shared()
             || matches!(self.via, Via::Native)
                 && matches!(self.backend, Backend::Smol | Backend::AsyncStd)
     }
 
-    /// Whether the native runtime takes the same in each run. Beside Smol and async-std the thread of async-io turns the
-    /// reactor whenever it comes first, which counts where sockets are waited for, and Glommio looks at its rings after a
-    /// time, not after a number of polls.
+    /// Returns `true` if the native runtime has the same count in each run. With Smol and async-std
+    /// the thread of async-io runs the reactor whenever it is free, which counts in the rows of
+    /// sockets, and Glommio checks its rings after a time, not after a number of polls.
     pub(crate) const fn native_is_exact(self) -> bool {
         matches!(self.backend, Backend::Tokio)
     }
 
-    /// Whether the reactor is looked at after a time, not after a number of polls.
+    /// Returns `true` if the reactor is checked after a time, not after a number of polls.
     pub(crate) const fn follows_time(self) -> bool {
         matches!(self.backend, Backend::Glommio)
     }
 
-    /// How many runs are compared.
+    /// Returns the number of runs to compare.
     pub(crate) const fn runs(self, row: Row) -> usize {
         if self.is_shared(row) {
             3
@@ -90,7 +91,8 @@ impl Probe {
         (self.backend as usize, self.build, self.via as usize)
     }
 
-    /// Only the facade's code depends on what is enabled: the other two are one program for all runtimes.
+    /// Only the facade's code depends on the enabled backends: the other two are one program for
+    /// all runtimes.
     const fn set(self) -> Build {
         match self.via {
             Via::Facade => self.build,
@@ -149,7 +151,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// The lower of each.
+    /// Returns the lower of each.
     pub(crate) fn least(self, other: Self) -> Self {
         let instructions = match (self.instructions, other.instructions) {
             (Some(one), Some(two)) => Some(one.min(two)),
@@ -163,7 +165,7 @@ impl Counts {
     }
 }
 
-/// A row that has no figures.
+/// A row without figures.
 pub(crate) struct Failure {
     pub(crate) probe: Probe,
     pub(crate) row: Row,
@@ -177,14 +179,14 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The programs, built.
+/// The built programs.
 pub(crate) struct Probes {
     directory: PathBuf,
     valgrind: bool,
 }
 
 impl Probes {
-    /// Builds what `plan` needs, each set of backends with fat LTO.
+    /// Builds the programs of `plan`, each set of backends with fat LTO.
     pub(crate) fn build(plan: &[Probe]) -> Result<Self, Box<dyn std::error::Error>> {
         let target = crate::target_directory()?.join("overhead");
         let directory = target.join("probes");
@@ -245,7 +247,7 @@ impl Probes {
         self.valgrind
     }
 
-    /// Measures each row on its probe, in as many runs as `runs` says.
+    /// Measures each row on its probe; `runs` returns the number of runs.
     pub(crate) fn measure(
         &self,
         jobs: &[(Probe, Row)],
@@ -272,7 +274,8 @@ impl Probes {
         )
     }
 
-    /// What one operation adds: from the least of some short runs to the least of some long ones.
+    /// Returns the cost of one operation: from the minimum of some short runs to the minimum of
+    /// some long ones.
     pub(crate) fn slope(
         &self,
         program: &Path,
@@ -286,7 +289,8 @@ impl Probes {
             for _ in 1..times {
                 least = least.least(self.run(program, backend, row, n, self.valgrind)?);
             }
-            // What a runtime allocates now and then, as time passes, is more under valgrind, where all takes longer.
+            // Allocations that depend on time are more frequent under valgrind, where everything
+            // takes longer.
             for _ in 0..DIRECT_RUNS {
                 least = least.least(self.run(program, backend, row, n, false)?);
             }
@@ -326,11 +330,11 @@ impl Probes {
         };
         command
             .args([backend.name(), row.name(), &n.to_string()])
-            // The native executor's threads: one, as everywhere.
+            // The number of threads of the native executor: one, as everywhere.
             .env("ASYNC_STD_THREAD_COUNT", "1")
             .env("SMOL_THREADS", "1")
-            // What was freed is kept for the next of its size: else what a block costs hangs on what happened to be
-            // allocated before, by hundreds of instructions.
+            // Keeps freed blocks for the next allocation of their size; otherwise the cost of a
+            // block depends on earlier allocations, by hundreds of instructions.
             .env("GLIBC_TUNABLES", "glibc.malloc.tcache_count=65535");
         let output = finish(command)?;
         let printed = String::from_utf8_lossy(&output.stdout);
@@ -351,7 +355,7 @@ impl Probes {
     }
 }
 
-/// Does all jobs, as many at a time as there are cores.
+/// Runs all jobs, as many at a time as there are cores.
 pub(crate) fn in_parallel<J: Sync>(jobs: &[J], work: impl Fn(&ProgressBar, &J) + Sync) {
     let (bar, next) = (spinner(jobs.len()), AtomicUsize::new(0));
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
@@ -368,7 +372,7 @@ pub(crate) fn in_parallel<J: Sync>(jobs: &[J], work: impl Fn(&ProgressBar, &J) +
     bar.finish_and_clear();
 }
 
-/// Waits for the program, and ends it when it hangs, as a lost wake-up would make it.
+/// Waits for the program, and kills it if it hangs, for example after a lost wake-up.
 fn finish(mut command: Command) -> Result<Output, String> {
     let mut child = command
         .stdin(Stdio::null())
@@ -378,7 +382,7 @@ fn finish(mut command: Command) -> Result<Output, String> {
         .map_err(|error| format!("it does not start: {error}"))?;
     let deadline = Instant::now() + PATIENCE;
     let mut hangs = false;
-    // What they print fits into a pipe, so they never wait for a reader.
+    // The output fits into a pipe, so the programs never wait for a reader.
     while child
         .try_wait()
         .map_err(|error| error.to_string())?
@@ -386,7 +390,7 @@ fn finish(mut command: Command) -> Result<Output, String> {
     {
         if !hangs && Instant::now() > deadline {
             hangs = true;
-            // Valgrind takes no other signal while its program waits.
+            // Valgrind handles no other signal while its program waits.
             child.kill().map_err(|error| error.to_string())?;
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -399,7 +403,7 @@ fn finish(mut command: Command) -> Result<Output, String> {
     }
     if !output.status.success() {
         let report = String::from_utf8_lossy(&output.stderr);
-        // Not what valgrind says about itself.
+        // Without the messages of valgrind itself.
         let said: Vec<&str> = report
             .lines()
             .filter(|line| !line.starts_with("=="))

@@ -16,7 +16,7 @@ pub(crate) enum Language {
     Chinese,
 }
 
-/// Where the tables are.
+/// The files with the tables.
 pub(super) const DOCUMENTS: [(&str, Language); 2] = [
     ("docs/en/performance.md", Language::English),
     ("docs/zh/performance.md", Language::Chinese),
@@ -36,7 +36,7 @@ fn columns(backend: Backend) -> [Probe; 3] {
     ]
 }
 
-/// The table of one runtime, in Markdown.
+/// Returns the table of one runtime, in Markdown.
 pub(crate) fn of(
     backend: Backend,
     measured: &Measured,
@@ -131,7 +131,7 @@ fn allocations(native: Counts, facade: Option<Counts>) -> String {
     }
 }
 
-/// Puts the tables into the documents.
+/// Writes the tables into the documents.
 pub(crate) fn write(
     backends: &[Backend],
     measured: &Measured,

@@ -1,6 +1,7 @@
-//! The ratio of times, in one process: each way in its turn, many rounds, the median of the paired ratios.
+//! The ratio of times, in one process: the ways take turns in many rounds; the result is the median
+//! of the paired ratios.
 //!
-//! It is reported and never gated: two programs with the same instructions differ by 9 % in time.
+//! It is reported and never checked: two programs with the same instructions differ by 9 % in time.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -12,7 +13,7 @@ use crate::statistics::Spread;
 
 const ROUNDS: usize = 21;
 
-/// A table of all rows, measured in a process per runtime.
+/// Returns a table of all rows, measured in a process per runtime.
 pub(crate) fn table(backends: &[Backend], rows: &[Row]) -> String {
     let mut text = String::from(
         "| time through anyrt / natively, median (middle half) | traits | facade, all four enabled |\n|---|---:|---:|\n",
@@ -31,7 +32,7 @@ pub(crate) fn table(backends: &[Backend], rows: &[Row]) -> String {
     text
 }
 
-/// The child: prints two cells.
+/// Runs the child: prints two cells.
 pub(crate) fn child(backend: &str, row: &str) -> Option<()> {
     let (backend, row) = (Backend::parse(backend)?, Row::parse(row)?);
     let ways = ways(backend, row);
@@ -45,7 +46,7 @@ pub(crate) fn child(backend: &str, row: &str) -> Option<()> {
             ways[way](n);
             once[way] = start.elapsed().as_secs_f64();
         }
-        // The first one warms up.
+        // The first one is the warm-up.
         if round > 0 {
             for (times, once_of) in times.iter_mut().zip(once) {
                 times.push(once_of / once[0]);

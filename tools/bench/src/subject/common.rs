@@ -1,4 +1,4 @@
-//! What the operations are made of, beside the runtime.
+//! The parts of the operations that do not depend on the runtime.
 
 use std::future::{Future, poll_fn};
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub(crate) fn scratch_file() -> PathBuf {
     std::env::temp_dir().join(format!("anyrt-overhead-{}", std::process::id()))
 }
 
-/// A turn that two tasks give each other.
+/// A turn that two tasks pass to each other.
 #[derive(Clone, Default)]
 pub(crate) struct Turn(Arc<(AtomicBool, AtomicWaker)>);
 

@@ -50,7 +50,7 @@ impl Host {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        // Boxed, or the compiler would not take it in where it stands twice.
+        // Boxed; otherwise the compiler would not inline it where it occurs twice.
         let body: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(body(Rt));
         if self.backend.body_is_a_task() {
             self.runtime.block_on(self.runtime.spawn(body)).unwrap();

@@ -11,8 +11,8 @@ use crate::work::{Figure, median, seconds};
 const BLOCK: usize = 64 * 1024;
 const PAGE: usize = 4096;
 
-/// Writes a file in blocks and reads it back, then reads pages all over it for some time; one text for all whose
-/// files have the methods of Tokio's.
+/// Writes a file in blocks and reads it back, then reads random pages for some time; one text for
+/// all implementations whose files have the methods of Tokio's.
 macro_rules! work {
     ($path:expr, $size:expr, $time:expr) => {{
         let (path, blocks) = ($path, blocks($size));
@@ -55,7 +55,7 @@ pub fn through_anyrt(backend: Backend, path: &Path, size: u64, time: Duration) -
     collect(|report| host.run(move |_| async move { report.set(work!(path, size, time)) }))
 }
 
-/// With the runtime's own files. Glommio's are those that use the page cache, as all the others do.
+/// With the runtime's own files. For Glommio those that use the page cache, as all others do.
 pub fn natively(backend: Backend, path: &Path, size: u64, time: Duration) -> Vec<Figure> {
     let path = path.to_owned();
     match backend {
@@ -94,7 +94,8 @@ pub fn natively(backend: Backend, path: &Path, size: u64, time: Duration) -> Vec
     }
 }
 
-/// Its files have no position, take the buffer that they write, and give the one that they read into.
+/// Its files have no position, take ownership of the buffer to write, and return the buffer that
+/// they read into.
 #[cfg(target_os = "linux")]
 async fn work_of_glommio(path: std::path::PathBuf, size: u64, time: Duration) -> Vec<Figure> {
     use glommio::io::BufferedFile;
@@ -130,7 +131,7 @@ async fn work_of_glommio(path: std::path::PathBuf, size: u64, time: Duration) ->
     figures(write, read, each)
 }
 
-/// The same with `std` on the calling thread; then what the disk gives where the page cache does not help.
+/// The same with `std` on the calling thread; then the speed of the disk without the page cache.
 pub fn through_std(path: &Path, size: u64, time: Duration) -> Vec<Figure> {
     use std::fs::File;
     use std::io::{Read, Seek, Write};
@@ -176,7 +177,7 @@ pub fn through_std(path: &Path, size: u64, time: Duration) -> Vec<Figure> {
     figures
 }
 
-/// Asks the system to drop the file from the page cache, where it can be asked.
+/// Asks the system to drop the file from the page cache, if it can.
 fn forget(file: &std::fs::File) -> bool {
     #[cfg(target_os = "linux")]
     return rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed).is_ok();
@@ -213,7 +214,7 @@ fn rate(blocks: u64, start: Instant) -> f64 {
     blocks as f64 * BLOCK as f64 / 1e6 / seconds(start)
 }
 
-/// Offsets in an order that no read-ahead guesses, the same for all.
+/// Offsets in an order that read-ahead cannot predict, the same for all.
 struct Pages {
     state: u64,
     pages: u64,

@@ -1,4 +1,5 @@
-//! async-std, natively. Set `ASYNC_STD_THREAD_COUNT=1`, so that there is one thread that runs tasks.
+//! async-std, natively. Set `ASYNC_STD_THREAD_COUNT=1`, so that there is one thread that runs
+//! tasks.
 
 use std::future::Future;
 use std::io::IoSlice;
@@ -84,7 +85,7 @@ impl Rt {
     }
 
     pub fn overdue_interval(&self) -> Interval {
-        // Its start cannot be chosen; the least period is over whenever it is asked.
+        // Its start cannot be chosen; the shortest period is always over.
         interval(Duration::from_nanos(1))
     }
 

@@ -1,4 +1,5 @@
-//! Smol, natively: its executor on the thread that waits in its reactor, as its own examples write it.
+//! Smol, natively: its executor on the thread that waits in its reactor, as its own examples write
+//! it.
 
 use std::future::Future;
 use std::io::IoSlice;

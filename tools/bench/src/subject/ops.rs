@@ -1,6 +1,6 @@
 //! The operations, one source text for every way and runtime.
 //!
-//! The module above gives `Rt` (what a task calls) and `Host` (what owns the runtime).
+//! The parent module defines `Rt` (the functions for a task) and `Host` (the owner of the runtime).
 
 use std::future::{pending, ready};
 use std::hint::black_box;
@@ -13,14 +13,14 @@ use crate::row::Row;
 use crate::subject::Backend;
 use crate::subject::common::{HOUR, Turn, poll_once, scratch_file};
 
-/// Does the row's operation `n` times on a runtime of its own.
-// Inline, so that it is compiled in the one program that has it, and not with the library.
+/// Executes the row's operation `n` times on a runtime of its own.
+// Inline, so that it is compiled in the program that uses it, and not with the library.
 #[inline]
 pub fn run(backend: Backend, row: Row, n: usize) {
     repeat(&Host::new(backend), row, n);
 }
 
-/// Does the row's operation `n` times.
+/// Executes the row's operation `n` times.
 #[inline]
 pub fn repeat(host: &Host, row: Row, n: usize) {
     match row {
@@ -115,7 +115,7 @@ async fn timeout_pending(rt: Rt, n: usize) {
 }
 
 async fn interval(rt: Rt, n: usize) {
-    // It began an hour ago, so that a tick is always due and no time is waited for.
+    // It began an hour ago, so that a tick is always due and never waits.
     let mut interval = rt.overdue_interval();
     for _ in 0..n {
         rt.tick(&mut interval).await;
@@ -158,7 +158,8 @@ async fn tcp_connect(rt: Rt, n: usize) {
     }
 }
 
-/// One side asks, the other answers, both in one task, so that who waits when is always the same.
+/// One side sends requests, the other answers, both in one task, so that the order of waits is
+/// always the same.
 async fn tcp(rt: Rt, n: usize, size: usize) {
     let (mut listener, address) = rt.listen(ANY_PORT).await;
     let (mut client, mut server) = join(rt.connect(address), rt.accept(&mut listener)).await;
@@ -220,7 +221,7 @@ async fn spawn_blocking(rt: Rt, n: usize) {
 
 const BLOCK: usize = 4096;
 
-/// One block after the other, of a file that is all hole, so that no disk is read.
+/// One block after the other, of a sparse file, so that no disk is read.
 async fn file_read(rt: Rt, n: usize) {
     let path = scratch_file();
     let hole = std::fs::File::create(&path).unwrap();

@@ -16,7 +16,7 @@ use crate::work::{
     seconds,
 };
 
-/// Does the job on a runtime of one thread.
+/// Runs the job on a runtime of one thread.
 pub fn work(backend: Backend, work: Work) -> Vec<Figure> {
     let host = Host::new(backend);
     let figures = Arc::new(Mutex::new(Vec::new()));
@@ -37,7 +37,7 @@ pub fn work(backend: Backend, work: Work) -> Vec<Figure> {
         Work::Serve(Dialogue::Http) => host.run(http),
     }
     let figures = std::mem::take(&mut *figures.lock().unwrap());
-    // What still waits need not be taken apart: the process ends.
+    // Waiting tasks need not be dropped: the process ends.
     std::mem::forget(host);
     figures
 }
@@ -111,7 +111,8 @@ async fn wake(rt: Rt, time: Duration, report: Report) {
     report.figure("wake", median(each));
 }
 
-/// The other side is a thread that parks, so that one of the two ways is the runtime's and the other the system's.
+/// The other side is a thread that parks, so that one direction belongs to the runtime and the
+/// other to the system.
 async fn wake_across(core: usize, time: Duration, report: Report) {
     const EACH: usize = 200;
     let (ours, theirs) = (Turn::default(), Arc::new(AtomicBool::new(false)));
@@ -248,7 +249,7 @@ async fn echo(rt: Rt) {
     }
 }
 
-/// The least that a keep-alive client accepts: one answer for each empty line.
+/// The minimum that a keep-alive client accepts: one answer for each empty line.
 async fn http(rt: Rt) {
     let (listener, address) = rt.listen(ANY_PORT).await;
     println!("{address}");
