@@ -23,7 +23,7 @@ one that anyrt has adopted. Defaults: 1 and 64 connections, 5 rounds.";
 
 const WORKERS: usize = 2;
 
-/// How long a client sends requests in each round.
+/// The duration of a client's load in each round.
 const TIME: Duration = Duration::from_millis(1500);
 
 pub(crate) fn main(mut args: lexopt::Parser) -> Result<()> {

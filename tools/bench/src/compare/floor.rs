@@ -35,7 +35,7 @@ pub(crate) fn answer(dialogue: Dialogue, buffer: &mut [u8; 4096], read: usize) -
     }
 }
 
-/// Polls futures in turn by a bare loop.
+/// Runs the work on a bare loop that polls futures in turn.
 pub(crate) fn bare_loop(work: Work) -> Result<Vec<Figure>> {
     Ok(match work {
         Work::Spawn1000(time) => vec![("spawn", spawn_1000(time))],

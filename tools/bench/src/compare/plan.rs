@@ -20,7 +20,7 @@ pub(crate) struct Row {
     pub(crate) title: String,
     pub(crate) unit: &'static str,
     pub(crate) higher_is_better: bool,
-    /// Whether the report has a plot of it.
+    /// `true` if the report has a plot of it.
     pub(crate) plotted: bool,
 }
 

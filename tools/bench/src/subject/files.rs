@@ -185,7 +185,7 @@ fn forget(file: &std::fs::File) -> bool {
     return false;
 }
 
-/// What a body says from where it runs.
+/// The messages of a body.
 #[derive(Clone, Default)]
 struct Report(Arc<Mutex<Vec<Figure>>>);
 
