@@ -89,7 +89,7 @@ pub use anyrt_sim::{
 /// and further nodes.
 ///
 /// # Panics
-/// Outside of a simulation.
+/// Panics outside of a simulation.
 #[track_caller]
 pub fn current() -> SimRuntime {
     match try_current() {
@@ -105,7 +105,7 @@ pub fn try_current() -> Option<SimRuntime> {
     crate::backend::simulated::node()
 }
 
-/// Which branch a `select!` asks first.
+/// Returns the number of the branch that a `select!` polls first.
 #[doc(hidden)]
 pub fn __first_branch(branches: u32) -> u32 {
     match try_current() {
@@ -114,13 +114,13 @@ pub fn __first_branch(branches: u32) -> u32 {
     }
 }
 
-/// Returns `true` if the program is to misbehave at that place.
+/// Returns `true` if the program should misbehave at that place.
 #[doc(hidden)]
 pub fn __buggify(place: &'static str) -> bool {
     try_current().is_some_and(|node| node.buggify(place))
 }
 
-/// Notes whether that happened.
+/// Records whether the event happened.
 #[doc(hidden)]
 pub fn __sometimes(name: &'static str, happened: impl FnOnce() -> bool) {
     if let Some(node) = try_current() {
@@ -128,7 +128,7 @@ pub fn __sometimes(name: &'static str, happened: impl FnOnce() -> bool) {
     }
 }
 
-/// What `#[anyrt::test(sim)]` expands to.
+/// Runs a test; `#[anyrt::test(sim)]` expands to a call.
 #[doc(hidden)]
 #[track_caller]
 pub fn simulate<F>(test: Simulation, make: fn() -> F)

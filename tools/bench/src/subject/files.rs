@@ -185,7 +185,7 @@ fn forget(file: &std::fs::File) -> bool {
     return false;
 }
 
-/// The messages of a body.
+/// The figures of a body.
 #[derive(Clone, Default)]
 struct Report(Arc<Mutex<Vec<Figure>>>);
 
