@@ -1,11 +1,11 @@
-//! How fast one core simulates: polls, messages and bytes per second, and how much virtual time passes per second of
-//! real time with 5, 50 and 500 nodes that exchange heartbeats.
+//! The speed of one core: simulated polls, messages and bytes per second, and the virtual time per
+//! second of real time with 5, 50 and 500 nodes that exchange heartbeats.
 //!
 //! ```text
 //! cargo run --release -p anyrt-sim --example speed
 //! ```
 //!
-//! Times are those of the processor, so that other programs on the machine count little.
+//! Times are CPU times, so other programs on the machine have little effect.
 #![allow(clippy::unwrap_used, reason = "a failure ends the measurement")]
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ use anyrt_sim::{Sim, SimRuntime};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use rustix::time::{ClockId, clock_gettime};
 
-/// How often a node sends, and to how many others.
+/// The interval of a node's messages, and the number of receivers.
 const EVERY: Duration = Duration::from_millis(100);
 const NEIGHBOURS: usize = 3;
 const VIRTUAL: Duration = Duration::from_secs(60);
@@ -63,7 +63,7 @@ fn report(what: &str, count: u64, unit: &str, real: Duration) {
     println!("{what}: {per_second:>12.0} {unit} per second ({count} in {real:.3?})");
 }
 
-/// 100 tasks that do nothing but let each other run.
+/// 100 tasks that only yield to each other.
 fn polls() {
     const TASKS: u64 = 100;
     const TURNS: u64 = 20_000;
@@ -138,7 +138,7 @@ fn round_trips() {
     report("TCP", 2 * ROUNDS, "messages", real);
 }
 
-/// Sends back all that comes in pieces of 64 bytes.
+/// Sends back everything received, in pieces of 64 bytes.
 async fn answer(mut stream: anyrt_sim::net::TcpStream) {
     let mut buf = [0; 64];
     while stream.read_exact(&mut buf).await.is_ok() {
@@ -148,7 +148,7 @@ async fn answer(mut stream: anyrt_sim::net::TcpStream) {
     }
 }
 
-/// Much data in one direction.
+/// A large amount of data in one direction.
 fn bulk() {
     const BYTES: usize = 256 << 20;
     let sim = Sim::new(1);

@@ -1,4 +1,4 @@
-//! What makes no sense is an error that says what and where, and never a hang.
+//! Invalid input is an error that names the problem and the place, and never a hang.
 
 use std::future::pending;
 use std::io::ErrorKind;
@@ -15,7 +15,7 @@ fn here() -> SimRuntime {
     SimRuntime::try_current().unwrap()
 }
 
-/// What a panic says.
+/// Returns the panic message of `f`, which must panic.
 #[track_caller]
 fn refusal<T>(f: impl FnOnce() -> T) -> String {
     let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else {

@@ -19,7 +19,7 @@ use crate::watchdog::tests;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// What a call gave.
+/// The result of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Outcome {
     Gave(usize),
@@ -99,7 +99,7 @@ fn script(number: u64) -> Vec<Call> {
     calls
 }
 
-/// How calls are made: what waits, and what ends.
+/// A way to make calls, which determines whether a call waits or ends.
 trait Way<R: Runtime> {
     /// Lets arrive what was sent.
     async fn settle(&self, rt: &R);
@@ -324,7 +324,7 @@ tests! {
     }
 }
 
-/// Calls of two datagram sockets, and of a third address where nobody is.
+/// Calls of two datagram sockets, and of a third address without a socket.
 async fn datagrams<R: Runtime>(rt: R, number: u64, way: impl Way<R>) -> Vec<Outcome> {
     let with = (&rt, &way);
     let mut dice = Dice(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
@@ -416,7 +416,7 @@ async fn refusals<R: Runtime>(rt: R) -> Vec<Outcome> {
     outcomes
 }
 
-/// What a listener at `[::]` does, with the addresses that both ends see; without ports, which differ.
+/// Records a listener at `[::]`, with the addresses that both ends see; without ports, which differ.
 async fn both_families<R: Runtime>(rt: R) -> Vec<(Outcome, String)> {
     let listener = rt.bind_tcp("[::]:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

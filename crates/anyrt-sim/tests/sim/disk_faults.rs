@@ -135,7 +135,7 @@ tests! {
             assert_eq!(read("/g").await.unwrap(), "y".repeat(40));
             assert_errno(file.set_len(41).await, Errno::NOSPC);
             assert_errno(write("/h", "z").await, Errno::NOSPC);
-            // What is there can be changed, and what is removed makes room.
+            // Existing bytes can be changed, and removed ones free space.
             write("/f", &"z".repeat(60)).await.unwrap();
             files().remove_file(p("/f")).await.unwrap();
             write("/h", "z").await.unwrap();
@@ -170,7 +170,7 @@ tests! {
             node.restart();
             let left = on(&sim, &node, read("/f")).unwrap();
             outcomes.insert(left.clone());
-            // Who writes it again is safe.
+            // Writing it again is safe.
             set(1.0);
             on(&sim, &node, async {
                 write("/f", "all").await.unwrap();
@@ -438,7 +438,7 @@ tests! {
             assert_eq!(read("a\0b").await.unwrap_err().kind(), ErrorKind::InvalidInput);
             assert_errno(read(&"x".repeat(300)).await, Errno::NAMETOOLONG);
             assert_errno(files().remove_dir_all(p("/")).await, Errno::BUSY);
-            // What a link that leads nowhere names is created there.
+            // The target of a dangling link is created.
             files().symlink(p("../g"), p("/d/link")).await.unwrap();
             write("/d/link", "through").await.unwrap();
             assert_eq!(read("/g").await.unwrap(), "through");

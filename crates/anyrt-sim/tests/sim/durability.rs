@@ -1,4 +1,4 @@
-//! What a power failure leaves: every crash point of scripts of 40 steps, compared with a model.
+//! The disk after a power failure: every crash point of scripts of 40 steps, compared with a model.
 //!
 //! The model knows nothing of pages, undo logs or real directories. It keeps all trees that may be found after a power
 //! failure, and for each file all contents that it has had; what is found must be among them, and must be exactly the
@@ -101,7 +101,7 @@ struct Change {
     after: Vec<usize>,
 }
 
-/// What a file was at one moment.
+/// The contents of a file at one moment.
 #[derive(Clone)]
 struct Moment {
     bytes: Vec<u8>,
@@ -382,7 +382,7 @@ impl Model {
         }
     }
 
-    /// Whether a power failure may leave these bytes of a file.
+    /// Returns `true` if a power failure may leave these bytes of a file.
     fn may_have(&self, object: Object, found: &[u8]) -> bool {
         let Some(moments) = &self.objects[object] else {
             return false;
@@ -412,7 +412,7 @@ impl Model {
         })
     }
 
-    /// What the names of a tree are, as paths.
+    /// Returns the names of a tree, as paths.
     fn paths(names: &Names) -> BTreeMap<String, Object> {
         let mut paths = BTreeMap::new();
         let mut open = vec![(ROOT, String::new())];

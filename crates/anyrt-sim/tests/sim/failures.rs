@@ -1,4 +1,4 @@
-//! What cannot go on fails, and says what it was.
+//! A simulation that cannot continue fails with its reason.
 
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};

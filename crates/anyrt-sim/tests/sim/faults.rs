@@ -1,4 +1,4 @@
-//! What faults do to programs that run under them.
+//! The effects of faults on programs.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ fn echo(sim: &Sim) -> (Node, Arc<AtomicUsize>) {
     (node, starts)
 }
 
-/// Runs a client beside the echo, after that has started.
+/// Runs a client of the echo server, after that has started.
 fn with_echo<F>(seed: u64, client: impl FnOnce(SimRuntime, Node) -> F + Send + 'static)
 where
     F: Future<Output = ()> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What the clients of a simulated store saw is checked for linearizability.
+//! The histories of the clients of a simulated store are checked for linearizability.
 
 use std::time::Duration;
 

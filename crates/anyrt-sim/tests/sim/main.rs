@@ -1,4 +1,4 @@
-//! What the simulator promises beside the contract of all runtimes.
+//! The promises of the simulator, in addition to the contract of all runtimes.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

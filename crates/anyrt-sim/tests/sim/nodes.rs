@@ -55,7 +55,7 @@ tests! {
                 assert_eq!(error.kind(), ErrorKind::NetworkUnreachable, "{many}");
                 assert_eq!(error.raw_os_error(), Some(101), "{many}");
             }
-            // Refused at once, rather than after the repetitions of a packet that nobody answers.
+            // Refused immediately, rather than after the retransmissions of an unanswered packet.
             assert!(here().elapsed() < Duration::from_millis(1));
         });
         sim.run().unwrap();

@@ -74,7 +74,7 @@ tests! {
         sim.run().unwrap();
         rule.remove();
         let mut seen = seen.lock().unwrap().clone();
-        // Who ends first is of the seed.
+        // The seed determines which side ends first.
         seen.sort_by_key(|(_, to_server, _)| !to_server);
         let message = |kind, to_server, text: &str| (kind, to_server, text.to_owned());
         assert_eq!(
@@ -204,7 +204,7 @@ tests! {
                     if message.payload == b"x" {
                         server.crash();
                     }
-                    // Nobody repeats a reset.
+                    // Resets are not retransmitted.
                     if matches!(message.kind, MessageKind::Lookup | MessageKind::Reset) {
                         return Verdict::Pass;
                     }

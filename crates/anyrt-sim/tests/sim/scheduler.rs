@@ -12,7 +12,7 @@ use anyrt_sim::{Schedule, Sim};
 
 use crate::watchdog::tests;
 
-/// A program in which everything takes part that a scheduler chooses. Gives what happened, in order.
+/// A program with every kind of entity that a scheduler selects. Returns the events, in order.
 fn program(sim: &Sim) -> Vec<String> {
     let log = Arc::new(Mutex::new(Vec::new()));
     let rt = sim.handle().clone();

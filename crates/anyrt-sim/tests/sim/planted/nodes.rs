@@ -103,7 +103,7 @@ async fn ask(server: &Node, request: [u8; 2]) -> Option<Vec<u8>> {
         socket.send_to(&request, server.address(1)).await.unwrap();
         let mut answer = [0; 64];
         let soon = Duration::from_millis(50);
-        // Refused while nobody listens there.
+        // Refused while there is no listener.
         match rt.timeout(soon, socket.recv(&mut answer)).await {
             Ok(Ok(count)) => return Some(answer[..count].to_vec()),
             Ok(Err(_)) => rt.sleep(soon).await,
@@ -172,7 +172,7 @@ pub(super) fn no_sync_of_the_directory(seed: u64, bug: bool) -> bool {
     kept_through_a_power_failure(&sim, server)
 }
 
-/// Whether a server still has at the end what it has confirmed.
+/// Checks that a server still has its confirmed values at the end.
 fn kept_through_a_power_failure(sim: &Sim, server: Node) -> bool {
     let lost = Arc::new(AtomicUsize::new(0));
     let (missing, asked) = (Arc::clone(&lost), server.clone());
