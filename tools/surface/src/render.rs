@@ -62,7 +62,11 @@ pub fn type_(value: &Value) -> String {
 /// Renders a type or trait by its last name, with its arguments and without lifetimes.
 pub fn path(value: &Value) -> String {
     let path = text(value, "path");
-    let name = path.rsplit("::").next().unwrap_or(path);
+    let name = match path.rsplit("::").next().unwrap_or(path) {
+        // `task::Id` and `runtime::Id`; rustdoc has the names by which the core defines them.
+        "TaskId" | "RuntimeId" => "Id",
+        name => name,
+    };
     let mut arguments = arguments(&value["args"]);
     if name == "Result" {
         // In the short form of `std::io::Result`.
