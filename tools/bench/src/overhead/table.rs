@@ -48,7 +48,7 @@ pub(crate) fn of(
             "| {backend}: instructions per operation | native | traits | facade | facade, all four enabled | allocations: native, facade | |\n"
         ),
         Language::Chinese => format!(
-            "| {backend}：每次操作的指令数 | 原生 | traits | 门面 | 门面，四个后端全开 | 分配次数：原生，门面 | |\n"
+            "| {backend}：每次操作的指令数 | 原生 | traits | facade | facade，四个后端全开 | 分配次数：原生，facade | |\n"
         ),
     };
     text.push_str("|---|---:|---:|---:|---:|---:|---|\n");
