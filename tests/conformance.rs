@@ -72,7 +72,7 @@ fn backend<O: Owner<Handle: FromStd>>(suite: Suite, backend: Backend) -> Suite {
         .backend::<O>()
         .flavor::<O>("current_thread", current_thread)
         .erased::<O>()
-        .with(
+        .boxed(
             &facade,
             |_| {},
             move |config| Runtime::build_on(backend, config),

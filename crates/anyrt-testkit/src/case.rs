@@ -1,6 +1,7 @@
 //! Test cases and their lists.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use anyrt_core::runtime::Owner;
@@ -31,7 +32,10 @@ impl<O: Owner> Cases<O> {
             watchdog::phase("building the runtime");
             let owner = backend.build();
             watchdog::phase("inside block_on");
-            owner.block_on(case(owner.handle().clone()));
+            // Boxed, so that `block_on` is compiled once for all cases.
+            let future: Pin<Box<dyn Future<Output = ()> + '_>> =
+                Box::pin(case(owner.handle().clone()));
+            owner.block_on(future);
             watchdog::phase("dropping the runtime");
             drop(owner);
             assert!(

@@ -65,6 +65,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod boxed;
 mod case;
 mod cases;
 mod erased;

@@ -11,6 +11,7 @@ use anyrt_core::{BuildError, FromStd};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::backend::Backend;
+use crate::boxed::Boxed;
 use crate::case::{Body, Cases};
 use crate::cases;
 use crate::erased::Erased;
@@ -55,7 +56,7 @@ impl Suite {
 
     /// Tests the runtimes that `build` creates, under the given name.
     ///
-    /// Intended for owners that can be built in several ways, such as a facade over many backends.
+    /// Intended for owners that can be built in several ways.
     pub fn with<O: Owner<Handle: FromStd>>(
         self,
         name: &str,
@@ -64,6 +65,19 @@ impl Suite {
     ) -> Self {
         let backend = Backend::new(name.to_owned(), two_workers(options), build);
         self.register(backend, cases::all, |_| None)
+    }
+
+    /// Like [`with`](Self::with), but boxes every future and job before `O` gets it.
+    ///
+    /// Intended for a facade over backends that are registered by themselves as well: a facade is
+    /// compiled with the code of all its backends for each future, in as much time as all of them.
+    pub fn boxed<O: Owner<Handle: FromStd>>(
+        self,
+        name: &str,
+        options: impl FnOnce(&mut Config),
+        build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
+    ) -> Self {
+        self.with(name, options, move |config| build(config).map(Boxed::new))
     }
 
     /// Tests a runtime with its own network, under seeds: `build` creates a simulation for each
@@ -154,7 +168,7 @@ impl Suite {
     }
 
     /// Tests a runtime that the application started by itself, with `workers` threads, under the
-    /// given name.
+    /// given name. Futures and jobs are [boxed](Self::boxed).
     ///
     /// Cases about the owner (options, threads, the end) are reported as ignored, and so are those
     /// of `except`, a list of cases with reasons.
@@ -166,6 +180,7 @@ impl Suite {
         build: impl Fn(&Config) -> Result<O, BuildError> + Send + Sync + 'static,
     ) -> Self {
         let options = |config: &mut Config| config.worker_threads = NonZeroUsize::new(workers);
+        let build = move |config: &Config| build(config).map(Boxed::new);
         let backend = Backend::new(name.to_owned(), two_workers(options), build);
         self.register(backend, cases::all, move |case| {
             let excepted = except.iter().find(|(name, _)| *name == case);
