@@ -64,7 +64,8 @@ impl Package {
         let dir = target.join(name);
         let manifest = include_str!("../suite.toml")
             .replace("NAME", name)
-            .replace("PACKAGE", &dependency);
+            .replace("PACKAGE", &dependency)
+            .replace("DEBUG", &debug());
         let targets: String = AREAS
             .iter()
             .map(|area| format!("\n[[test]]\nname = \"{area}\"\npath = \"areas/{area}.rs\"\n"))
@@ -257,6 +258,16 @@ impl Package {
                 "the compiler complains of what is not compiled: {last}"
             ))
         }
+    }
+}
+
+/// Returns the debug information of the project's own dependencies. The environment has no variable
+/// for the dependencies alone.
+fn debug() -> String {
+    match std::env::var("CARGO_PROFILE_DEV_DEBUG") {
+        Ok(level) if level.parse::<u8>().is_ok() || level.parse::<bool>().is_ok() => level,
+        Ok(level) => format!("{level:?}"),
+        Err(_) => "\"line-tables-only\"".to_owned(),
     }
 }
 
