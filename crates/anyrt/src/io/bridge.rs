@@ -1,4 +1,5 @@
-//! The I/O traits of `futures_io` for types that implement Tokio's.
+//! The I/O traits of `futures_io` for types that implement Tokio's, and both families for types
+//! that pass them on.
 
 macro_rules! futures_read {
     ($($reader:ty)*) => {$(
@@ -124,4 +125,67 @@ macro_rules! futures_write_each {
     };
 }
 
-pub(crate) use {futures_read, futures_read_each, futures_write, futures_write_each};
+/// Implements the traits for reading for types whose field `inner` has Tokio's.
+macro_rules! forward_read {
+    ($($reader:ident)*) => {$(
+        impl ::tokio::io::AsyncRead for $reader {
+            fn poll_read(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                buf: &mut ::tokio::io::ReadBuf<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                ::tokio::io::AsyncRead::poll_read(std::pin::Pin::new(&mut self.inner), cx, buf)
+            }
+        }
+
+        $crate::io::bridge::futures_read!($reader);
+    )*};
+}
+
+/// As [`forward_read!`], for writing.
+macro_rules! forward_write {
+    ($($writer:ident)*) => {$(
+        impl ::tokio::io::AsyncWrite for $writer {
+            fn poll_write(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                buf: &[u8],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                ::tokio::io::AsyncWrite::poll_write(std::pin::Pin::new(&mut self.inner), cx, buf)
+            }
+
+            fn poll_write_vectored(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                bufs: &[std::io::IoSlice<'_>],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                let inner = std::pin::Pin::new(&mut self.inner);
+                ::tokio::io::AsyncWrite::poll_write_vectored(inner, cx, bufs)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                ::tokio::io::AsyncWrite::is_write_vectored(&self.inner)
+            }
+
+            fn poll_flush(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                ::tokio::io::AsyncWrite::poll_flush(std::pin::Pin::new(&mut self.inner), cx)
+            }
+
+            fn poll_shutdown(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                ::tokio::io::AsyncWrite::poll_shutdown(std::pin::Pin::new(&mut self.inner), cx)
+            }
+        }
+
+        $crate::io::bridge::futures_write!($writer);
+    )*};
+}
+
+pub(crate) use {
+    forward_read, forward_write, futures_read, futures_read_each, futures_write, futures_write_each,
+};

@@ -1,13 +1,9 @@
 //! The standard streams of the process.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::blocking::Blocking;
-use super::bridge::{futures_read, futures_write};
+use super::bridge::{forward_read, forward_write};
 
 /// The standard input of the process; see [`stdin`].
 #[derive(Debug)]
@@ -85,44 +81,8 @@ pub fn stderr() -> Stderr {
     }
 }
 
-impl AsyncRead for Stdin {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
-    }
-}
-
-macro_rules! writers {
-    ($($writer:ident)*) => {$(
-        impl AsyncWrite for $writer {
-            fn poll_write(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                Pin::new(&mut self.inner).poll_write(cx, buf)
-            }
-
-            fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Pin::new(&mut self.inner).poll_flush(cx)
-            }
-
-            fn poll_shutdown(
-                mut self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-            ) -> Poll<io::Result<()>> {
-                Pin::new(&mut self.inner).poll_shutdown(cx)
-            }
-        }
-    )*};
-}
-
-writers!(Stdout Stderr);
-futures_read!(Stdin);
-futures_write!(Stdout Stderr);
+forward_read!(Stdin);
+forward_write!(Stdout Stderr);
 
 #[cfg(unix)]
 mod descriptors {
