@@ -114,7 +114,7 @@ pub(crate) mod net {
     use futures_io::{AsyncRead, AsyncWrite};
 
     use crate::io::Interest;
-    use crate::io::read_buf::read_buf;
+    use crate::io::read_buf::{read_buf, read_buf_from};
     use crate::io::scratch::poll_into;
 
     /// A pending error can be received as well.
@@ -235,24 +235,6 @@ pub(crate) mod net {
     ) -> io::Result<(usize, SocketAddr)> {
         let operation = || read_buf_from(buf, &mut receive);
         socket.async_io(RECEIVE, operation).await
-    }
-
-    /// Like [`read_buf`], with the address of the sender.
-    fn read_buf_from<B: BufMut>(
-        buf: &mut B,
-        mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
-    ) -> io::Result<(usize, SocketAddr)> {
-        let mut from = None;
-        let len = read_buf(buf, |space| {
-            let (len, sender) = receive(space)?;
-            from = Some(sender);
-            Ok(len)
-        })?;
-        match from {
-            Some(from) => Ok((len, from)),
-            // The buffer is full, so the datagram is cut off.
-            None => receive(&mut []),
-        }
     }
 }
 

@@ -29,6 +29,24 @@ pub(crate) fn read_buf<B: BufMut>(
     }
 }
 
+/// Like [`read_buf`], for a datagram, with the address of its sender.
+pub(crate) fn read_buf_from<B: BufMut, A>(
+    buf: &mut B,
+    mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, A)>,
+) -> io::Result<(usize, A)> {
+    let mut from = None;
+    let len = read_buf(buf, |space| {
+        let (len, sender) = receive(space)?;
+        from = Some(sender);
+        Ok(len)
+    })?;
+    match from {
+        Some(from) => Ok((len, from)),
+        // Tokio's `read_buf` did not call the reader. The datagram is cut off.
+        None => receive(&mut []),
+    }
+}
+
 struct Reader<F>(F);
 
 impl<F> Unpin for Reader<F> {}

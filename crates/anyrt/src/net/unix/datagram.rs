@@ -12,7 +12,7 @@ use socket2::Type;
 
 use super::SocketAddr;
 use crate::backend::simulated::bind_unix;
-use crate::io::read_buf::read_buf;
+use crate::io::read_buf::{read_buf, read_buf_from};
 use crate::io::unix::AsyncFd;
 use crate::io::{Interest, Ready};
 use crate::net::sys;
@@ -335,22 +335,11 @@ fn recv_from(socket: &net::UnixDatagram, buf: &mut [u8]) -> io::Result<(usize, S
     Ok((received, SocketAddr::shown(sender)))
 }
 
-fn recv_buf_from<B: BufMut>(
+fn recv_buf_from(
     socket: &net::UnixDatagram,
-    buf: &mut B,
+    buf: &mut impl BufMut,
 ) -> io::Result<(usize, SocketAddr)> {
-    let mut sender = None;
-    let received = read_buf(buf, |room| {
-        let (received, from) = recv_from(socket, room)?;
-        sender = Some(from);
-        Ok(received)
-    })?;
-    match sender {
-        Some(sender) => Ok((received, sender)),
-        // There was no room, so the socket was not read: receive an empty slice, as the system
-        // does.
-        None => recv_from(socket, &mut []),
-    }
+    read_buf_from(buf, |room| recv_from(socket, room))
 }
 
 std_socket!(UnixDatagram);
