@@ -234,6 +234,14 @@ impl<T: AsRawFd> AsyncFd<T> {
 
 /// Returns what `fd` is ready for right now.
 fn look(fd: &impl AsFd, interest: Interest) -> Ready {
+    let flags = poll_now(fd, interest).unwrap_or(PollFlags::empty());
+    // The values are the same on all Unix systems, their type is not.
+    let bits = i32::from(flags.bits());
+    Ready::from_epoll(bits.cast_unsigned()) & interest.mask()
+}
+
+/// Asks the system what `fd` is ready for, without waiting. Errors are always reported.
+pub(super) fn poll_now(fd: &impl AsFd, interest: Interest) -> io::Result<PollFlags> {
     const NOW: Timespec = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -243,14 +251,8 @@ fn look(fd: &impl AsFd, interest: Interest) -> Ready {
     flags.set(PollFlags::OUT, interest.is_writable());
     flags.set(PollFlags::PRI, interest.is_priority());
     let mut fds = [PollFd::new(fd, flags)];
-    match poll(&mut fds, Some(&NOW)) {
-        Ok(1..) => {
-            // The values are the same on all Unix systems, their type is not.
-            let bits = i32::from(fds[0].revents().bits());
-            Ready::from_epoll(bits.cast_unsigned()) & interest.mask()
-        }
-        _ => Ready::EMPTY,
-    }
+    poll(&mut fds, Some(&NOW))?;
+    Ok(fds[0].revents())
 }
 
 impl<T: AsRawFd> AsRawFd for AsyncFd<T> {

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::task::{Context, Poll, ready};
 
 use anyrt_core::readiness::{AsyncFd as _, Direction, ReadyEvent};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::AsyncFd;
+use super::async_fd::poll_now;
 use crate::io::{Interest, Ready};
 use crate::raw::Raw;
 
@@ -100,18 +100,20 @@ impl<'a, T: AsRawFd> AsyncFdReadyMutGuard<'a, T> {
         let ready = self.ready & ready;
         self.ready = self.ready - ready;
         let parts = [
-            (Interest::READABLE, PollFlags::IN),
-            (Interest::WRITABLE, PollFlags::OUT),
-            (Interest::PRIORITY, PollFlags::PRI),
-            // Errors are always reported.
-            (Interest::ERROR, PollFlags::empty()),
+            Interest::READABLE,
+            Interest::WRITABLE,
+            Interest::PRIORITY,
+            Interest::ERROR,
         ];
-        for (interest, flags) in parts {
-            if !(ready & interest.mask()).is_empty() {
+        for part in parts {
+            if !(ready & part.mask()).is_empty() {
                 // An event that arrives after the poll is a new one and is not cleared.
-                let _ = self
-                    .async_fd
-                    .try_io(interest, |fd| still(&Raw(fd.as_raw_fd()), flags));
+                let _ = self.async_fd.try_io(part, |fd| {
+                    match poll_now(&Raw(fd.as_raw_fd()), part)?.is_empty() {
+                        true => Err(io::ErrorKind::WouldBlock.into()),
+                        false => Ok(()),
+                    }
+                });
             }
         }
     }
@@ -159,18 +161,6 @@ impl<'a, T: AsRawFd> AsyncFdReadyMutGuard<'a, T> {
     /// Returns the wrapped value.
     pub fn get_inner_mut(&mut self) -> &mut T {
         self.async_fd.get_mut()
-    }
-}
-
-/// Succeeds if `fd` is ready right now.
-fn still(fd: &impl AsFd, flags: PollFlags) -> io::Result<()> {
-    const NOW: Timespec = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    match poll(&mut [PollFd::new(fd, flags)], Some(&NOW))? {
-        0 => Err(io::ErrorKind::WouldBlock.into()),
-        _ => Ok(()),
     }
 }
 
