@@ -598,8 +598,8 @@ impl fmt::Debug for Handle {
 #[must_use = "the runtime is current only while the guard lives"]
 pub struct EnterGuard<'a> {
     _inner: one_of!(&'a (); EnterGuard<'a>),
-    // The guards of some backends do not borrow.
-    _borrowed: PhantomData<&'a ()>,
+    // The guards of some backends do not borrow. Without a backend it is not `Send` either.
+    _borrowed: PhantomData<std::sync::MutexGuard<'a, ()>>,
 }
 
 impl fmt::Debug for EnterGuard<'_> {

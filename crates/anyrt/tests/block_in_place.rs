@@ -2,12 +2,15 @@
 
 use std::future::Future;
 
-use anyrt::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+#[cfg(feature = "fs")]
+use anyrt::io::AsyncSeekExt;
+use anyrt::io::{AsyncReadExt, AsyncWriteExt};
 use anyrt::net::{TcpListener, TcpStream};
 use anyrt::runtime::Handle;
 use anyrt::sync::{mpsc, oneshot};
 use anyrt::task::{block_in_place, spawn_blocking, yield_now};
 use anyrt::time::{Duration, sleep};
+#[cfg(feature = "fs")]
 use futures_util::FutureExt;
 
 /// Waits for `future` on this thread, like crates that cannot await.
