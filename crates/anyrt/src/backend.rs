@@ -18,9 +18,8 @@
 //! | `m::is_in_application()` | whether the application itself started such a runtime and is inside of it |
 //! | `m::{make_default, enter_default}` | make a handle what `Handle::try_current` finds where nothing is current, and make it so on a thread that asked |
 //! | `m::TRIES_UNTOLD` | whether a `try_*` operation asks the system although no readiness was reported yet |
-//! | `m::runtime::{block_on, block_on_handle}` | run a future on an owner, or through a handle |
 //! | `m::task::{spawn, spawn_local, spawn_blocking, block_in_place}` | act on the current runtime, which is of this kind |
-//! | `m::task::{spawn_on, spawn_local_on, spawn_blocking_on}` | act on the runtime of a handle |
+//! | `m::task::budgeted(future)` | the future with Tokio's budget filled in each poll; the facade spawns it through a handle, or blocks on it |
 //! | `m::task::try_id()` | the id of the task of this kind that polls |
 //! | `m::join_set::{spawn, spawn_on, spawn_local, spawn_blocking, spawn_blocking_on}` | as those of `task`, into a set |
 //! | `m::local_set::{LocalSet, LocalEnterGuard, is_entered, is_polling, spawn_local}` | sets of local tasks; those of the first enabled backend are used |

@@ -309,7 +309,7 @@ impl Runtime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         boxed_for_match!(future: F = Box::pin(future) => {
-            each!(&self.inner, backend, runtime => backend::runtime::block_on(runtime, future))
+            each!(&self.inner, backend, runtime => runtime.block_on(backend::task::budgeted(future)))
         })
     }
 
@@ -502,7 +502,7 @@ impl Handle {
     {
         JoinHandle {
             inner: boxed_for_match!(future: F = Box::pin(future) => {
-                map_each!(&self.inner, backend, rt => backend::task::spawn_on(rt, future))
+                map_each!(&self.inner, backend, rt => rt.spawn(backend::task::budgeted(future)))
             }),
         }
     }
@@ -516,7 +516,7 @@ impl Handle {
     {
         JoinHandle {
             inner: boxed_for_match!(job: F = Box::new(job) => {
-                map_each!(&self.inner, backend, rt => backend::task::spawn_blocking_on(rt, job))
+                map_each!(&self.inner, rt => rt.spawn_blocking(job))
             }),
         }
     }
@@ -531,7 +531,7 @@ impl Handle {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         boxed_for_match!(future: F = Box::pin(future) => {
-            each!(&self.inner, backend, rt => backend::runtime::block_on_handle(rt, future))
+            each!(&self.inner, backend, rt => rt.block_on(backend::task::budgeted(future)))
         })
     }
 
@@ -571,7 +571,7 @@ impl LocalSpawner for Handle {
     {
         JoinHandle {
             inner: boxed_for_match!(future: F = Box::pin(future) => {
-                map_each!(&self.inner, backend, rt => backend::task::spawn_local_on(rt, future))
+                map_each!(&self.inner, backend, rt => rt.spawn_local(backend::task::budgeted(future)))
             }),
         }
     }

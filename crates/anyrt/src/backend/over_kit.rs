@@ -31,32 +31,15 @@ macro_rules! over_kit {
             // `with_current` finds it already.
         }
 
-        pub(crate) mod runtime {
-            use super::{Handle, Runtime};
-            use crate::task::coop::budgeted;
-            use anyrt_core::boxed_if_large;
-            use anyrt_core::runtime::Owner;
-            use std::future::Future;
-
-            #[track_caller]
-            pub(crate) fn block_on<F: Future>(runtime: &Runtime, future: F) -> F::Output {
-                boxed_if_large!(future: F = Box::pin(future) => runtime.block_on(budgeted(future)))
-            }
-
-            #[track_caller]
-            pub(crate) fn block_on_handle<F: Future>(handle: &Handle, future: F) -> F::Output {
-                boxed_if_large!(future: F = Box::pin(future) => handle.block_on(budgeted(future)))
-            }
-        }
-
         pub(crate) mod task {
             use super::Handle;
             use crate::backend::{entered, in_local_set};
-            use crate::task::coop::{budgeted, lifted};
+            use crate::task::coop::lifted;
             use anyrt_core::task::{LocalSpawner, Spawner};
             use anyrt_core::{Blocking, boxed_if_large};
             use std::future::Future;
 
+            pub(crate) use crate::task::coop::budgeted;
             pub(crate) use crate::backend::shared::task::{AbortHandle, JoinHandle, poll_join, try_id};
 
             beside_tokio! {
@@ -72,15 +55,6 @@ macro_rules! over_kit {
             }
 
             #[track_caller]
-            pub(crate) fn spawn_on<F>(handle: &Handle, future: F) -> JoinHandle<F::Output>
-            where
-                F: Future + Send + 'static,
-                F::Output: Send + 'static,
-            {
-                boxed_if_large!(future: F = Box::pin(future) => handle.spawn(budgeted(future)))
-            }
-
-            #[track_caller]
             pub(crate) fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
             where
                 F: Future + 'static,
@@ -91,15 +65,6 @@ macro_rules! over_kit {
             }
 
             #[track_caller]
-            pub(crate) fn spawn_local_on<F>(handle: &Handle, future: F) -> JoinHandle<F::Output>
-            where
-                F: Future + 'static,
-                F::Output: 'static,
-            {
-                boxed_if_large!(future: F = Box::pin(future) => handle.spawn_local(budgeted(future)))
-            }
-
-            #[track_caller]
             pub(crate) fn spawn_blocking<F, T>(job: F) -> JoinHandle<T>
             where
                 F: FnOnce() -> T + Send + 'static,
@@ -107,15 +72,6 @@ macro_rules! over_kit {
             {
                 boxed_if_large!(job: F = Box::new(job) =>
                     entered(Handle::with_current(|rt| rt.spawn_blocking(job))))
-            }
-
-            #[track_caller]
-            pub(crate) fn spawn_blocking_on<F, T>(handle: &Handle, job: F) -> JoinHandle<T>
-            where
-                F: FnOnce() -> T + Send + 'static,
-                T: Send + 'static,
-            {
-                boxed_if_large!(job: F = Box::new(job) => handle.spawn_blocking(job))
             }
 
             #[track_caller]
@@ -130,6 +86,8 @@ macro_rules! over_kit {
         pub(crate) mod join_set {
             use super::{Handle, task};
             use crate::backend::shared::task::{AbortHandle, JoinHandle};
+            use anyrt_core::Blocking;
+            use anyrt_core::task::Spawner;
             use std::future::Future;
 
             pub(crate) type JoinSet<T> = anyrt_core::JoinSet<T, JoinHandle<T>>;
@@ -149,7 +107,7 @@ macro_rules! over_kit {
                 F: Future<Output = T> + Send + 'static,
                 T: Send + 'static,
             {
-                set.insert(task::spawn_on(handle, future))
+                set.insert(handle.spawn(task::budgeted(future)))
             }
 
             #[track_caller]
@@ -175,7 +133,7 @@ macro_rules! over_kit {
                 F: FnOnce() -> T + Send + 'static,
                 T: Send + 'static,
             {
-                set.insert(task::spawn_blocking_on(handle, job))
+                set.insert(handle.spawn_blocking(job))
             }
         }
 

@@ -22,37 +22,18 @@ pub(crate) fn enter_default(handle: &Handle) {
     std::mem::forget(handle.as_inner().enter());
 }
 
-pub(crate) mod runtime {
-    use std::future::Future;
-
-    use anyrt_core::runtime::Owner;
-
-    use super::{Handle, Runtime};
-
-    #[track_caller]
-    pub(crate) fn block_on<F: Future>(runtime: &Runtime, future: F) -> F::Output {
-        runtime.block_on(future)
-    }
-
-    #[track_caller]
-    pub(crate) fn block_on_handle<F: Future>(handle: &Handle, future: F) -> F::Output {
-        handle.block_on(future)
-    }
-}
-
 pub(crate) mod task {
     use std::future::Future;
 
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    use anyrt_core::task::{LocalSpawner, Spawner};
-    use anyrt_core::{Blocking, JoinError};
-
-    use super::Handle;
+    use anyrt_core::JoinError;
 
     pub(crate) use anyrt_tokio::blocking::{block_in_place, spawn_blocking};
     pub(crate) use anyrt_tokio::task::{AbortHandle, JoinHandle, spawn, spawn_local, try_id};
+    /// Tokio fills its account by itself.
+    pub(crate) use std::convert::identity as budgeted;
 
     #[inline]
     pub(crate) fn poll_join<T>(
@@ -60,33 +41,6 @@ pub(crate) mod task {
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, JoinError>> {
         Pin::new(handle).poll(cx)
-    }
-
-    #[track_caller]
-    pub(crate) fn spawn_on<F>(handle: &Handle, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        handle.spawn(future)
-    }
-
-    #[track_caller]
-    pub(crate) fn spawn_local_on<F>(handle: &Handle, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future + 'static,
-        F::Output: 'static,
-    {
-        handle.spawn_local(future)
-    }
-
-    #[track_caller]
-    pub(crate) fn spawn_blocking_on<F, T>(handle: &Handle, job: F) -> JoinHandle<T>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        handle.spawn_blocking(job)
     }
 }
 
