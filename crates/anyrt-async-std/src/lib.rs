@@ -43,7 +43,8 @@
 //!
 //! The executor of the process, which `AsyncStdRuntime::global` uses, has a table of tasks that
 //! never shrinks: it keeps 16 bytes for each of the most tasks that were ever alive at once. A
-//! runtime that anyrt builds has no such table.
+//! runtime that anyrt builds has no such table: it takes an `async_executor::StaticExecutor`, which is
+//! never freed and serves the next runtime afterwards.
 #![forbid(unsafe_code)]
 
 pub mod runtime;

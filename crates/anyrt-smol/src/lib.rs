@@ -52,7 +52,8 @@
 //!
 //! The executor of the application, which `SmolRuntime::on` and `SmolRuntime::global` use, has a
 //! table of tasks that never shrinks: it keeps 16 bytes for each of the most tasks that were ever
-//! alive at once. A runtime that anyrt builds has no such table.
+//! alive at once. A runtime that anyrt builds has no such table: it takes an
+//! `async_executor::StaticExecutor`, which is never freed and serves the next runtime afterwards.
 #![forbid(unsafe_code)]
 // On docs.rs each item tells which features it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
