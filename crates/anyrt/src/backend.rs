@@ -241,18 +241,9 @@ pub(crate) mod simulated;
 #[cfg(feature = "__kit")]
 pub(crate) mod shared;
 
-/// Runs a function that starts a thread or a child process, which must not be bound to the core of
-/// a worker.
-#[cfg(all(unix, any(feature = "process", feature = "signal"), feature = "__kit"))]
-pub(crate) use anyrt_kit::affinity::unbound;
-#[cfg(all(
-    unix,
-    any(feature = "process", feature = "signal"),
-    not(feature = "__kit")
-))]
-pub(crate) fn unbound<T>(start: impl FnOnce() -> T) -> T {
-    start()
-}
+/// Threads and child processes that must not be bound to the core of a worker.
+#[cfg(all(unix, any(feature = "process", feature = "signal")))]
+pub(crate) mod affinity;
 
 /// Generates the public enum of all backends.
 macro_rules! backend_enum {
@@ -395,7 +386,7 @@ pub(crate) fn now() -> Instant {
 #[inline]
 fn was_any_paused() -> bool {
     #[cfg(feature = "__kit")]
-    return shared::time::was_any_paused();
+    return anyrt_kit::time::clock::was_any_paused();
     #[cfg(not(feature = "__kit"))]
     false
 }

@@ -21,7 +21,8 @@
 //! 1. the runtime that anyrt entered last on this thread: inside `block_on`, in tasks and blocking
 //!    jobs, and within [`Handle::enter`];
 //! 2. a Tokio runtime or an async-std task that the application started by itself;
-//! 3. the runtime that the application passed to [`Handle::make_default`];
+//! 3. the Glommio executor of this thread that the application adopted (`GlommioRuntime::adopt`),
+//!    then the runtime that it passed to [`Handle::make_default`];
 //! 4. none: [`Handle::try_current`] returns an error that names the options, and `spawn` panics
 //!    with it. No hidden runtime is ever started.
 
@@ -37,7 +38,7 @@ use anyrt_core::runtime::{Metrics as _, Owner};
 use anyrt_core::task::{LocalSpawner, Spawner};
 use anyrt_core::{Blocking, BuildError};
 
-use crate::backend::{self, Current};
+use crate::backend::Current;
 use crate::task::JoinHandle;
 
 mod current;
@@ -196,21 +197,6 @@ impl Builder {
             None => Backend::preferred()?,
         };
         Ok(Runtime::build_on(backend, self.options.config())?)
-    }
-
-    /// Starts a current-thread runtime whose tasks need not be `Send`.
-    ///
-    /// # Errors
-    /// See [`build`](Self::build).
-    ///
-    /// # Panics
-    /// Panics if the builder is for a multi-threaded runtime.
-    #[track_caller]
-    pub fn build_local(&mut self, _options: LocalOptions) -> io::Result<LocalRuntime> {
-        if self.options.config().flavor == Flavor::MultiThread {
-            panic!("multi_thread is not supported for LocalRuntime");
-        }
-        self.build().map(LocalRuntime::from_runtime)
     }
 }
 
@@ -431,38 +417,6 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Returns the current runtime; see [the module](self) for the rules.
-    ///
-    /// # Panics
-    /// Panics if no runtime is current. The message names the options.
-    #[track_caller]
-    pub fn current() -> Self {
-        backend::entered(Self::find_current())
-    }
-
-    /// Returns the current runtime; see [the module](self) for the rules.
-    ///
-    /// # Errors
-    /// Fails if no runtime is current. The message names the options.
-    ///
-    /// # Examples
-    /// ```
-    /// use anyrt::runtime::Handle;
-    ///
-    /// match Handle::try_current() {
-    ///     Ok(handle) => println!("inside {}", handle.backend()),
-    ///     Err(error) => println!("{error}"),
-    /// }
-    /// ```
-    pub fn try_current() -> Result<Self, TryCurrentError> {
-        Self::find_current().ok_or_else(TryCurrentError::new)
-    }
-
-    fn find_current() -> Option<Self> {
-        let inner = map_each!(Current::find()?, backend, () => backend::Handle::try_current()?);
-        Some(Self { inner })
-    }
-
     pub(crate) fn kind(&self) -> Current {
         map_each!(&self.inner, _ => ())
     }

@@ -18,7 +18,7 @@ use ::tokio::sync::watch;
 use signal_hook::consts::FORBIDDEN;
 use signal_hook::iterator::{Handle, Signals};
 
-use crate::backend::unbound;
+use crate::backend::affinity::unbound;
 
 /// The listeners for one kind of signal.
 struct Listeners {

@@ -3,8 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::net::{TcpListener, TcpStream};
-
 /// The public items of the facade.
 pub(crate) mod public {
     pub use crate::{__buggify as buggify, __sometimes as sometimes};
@@ -93,6 +91,9 @@ impl Shown {
     }
 }
 
+type Listener = one_of!(net::TcpListener);
+type Stream = one_of!(net::TcpStream);
+
 /// The simulated part of an unconnected socket.
 #[derive(Default)]
 pub(crate) struct Unconnected {}
@@ -109,12 +110,12 @@ impl Unconnected {
     }
 
     #[inline(always)]
-    pub(crate) fn listen(&self, _: &socket2::Socket) -> Option<io::Result<TcpListener>> {
+    pub(crate) fn listen(&self, _: &socket2::Socket) -> Option<io::Result<Listener>> {
         None
     }
 
     #[inline(always)]
-    pub(crate) async fn connect(&self, _: SocketAddr) -> Option<io::Result<TcpStream>> {
+    pub(crate) async fn connect(&self, _: SocketAddr) -> Option<io::Result<Stream>> {
         None
     }
 }

@@ -232,7 +232,10 @@ macro_rules! over_kit {
 
                 pub(crate) async fn advance(duration: Duration) {
                     let clock = entered(Handle::with_current(|rt| rt.clock().cloned()));
-                    shared::advance(clock, duration).await;
+                    shared::advance(clock, duration);
+                    // This task is queued behind the woken tasks, even if tasks run on another
+                    // thread.
+                    let _ = super::super::task::spawn(async {}).await;
                 }
             }
             #[cfg(feature = "test-util")]

@@ -52,8 +52,6 @@ pub(crate) mod time {
         Instant::now()
     }
 
-    pub(crate) use anyrt_kit::time::clock::was_any_paused;
-
     #[cfg(feature = "test-util")]
     #[track_caller]
     pub(crate) fn pause(clock: Option<Arc<Clock>>) {
@@ -74,11 +72,10 @@ pub(crate) mod time {
     }
 
     #[cfg(feature = "test-util")]
-    pub(crate) async fn advance(clock: Option<Arc<Clock>>, duration: Duration) {
+    #[track_caller]
+    pub(crate) fn advance(clock: Option<Arc<Clock>>, duration: Duration) {
         refuse_simulated("advance", "use `time::sleep`, which takes no real time");
         expect(clock.map_or(Err(ClockError::Running), |clock| clock.advance(duration)));
-        // This task is queued behind the woken tasks, even if tasks run on another thread.
-        let _ = crate::task::spawn(async {}).await;
     }
 
     /// Panics on a simulated node: all nodes share one time, which none of them may stop or move.

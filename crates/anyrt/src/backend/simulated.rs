@@ -8,8 +8,6 @@ use anyrt_core::Net;
 use anyrt_sim::SimRuntime;
 
 use super::{Current, Each};
-use crate::net::{TcpListener, TcpStream};
-use crate::runtime::Handle;
 
 /// The public items of the facade.
 pub(crate) mod public {
@@ -166,6 +164,9 @@ impl Shown {
     }
 }
 
+type Listener = one_of!(net::TcpListener);
+type Stream = one_of!(net::TcpStream);
+
 /// The simulated part of an unconnected socket: its address. Its options are those of a system
 /// socket that is never bound, and have no effect.
 #[derive(Default)]
@@ -187,21 +188,21 @@ impl Unconnected {
         self.address.get().copied()
     }
 
-    pub(crate) fn listen(&self, socket: &socket2::Socket) -> Option<io::Result<TcpListener>> {
+    pub(crate) fn listen(&self, socket: &socket2::Socket) -> Option<io::Result<Listener>> {
         let node = node()?;
         let any = match socket.domain() {
             Ok(socket2::Domain::IPV6) => (Ipv6Addr::UNSPECIFIED, 0).into(),
             _ => (Ipv4Addr::UNSPECIFIED, 0).into(),
         };
         let address = self.local_addr().unwrap_or(any);
-        Some(Handle::from(node).bind_tcp_addr(address))
+        Some(node.bind_tcp_addr(address).map(Each::Sim))
     }
 
-    pub(crate) async fn connect(&self, address: SocketAddr) -> Option<io::Result<TcpStream>> {
+    pub(crate) async fn connect(&self, address: SocketAddr) -> Option<io::Result<Stream>> {
         let node = node()?;
         if self.local_addr().is_some_and(|local| local.port() != 0) {
             return Some(Err(node.unsupported("a port of its choice to connect from")));
         }
-        Some(Handle::from(node).connect_tcp_addr(address).await)
+        Some(node.connect_tcp_addr(address).await.map(Each::Sim))
     }
 }

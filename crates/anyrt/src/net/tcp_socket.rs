@@ -181,7 +181,7 @@ impl TcpSocket {
     /// Dropping the future closes the half-open connection.
     pub async fn connect(self, addr: SocketAddr) -> io::Result<TcpStream> {
         if let Some(result) = self.simulated.connect(addr).await {
-            return result;
+            return Ok(TcpStream { inner: result? });
         }
         match self.inner.connect(&addr.into()) {
             Err(error) if !is_in_progress(&error) => return Err(error),
@@ -205,7 +205,7 @@ impl TcpSocket {
     #[track_caller]
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         if let Some(result) = self.simulated.listen(&self.inner) {
-            return result;
+            return Ok(TcpListener { inner: result? });
         }
         self.inner
             .listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;

@@ -6,8 +6,8 @@ use std::process::{Command as StdCommand, ExitStatus, Output};
 
 use super::exit::Exit;
 use super::{ChildStderr, ChildStdin, ChildStdout};
+use crate::backend::affinity::unbound;
 use crate::backend::simulated::check_real;
-use crate::backend::unbound;
 use crate::io::{AsyncRead, AsyncReadExt};
 use crate::try_join;
 

@@ -8,7 +8,41 @@ use anyrt_core::error::RuntimeEnded;
 use anyrt_core::runtime::Metrics;
 
 use super::Handle;
-use crate::backend::no_runtime;
+use crate::backend::{Current, entered, no_runtime};
+
+impl Handle {
+    /// Returns the current runtime; see [the module](super) for the rules.
+    ///
+    /// # Panics
+    /// Panics if no runtime is current. The message names the options.
+    #[track_caller]
+    pub fn current() -> Self {
+        entered(Self::find_current())
+    }
+
+    /// Returns the current runtime; see [the module](super) for the rules.
+    ///
+    /// # Errors
+    /// Fails if no runtime is current. The message names the options.
+    ///
+    /// # Examples
+    /// ```
+    /// use anyrt::runtime::Handle;
+    ///
+    /// match Handle::try_current() {
+    ///     Ok(handle) => println!("inside {}", handle.backend()),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// ```
+    pub fn try_current() -> Result<Self, TryCurrentError> {
+        Self::find_current().ok_or_else(TryCurrentError::new)
+    }
+
+    fn find_current() -> Option<Self> {
+        let inner = map_each!(Current::find()?, backend, () => backend::Handle::try_current()?);
+        Some(Self { inner })
+    }
+}
 
 /// No runtime is current on this thread. The message names the options.
 pub struct TryCurrentError {

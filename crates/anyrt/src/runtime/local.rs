@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
-use super::{Builder, EnterGuard, Handle, Runtime, RuntimeMetrics};
+use super::{Builder, EnterGuard, Flavor, Handle, Runtime, RuntimeMetrics};
 use crate::task::{JoinHandle, LocalSet};
 
 /// Options of a [`LocalRuntime`]. There are none yet.
@@ -54,7 +54,7 @@ impl LocalRuntime {
             .build_local(LocalOptions::default())
     }
 
-    pub(super) fn from_runtime(runtime: Runtime) -> Self {
+    fn from_runtime(runtime: Runtime) -> Self {
         Self {
             tasks: Some(LocalSet::new()),
             runtime: Some(runtime),
@@ -138,6 +138,23 @@ impl LocalRuntime {
         let tasks = self.tasks.take();
         let _current = self.runtime.as_ref().map(Runtime::enter);
         drop(tasks);
+    }
+}
+
+impl Builder {
+    /// Starts a current-thread runtime whose tasks need not be `Send`.
+    ///
+    /// # Errors
+    /// See [`build`](Self::build).
+    ///
+    /// # Panics
+    /// Panics if the builder is for a multi-threaded runtime.
+    #[track_caller]
+    pub fn build_local(&mut self, _options: LocalOptions) -> io::Result<LocalRuntime> {
+        if self.options.config().flavor == Flavor::MultiThread {
+            panic!("multi_thread is not supported for LocalRuntime");
+        }
+        self.build().map(LocalRuntime::from_runtime)
     }
 }
 
