@@ -196,6 +196,7 @@ impl Builder {
             Some(backend) => backend,
             None => Backend::preferred()?,
         };
+        self.workers_of_environment()?;
         Ok(Runtime::build_on(backend, self.options.config())?)
     }
 }

@@ -195,13 +195,19 @@ fn senseless_options_are_errors_that_name_them() {
 fn child() {
     anyrt::block_on(async {
         println!("built on {}", Handle::current().backend());
+        println!("{} workers", Handle::current().metrics().num_workers());
         println!("a task on {:?}", anyrt::spawn(async { current() }).await);
     });
 }
 
-fn run_child(anyrt_backend: Option<&str>) -> Output {
+fn child_command() -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child", "--ignored", "--nocapture"]);
+    command
+}
+
+fn run_child(anyrt_backend: Option<&str>) -> Output {
+    let mut command = child_command();
     match anyrt_backend {
         Some(name) => command.env("ANYRT_BACKEND", name),
         None => command.env_remove("ANYRT_BACKEND"),
@@ -244,5 +250,23 @@ fn an_unknown_name_in_the_environment_is_an_error_that_lists_the_known_ones() {
     assert!(complained.contains("\"tokyo\""), "{complained}");
     for backend in Backend::enabled() {
         assert!(complained.contains(backend.name()), "{complained}");
+    }
+}
+
+#[test]
+fn the_environment_sets_the_number_of_workers_as_in_tokio() {
+    for backend in Backend::enabled() {
+        let run = |threads| {
+            let mut command = child_command();
+            command.env("ANYRT_BACKEND", backend.name());
+            command.env("TOKIO_WORKER_THREADS", threads);
+            command.output().unwrap()
+        };
+        let said = String::from_utf8(run("3").stdout).unwrap();
+        assert!(said.contains("3 workers\n"), "{said}");
+        for wrong in ["0", "many", ""] {
+            let complained = String::from_utf8(run(wrong).stderr).unwrap();
+            assert!(complained.contains("TOKIO_WORKER_THREADS"), "{complained}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyrt_core::BuildError;
 use anyrt_core::runtime::Flavor;
 
 use super::Builder;
@@ -20,8 +21,9 @@ impl Builder {
         self
     }
 
-    /// Sets the number of worker threads (on Glommio, of shards); the number of available cores by
-    /// default.
+    /// Sets the number of worker threads (on Glommio, of shards). By default it is that of the
+    /// environment variable `TOKIO_WORKER_THREADS`, as in Tokio, or else the number of available
+    /// cores.
     ///
     /// Has no effect on a current-thread runtime, as in Tokio.
     ///
@@ -34,6 +36,25 @@ impl Builder {
             self.options.worker_threads(threads);
         }
         self
+    }
+
+    /// Sets the number of workers to that of the environment, unless one is set.
+    pub(super) fn workers_of_environment(&mut self) -> Result<(), BuildError> {
+        const VARIABLE: &str = "TOKIO_WORKER_THREADS";
+        let config = self.options.config();
+        if config.flavor == Flavor::MultiThread
+            && config.worker_threads.is_none()
+            && let Some(threads) = std::env::var_os(VARIABLE)
+        {
+            let threads = threads.to_str().and_then(|threads| threads.parse().ok());
+            let threads = threads.filter(|threads| *threads > 0);
+            self.options
+                .worker_threads(threads.ok_or(BuildError::Invalid {
+                    option: VARIABLE,
+                    why: "it must be a number greater than 0",
+                })?);
+        }
+        Ok(())
     }
 
     /// Sets the maximum number of threads in the blocking pool; 512 by default. Further jobs queue.
