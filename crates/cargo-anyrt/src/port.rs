@@ -189,7 +189,7 @@ fn source(options: &PortOptions) -> Result<Source> {
 
 /// Asks the user, if git could not restore the overwritten files. Returns `true` on consent.
 pub(crate) fn may_write(workspace: &Workspace, options: WriteOptions) -> Result<bool> {
-    let state = match workspace.in_clean_git_tree() {
+    let state = match workspace.in_clean_git_tree(journal::NAME) {
         Cleanliness::Clean => return Ok(true),
         Cleanliness::Dirty(path) => format!("the git tree is not clean ({path} is not committed)"),
         Cleanliness::NoGit => "the workspace is not in a git repository".to_owned(),

@@ -77,8 +77,8 @@ impl Workspace {
         Tree::from(&json(&output(&mut cargo)?)?)
     }
 
-    /// Checks whether git has the current text of these files.
-    pub(crate) fn in_clean_git_tree(&self) -> Cleanliness {
+    /// Checks whether git has the current text of these files, other than of `journal`.
+    pub(crate) fn in_clean_git_tree(&self, journal: &str) -> Cleanliness {
         let status = Command::new("git")
             .args(["status", "--porcelain", "--untracked-files=all", "--", "."])
             .current_dir(&self.root)
@@ -89,7 +89,7 @@ impl Workspace {
                 let dirty = text
                     .lines()
                     .filter_map(|line| line.get(3..))
-                    .find(|path| !path.ends_with(crate::journal::NAME));
+                    .find(|path| !path.ends_with(journal));
                 match dirty {
                     Some(path) => Cleanliness::Dirty(path.to_owned()),
                     None => Cleanliness::Clean,

@@ -37,8 +37,8 @@ use measure::{Failure, Figures};
 use options::Options;
 use plan::{Row, Wish};
 
-pub(crate) use job::{Ask, client, load as load_child, work as work_child};
-pub(crate) use load::Pace;
+pub(crate) use job::{client, load as load_child, work as work_child};
+pub(crate) use load::{Ask, Pace};
 
 /// A spread above this share of the median is flagged.
 const WIDE: f64 = 0.15;

@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use anyrt_bench::work::{Dialogue, Figure, pin};
 use anyrt_bench::{Backend, Via, Work, subject};
-use serde::{Deserialize, Serialize};
 
 use super::cores::Cores;
-use super::load::{self, Load, Pace};
+use super::load::{self, Ask, Load};
 use super::process::Process;
 use super::{epoll, floor, uring};
 use crate::fail;
@@ -153,14 +152,6 @@ pub(crate) enum Job {
         ask: Ask,
         core: usize,
     },
-}
-
-/// The work of a client.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct Ask {
-    pub(crate) connections: usize,
-    pub(crate) pace: Pace,
-    pub(crate) time: Duration,
 }
 
 /// The settings of all jobs.

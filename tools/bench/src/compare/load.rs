@@ -11,7 +11,13 @@ use hdrhistogram::Histogram;
 use rustix::event::{Timespec, epoll};
 use serde::{Deserialize, Serialize};
 
-use super::job::Ask;
+/// The work of a client.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Ask {
+    pub(crate) connections: usize,
+    pub(crate) pace: Pace,
+    pub(crate) time: Duration,
+}
 
 /// The requests and their rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

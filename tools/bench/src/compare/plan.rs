@@ -7,8 +7,8 @@ use anyrt_bench::{Backend, Via, Work};
 use serde::Serialize;
 
 use super::cores::Cores;
-use super::job::{Ask, Contender, Floor, Job, Placement};
-use super::load::Pace;
+use super::job::{Contender, Floor, Job, Placement};
+use super::load::{Ask, Pace};
 
 /// A line of the report.
 #[derive(Debug, Clone, Serialize)]
