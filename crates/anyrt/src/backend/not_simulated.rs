@@ -37,6 +37,7 @@ pub(crate) fn is_simulated() -> bool {
 }
 
 /// Fails on a simulated node, which cannot use `_what` of the operating system.
+#[cfg(unix)]
 #[inline(always)]
 pub(crate) fn check_real(_what: &str) -> io::Result<()> {
     Ok(())
