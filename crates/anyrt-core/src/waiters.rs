@@ -13,6 +13,7 @@ use slab::Slab;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Wakes all, even if a waker panics: wakers may be foreign code.
+#[inline]
 pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
     for waker in wakers {
         // The panic hook has reported the panic; nothing more can be done here.

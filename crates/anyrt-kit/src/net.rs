@@ -5,6 +5,7 @@
 //! the whole contract of `anyrt-core`. Operations are direct system calls once the socket is marked
 //! as ready.
 
+mod calls;
 mod shared;
 mod socket;
 mod tcp;

@@ -9,12 +9,14 @@
 
 #[cfg(unix)]
 mod async_fd;
+mod failure;
 mod source;
 mod sources;
 mod watched;
 
 #[cfg(unix)]
 pub use async_fd::{AsyncFd, Registration};
-pub use source::{Event, Run, Seen, Source, gone, observe, unclosed};
+pub use failure::Failure;
+pub use source::{Event, Run, Seen, Source, Start, gone, observe, unclosed};
 pub use sources::Sources;
 pub use watched::{READ, WRITE, Waiter, Watched, poll_bytes, poll_io, run};

@@ -19,7 +19,7 @@ use anyrt_core::waiters::Waiters;
 use anyrt_core::{AbortHandle, JoinHandle};
 use anyrt_kit::Asleep;
 use anyrt_kit::executor::{BlockingPool, Runnable, Started, TaskHandle, Tasks};
-use anyrt_kit::readiness::Source;
+use anyrt_kit::readiness::{Source, Start};
 use anyrt_kit::sync::model;
 use anyrt_kit::time::clock::Clock;
 use loom::future::block_on;
@@ -112,32 +112,43 @@ impl Arrived {
 
 #[test]
 fn source_a_byte_that_arrives_during_a_vain_attempt_is_read() {
+    // Ready at first, so that an attempt is made.
     model("source, poll", 4, || {
-        // Ready at first, so that an attempt is made.
-        let source = Arc::new(Source::new(Ready::READABLE));
-        let arrived = Arc::new(Arrived::default());
-        let poller = thread::spawn({
-            let (source, arrived) = (Arc::clone(&source), Arc::clone(&arrived));
-            move || {
-                arrived.one(&source);
-                arrived.one(&source);
-            }
-        });
-        for _ in 0..2 {
-            block_on(poll_fn(|cx| {
-                source.poll(
-                    cx,
-                    Direction::Read,
-                    Interest::READABLE,
-                    || Ok(false),
-                    |_| arrived.read(),
-                    |()| false,
-                )
-            }))
-            .unwrap();
-        }
-        poller.join().unwrap();
+        two_bytes_are_read(Ready::READABLE, Start::IfReady);
     });
+}
+
+#[test]
+fn source_a_byte_that_arrives_during_an_attempt_without_readiness_is_read() {
+    model("source, attempt", 4, || {
+        two_bytes_are_read(Ready::EMPTY, Start::Attempt);
+    });
+}
+
+fn two_bytes_are_read(ready: Ready, start: Start) {
+    let source = Arc::new(Source::new(ready));
+    let arrived = Arc::new(Arrived::default());
+    let poller = thread::spawn({
+        let (source, arrived) = (Arc::clone(&source), Arc::clone(&arrived));
+        move || {
+            arrived.one(&source);
+            arrived.one(&source);
+        }
+    });
+    for _ in 0..2 {
+        block_on(poll_fn(|cx| {
+            source.poll(
+                cx,
+                Direction::Read,
+                Interest::READABLE,
+                start,
+                || Ok(false),
+                |_| arrived.read(),
+            )
+        }))
+        .unwrap();
+    }
+    poller.join().unwrap();
 }
 
 #[test]
@@ -179,7 +190,7 @@ fn source_the_end_of_the_poller_ends_every_wait() {
                 block_on(wait).unwrap_err();
             }
         });
-        let never = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+        let never = || Err::<(), _>(io::Error::from(io::ErrorKind::WouldBlock));
         block_on(source.run(Interest::READABLE, || Ok(false), |_| never())).unwrap_err();
         poller.join().unwrap();
         waiting.join().unwrap();

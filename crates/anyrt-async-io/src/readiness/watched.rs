@@ -36,6 +36,8 @@ pub struct Watched<T: System> {
     told: Arc<Told>,
     // `None` only while it is being removed.
     inner: Option<Async<T>>,
+    /// Passed to async-io for readers.
+    readable: Waker,
     /// Created when a writer waits for the first time, which is rare.
     writable: OnceBox<Waker>,
 }
@@ -48,8 +50,10 @@ impl<T: System> Watched<T> {
     /// Fails if the socket cannot be registered with the reactor, or if the runtime has ended.
     pub fn new(reactor: &Arc<Reactor>, socket: T, ready: Ready) -> io::Result<Self> {
         let inner = Some(Async::new_nonblocking(socket)?);
+        let told = Told::enter(reactor, ready)?;
         Ok(Self {
-            told: Told::enter(reactor, ready)?,
+            readable: Waker::from(Arc::clone(&told)),
+            told,
             inner,
             writable: OnceBox::new(),
         })
@@ -124,7 +128,7 @@ impl<T: System> Watched<T> {
             let mut told = false;
             let again = |_| match std::mem::replace(&mut told, true) {
                 true => Ok(()),
-                false => Err(io::ErrorKind::WouldBlock.into()),
+                false => Err(io::Error::from(io::ErrorKind::WouldBlock)),
             };
             self.source().assume(Ready::READABLE);
             let bind = || self.bind(READ, Waiter::OneOfMany);
@@ -179,11 +183,11 @@ impl<T: System> readiness::Watched for Watched<T> {
     }
 
     /// Requests the directions of `interest` from async-io.
+    #[inline]
     fn bind(&self, interest: Interest, _: Waiter) -> io::Result<bool> {
         let inner = self.inner();
         if interest.is_readable() || !interest.is_writable() {
-            let waker = Waker::from(Arc::clone(&self.told));
-            let mut cx = Context::from_waker(&waker);
+            let mut cx = Context::from_waker(&self.readable);
             unmet(|| inner.poll_readable(&mut cx))?;
         }
         if interest.is_writable() {

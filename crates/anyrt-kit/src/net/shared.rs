@@ -20,6 +20,7 @@ macro_rules! shared_io {
                 ::std::pin::Pin::new(&mut &*self).poll_read(cx, buf)
             }
 
+            #[inline]
             fn poll_read_vectored(
                 self: ::std::pin::Pin<&mut Self>,
                 cx: &mut ::std::task::Context<'_>,
@@ -39,6 +40,7 @@ macro_rules! shared_io {
                 ::std::pin::Pin::new(&mut &*self).poll_write(cx, buf)
             }
 
+            #[inline]
             fn poll_write_vectored(
                 self: ::std::pin::Pin<&mut Self>,
                 cx: &mut ::std::task::Context<'_>,

@@ -1,6 +1,6 @@
 //! TCP, by direct system calls once the socket is ready.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{self as std_net, Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,6 +11,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Type};
 
+use super::calls;
 use super::socket::{Origin, Poller, Socket};
 use crate::readiness::{READ, WRITE, Watched, poll_bytes, poll_io, run};
 
@@ -102,10 +103,11 @@ impl<P: Poller> AsyncRead for &TcpStream<P> {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let len = buf.len();
-        let read = |mut stream: &std_net::TcpStream| stream.read(buf);
+        let read = |stream: &std_net::TcpStream| calls::read(stream, buf);
         poll_bytes(&self.io, cx, Direction::Read, len, read)
     }
 
+    #[inline]
     fn poll_read_vectored(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -113,7 +115,7 @@ impl<P: Poller> AsyncRead for &TcpStream<P> {
     ) -> Poll<io::Result<usize>> {
         // Not `poll_bytes`: the system takes so many slices at once, so fewer bytes than asked for
         // may not be all.
-        let read = |mut stream: &std_net::TcpStream| stream.read_vectored(bufs);
+        let read = |stream: &std_net::TcpStream| calls::read_vectored(stream, bufs);
         poll_io(&self.io, cx, Direction::Read, read)
     }
 }
@@ -125,17 +127,18 @@ impl<P: Poller> AsyncWrite for &TcpStream<P> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let write = |mut stream: &std_net::TcpStream| stream.write(buf);
+        let write = |stream: &std_net::TcpStream| calls::write(stream, buf);
         poll_bytes(&self.io, cx, Direction::Write, buf.len(), write)
     }
 
+    #[inline]
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         // As above.
-        let write = |mut stream: &std_net::TcpStream| stream.write_vectored(bufs);
+        let write = |stream: &std_net::TcpStream| calls::write_vectored(stream, bufs);
         poll_io(&self.io, cx, Direction::Write, write)
     }
 

@@ -5,6 +5,7 @@ use std::net::{self as std_net, SocketAddr};
 
 use anyrt_core::net;
 
+use super::calls;
 use super::socket::{Poller, Socket};
 use crate::readiness::{READ, WRITE, Watched, run};
 
@@ -13,11 +14,13 @@ pub type UdpSocket<P> = Socket<P, std_net::UdpSocket>;
 
 impl<P: Poller> net::UdpSocket for UdpSocket<P> {
     async fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-        run(&self.io, WRITE, |socket| socket.send_to(buf, target)).await
+        let send = |socket: &std_net::UdpSocket| calls::send_to(socket, buf, target);
+        run(&self.io, WRITE, send).await
     }
 
     async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        run(&self.io, READ, |socket| socket.recv_from(buf)).await
+        let receive = |socket: &std_net::UdpSocket| calls::recv_from(socket, buf);
+        run(&self.io, READ, receive).await
     }
 
     async fn connect(&self, peer: SocketAddr) -> io::Result<()> {
@@ -26,11 +29,13 @@ impl<P: Poller> net::UdpSocket for UdpSocket<P> {
     }
 
     async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        run(&self.io, WRITE, |socket| socket.send(buf)).await
+        let send = |socket: &std_net::UdpSocket| calls::send_connected(socket, buf);
+        run(&self.io, WRITE, send).await
     }
 
     async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        run(&self.io, READ, |socket| socket.recv(buf)).await
+        let receive = |socket: &std_net::UdpSocket| calls::recv_connected(socket, buf);
+        run(&self.io, READ, receive).await
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

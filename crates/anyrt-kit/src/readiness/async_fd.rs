@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use anyrt_core::readiness::{self, Direction, Interest, Readiness, Ready, ReadyEvent};
 
-use super::source::{Seen, Source, observe};
+use super::source::{Seen, Source, Start, observe};
 use super::watched::{Waiter, Watched, run};
 
 /// For runtime authors: the registration of a descriptor with a poller, which may be deferred until
@@ -145,7 +145,7 @@ impl<W: Registration, T: AsFd> readiness::AsyncFd<T> for AsyncFd<W, T> {
         // Readiness that is only assumed, for an attempt, must not be reported to the caller.
         let bind = || self.bind(interest, waiter).map(|_| false);
         self.source()
-            .poll(cx, direction, interest, bind, observe, |_| false)
+            .poll(cx, direction, interest, Start::IfReady, bind, observe)
             .map_ok(|event| Seen::new(self.source(), event))
     }
 

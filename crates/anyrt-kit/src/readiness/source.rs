@@ -11,13 +11,14 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use anyrt_core::coop;
 use anyrt_core::error::RuntimeEnded;
 use anyrt_core::readiness::{Direction, Interest, Ready, ReadyEvent};
 use anyrt_core::waiters::wake_all;
 
+use super::failure::Failure;
 use crate::sync::{AtomicBool, AtomicU32, AtomicWaker, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// The poller has ended and will never report readiness again.
@@ -112,6 +113,34 @@ impl Waiting {
     }
 }
 
+/// For runtime authors: how a poll of an operation begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The operation is attempted if the descriptor is marked as ready.
+    IfReady,
+    /// The operation is attempted in any case, for a poller that reports only what was requested:
+    /// the known state may be stale.
+    Attempt,
+}
+
+/// Some of the wakers that an event takes.
+enum Woken {
+    One(Option<Waker>),
+    Many(std::vec::IntoIter<Waker>),
+}
+
+impl Iterator for Woken {
+    type Item = Waker;
+
+    #[inline]
+    fn next(&mut self) -> Option<Waker> {
+        match self {
+            Self::One(waker) => waker.take(),
+            Self::Many(wakers) => wakers.next(),
+        }
+    }
+}
+
 /// A snapshot of a [`Source`].
 #[derive(Debug, Clone, Copy)]
 pub struct Event {
@@ -149,47 +178,56 @@ impl Source {
 
     /// Records the event that the descriptor is ready for `ready`. Collects the wakers to wake.
     pub fn set(&self, ready: Ready, wakers: &mut Vec<Waker>) {
-        let (pollers, waiting) = self.update(ready, ready.bits().into());
-        wakers.extend(pollers.into_iter().flatten());
-        wakers.extend(waiting);
+        self.mark(ready.bits().into());
+        self.take(ready, |woken| wakers.extend(woken));
     }
 
     /// Like [`set`](Self::set), and wakes them.
+    #[inline]
     pub fn tell(&self, ready: Ready) {
-        let (pollers, waiting) = self.update(ready, ready.bits().into());
-        wake_all(pollers.into_iter().flatten());
-        wake_all(waiting);
+        self.mark(ready.bits().into());
+        self.take(ready, wake_all);
     }
 
     /// Records that the poller has ended: all current and later operations fail, even if data is
     /// available, as in Tokio.
     pub fn end(&self, wakers: &mut Vec<Waker>) {
-        let all = u32::from(Ready::ALL.bits());
-        let (pollers, waiting) = self.update(Ready::ALL, GONE | all);
-        wakers.extend(pollers.into_iter().flatten());
-        wakers.extend(waiting);
+        self.mark(GONE | u32::from(Ready::ALL.bits()));
+        self.take(Ready::ALL, |woken| wakers.extend(woken));
     }
 
-    fn update(&self, ready: Ready, bits: u32) -> ([Option<Waker>; 2], Vec<Waker>) {
+    /// Adds `bits` to the state, as an event.
+    #[inline]
+    fn mark(&self, bits: u32) {
         let update = |old: u32| Some(old.wrapping_add(TICK) | bits);
         let _ = self
             .state
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, update);
+    }
+
+    /// Passes the wakers of those that wait for `ready` on, in some parts.
+    #[inline]
+    fn take(&self, ready: Ready, mut each: impl FnMut(Woken)) {
         let concerns = |interest: Interest| !(ready & interest.mask()).is_empty();
-        let reads = concerns(Interest::READABLE | Interest::PRIORITY | Interest::ERROR);
-        let writes = concerns(Interest::WRITABLE | Interest::ERROR);
-        let pollers = [
-            reads.then(|| self.reader.take()).flatten(),
-            writes.then(|| self.writer.take()).flatten(),
-        ];
-        let mut woken = Vec::new();
-        if self.has_waiting.load(Ordering::SeqCst) {
-            let mut waiting = self.lock_waiting();
-            waiting.take(concerns, &mut woken);
-            self.has_waiting
-                .store(!waiting.entries.is_empty(), Ordering::SeqCst);
+        if concerns(Interest::READABLE | Interest::PRIORITY | Interest::ERROR) {
+            each(Woken::One(self.reader.take()));
         }
-        (pollers, woken)
+        if concerns(Interest::WRITABLE | Interest::ERROR) {
+            each(Woken::One(self.writer.take()));
+        }
+        if self.has_waiting.load(Ordering::SeqCst) {
+            each(Woken::Many(self.take_waiting(ready).into_iter()));
+        }
+    }
+
+    #[inline(never)]
+    fn take_waiting(&self, ready: Ready) -> Vec<Waker> {
+        let mut woken = Vec::new();
+        let mut waiting = self.lock_waiting();
+        waiting.take(|interest| !(ready & interest.mask()).is_empty(), &mut woken);
+        self.has_waiting
+            .store(!waiting.entries.is_empty(), Ordering::SeqCst);
+        woken
     }
 
     /// Checks that the poller has not ended, for operations that also wait in another way.
@@ -221,11 +259,7 @@ impl Source {
 
     /// Marks the descriptor as ready for `ready` without an event.
     pub fn assume(&self, ready: Ready) {
-        let bits = u32::from(ready.bits());
-        let update = |old: u32| Some(old.wrapping_add(TICK) | bits);
-        let _ = self
-            .state
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, update);
+        self.mark(ready.bits().into());
     }
 
     /// Returns the current state.
@@ -273,37 +307,34 @@ impl Source {
     /// [`io::ErrorKind::WouldBlock`]. Only the task that polled last in `direction` is woken.
     ///
     /// `bind` is called after the waker was stored and before the wait. It makes sure that a poller
-    /// reports to this source, and returns `true` if that is a new one. `exhausted` returns `true`
-    /// for a result after which the next attempt would be futile.
+    /// reports to this source, and returns `true` if that is a new one.
     ///
     /// # Errors
     /// Returns the error of `operation` or `bind`, or fails with kind `Other` if the poller has
     /// ended.
     #[inline]
-    pub fn poll<R>(
+    pub fn poll<R, E: Failure>(
         &self,
         cx: &mut Context<'_>,
         direction: Direction,
         interest: Interest,
+        start: Start,
         bind: impl FnMut() -> io::Result<bool>,
-        operation: impl FnMut(Event) -> io::Result<R>,
-        exhausted: impl FnOnce(&R) -> bool,
+        operation: impl FnMut(Event) -> Result<R, E>,
     ) -> Poll<io::Result<R>> {
-        let charge = ready!(coop::poll_proceed(cx));
-        let result = self.poll_with(cx, interest, bind, operation, exhausted, |waker| {
-            self.register(direction, waker);
-        });
-        if result.is_ready() {
-            charge.made_progress();
-        }
-        result
+        coop::charged(cx, |cx| {
+            self.poll_with(cx, interest, start, bind, operation, |waker| {
+                self.register(direction, waker);
+            })
+        })
     }
 
     /// Like [`poll`](Self::poll), as a future, any number of which may wait.
-    pub fn run<R, B, F>(&self, interest: Interest, bind: B, operation: F) -> Run<'_, B, F>
+    pub fn run<R, E, B, F>(&self, interest: Interest, bind: B, operation: F) -> Run<'_, B, F>
     where
+        E: Failure,
         B: FnMut() -> io::Result<bool>,
-        F: FnMut(Event) -> io::Result<R>,
+        F: FnMut(Event) -> Result<R, E>,
     {
         Run {
             source: self,
@@ -329,22 +360,23 @@ impl Source {
     }
 
     #[inline]
-    fn poll_with<R>(
+    fn poll_with<R, E: Failure>(
         &self,
         cx: &mut Context<'_>,
         interest: Interest,
+        start: Start,
         mut bind: impl FnMut() -> io::Result<bool>,
-        mut operation: impl FnMut(Event) -> io::Result<R>,
-        exhausted: impl FnOnce(&R) -> bool,
+        mut operation: impl FnMut(Event) -> Result<R, E>,
         mut register: impl FnMut(&Waker),
     ) -> Poll<io::Result<R>> {
+        let mut attempt = start == Start::Attempt;
         let mut registered = false;
         loop {
             let event = self.look(interest);
             if event.is_gone() {
                 return Poll::Ready(Err(gone()));
             }
-            if event.ready().is_empty() {
+            if event.ready().is_empty() && !attempt {
                 if registered {
                     return Poll::Pending;
                 }
@@ -358,21 +390,30 @@ impl Source {
                 continue;
             }
             match operation(event) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(error) if error.is_would_block() => {
+                    attempt = false;
                     // Including a closed direction: an operation that would block there has to wait
-                    // for an event.
-                    self.clear(event, interest.mask());
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(value) => {
-                    if exhausted(&value) {
-                        self.clear(event, unclosed(interest));
+                    // for an event. After an attempt there may be nothing to clear.
+                    if !event.ready().is_empty() {
+                        self.clear(event, interest.mask());
                     }
-                    return Poll::Ready(Ok(value));
                 }
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(error) if error.is_interrupted() => {}
+                result => return Poll::Ready(result.map_err(E::into)),
             }
         }
+    }
+
+    /// Stores the waker of a future among those that wait.
+    #[inline(never)]
+    fn enter(&self, id: &mut Option<u64>, interest: Interest, waker: Waker) {
+        let mut waiting = self.lock_waiting();
+        let former = waiting.enter(id, interest, waker);
+        self.has_waiting.store(true, Ordering::SeqCst);
+        // The previous waker is dropped outside the lock, because its destructor may run arbitrary
+        // code.
+        drop(waiting);
+        drop(former);
     }
 
     fn lock_waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -459,42 +500,27 @@ impl<B, F> Run<'_, B, F> {
 
 impl<B, F> Unpin for Run<'_, B, F> {}
 
-impl<R, B, F> Future for Run<'_, B, F>
+impl<R, E, B, F> Future for Run<'_, B, F>
 where
+    E: Failure,
     B: FnMut() -> io::Result<bool>,
-    F: FnMut(Event) -> io::Result<R>,
+    F: FnMut(Event) -> Result<R, E>,
 {
     type Output = io::Result<R>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
         let this = &mut *self;
         let (source, interest, id) = (this.source, this.interest, &mut this.id);
-        let register = |waker: &Waker| {
-            let waker = waker.clone();
-            let mut waiting = source.lock_waiting();
-            let former = waiting.enter(id, interest, waker);
-            source.has_waiting.store(true, Ordering::SeqCst);
-            // The previous waker is dropped outside the lock, because its destructor may run
-            // arbitrary code.
-            drop(waiting);
-            drop(former);
+        let (bind, operation) = (&mut this.bind, &mut this.operation);
+        let register = |waker: &Waker| source.enter(id, interest, waker.clone());
+        let poll = |cx: &mut Context<'_>| {
+            source.poll_with(cx, interest, Start::IfReady, bind, operation, register)
         };
-        let charge = match this.charged {
-            true => Some(ready!(coop::poll_proceed(cx))),
-            false => None,
-        };
-        let result = source.poll_with(
-            cx,
-            interest,
-            &mut this.bind,
-            &mut this.operation,
-            |_| false,
-            register,
-        );
-        if let (true, Some(charge)) = (result.is_ready(), charge) {
-            charge.made_progress();
+        match this.charged {
+            true => coop::charged(cx, poll),
+            false => poll(cx),
         }
-        result
     }
 }
 

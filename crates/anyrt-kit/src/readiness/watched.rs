@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 
 use anyrt_core::readiness::{Direction, Interest};
 
-use super::source::{Event, Run, Source, unclosed};
+use super::failure::Failure;
+use super::source::{Event, Run, Source, Start, unclosed};
 
 /// The interest of reading from a socket. A pending error counts as readable.
 pub const READ: Interest = Interest::READABLE.add(Interest::ERROR);
@@ -62,11 +63,11 @@ pub trait Watched {
 /// Returns the error of `operation`, or fails with kind `Other` if it has to wait and the runtime
 /// has ended.
 #[inline]
-pub fn poll_io<W: Watched, R>(
+pub fn poll_io<W: Watched, R, E: Failure>(
     io: &W,
     cx: &mut Context<'_>,
     direction: Direction,
-    operation: impl FnMut(&W::Inner) -> io::Result<R>,
+    operation: impl FnMut(&W::Inner) -> Result<R, E>,
 ) -> Poll<io::Result<R>> {
     poll_until(io, cx, direction, operation, |_| false)
 }
@@ -77,12 +78,12 @@ pub fn poll_io<W: Watched, R>(
 /// # Errors
 /// See [`poll_io`].
 #[inline]
-pub fn poll_bytes<W: Watched>(
+pub fn poll_bytes<W: Watched, E: Failure>(
     io: &W,
     cx: &mut Context<'_>,
     direction: Direction,
     len: usize,
-    operation: impl FnMut(&W::Inner) -> io::Result<usize>,
+    operation: impl FnMut(&W::Inner) -> Result<usize, E>,
 ) -> Poll<io::Result<usize>> {
     poll_until(io, cx, direction, operation, |&moved| {
         W::EDGE_TRIGGERED && 0 < moved && moved < len
@@ -90,41 +91,43 @@ pub fn poll_bytes<W: Watched>(
 }
 
 #[inline]
-fn poll_until<W: Watched, R>(
+fn poll_until<W: Watched, R, E: Failure>(
     io: &W,
     cx: &mut Context<'_>,
     direction: Direction,
-    mut operation: impl FnMut(&W::Inner) -> io::Result<R>,
-    exhausted: impl FnOnce(&R) -> bool,
+    mut operation: impl FnMut(&W::Inner) -> Result<R, E>,
+    exhausted: impl Fn(&R) -> bool,
 ) -> Poll<io::Result<R>> {
     let interest = match direction {
         Direction::Read => READ,
         Direction::Write => WRITE,
     };
-    if !W::EDGE_TRIGGERED {
-        // If both ends are in one task, the data is often there once another part of the task has
-        // run, and an attempt takes fewer system calls than a wait.
-        io.source().assume(unclosed(direction.interest()));
-    }
-    io.source().poll(
-        cx,
-        direction,
-        interest,
-        || io.bind(interest, Waiter::Last),
-        |_: Event| operation(io.get_ref()),
-        exhausted,
-    )
+    // If both ends are in one task, the data is often there once another part of the task has run,
+    // and an attempt takes fewer system calls than a wait.
+    let start = match W::EDGE_TRIGGERED {
+        true => Start::IfReady,
+        false => Start::Attempt,
+    };
+    let bind = || io.bind(interest, Waiter::Last);
+    io.source()
+        .poll(cx, direction, interest, start, bind, |event: Event| {
+            let result = operation(io.get_ref());
+            if result.as_ref().is_ok_and(&exhausted) {
+                io.source().clear(event, unclosed(interest));
+            }
+            result
+        })
 }
 
 /// For runtime authors: like [`poll_io`], as a future, any number of which may wait.
 ///
 /// # Cancel safety
 /// Cancel-safe if a call of `operation` that fails has no effect.
-pub fn run<W: Watched, R>(
+pub fn run<W: Watched, R, E: Failure>(
     io: &W,
     interest: Interest,
-    mut operation: impl FnMut(&W::Inner) -> io::Result<R>,
-) -> Run<'_, impl FnMut() -> io::Result<bool>, impl FnMut(Event) -> io::Result<R>> {
+    mut operation: impl FnMut(&W::Inner) -> Result<R, E>,
+) -> Run<'_, impl FnMut() -> io::Result<bool>, impl FnMut(Event) -> Result<R, E>> {
     let bind = move || io.bind(interest, Waiter::OneOfMany);
     io.source()
         .run(interest, bind, move |_| operation(io.get_ref()))
