@@ -13,6 +13,7 @@
 //! A runtime that has its own queue (a shard, a simulator) uses [`Tasks`] alone and gives it the
 //! function that puts a [`Runnable`] there.
 
+mod awaited;
 mod blocking_pool;
 mod engine;
 mod hosted;
@@ -26,6 +27,7 @@ mod task;
 mod threads;
 mod workers;
 
+pub use awaited::awaited_tasks;
 pub use blocking_pool::BlockingPool;
 pub use engine::{Engine, Host, Owned};
 pub use hosted::{Executor, Hosted, Scope};

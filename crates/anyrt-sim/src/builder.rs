@@ -35,6 +35,7 @@ impl Builder {
                 schedule: Schedule::default(),
                 open: false,
                 record: false,
+                explains: true,
                 only_faults: None,
                 time_limit: Some(TIME_LIMIT),
                 busy_limit: BUSY_LIMIT,
@@ -71,6 +72,12 @@ impl Builder {
     /// Records all steps, for [`Sim::steps`].
     pub fn record(mut self) -> Self {
         self.options.record = true;
+        self
+    }
+
+    /// Leaves out of a report where tasks wait, which takes longer than most simulations.
+    pub(crate) fn unexplained(mut self) -> Self {
+        self.options.explains = false;
         self
     }
 

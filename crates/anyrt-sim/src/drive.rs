@@ -84,6 +84,13 @@ impl Wake for Root {
     }
 }
 
+/// Why a driver has nothing to run.
+enum Stop {
+    Failed(Arc<Failure>),
+    /// All tasks wait, and that is a failure of this kind.
+    Waits(FailureKind),
+}
+
 /// A thread that runs selected entities. Dropping it passes the turn to another.
 pub(crate) struct Driver {
     world: Arc<World>,
@@ -133,13 +140,13 @@ impl Driver {
     }
 
     /// Selects what to run next; never an entity that belongs to another thread.
-    fn next(&self) -> Result<Work, Arc<Failure>> {
+    fn next(&self) -> Result<Work, Stop> {
         loop {
             self.world.fire_due();
-            if let Some(work) = self.try_next()? {
+            if let Some(work) = self.try_next().map_err(Stop::Failed)? {
                 return Ok(work);
             }
-            self.world.idle(self.seat)?;
+            self.world.idle(self.seat).map_err(Stop::Waits)?;
         }
     }
 
@@ -211,7 +218,13 @@ impl World {
         }));
         let mut future = pin!(future);
         loop {
-            let work = driver.next()?;
+            let work = match driver.next() {
+                Ok(work) => work,
+                Err(Stop::Failed(failure)) => return Err(failure),
+                Err(Stop::Waits(kind)) => {
+                    return Err(self.fail_waiting(driver.seat, (driver.key.task, future), kind));
+                }
+            };
             if work.runnable.is_some() {
                 self.run(work);
                 continue;
@@ -221,11 +234,12 @@ impl World {
             }
             drop(wait::take());
             let seeing = self.seen_from_inside();
-            let polled = coop::with_budget(|| {
+            let poll = || {
                 let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
                 note_operations();
                 polled
-            });
+            };
+            let polled = wait::noting_tasks(|| coop::with_budget(poll));
             drop(seeing);
             match polled {
                 Poll::Ready(value) => return Ok(value),
@@ -243,7 +257,7 @@ impl World {
         let yielded = {
             let _current = work.rt.enter();
             let _seeing = self.seen_from_inside();
-            runnable.run()
+            wait::noting_tasks(|| runnable.run())
         };
         self.after_poll(work.key, yielded);
     }
@@ -285,7 +299,7 @@ impl World {
 
     /// Called when nothing is ready: jumps to the next event, waits for a thread from outside, or
     /// fails.
-    fn idle(&self, seat: usize) -> Result<(), Arc<Failure>> {
+    fn idle(&self, seat: usize) -> Result<(), FailureKind> {
         // Before the check: a later event rings again.
         if std::mem::take(&mut self.scheduler().rung) {
             // A thread from outside may have done so since the last check.
@@ -319,11 +333,10 @@ impl World {
             }
         }
         let Some(next) = next else {
-            let report = self.scheduler().describe_waiting();
-            return Err(self.fail(FailureKind::Deadlock, report));
+            return Err(FailureKind::Deadlock);
         };
         if self.is_over(next) {
-            return Err(self.fail(FailureKind::TimeLimit, self.limit_passed()));
+            return Err(FailureKind::TimeLimit);
         }
         self.jump(next);
         Ok(())
@@ -334,7 +347,7 @@ impl World {
         limit.is_some_and(|limit| Duration::from_nanos(nanos) > limit)
     }
 
-    fn limit_passed(&self) -> String {
+    pub(crate) fn limit_passed(&self) -> String {
         let limit = self.options.time_limit.unwrap_or_default();
         format!("the time limit of {limit:?} has passed")
     }

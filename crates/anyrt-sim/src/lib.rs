@@ -68,8 +68,9 @@
 //! - **Signals** come from the test: [`Node::signal`].
 //! - **Failures.** The simulation ends with a [`Failure`] if all tasks are deadlocked, if tasks
 //!   only wake each other, if a job waits for something outside of the simulation, or if the main
-//!   future of a node panics. The failure names the tasks, where they were spawned and what they
-//!   wait for.
+//!   future of a node panics. The failure names the tasks, where they were spawned, what they wait
+//!   for and at which `.await`. To find that, the simulator polls each task twice more after a
+//!   deadlock, so its program must bear spurious polls, as every future must.
 //! - **Comparison.** [`Sim::hash`] is a rolling hash of every step. If two executions of one seed
 //!   differ, something outside of the simulation influenced them; [`Sim::steps`] shows the first
 //!   step that differs. [`Sim::write_trace`] writes an execution for Perfetto.
@@ -106,8 +107,9 @@
 //! - An IPv6 datagram socket that also receives IPv4 (a listener at `[::]` does), multicast and
 //!   broadcast, socket options other than `TCP_NODELAY` and a linger of zero (others are stored
 //!   without effect), and other buffer sizes.
-//! - The report of a deadlock names the sockets that tasks wait for, but not locks, channels and
-//!   join handles.
+//! - The report of a deadlock names one `.await` of a task that waits for several things at once,
+//!   and none of a task that another thread must poll: a `block_on` or a local task outside of the
+//!   `block_on` in which the deadlock was found. Source lines need debug information.
 //! - Blocking jobs of a node that crashes run to their end.
 //! - 16 of the contract's 435 cases cannot be simulated: 8 need two workers, 8 a socket of the
 //!   operating system or peers that outlive the simulation. 34 more run on open simulations only,
@@ -122,6 +124,7 @@ mod builder;
 mod chaos;
 mod clock;
 mod drive;
+mod explain;
 mod failure;
 mod fault;
 pub mod fs;

@@ -82,13 +82,22 @@ impl Life {
     /// Aborts all tasks, including future ones.
     pub(crate) fn close(&self) {
         self.tasks.close();
-        let locals: Vec<_> = {
-            let locals = self.locals.lock().unwrap_or_else(PoisonError::into_inner);
-            locals.iter().filter_map(Weak::upgrade).collect()
-        };
-        for tasks in locals {
+        for tasks in self.locals() {
             tasks.close();
         }
+    }
+
+    /// Wakes all tasks, as a spurious wake-up does.
+    pub(crate) fn wake_all(&self) {
+        self.tasks.wake_all();
+        for tasks in self.locals() {
+            tasks.wake_all();
+        }
+    }
+
+    fn locals(&self) -> Vec<Arc<Tasks>> {
+        let locals = self.locals.lock().unwrap_or_else(PoisonError::into_inner);
+        locals.iter().filter_map(Weak::upgrade).collect()
     }
 }
 

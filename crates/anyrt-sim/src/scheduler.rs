@@ -18,6 +18,7 @@ use std::panic::Location;
 use std::sync::{Arc, Condvar};
 use std::time::Duration;
 
+use anyrt_core::task::Id;
 use anyrt_kit::executor::Runnable;
 
 use crate::failure::{Failure, FailureKind};
@@ -40,6 +41,8 @@ pub(crate) struct Entity {
     ready: bool,
     spawned_at: &'static Location<'static>,
     waits: Vec<Wait>,
+    /// The id that its join handle has.
+    id: Option<Id>,
     /// The value of the counter of consecutive polls, and its epoch.
     busy: (u64, u64),
 }
@@ -68,6 +71,18 @@ impl Kind {
             Self::Job => "blocking job",
         }
     }
+}
+
+/// A task for the report of those that wait for ever.
+pub(crate) struct WaitingTask {
+    pub(crate) task: u64,
+    pub(crate) id: Option<Id>,
+    pub(crate) kind: Kind,
+    /// Its kind, its number, its node and where it was spawned.
+    pub(crate) text: String,
+    pub(crate) waits: Vec<Wait>,
+    /// It is ready, but its node is paused.
+    pub(crate) paused: bool,
 }
 
 /// The number of an entity, and the number of its task, which is never reused.
@@ -117,6 +132,9 @@ pub(crate) struct Scheduler {
     paused: BTreeSet<usize>,
     parked: Vec<usize>,
     pub(crate) jobs: Jobs,
+    /// Nothing is recorded: the execution has failed, and its tasks are being looked at.
+    frozen: bool,
+    wakes: u64,
 }
 
 /// The blocking jobs of a closed world.
@@ -161,6 +179,8 @@ impl Scheduler {
                     .map_or(anyrt_core::runtime::MAX_BLOCKING_THREADS, Into::into),
                 ..Jobs::default()
             },
+            frozen: false,
+            wakes: 0,
         }
     }
 
@@ -191,6 +211,7 @@ impl Scheduler {
             ready: false,
             spawned_at,
             waits: Vec::new(),
+            id: None,
             busy: (0, 0),
         };
         // The lowest one, so that the order in which others were freed has no effect.
@@ -207,6 +228,13 @@ impl Scheduler {
         self.ready.born(slot, &mut self.random);
         self.note(nanos, Event::Spawn(task));
         Key { slot, task }
+    }
+
+    /// Stores the id of a task's join handle.
+    pub(crate) fn identify(&mut self, key: Key, id: Id) {
+        if let Some(entity) = self.get(key) {
+            entity.id = Some(id);
+        }
     }
 
     fn get(&mut self, key: Key) -> Option<&mut Entity> {
@@ -237,6 +265,7 @@ impl Scheduler {
     ) -> Option<Runnable> {
         // While no seat has the turn, the thread that prepares the simulation may wake.
         self.foreign_wakes += u64::from(foreign && self.turn.is_some());
+        self.wakes += 1;
         let Some(entity) = self.get(key) else {
             return runnable;
         };
@@ -306,6 +335,28 @@ impl Scheduler {
         self.take_all(|entity| entity.home == Some(seat) && entity.rt.is(rt))
     }
 
+    /// Takes the tasks that this seat can poll and that were just woken to be watched, in the order
+    /// in which they were spawned.
+    pub(crate) fn take_watched(&mut self, seat: usize) -> Vec<Work> {
+        let paused = self.paused.clone();
+        let mut works = self.take_all(|entity| {
+            let here = entity.home.is_none_or(|home| home == seat);
+            here && entity.kind != Kind::Job && !paused.contains(&entity.rt.node_state().id())
+        });
+        works.sort_by_key(|work| work.key.task);
+        works
+    }
+
+    /// Records nothing more, or records again.
+    pub(crate) fn freeze(&mut self, frozen: bool) {
+        self.frozen = frozen;
+    }
+
+    /// Counts spawned tasks and wake-ups.
+    pub(crate) fn moves(&self) -> u64 {
+        self.next_task + self.wakes
+    }
+
     fn take_all(&mut self, which: impl Fn(&Entity) -> bool) -> Vec<Work> {
         let mut works = Vec::new();
         for slot in 0..self.entities.len() {
@@ -361,6 +412,9 @@ impl Scheduler {
     }
 
     pub(crate) fn note(&mut self, nanos: u64, event: Event) {
+        if self.frozen {
+            return;
+        }
         if matches!(event, Event::Timers(_) | Event::Packet(_) | Event::Job(_)) {
             self.busy = 0;
             self.epoch += 1;
@@ -495,31 +549,31 @@ impl Scheduler {
             place,
             foreign_wakes: self.foreign_wakes,
         });
+        if self.frozen {
+            return failure;
+        }
         self.failure = Some(Arc::clone(&failure));
         self.notify_all();
         failure
     }
 
-    /// Names all tasks and what they wait for.
-    pub(crate) fn describe_waiting(&self) -> String {
-        let mut text = String::from("all tasks wait for ever");
-        let mut entities: Vec<_> = self.entities.iter().flatten().collect();
-        entities.sort_by_key(|entity| entity.task);
-        for entity in entities {
-            text += "\n  ";
-            text += &entity.to_string();
-            let paused = self.paused.contains(&entity.rt.node_state().id());
-            if paused && entity.ready {
-                text += ", is ready, but its node is paused";
-            } else if entity.waits.is_empty() {
-                text += ", waits for something that is not of the runtime: a lock, a channel, another task";
-            } else {
-                let waits: Vec<_> = entity.waits.iter().map(ToString::to_string).collect();
-                text += ", waits for ";
-                text += &waits.join(" or ");
-            }
-        }
-        text
+    /// Returns all tasks, with what their last polls have noted, in the order of their numbers.
+    pub(crate) fn waiting(&self) -> Vec<WaitingTask> {
+        let mut waiting: Vec<_> = self
+            .entities
+            .iter()
+            .flatten()
+            .map(|entity| WaitingTask {
+                task: entity.task,
+                id: entity.id,
+                kind: entity.kind,
+                text: entity.to_string(),
+                waits: entity.waits.clone(),
+                paused: entity.ready && self.paused.contains(&entity.rt.node_state().id()),
+            })
+            .collect();
+        waiting.sort_by_key(|waiting| waiting.task);
+        waiting
     }
 
     /// Names the tasks that were polled most since something else happened.

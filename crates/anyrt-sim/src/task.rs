@@ -7,11 +7,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use anyrt_core::Spawner;
+use anyrt_core::{JoinHandle as _, Spawner};
 use anyrt_kit::executor::{TaskHandle, Tasks};
 use pin_project_lite::pin_project;
 
 use crate::drive;
+use crate::explain;
 use crate::runtime::SimRuntime;
 use crate::scheduler::{Key, Kind};
 use crate::world::World;
@@ -44,9 +45,11 @@ where
 {
     let entry = Entry::new(rt, kind, None, location);
     let (world, key) = (Arc::clone(rt.world()), entry.key);
-    tasks.spawn(Tracked { future, entry }, move |runnable| {
+    let handle = tasks.spawn(Tracked { future, entry }, move |runnable| {
         world.wake_entity(key, Some(runnable));
-    })
+    });
+    rt.world().scheduler().identify(key, handle.id());
+    handle
 }
 
 /// Creates a task of `future` that stays at this thread's seat.
@@ -63,9 +66,11 @@ where
 {
     let entry = Entry::new(rt, Kind::Local, Some(seat), location);
     let (world, key) = (Arc::clone(rt.world()), entry.key);
-    tasks.spawn_local(Tracked { future, entry }, move |runnable| {
+    let handle = tasks.spawn_local(Tracked { future, entry }, move |runnable| {
         world.wake_entity(key, Some(runnable));
-    })
+    });
+    rt.world().scheduler().identify(key, handle.id());
+    handle
 }
 
 /// The scheduler's entry of a task; dropping it removes the entry.
@@ -162,6 +167,9 @@ impl<F: Future> Future for Tracked<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let _polling = Polling::begin(this.entry.running);
+        if explain::is_watching() {
+            return explain::poll_watched(this.future);
+        }
         let polled = this.future.poll(cx);
         drive::note_operations();
         polled

@@ -169,6 +169,7 @@ impl Plan {
             faults: self.faults.clone(),
             time_limit: test.time_limit,
             record: false,
+            explains: true,
             minimises: !self.single,
             traces: !self.single,
             watches: false,
@@ -196,6 +197,8 @@ struct How {
     faults: Option<BTreeSet<FaultId>>,
     time_limit: Option<Duration>,
     record: bool,
+    /// Whether the report of a deadlock says where the tasks wait.
+    explains: bool,
     /// Whether a report lists the faults that are needed.
     minimises: bool,
     /// Whether a report writes a trace.
@@ -278,6 +281,9 @@ fn simulate_here(test: &Test, make: &Make, how: &How) -> (Sim, Option<Failed>) {
     let mut builder = Sim::builder().seed(how.seed);
     if how.record {
         builder = builder.record();
+    }
+    if !how.explains {
+        builder = builder.unexplained();
     }
     if let Some(faults) = &how.faults {
         builder = builder.only_faults(faults.iter().copied());

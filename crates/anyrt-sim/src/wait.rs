@@ -5,6 +5,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::task::Waker;
 
+use anyrt_core::task::Id;
+use anyrt_kit::executor::awaited_tasks;
+
 /// The event that an operation of the simulator waits for. Reported in a deadlock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
@@ -17,6 +20,8 @@ pub(crate) enum Wait {
     Descriptor(&'static str, bool),
     Signal(i32),
     Clients,
+    /// The end of a task, by the id of its handle.
+    Task(Id),
 }
 
 impl fmt::Display for Wait {
@@ -31,6 +36,7 @@ impl fmt::Display for Wait {
             Self::Descriptor(what, true) => write!(f, "room to write to {what}"),
             Self::Signal(number) => write!(f, "the signal {number}"),
             Self::Clients => write!(f, "the end of all clients"),
+            Self::Task(_) => write!(f, "the end of a task"),
         }
     }
 }
@@ -51,6 +57,15 @@ pub(crate) fn note(wait: Wait) {
             waits.push(wait);
         }
     });
+}
+
+/// Runs `poll`, and records the tasks whose ends it waits for.
+pub(crate) fn noting_tasks<T>(poll: impl FnOnce() -> T) -> T {
+    let (value, tasks) = awaited_tasks(poll);
+    for id in tasks {
+        note(Wait::Task(id));
+    }
+    value
 }
 
 /// Returns what was recorded on this thread since the last call.

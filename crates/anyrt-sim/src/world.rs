@@ -34,6 +34,8 @@ pub(crate) struct Options {
     /// Whether threads from outside may take part; see [`Builder::open`](crate::Builder::open).
     pub(crate) open: bool,
     pub(crate) record: bool,
+    /// Whether the report of tasks that wait for ever says where; see `explain`.
+    pub(crate) explains: bool,
     /// The only faults that happen; all, if `None`.
     pub(crate) only_faults: Option<BTreeSet<FaultId>>,
     pub(crate) time_limit: Option<Duration>,

@@ -4,6 +4,8 @@
 
 #[path = "sim/attribute.rs"]
 mod attribute;
+#[path = "sim/deadlock.rs"]
+mod deadlock;
 #[cfg(feature = "fs")]
 #[path = "sim/files.rs"]
 mod files;

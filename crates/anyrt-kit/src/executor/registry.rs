@@ -88,13 +88,18 @@ impl Tasks {
     /// Aborts every task, including future ones. They end as soon as their runnables are run.
     pub fn close(&self) {
         self.signals.fetch_or(CLOSED, Ordering::SeqCst);
+        if self.is_settled() {
+            self.drained.notify_all();
+        }
+        self.wake_all();
+    }
+
+    /// Wakes every task, as a spurious wake-up does: each is scheduled for one more poll.
+    pub fn wake_all(&self) {
         let wakers: Vec<Waker> = {
             let live = self.lock();
             live.iter().filter_map(|e| e.waker.clone()).collect()
         };
-        if self.is_settled() {
-            self.drained.notify_all();
-        }
         wake_all(wakers);
     }
 

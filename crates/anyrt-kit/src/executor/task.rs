@@ -22,6 +22,7 @@ use anyrt_core::coop;
 use anyrt_core::error::JoinError;
 use anyrt_core::task::{AbortHandle, Id, JoinHandle, enter_task};
 
+use super::awaited;
 use super::hosted::{Hosted, Scope};
 use super::isolated::{Isolated, Outcome};
 use super::registry::Tasks;
@@ -298,9 +299,14 @@ impl<T> Future for TaskHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         coop::charged(cx, |cx| match &mut self.join {
-            Join::Own(task) => Pin::new(own(task.as_mut()))
-                .poll(cx)
-                .map(|mut outcome| outcome.take()),
+            Join::Own(task) => {
+                let task = own(task.as_mut());
+                let polled = Pin::new(&mut *task).poll(cx);
+                if polled.is_pending() {
+                    awaited::note(task.metadata().id);
+                }
+                polled.map(|mut outcome| outcome.take())
+            }
             Join::Hosted { started, id, .. } => match started {
                 Some(started) => started.poll(cx).map(|outcome| match outcome {
                     Some(mut outcome) => outcome.take(),

@@ -127,9 +127,11 @@ fn needed(
                 return None;
             }
             how.faults = Some(faults.iter().copied().collect());
+            how.explains = false;
             Some(fails(&execute(test, make, &how)))
         })?;
         how.faults = Some(minimal.needed.iter().copied().collect());
+        how.explains = true;
         let execution = execute(test, make, &how);
         fails(&execution).then_some((minimal, execution))
     })
@@ -209,6 +211,7 @@ fn directory() -> PathBuf {
 pub(super) fn write_trace(test: &Test, make: &Make, how: &How, path: &Path) -> io::Result<()> {
     let how = How {
         record: true,
+        explains: false,
         ..how.clone()
     };
     let (sim, _) = simulate(test, make, &how);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyrt_core::net::TcpListener as _;
 use anyrt_core::runtime::Owner;
 use anyrt_core::task::yield_now;
-use anyrt_core::{Blocking, Net, Spawner, Timer};
+use anyrt_core::{Blocking, LocalSpawner, Net, Spawner, Timer};
 use anyrt_sim::{FailureKind, Sim};
 
 use crate::watchdog::tests;
@@ -27,6 +27,16 @@ tests! {
         for part in ["node db", file!(), "a connection to 0.0.0.0:80", "node main", "ANYRT_SIM_SEED=7"] {
             assert!(text.contains(part), "{part:?} is not in: {text}");
         }
+    }
+
+    fn a_local_task_that_is_joined_is_named() {
+        let sim = Sim::new(7);
+        let rt = sim.handle().clone();
+        let failure = sim.try_block_on(async { rt.spawn_local(pending::<()>()).await }).unwrap_err();
+        let text = failure.message();
+        assert!(text.contains("waits for the end of local task 2"), "{text}");
+        let task = text.lines().find(|line| line.starts_with("  local task 2")).unwrap();
+        assert!(task.ends_with("keeps no waker, so nothing can wake it"), "{text}");
     }
 
     fn tasks_that_only_keep_each_other_awake_are_named() {

@@ -50,7 +50,7 @@ macro_rules! over_kit {
                     F::Output: Send + 'static,
                 {
                     boxed_if_large!(future: F = Box::pin(future) =>
-                        entered(Handle::with_current(|rt| rt.spawn(budgeted(future)))))
+                        over_kit!(@current $found rt => rt.spawn(budgeted(future))))
                 }
             }
 
@@ -61,7 +61,7 @@ macro_rules! over_kit {
                 F::Output: 'static,
             {
                 boxed_if_large!(future: F = Box::pin(future) =>
-                    entered(Handle::with_current(|rt| rt.spawn_local(budgeted(future)))))
+                    over_kit!(@current $found rt => rt.spawn_local(budgeted(future))))
             }
 
             #[track_caller]
@@ -71,7 +71,7 @@ macro_rules! over_kit {
                 T: Send + 'static,
             {
                 boxed_if_large!(job: F = Box::new(job) =>
-                    entered(Handle::with_current(|rt| rt.spawn_blocking(job))))
+                    over_kit!(@current $found rt => rt.spawn_blocking(job)))
             }
 
             #[track_caller]
@@ -279,6 +279,14 @@ macro_rules! over_kit {
     (@ never) => { false };
     (@ simulated) => { false };
     (@ when_current) => { Handle::try_current().is_some() };
+    // In a closure the place that calls `spawn`, which reports of a simulation name, would be lost.
+    (@current simulated $rt:ident => $spawn:expr) => {{
+        let $rt = entered(Handle::try_current());
+        $spawn
+    }};
+    (@current $found:ident $rt:ident => $spawn:expr) => {
+        entered(Handle::with_current(|$rt| $spawn))
+    };
     (@signal $krate:ident simulated) => {
         #[cfg(all(unix, feature = "signal"))]
         pub(crate) use $krate::signal;
