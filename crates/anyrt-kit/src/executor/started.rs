@@ -17,6 +17,7 @@ pub struct Started<T>(Kind<T>);
 enum Kind<T> {
     Task(async_task::FallibleTask<T>),
     Slot(Arc<Slot<T>>),
+    Joined,
 }
 
 impl<T> Started<T> {
@@ -46,23 +47,43 @@ impl<T> Started<T> {
         match &self.0 {
             Kind::Task(task) => task.is_finished(),
             Kind::Slot(slot) => !matches!(*slot.lock(), SlotState::Open(_)),
+            Kind::Joined => true,
         }
     }
 
     /// Polls for the result. Returns `None` if the future was dropped.
+    ///
+    /// # Panics
+    /// Panics if it has returned a result already: a second one would be that of a dropped future.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        match &mut self.0 {
+        let polled = match &mut self.0 {
             Kind::Task(task) => Pin::new(task).poll(cx),
             Kind::Slot(slot) => slot.poll(cx),
+            Kind::Joined => polled_after_completion(),
+        };
+        if polled.is_ready() {
+            std::mem::replace(self, Self::joined()).detach();
         }
+        polled
+    }
+
+    /// Returns the join side of a task that was joined.
+    pub(super) fn joined() -> Self {
+        Self(Kind::Joined)
     }
 
     pub(super) fn detach(self) {
         match self.0 {
             Kind::Task(task) => task.detach(),
             Kind::Slot(slot) => slot.detach(),
+            Kind::Joined => {}
         }
     }
+}
+
+#[cold]
+fn polled_after_completion() -> ! {
+    panic!("JoinHandle polled after completion")
 }
 
 impl<T> fmt::Debug for Started<T> {

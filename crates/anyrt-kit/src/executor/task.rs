@@ -313,7 +313,10 @@ impl<T> Future for TaskHandle<T> {
                     // Its executor was dropped together with the future.
                     None => Err(JoinError::cancelled(*id)),
                 }),
-                None => Poll::Ready(Err(JoinError::cancelled(*id))),
+                None => {
+                    *started = Some(Started::joined());
+                    Poll::Ready(Err(JoinError::cancelled(*id)))
+                }
             },
         })
     }

@@ -2,18 +2,21 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
-use std::future::Future;
+use std::future::{Future, pending, poll_fn};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use anyrt_core::runtime::Owner;
 use anyrt_core::task::{AbortHandle, JoinHandle, yield_now};
 use anyrt_core::{Runtime, Spawner};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use crate::case::cases;
-use crate::{Backend, DropFlag, Gate, on_thread, park_on, poll_once, settle};
+use crate::{Backend, DropFlag, Gate, on_thread, panic_on_purpose, park_on, poll_once, settle};
 
 cases! {
     async a_task_gives_its_value;
@@ -23,6 +26,7 @@ cases! {
     async a_detached_tasks_value_is_dropped;
     async the_future_is_dropped_before_the_handle_gives_the_value;
     async awaiting_the_handle_in_a_race_loses_nothing;
+    async polling_a_handle_after_it_has_completed_panics;
     async is_finished_turns_true_without_a_join;
     async is_finished_is_false_while_the_task_waits;
     async ids_are_unique_among_all_kinds_of_tasks;
@@ -106,8 +110,8 @@ async fn the_future_is_dropped_before_the_handle_gives_the_value<R: Runtime>(rt:
     }
     impl Future for Ready {
         type Output = ();
-        fn poll(self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
-            std::task::Poll::Ready(())
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
         }
     }
     for _ in 0..100 {
@@ -130,6 +134,27 @@ async fn awaiting_the_handle_in_a_race_loses_nothing<R: Runtime>(rt: R) {
     }
     go.open();
     assert_eq!((&mut task).await.unwrap(), 7);
+}
+
+async fn polling_a_handle_after_it_has_completed_panics<R: Runtime>(rt: R) {
+    async fn join_twice<J: JoinHandle<u32>>(mut handle: J) {
+        let first = (&mut handle).await;
+        let id = handle.id();
+        assert!(handle.is_finished());
+        let again = AssertUnwindSafe(&mut handle).catch_unwind().await;
+        assert!(again.is_err(), "{id} ended twice: {first:?}, {again:?}");
+        handle.abort();
+        assert!(handle.is_finished());
+        assert_eq!(handle.id(), id);
+    }
+    join_twice(rt.spawn(async { 7 })).await;
+    join_twice(rt.spawn_local(async { 7 })).await;
+    join_twice(rt.spawn_blocking(|| 7)).await;
+    let panics = poll_fn(|_| -> Poll<u32> { panic_on_purpose("oops") });
+    join_twice(rt.spawn(panics)).await;
+    let aborted = rt.spawn(pending());
+    aborted.abort();
+    join_twice(aborted).await;
 }
 
 async fn is_finished_turns_true_without_a_join<R: Runtime>(rt: R) {
@@ -178,7 +203,7 @@ async fn ids_are_not_reused_after_the_task_has_ended<R: Runtime>(rt: R) {
 }
 
 async fn the_abort_handle_has_the_id_of_the_handle<R: Runtime>(rt: R) {
-    let task = rt.spawn(std::future::pending::<()>());
+    let task = rt.spawn(pending::<()>());
     let id = task.id();
     assert_eq!(task.abort_handle().id(), id);
     task.abort();
