@@ -38,6 +38,22 @@ struct Adoption {
     /// a task that polls the driver in this field. `None` during such a poll, and after the shard
     /// has ended.
     driver: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    /// The live guards of `adopt_scoped`.
+    guards: usize,
+    /// Whether `adopt` was called, so that no guard ends it.
+    stays: bool,
+}
+
+impl Adoption {
+    /// Calls `f` with the adoption of this thread, if it is that of `runtime`.
+    fn with<T>(runtime: &GlommioRuntime, f: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let found = ADOPTION.try_with(|adoption| {
+            let mut adoption = adoption.borrow_mut();
+            let is_same = |a: &&mut Self| Arc::ptr_eq(&a.runtime.inner, &runtime.inner);
+            adoption.as_mut().filter(is_same).map(f)
+        });
+        found.ok().flatten()
+    }
 }
 
 impl GlommioRuntime {
@@ -80,6 +96,12 @@ impl GlommioRuntime {
     /// });
     /// ```
     pub fn adopt() -> io::Result<Self> {
+        let runtime = Self::find_or_start()?;
+        Adoption::with(&runtime, |adoption| adoption.stays = true);
+        Ok(runtime)
+    }
+
+    fn find_or_start() -> io::Result<Self> {
         // These thread-locals are initialized before `ADOPTION`, so they outlive it at the end of
         // the thread, where its destructor needs them.
         let (current, id) = (Self::try_current(), shard::current_id());
@@ -106,6 +128,9 @@ impl GlommioRuntime {
     /// Like [`adopt`](Self::adopt), until the guard is dropped. Then all tasks of the runtime are
     /// dropped, waiting sockets and timers end, and no descriptor is left.
     ///
+    /// Of several guards in one executor, the last one ends the runtime. None does if
+    /// [`adopt`](Self::adopt) was called there as well.
+    ///
     /// Intended for applications that end an executor before its thread. Drop the guard inside the
     /// executor, or after it has run.
     ///
@@ -115,7 +140,8 @@ impl GlommioRuntime {
     /// # Panics
     /// See [`adopt`](Self::adopt).
     pub fn adopt_scoped() -> io::Result<Adopted> {
-        let runtime = Self::adopt()?;
+        let runtime = Self::find_or_start()?;
+        Adoption::with(&runtime, |adoption| adoption.guards += 1);
         Ok(Adopted {
             runtime,
             thread: PhantomData,
@@ -140,20 +166,16 @@ impl Adopted {
 
 impl Drop for Adopted {
     fn drop(&mut self) {
-        let is_same = ADOPTION.try_with(|adoption| {
-            let adoption = adoption.borrow();
-            let same = adoption.as_ref().map(|a| Arc::as_ptr(&a.runtime.inner));
-            same == Some(Arc::as_ptr(&self.runtime.inner))
+        let ends = Adoption::with(&self.runtime, |adoption| {
+            adoption.guards -= 1;
+            let is_last = adoption.guards == 0 && !adoption.stays;
+            is_last.then(|| adoption.driver.is_none())
         });
-        if !matches!(is_same, Ok(true)) {
-            return;
-        }
-        let is_polling = ADOPTION.with_borrow(|a| a.as_ref().is_some_and(|a| a.driver.is_none()));
-        if is_polling {
+        match ends.flatten() {
+            None => {}
             // One of its own tasks drops the guard: the driver ends after that task.
-            self.runtime.inner.shards[0].close();
-        } else {
-            end();
+            Some(true) => self.runtime.inner.shards[0].close(),
+            Some(false) => end(),
         }
     }
 }
@@ -184,6 +206,8 @@ fn start(executor: usize) -> io::Result<GlommioRuntime> {
         runtime: runtime.clone(),
         at_home: Some(at_home),
         driver: Some(Box::pin(driver)),
+        guards: 0,
+        stays: false,
     }));
     // Glommio may never drop this future, so it must not own anything.
     let id = shard.id();

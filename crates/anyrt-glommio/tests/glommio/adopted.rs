@@ -29,6 +29,8 @@ crate::tests! {
     the_end_of_the_thread_drops_tasks_and_tells_those_who_wait,
     the_end_of_the_guard_leaves_no_descriptor,
     a_guard_may_be_dropped_by_a_task_of_its_own,
+    the_last_of_several_guards_ends_the_runtime,
+    a_guard_does_not_end_what_adopt_has_started,
     the_next_executor_of_a_thread_is_adopted_anew,
     block_on_in_a_native_task_is_refused,
     a_task_that_blocks_in_place_may_wait,
@@ -234,6 +236,45 @@ fn a_guard_may_be_dropped_by_a_task_of_its_own() {
         assert_eq!(task.await.unwrap(), 7);
         assert!(other.await.unwrap_err().is_cancelled());
     });
+}
+
+fn the_last_of_several_guards_ends_the_runtime() {
+    LocalExecutor::default().run(async {
+        let outer = GlommioRuntime::adopt_scoped().unwrap();
+        let rt = outer.handle().clone();
+        // Such as a library that adopts for itself.
+        drop(GlommioRuntime::adopt_scoped().unwrap());
+        assert_eq!(rt.spawn(async { 7 }).await.unwrap(), 7);
+        let inner = rt.spawn(async { GlommioRuntime::adopt_scoped().map(drop) });
+        inner.await.unwrap().unwrap();
+        assert!(GlommioRuntime::try_current().is_some());
+        let later = GlommioRuntime::adopt_scoped().unwrap();
+        drop(outer);
+        assert_eq!(rt.spawn(async { 7 }).await.unwrap(), 7);
+        drop(later);
+        assert!(GlommioRuntime::try_current().is_none());
+        assert!(rt.spawn(async {}).await.unwrap_err().is_cancelled());
+    });
+}
+
+fn a_guard_does_not_end_what_adopt_has_started() {
+    for adopts_first in [true, false] {
+        // The adoption ends with this thread.
+        let thread = thread::spawn(move || {
+            LocalExecutor::default().run(async {
+                let (rt, guard) = if adopts_first {
+                    let rt = GlommioRuntime::adopt().unwrap();
+                    (rt, GlommioRuntime::adopt_scoped().unwrap())
+                } else {
+                    let guard = GlommioRuntime::adopt_scoped().unwrap();
+                    (GlommioRuntime::adopt().unwrap(), guard)
+                };
+                drop(guard);
+                assert_eq!(rt.spawn(async { 7 }).await.unwrap(), 7);
+            });
+        });
+        thread.join().unwrap();
+    }
 }
 
 fn the_next_executor_of_a_thread_is_adopted_anew() {
