@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyrt_core::channel::Channel;
-use anyrt_core::context::{Kind, Slot, SlotGuard};
+use anyrt_core::context::{self, Kind, Slot, SlotGuard};
 use anyrt_core::error::BuildError;
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
 use anyrt_kit::executor::{self, Engine, Owned};
@@ -140,9 +140,12 @@ impl<H: Host> Handle<H> {
     /// Runs `future` on this thread until it completes.
     ///
     /// # Panics
-    /// Panics if the thread is already driving a runtime, or if `future` panics.
+    /// Panics if the thread is already driving a runtime, also inside a task that the application
+    /// has started and that [`of_application`](Self::of_application) finds, or if `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let native = context::current().is_none() && H::of_application().is_some();
+        let _native = native.then(|| context::drive_within(H::KIND));
         self.engine.block_on(future)
     }
 

@@ -343,6 +343,11 @@ impl GlommioRuntime {
         }
     }
 
+    /// Returns `true` if the application ends it.
+    pub(crate) fn is_adopted(&self) -> bool {
+        self.inner.whose == Whose::Adopted
+    }
+
     pub(crate) fn blocking(&self) -> &BlockingPool {
         &self.inner.blocking
     }

@@ -53,6 +53,11 @@ impl Blocking for GlommioRuntime {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.blocking().spawn(job)
+        // Without an owner, a queued job keeps its runtime alive, which is to be current in it.
+        let kept = self.is_adopted().then(|| self.clone());
+        self.blocking().spawn(move || {
+            let _kept = kept;
+            job()
+        })
     }
 }

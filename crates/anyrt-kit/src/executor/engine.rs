@@ -241,7 +241,12 @@ impl<H: Host> Engine<H> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.pool.spawn(job)
+        // Without an owner, a queued job keeps its runtime alive, which is to be current in it.
+        let kept = self.embedded.as_ref().and_then(Weak::upgrade);
+        self.pool.spawn(move || {
+            let _kept = kept;
+            job()
+        })
     }
 
     /// Returns the name of the runtime.
@@ -324,7 +329,8 @@ impl<H: Host> Engine<H> {
     /// this one.
     ///
     /// If there is nothing to take over (on a blocking thread, or in the future given to
-    /// `block_on`), it only runs `job`.
+    /// `block_on`), it only runs `job`. On threads of the application, only a blocking job is known
+    /// to leave nothing.
     ///
     /// # Panics
     /// Panics on the thread of a current-thread runtime and in a [`LocalSet`](super::LocalSet),
@@ -339,12 +345,14 @@ impl<H: Host> Engine<H> {
         let _blocks = left.as_ref().map(|_| self.tasks.block());
         let index = left.as_ref().map_or(0, |left| left.index());
         // In other cases the threads are the application's, whose executor may have no other
-        // thread.
-        let must_run_on = left.is_some()
-            || (self.embedded.is_some()
-                && context::driving().is_some()
-                && task::try_id().is_some());
+        // thread. A task that the application has started there is as unknown as its threads. Only
+        // a blocking job, or a second block in place, is surely not on one of them.
+        let may_have_left =
+            self.embedded.is_some() && (context::driving().is_some() || task::try_id().is_none());
+        let must_run_on = left.is_some() || may_have_left;
         let _substitute = must_run_on.then(|| self.substitute(index));
+        // In a task of the application, which has not entered it.
+        let _current = context::current().is_none().then(|| self.enter());
         let _blocking = context::allow_blocking();
         let _outside = InTask::of_none();
         coop::with_unconstrained(job)
