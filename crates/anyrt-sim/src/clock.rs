@@ -129,6 +129,8 @@ impl Agenda {
 
     /// Plans a node again after a change of its timers or its clock.
     pub(crate) fn plan(&mut self, node: usize) {
+        #[cfg(test)]
+        crate::growth::count();
         let Some((clock, planned)) = self.clocks.get_mut(node) else {
             return;
         };

@@ -109,7 +109,8 @@
 //!   without effect), and other buffer sizes.
 //! - The report of a deadlock names one `.await` of a task that waits for several things at once,
 //!   and none of a task that another thread must poll: a `block_on` or a local task outside of the
-//!   `block_on` in which the deadlock was found. Source lines need debug information.
+//!   `block_on` in which the deadlock was found. Source lines need debug information. A lost wake-up
+//!   is recognised if the task then ends, or does something that others can see.
 //! - Blocking jobs of a node that crashes run to their end.
 //! - 16 of the contract's 435 cases cannot be simulated: 8 need two workers, 8 a socket of the
 //!   operating system or peers that outlive the simulation. 34 more run on open simulations only,
@@ -128,6 +129,8 @@ mod explain;
 mod failure;
 mod fault;
 pub mod fs;
+#[cfg(test)]
+mod growth;
 #[cfg(feature = "history")]
 pub mod history;
 mod injected;

@@ -137,6 +137,8 @@ impl RankSet {
         let mut word = 0;
         let mut step = self.tree.len().next_power_of_two();
         while step > 0 {
+            #[cfg(test)]
+            crate::growth::count();
             let next = word + step;
             if next <= self.tree.len() && self.tree[next - 1] <= rank {
                 rank -= self.tree[next - 1];
@@ -164,6 +166,8 @@ impl RankSet {
         self.len = self.len.wrapping_add_signed(count);
         let mut at = word + 1;
         while at <= self.tree.len() {
+            #[cfg(test)]
+            crate::growth::count();
             self.tree[at - 1] = self.tree[at - 1].wrapping_add_signed(count);
             at += at & at.wrapping_neg();
         }
