@@ -132,4 +132,28 @@ tests! {
             assert!(!node.disk().exists("/f").unwrap());
         }
     }
+    fn the_order_of_a_directory_depends_on_the_seed_and_not_on_the_system() {
+        // The file systems of Linux list by the time of creation, or by a hash with a secret.
+        let listed = |seed: u64, names: [&str; 6]| {
+            let sim = Sim::new(seed);
+            let node = idle(&sim, "a");
+            for name in names {
+                node.disk().write(name, name).unwrap();
+            }
+            on(&sim, &node, async {
+                let entries = files().read_dir(p("/")).await.unwrap();
+                entries.iter().map(std::fs::DirEntry::file_name).collect::<Vec<_>>()
+            })
+        };
+        let names = ["/a", "/b", "/c", "/d", "/e", "/f"];
+        let mut reversed = names;
+        reversed.reverse();
+        let mut orders = std::collections::BTreeSet::new();
+        for seed in 0..20 {
+            let order = listed(seed, names);
+            assert_eq!(order, listed(seed, reversed), "seed {seed}");
+            orders.insert(order);
+        }
+        assert!(orders.len() > 10, "only {} orders", orders.len());
+    }
 }
