@@ -11,7 +11,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use anyrt_core::coop;
 use anyrt_core::error::RuntimeEnded;
@@ -416,6 +416,14 @@ impl Source {
         drop(former);
     }
 
+    /// Removes such a future.
+    #[inline(never)]
+    fn leave(&self, id: u64) {
+        let waker = self.lock_waiting().leave(id);
+        // Outside the lock, as above.
+        drop(waker);
+    }
+
     fn lock_waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -514,22 +522,24 @@ where
         let (source, interest, id) = (this.source, this.interest, &mut this.id);
         let (bind, operation) = (&mut this.bind, &mut this.operation);
         let register = |waker: &Waker| source.enter(id, interest, waker.clone());
-        let poll = |cx: &mut Context<'_>| {
-            source.poll_with(cx, interest, Start::IfReady, bind, operation, register)
+        // One call of `poll_with`, or it would not be inlined.
+        let charge = match this.charged {
+            true => Some(ready!(coop::poll_proceed(cx))),
+            false => None,
         };
-        match this.charged {
-            true => coop::charged(cx, poll),
-            false => poll(cx),
+        let result = source.poll_with(cx, interest, Start::IfReady, bind, operation, register);
+        if let (true, Some(charge)) = (result.is_ready(), charge) {
+            charge.made_progress();
         }
+        result
     }
 }
 
 impl<B, F> Drop for Run<'_, B, F> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            let waker = self.source.lock_waiting().leave(id);
-            // Outside the lock, as above.
-            drop(waker);
+            self.source.leave(id);
         }
     }
 }
