@@ -3,6 +3,8 @@
 use std::future::pending;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyrt_core::runtime::Owner;
@@ -66,7 +68,9 @@ tests! {
 
     fn an_address_that_is_taken_names_node_and_place() {
         let sim = Sim::new(1);
-        sim.client("server", async {
+        let last = Arc::new(AtomicBool::new(false));
+        let is_last = Arc::clone(&last);
+        sim.client("server", async move {
             let rt = here();
             let first = rt.bind_tcp("0.0.0.0:80").await.unwrap();
             let error = rt.bind_tcp("0.0.0.0:80").await.unwrap_err();
@@ -74,10 +78,12 @@ tests! {
             assert!(error.raw_os_error().is_some());
             drop(first);
             let _again = rt.bind_tcp("0.0.0.0:80").await.unwrap();
+            is_last.store(true, Ordering::SeqCst);
             rt.bind_tcp("0.0.0.0:80").await.unwrap();
         });
         let failure = sim.run().unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Panic);
+        assert!(last.load(Ordering::SeqCst), "it failed too early: {failure}");
         says(&failure.to_string(), &["\"server\"", file!(), "AddrInUse"]);
     }
 
