@@ -207,24 +207,22 @@ pub(crate) struct ReactorSleep {
 }
 
 #[inline]
-pub(crate) fn sleep_until(reactor: &Arc<Reactor>, deadline: Instant) -> ReactorSleep {
+pub(crate) fn sleep_until(reactor: Arc<Reactor>, deadline: Instant) -> ReactorSleep {
     ReactorSleep {
         timer: Timer::at(deadline),
         deadline,
         state: State::New,
-        reactor: Arc::clone(reactor),
+        reactor,
     }
 }
 
-#[derive(Debug)]
+/// Whether a task waits. Its waker is in `timer`, and async-io wakes it.
+#[derive(Debug, Clone, Copy)]
 enum State {
     /// Neither polled nor reset yet.
     New,
-    /// No task waits.
-    Reset,
-    /// The waker of the last poll, by a task that is dropped before the runtime ends. async-io has
-    /// the waker as well, but a reset to a time in the past must wake at once.
-    Within(Waker),
+    /// No task waits, or one that is dropped before the runtime ends.
+    Armed,
     /// The place of the waker among those that are woken when the runtime ends.
     Told(u32),
     /// Fired.
@@ -232,18 +230,16 @@ enum State {
 }
 
 impl ReactorSleep {
-    /// Stores the waker of the task that waits.
+    /// Prepares for the end of the runtime, for the task that waits.
     ///
     /// # Panics
     /// Panics if the runtime has ended.
     #[inline]
     fn wait(&mut self, waker: &Waker) {
-        if !self.reactor.tasks.is_polling() {
-            return self.wait_for_the_end(waker);
-        }
-        match &self.state {
-            State::Within(former) if former.will_wake(waker) => {}
-            _ => drop(self.change(State::Within(waker.clone()))),
+        if self.reactor.tasks.is_polling() {
+            self.change(State::Armed);
+        } else {
+            self.wait_for_the_end(waker);
         }
     }
 
@@ -264,14 +260,18 @@ impl ReactorSleep {
         }
     }
 
-    /// Changes the state. Returns the waker of the task that waited.
     #[inline]
-    fn change(&mut self, to: State) -> Option<Waker> {
-        match std::mem::replace(&mut self.state, to) {
-            State::New | State::Reset | State::Fired => None,
-            State::Within(waker) => Some(waker),
-            State::Told(place) => self.reactor.lock_timers().leave(place),
+    fn change(&mut self, to: State) {
+        if let State::Told(place) = std::mem::replace(&mut self.state, to) {
+            self.leave(place);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave(&self, place: u32) {
+        // Dropped outside the lock.
+        let _waker = self.reactor.lock_timers().leave(place);
     }
 }
 
@@ -283,24 +283,16 @@ impl anyrt_core::time::Sleep for ReactorSleep {
     fn is_elapsed(&self) -> bool {
         match self.state {
             State::New => false,
-            State::Reset | State::Within(_) | State::Told(_) => now() >= self.deadline,
+            State::Armed | State::Told(_) => now() >= self.deadline,
             State::Fired => true,
         }
     }
 
     fn reset(mut self: Pin<&mut Self>, to: Instant) {
         self.deadline = to;
-        let waits = matches!(self.state, State::Within(_) | State::Told(_));
-        if waits && to <= now() {
-            self.timer.clear();
-            if let Some(waker) = self.change(State::Fired) {
-                waker.wake();
-            }
-        } else {
-            self.timer.set_at(to);
-            if !waits {
-                self.state = State::Reset;
-            }
+        self.timer.set_at(to);
+        if let State::New | State::Fired = self.state {
+            self.state = State::Armed;
         }
     }
 }
@@ -316,7 +308,7 @@ impl Future for ReactorSleep {
                 return Poll::Ready(());
             }
             if Pin::new(&mut this.timer).poll(cx).is_ready() {
-                drop(this.change(State::Fired));
+                this.change(State::Fired);
                 return Poll::Ready(());
             }
             this.wait(cx.waker());
@@ -328,8 +320,8 @@ impl Future for ReactorSleep {
 impl Drop for ReactorSleep {
     #[inline]
     fn drop(&mut self) {
-        if let State::Told(_) = self.state {
-            drop(self.change(State::Fired));
+        if let State::Told(place) = self.state {
+            self.leave(place);
         }
     }
 }

@@ -52,6 +52,7 @@ pub fn left() -> Option<u8> {
 }
 
 /// Returns `true` if the next operation may proceed.
+#[inline]
 pub fn has_budget_remaining() -> bool {
     LEFT.get() != 0
 }
@@ -78,10 +79,16 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Charge> {
 /// Charges one unit if `poll` is ready. The usual way to write a leaf operation.
 #[inline]
 pub fn charged<T>(cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-    let charge = std::task::ready!(poll_proceed(cx));
+    if !has_budget_remaining() {
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
     let result = poll(cx);
-    if result.is_ready() {
-        charge.made_progress();
+    // Only now: most polls of a leaf are not ready, and a unit to restore would cost them twice.
+    if result.is_ready()
+        && let Some(left) = left()
+    {
+        LEFT.set(left.saturating_sub(1));
     }
     result
 }

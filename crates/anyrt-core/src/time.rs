@@ -149,6 +149,7 @@ pub trait Sleep: Future<Output = ()> + Send + fmt::Debug + 'static {
 /// budget was left before that.
 ///
 /// A future that used up the budget must not hide its own deadline.
+#[inline]
 pub fn poll_limit<S: Sleep>(
     sleep: Pin<&mut S>,
     had_budget: bool,
@@ -163,13 +164,20 @@ pub fn poll_limit<S: Sleep>(
 }
 
 /// Returns `instant + duration`, or a time about 30 years ahead if that overflows.
+#[inline]
 pub fn saturating_add(instant: Instant, duration: Duration) -> Instant {
+    match instant.checked_add(duration) {
+        Some(sum) => sum,
+        None => far(instant),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn far(instant: Instant) -> Instant {
     // Tokio's choice: 1000 years is too much for some platforms.
     const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
-    instant
-        .checked_add(duration)
-        .or_else(|| instant.checked_add(FAR))
-        .unwrap_or(instant)
+    instant.checked_add(FAR).unwrap_or(instant)
 }
 
 /// Rounds `deadline` up to a full millisecond since `start`. Returns also by how much.

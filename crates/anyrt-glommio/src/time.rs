@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyrt_core::Timer;
-use anyrt_kit::time::timers::{self, Keeper, Timers};
+use anyrt_kit::time::timers::{self, Timers};
 
 use crate::handle::GlommioRuntime;
 use crate::instant::now;
@@ -13,13 +13,16 @@ use crate::shard::Shard;
 /// Waits until a deadline.
 ///
 /// The shard that polls it keeps it, or any shard of its runtime if it is polled elsewhere.
-pub type Sleep = timers::Sleep<GlommioRuntime>;
+pub type Sleep = timers::Sleep<Keeper>;
+
+/// What keeps a timer: its runtime.
+pub type Keeper = GlommioRuntime;
 
 /// The timers of one shard.
 #[derive(Debug)]
 pub struct Queue(Arc<Shard>);
 
-impl Keeper for GlommioRuntime {
+impl timers::Keeper for GlommioRuntime {
     type Queue = Queue;
 
     fn now(&self) -> Instant {
@@ -43,11 +46,34 @@ impl Keeper for GlommioRuntime {
     }
 }
 
+impl GlommioRuntime {
+    /// Returns what keeps its timers: the runtime, or `None` if its clock can be paused.
+    #[inline]
+    pub fn keeper(&self) -> Option<Keeper> {
+        match self.clock() {
+            None => Some(self.clone()),
+            Some(_) => None,
+        }
+    }
+
+    /// Returns what keeps the timers of the current runtime, or `None` if its clock can be paused.
+    #[inline]
+    pub fn entered_keeper() -> Option<Keeper> {
+        Self::with_current(Self::keeper).flatten()
+    }
+
+    /// Waits until `deadline`.
+    #[inline]
+    pub fn into_sleep(self, deadline: Instant) -> Sleep {
+        Sleep::new(self, deadline)
+    }
+}
+
 impl Timer for GlommioRuntime {
     type Sleep = Sleep;
 
     fn now(&self) -> Instant {
-        Keeper::now(self)
+        timers::Keeper::now(self)
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {

@@ -16,6 +16,20 @@ pub struct Keeper {
     rt: SimRuntime,
 }
 
+impl Keeper {
+    /// Returns the current time.
+    #[inline]
+    pub fn now(&self) -> Instant {
+        self.rt.now()
+    }
+
+    /// Waits until `deadline`.
+    #[inline]
+    pub fn into_sleep(self, deadline: Instant) -> Sleep {
+        Sleep::new(self, deadline)
+    }
+}
+
 impl timers::Keeper for Keeper {
     type Queue = Self;
 
@@ -59,6 +73,21 @@ impl Timer for SimRuntime {
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
 impl SimRuntime {
+    /// Returns what keeps its timers.
+    #[inline]
+    pub fn keeper(&self) -> Option<Keeper> {
+        match self.clock() {
+            None => Some(Keeper { rt: self.clone() }),
+            Some(_) => None,
+        }
+    }
+
+    /// Returns what keeps the timers of the current node.
+    #[inline]
+    pub fn entered_keeper() -> Option<Keeper> {
+        Self::with_current(Self::keeper).flatten()
+    }
+
     /// Returns the date and time of the node's clock: virtual, the same in each execution, and
     /// changed by [`Node::set_clock_offset`](crate::Node::set_clock_offset) and
     /// [`Node::set_clock_drift`](crate::Node::set_clock_drift).

@@ -23,7 +23,7 @@
 //! | `m::task::try_id()` | the id of the task of this kind that polls |
 //! | `m::join_set::{spawn, spawn_on, spawn_local, spawn_blocking, spawn_blocking_on}` | as those of `task`, into a set |
 //! | `m::local_set::{LocalSet, LocalEnterGuard, is_entered, is_polling, spawn_local}` | sets of local tasks; those of the first enabled backend are used |
-//! | `m::time::{sleep, sleep_until, interval_at, now}` | timers of the current runtime, which tick in milliseconds |
+//! | `m::time::{sleep, sleep_until, interval_at, now}` | timers of the current runtime, with a step of a millisecond |
 //! | `m::time::{sleep_on, renew, poll_sleep}` | timers with the precision of the runtime of a handle |
 //! | `m::time::{pause, resume, advance}` | the clock of the current runtime (`test-util`) |
 //! | `m::net::connect(address)` | connects on the current runtime |
@@ -342,6 +342,22 @@ macro_rules! unit {
 }
 enabled!(enabled_backends!());
 
+macro_rules! only {
+    (() ($Variant:ident $module:ident)) => {
+        Some(Current::$Variant(()))
+    };
+    ($($other:tt)*) => {
+        None
+    };
+}
+/// The kind of all runtimes if one backend is enabled, other than Tokio, which has panics of its
+/// own.
+const ONLY: Option<Current> = if cfg!(feature = "tokio") {
+    None
+} else {
+    enabled!(only!())
+};
+
 /// Returns the kind of the default runtime, after preparing it for use on this thread, once there is
 /// one.
 static DEFAULT_KIND: OnceLock<fn() -> Option<Current>> = OnceLock::new();
@@ -360,6 +376,17 @@ impl Current {
             .and_then(Self::of_kind)
             .or_else(Self::of_application)
             .or_else(|| DEFAULT_KIND.get()?())
+    }
+
+    /// Returns the kind of the current runtime, or panics. With one backend it is that one's, and
+    /// only for a function of its module that panics itself if no runtime is current.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn for_own_search() -> Self {
+        match ONLY {
+            Some(only) => only,
+            None => entered(Self::find()),
+        }
     }
 }
 

@@ -1,12 +1,20 @@
 //! The clock and the timers of the current runtime.
 //!
 //! # Precision
-//! Timers never fire early. [`sleep`], [`timeout`] and [`interval`] are rounded up to full
-//! milliseconds on every backend, as in Tokio, because programs rely on it: a loop over
-//! `sleep(Duration::from_nanos(1))` waits about a millisecond per iteration. The trait
-//! [`Timer`](anyrt_core::Timer), which [`Handle`](crate::runtime::Handle) implements, keeps the
-//! precision of the runtime: a tenth of a millisecond, or a millisecond on Tokio and on a runtime
-//! whose clock can be paused.
+//! Timers never fire early. They are rounded up to full milliseconds on every backend, as in Tokio,
+//! because programs rely on it: a loop over `sleep(Duration::from_nanos(1))` waits about a
+//! millisecond per iteration.
+//!
+//! - [`sleep`] rounds its duration up, to a millisecond at least.
+//! - [`sleep_until`], [`timeout`], [`interval`] and [`Sleep::reset`] round the deadline up to a full
+//!   millisecond since the first of them in the process. It may come after the end of a [`sleep`]
+//!   with a deadline that is later by less than a millisecond.
+//! - Tokio, and a runtime whose clock can be paused, round the deadlines of all of them, to full
+//!   milliseconds since the start of the runtime.
+//!
+//! The trait [`Timer`](anyrt_core::Timer), which [`Handle`](crate::runtime::Handle) implements,
+//! keeps the precision of the runtime: a tenth of a millisecond, or a millisecond on Tokio and on a
+//! runtime whose clock can be paused.
 //!
 //! # The paused clock
 //! With the feature `test-util`, the clock of a current-thread runtime can be paused, so that tests

@@ -96,6 +96,17 @@ async fn sleeps_below_a_millisecond_do_not_spin() {
     assert!(start.elapsed() >= ms(SLEEPS - 2), "{:?}", start.elapsed());
 
     let start = Instant::now();
+    for nanos in 0..SLEEPS {
+        let before = Instant::now();
+        let duration = Duration::from_nanos(nanos % 8);
+        let sleep = time::sleep(duration);
+        let deadline = sleep.deadline();
+        assert!(deadline >= before + duration && deadline <= Instant::now() + duration);
+        sleep.await;
+    }
+    assert!(start.elapsed() >= ms(SLEEPS - 1), "{:?}", start.elapsed());
+
+    let start = Instant::now();
     for _ in 0..SLEEPS {
         let limited = timeout(Duration::from_nanos(1), pending::<()>());
         assert_eq!(limited.await, Err(elapsed()));

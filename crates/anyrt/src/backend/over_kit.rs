@@ -140,7 +140,7 @@ macro_rules! over_kit {
         pub(crate) mod time {
             use super::Handle;
             use crate::backend::entered;
-            use crate::backend::shared::tick::{Step, Ticked};
+            use crate::backend::shared::tick::{Step, Ticked, round};
             use anyrt_core::Timer;
             use anyrt_core::time::saturating_add;
             use std::pin::Pin;
@@ -178,13 +178,45 @@ macro_rules! over_kit {
                 Ticked::new(rt, deadline, step)
             }
 
-            beside_tokio! {
-                #[track_caller]
-                pub(crate) fn sleep(duration: Duration) -> Sleep {
-                    entered(Handle::with_current(|rt| {
-                        ticking(rt, saturating_add(rt.now(), duration))
-                    }))
+            // Most durations are constants, and so is what they are rounded to if only that is
+            // inline.
+            #[inline]
+            #[track_caller]
+            pub(crate) fn sleep(duration: Duration) -> Sleep {
+                let (rounded, late) = round(duration);
+                sleep_rounded(rounded, late)
+            }
+
+            #[cfg_attr(feature = "tokio", cold)]
+            #[inline(never)]
+            #[track_caller]
+            fn sleep_rounded(rounded: Duration, late: u32) -> Sleep {
+                // Of the runtime only what the timer keeps is returned, in a register.
+                match Handle::entered_keeper() {
+                    Some(keeper) => kept(keeper, rounded, late),
+                    None => sleep_elsewhere(rounded, late),
                 }
+            }
+
+            /// On a runtime that anyrt did not enter, or whose clock can be paused.
+            #[cold]
+            #[inline(never)]
+            #[track_caller]
+            fn sleep_elsewhere(rounded: Duration, late: u32) -> Sleep {
+                entered(Handle::with_current(|rt| match rt.keeper() {
+                    Some(keeper) => kept(keeper, rounded, late),
+                    None => {
+                        // The clock rounds by itself.
+                        let duration = rounded - Duration::from_nanos(late.into());
+                        ticking(rt, saturating_add(rt.now(), duration))
+                    }
+                }))
+            }
+
+            #[inline]
+            fn kept(keeper: $krate::time::Keeper, rounded: Duration, late: u32) -> Sleep {
+                let due = saturating_add(keeper.now(), rounded);
+                Ticked::rounded(keeper.into_sleep(due), late)
             }
 
             beside_tokio! {

@@ -11,12 +11,12 @@ use anyrt_core::time::Sleep as _;
 use pin_project_lite::pin_project;
 
 use super::{Duration, Instant};
-use crate::backend::{Current, entered};
+use crate::backend::Current;
 use crate::runtime::Handle;
 
 /// Waits until `duration` has elapsed, counted from this call. [`Duration::MAX`] waits forever.
 ///
-/// Rounded up to a full millisecond on every backend; see [the module](super).
+/// The duration is rounded up to full milliseconds, at least one; see [the module](super).
 ///
 /// # Panics
 /// Panics if no runtime is current; see [`runtime`](crate::runtime).
@@ -37,10 +37,10 @@ use crate::runtime::Handle;
 #[inline]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep::new(pin_each!(entered(Current::find()), backend, () => backend::time::sleep(duration)))
+    Sleep::new(pin_each!(Current::for_own_search(), backend, () => backend::time::sleep(duration)))
 }
 
-/// Waits until `deadline`, rounded up to a full millisecond; see [the module](super).
+/// Waits until `deadline`, which is rounded up to a full millisecond; see [the module](super).
 ///
 /// # Panics
 /// Panics if no runtime is current; see [`runtime`](crate::runtime).
@@ -62,7 +62,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
     let deadline = deadline.into_std();
-    Sleep::new(pin_each!(entered(Current::find()), backend, () => {
+    Sleep::new(pin_each!(Current::for_own_search(), backend, () => {
         backend::time::sleep_until(deadline)
     }))
 }

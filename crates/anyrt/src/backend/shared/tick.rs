@@ -1,4 +1,4 @@
-//! Timers of the facade fire at full milliseconds, also on runtimes with a higher precision.
+//! Timers of the facade have a step of a millisecond, also on runtimes with a higher precision.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -34,6 +34,25 @@ impl Step {
     }
 }
 
+/// Rounds a duration up to full milliseconds, of which there is at least one. Returns also by how
+/// many nanoseconds.
+///
+/// For a timer that counts from now this serves the same programs as rounding its deadline does:
+/// a short one cannot spin. It costs a tenth of the instructions, none if the duration is a
+/// constant, and does not wait for the next full millisecond.
+#[inline]
+pub(crate) fn round(duration: Duration) -> (Duration, u32) {
+    const STEP: u32 = 1_000_000;
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    let full = match seconds {
+        0 => nanos.max(1).div_ceil(STEP) * STEP,
+        // The last second cannot be rounded up.
+        u64::MAX => nanos,
+        _ => nanos.div_ceil(STEP) * STEP,
+    };
+    (Duration::new(seconds, full), full - nanos)
+}
+
 pin_project! {
     /// A timer of a runtime that fires in steps.
     #[derive(Debug)]
@@ -54,6 +73,16 @@ impl<S: Sleep> Ticked<S> {
             sleep: timer.sleep_until(deadline),
             late,
             step,
+        }
+    }
+
+    /// For a `sleep` that fires `late` nanoseconds after the deadline, as [`round`] returned them.
+    #[inline]
+    pub(crate) fn rounded(sleep: S, late: u32) -> Self {
+        Self {
+            sleep,
+            late,
+            step: Step::Millisecond,
         }
     }
 }
@@ -89,5 +118,30 @@ impl<S: Sleep> Sleep for Ticked<S> {
 
     fn poll_unconstrained(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.project().sleep.poll_unconstrained(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_rounded_up_to_full_milliseconds_of_which_there_is_at_least_one() {
+        for (nanos, full) in [
+            (0, 1),
+            (1, 1),
+            (999_999, 1),
+            (1_000_000, 1),
+            (1_000_001, 2),
+            (999_000_001, 1000),
+            (1_000_000_000, 1000),
+            (1_999_999_999, 2000),
+        ] {
+            let duration = Duration::from_nanos(nanos);
+            let (rounded, late) = round(duration);
+            assert_eq!(rounded, Duration::from_millis(full), "{nanos} ns");
+            assert_eq!(rounded - Duration::from_nanos(late.into()), duration);
+        }
+        assert_eq!(round(Duration::MAX), (Duration::MAX, 0));
     }
 }
