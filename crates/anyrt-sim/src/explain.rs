@@ -312,7 +312,7 @@ fn describe(backtrace: &Backtrace, waits: &[String]) -> String {
     let operation = frames[..program.unwrap_or(frames.len())]
         .iter()
         .rev()
-        .find(|frame| !frame.is_std());
+        .find(|frame| !frame.is_glue());
     let mut text = String::new();
     if let Some(operation) = operation.map(Frame::operation) {
         // A set polls the handles of its tasks only after they have signalled.
@@ -395,9 +395,17 @@ impl Frame<'_> {
             .is_some_and(|place| parts.iter().any(|part| place.contains(part)))
     }
 
-    fn is_std(&self) -> bool {
-        self.is_of(&["core::", "std::", "alloc::", "F as ", "F>", "__rust"])
+    /// Returns `true` for functions of std, and for what a macro such as `select!` puts around the
+    /// futures of its caller.
+    fn is_glue(&self) -> bool {
+        let is_macro = self.is_downloaded() && self.is_at(&["/src/macros/"]);
+        is_macro
+            || self.is_of(&["core::", "std::", "alloc::", "F as ", "F>", "__rust"])
             || self.is_at(&["/rustc/", "/rustlib/"])
+    }
+
+    fn is_downloaded(&self) -> bool {
+        self.is_at(&["/.cargo/", "/registry/src/"])
     }
 
     /// Returns `true` if it is a function of the program under test, not of a library.
@@ -411,11 +419,11 @@ impl Frame<'_> {
         ];
         let our_place = OURS.strip_suffix("-sim").unwrap_or("/.cargo/");
         let is_ours = self.is_at(&[our_place]) && self.is_at(&["/src/"]);
-        !self.is_std()
+        !self.is_glue()
             && !is_ours
             && !self.is_of(&ours)
             && !self.is_of(&others)
-            && !self.is_at(&["/.cargo/", "/registry/src/"])
+            && !self.is_downloaded()
     }
 
     /// The name of the function, without the closures that an `async fn` consists of; of a future
