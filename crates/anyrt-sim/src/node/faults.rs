@@ -125,7 +125,7 @@ impl Node {
         self.world.scheduler().pause(self.state.id, false);
     }
 
-    /// Sets the offset of the node's [`system_time`](SimRuntime::system_time) from the correct
+    /// Sets the offset of the node's [`system_time`](crate::SimRuntime::system_time) from the correct
     /// time, in nanoseconds.
     pub fn set_clock_offset(&self, nanos: i64) {
         // Correcting the clock is not a fault.
