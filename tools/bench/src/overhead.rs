@@ -7,6 +7,7 @@
 mod budget;
 mod peers;
 mod probe;
+mod profile;
 mod table;
 mod time;
 

@@ -1,6 +1,8 @@
 //! The main function of the probes.
 
 use std::alloc::System;
+#[cfg(any(feature = "smol", feature = "async-std"))]
+use std::time::Duration;
 
 use stats_alloc::StatsAlloc;
 
@@ -12,15 +14,29 @@ pub fn main(allocator: &StatsAlloc<System>, run: fn(Backend, Row, usize)) {
     let [backend, row, n] = &args[..] else {
         panic!("usage: BACKEND ROW N");
     };
-    run(
-        Backend::parse(backend).unwrap(),
-        Row::parse(row).unwrap(),
-        n.parse().unwrap(),
-    );
+    let backend = Backend::parse(backend).unwrap();
+    run(backend, Row::parse(row).unwrap(), n.parse().unwrap());
     let stats = allocator.stats();
+    settle(backend);
     println!(
         "{} {}",
         stats.allocations + stats.reallocations,
         stats.bytes_allocated
     );
+}
+
+/// Waits until async-io has handled all timers that were set and removed. It does so in its next
+/// round, which a timer waits for.
+fn settle(backend: Backend) {
+    match backend {
+        #[cfg(feature = "smol")]
+        Backend::Smol => {
+            smol::block_on(smol::Timer::after(Duration::from_millis(1)));
+        }
+        #[cfg(feature = "async-std")]
+        Backend::AsyncStd => {
+            async_std::task::block_on(async_std::task::sleep(Duration::from_millis(1)));
+        }
+        _ => {}
+    }
 }

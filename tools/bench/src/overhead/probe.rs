@@ -1,6 +1,7 @@
 //! Builds the probes, runs them, and takes the slope.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -16,10 +17,6 @@ use crate::fail;
 
 /// The time limit of one run: some hundred times its duration on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// The function that runs async-io's reactor. The first thread that is free calls it, so the number
-/// of calls varies.
-const REACTOR: &str = "--toggle-collect=async_io::reactor::ReactorLock::react*";
 
 /// The number of runs without valgrind that count allocations: they are short.
 const DIRECT_RUNS: usize = 3;
@@ -183,6 +180,8 @@ impl fmt::Display for Failure {
 pub(crate) struct Probes {
     directory: PathBuf,
     valgrind: bool,
+    /// The number of profiles so far.
+    profiles: AtomicUsize,
 }
 
 impl Probes {
@@ -240,6 +239,7 @@ impl Probes {
         Ok(Self {
             directory,
             valgrind: valgrind.is_ok_and(|output| output.status.success()),
+            profiles: AtomicUsize::new(0),
         })
     }
 
@@ -317,16 +317,22 @@ impl Probes {
         n: usize,
         valgrind: bool,
     ) -> Result<Counts, String> {
-        let mut command = if valgrind {
-            let mut valgrind = Command::new("valgrind");
-            valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-            if !row.is_net() {
-                valgrind.args([REACTOR, "--collect-atstart=yes"]);
+        let profile = valgrind.then(|| {
+            let number = self.profiles.fetch_add(1, Ordering::Relaxed);
+            let process = std::process::id();
+            self.directory.join(format!("profile-{process}-{number}"))
+        });
+        let mut command = match &profile {
+            Some(profile) => {
+                let mut valgrind = Command::new("valgrind");
+                let mut file = OsString::from("--callgrind-out-file=");
+                file.push(profile);
+                valgrind.arg("--tool=callgrind").arg(file);
+                valgrind.args(["--compress-strings=no", "--compress-pos=no"]);
+                valgrind.arg(program);
+                valgrind
             }
-            valgrind.arg(program);
-            valgrind
-        } else {
-            Command::new(program)
+            None => Command::new(program),
         };
         command
             .args([backend.name(), row.name(), &n.to_string()])
@@ -340,18 +346,23 @@ impl Probes {
         let printed = String::from_utf8_lossy(&output.stdout);
         let unread = || format!("it printed {printed:?}");
         let (allocations, bytes) = printed.trim().split_once(' ').ok_or_else(unread)?;
-        let report = String::from_utf8_lossy(&output.stderr);
-        let collected = report
-            .lines()
-            .find_map(|line| line.split("Collected :").nth(1)?.trim().parse().ok());
-        if valgrind && collected.is_none() {
-            return Err(format!("valgrind reports no count: {}", report.trim()));
-        }
+        let instructions = match profile {
+            Some(profile) => Some(Self::counted(&profile, row)?),
+            None => None,
+        };
         Ok(Counts {
-            instructions: collected,
+            instructions,
             allocations: allocations.parse().map_err(|_| unread())?,
             bytes: bytes.parse().map_err(|_| unread())?,
         })
+    }
+
+    /// Returns the count of a profile, and removes the file.
+    fn counted(profile: &Path, row: Row) -> Result<f64, String> {
+        let text = std::fs::read_to_string(profile).map_err(|error| error.to_string())?;
+        std::fs::remove_file(profile).map_err(|error| error.to_string())?;
+        super::profile::instructions(&text, row.is_net())
+            .ok_or_else(|| "valgrind reports no count".to_owned())
     }
 }
 
