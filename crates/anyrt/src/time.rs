@@ -5,10 +5,10 @@
 //! because programs rely on it: a loop over `sleep(Duration::from_nanos(1))` waits about a
 //! millisecond per iteration.
 //!
-//! - [`sleep`] rounds its duration up, to a millisecond at least.
-//! - [`sleep_until`], [`timeout`], [`interval`] and [`Sleep::reset`] round the deadline up to a full
-//!   millisecond since the first of them in the process. It may come after the end of a [`sleep`]
-//!   with a deadline that is later by less than a millisecond.
+//! - [`sleep`] and [`timeout`] round their duration up, to a millisecond at least.
+//! - [`sleep_until`], [`timeout_at`], [`interval`] and [`Sleep::reset`] round the deadline up to a
+//!   full millisecond since the first of them in the process. It may come after the end of a
+//!   [`sleep`] with a deadline that is later by less than a millisecond.
 //! - Tokio, and a runtime whose clock can be paused, round the deadlines of all of them, to full
 //!   milliseconds since the start of the runtime.
 //!

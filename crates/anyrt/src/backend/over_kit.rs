@@ -187,6 +187,8 @@ macro_rules! over_kit {
                 sleep_rounded(rounded, late)
             }
 
+            pub(crate) use sleep as limit;
+
             #[cfg_attr(feature = "tokio", cold)]
             #[inline(never)]
             #[track_caller]

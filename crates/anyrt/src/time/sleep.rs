@@ -91,6 +91,15 @@ impl Sleep {
         }
     }
 
+    /// The timer of a timeout.
+    #[inline]
+    #[track_caller]
+    pub(super) fn limit(duration: Duration) -> Self {
+        Self::new(
+            pin_each!(Current::for_own_search(), backend, () => backend::time::limit(duration)),
+        )
+    }
+
     /// Returns the deadline.
     pub fn deadline(&self) -> Instant {
         each_pinned!(EachPinned, &self.inner, backend, sleep => sleep.deadline().into())

@@ -10,7 +10,11 @@ use pin_project_lite::pin_project;
 use super::error::Elapsed;
 use super::{Duration, Instant, Sleep, sleep_until};
 
-/// Runs `future` for at most `duration`, counted from this call. [`Duration::MAX`] means no limit.
+/// In seconds, 136 years: such a deadline can be represented on every system.
+const LONGEST: u64 = u32::MAX as u64;
+
+/// Runs `future` for at most `duration`, counted from this call. [`Duration::MAX`], like any
+/// duration over 136 years, means no limit.
 ///
 /// `future` is polled first, also at the deadline, so a result that is ready by then is not lost.
 /// The deadline is noticed even if `future` has used up the budget of its task.
@@ -34,16 +38,15 @@ use super::{Duration, Instant, Sleep, sleep_until};
 /// assert_eq!(timeout(Duration::from_secs(60), async { 7 }).await?, 7);
 /// # Ok(()) });
 /// ```
-#[expect(clippy::manual_map, reason = "a closure has no caller to track")]
 #[inline]
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
-    let deadline = Instant::now().checked_add(duration);
     Timeout {
         value: future.into_future(),
-        delay: match deadline {
-            Some(deadline) => Some(sleep_until(deadline)),
-            None => None,
+        delay: if duration.as_secs() <= LONGEST {
+            Some(Sleep::limit(duration))
+        } else {
+            None
         },
     }
 }
@@ -84,7 +87,7 @@ pin_project! {
     pub struct Timeout<T> {
         #[pin]
         value: T,
-        // `None` if the deadline cannot be represented.
+        // `None` if it has no limit.
         #[pin]
         delay: Option<Sleep>,
     }
