@@ -15,7 +15,6 @@ use anyrt_kit::time::clock::Clock;
 
 use crate::executor::{Executor, Global};
 use crate::reactor::Reactor;
-use crate::time::Keeper;
 
 /// The differences between the runtimes that share this reactor.
 pub trait Host:
@@ -63,13 +62,6 @@ impl<H: Host> Handle<H> {
             Some(value) => value,
             None => f.and_then(Self::with_fallback),
         }
-    }
-
-    /// Returns what keeps the timers of the runtime that anyrt entered last on this thread, or
-    /// `None` if its clock can be paused.
-    #[inline]
-    pub fn entered_keeper() -> Option<Keeper> {
-        Slot::with(H::slot(), Self::keeper).flatten()
     }
 
     #[cold]

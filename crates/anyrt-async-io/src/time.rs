@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use anyrt_core::Timer;
+use anyrt_core::context::Slot;
 use anyrt_kit::time::clock::Clock;
 use anyrt_kit::time::timers;
 
@@ -32,6 +33,13 @@ impl<H: Host> Timer for Handle<H> {
 }
 
 impl<H: Host> Handle<H> {
+    /// Returns what keeps the timers of the runtime that anyrt entered last on this thread, or
+    /// `None` if its clock can be paused.
+    #[inline]
+    pub fn entered_keeper() -> Option<Keeper> {
+        Slot::with(H::slot(), Self::keeper).flatten()
+    }
+
     /// Returns what keeps the timers of this runtime, or `None` if its clock can be paused.
     #[inline]
     pub fn keeper(&self) -> Option<Keeper> {
