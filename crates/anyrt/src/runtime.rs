@@ -495,6 +495,7 @@ impl Handle {
         EnterGuard {
             _inner: map_each!(&self.inner, rt => rt.enter()),
             _borrowed: PhantomData,
+            _of_thread: PhantomData,
         }
     }
 }
@@ -553,8 +554,11 @@ impl fmt::Debug for Handle {
 #[must_use = "the runtime is current only while the guard lives"]
 pub struct EnterGuard<'a> {
     _inner: one_of!(&'a (); EnterGuard<'a>),
-    // The guards of some backends do not borrow. Without a backend it is not `Send` either.
-    _borrowed: PhantomData<std::sync::MutexGuard<'a, ()>>,
+    // The guards of some backends do not borrow. The borrow must end before the guard does, as in
+    // Tokio: a runtime can be shut down while its guard lives.
+    _borrowed: PhantomData<&'a ()>,
+    // Without a backend it is not `Send` either.
+    _of_thread: PhantomData<std::sync::MutexGuard<'static, ()>>,
 }
 
 impl fmt::Debug for EnterGuard<'_> {

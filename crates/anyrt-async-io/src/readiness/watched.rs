@@ -221,7 +221,10 @@ impl<T: System> Readiness for Watched<T> {
         if self.known(interest).is_some() {
             return coop::charged(cx, |_| Poll::Ready(Ok(())));
         }
-        poll_io(self, cx, direction, |_| self.find(interest)).map_ok(drop)
+        // Ready until an operation finds otherwise, as in Tokio, even if one that found data has
+        // left none.
+        poll_io(self, cx, direction, |_| self.find(interest))
+            .map_ok(|found| self.keep(found, interest))
     }
 
     fn try_io<R>(
