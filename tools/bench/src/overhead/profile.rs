@@ -37,7 +37,12 @@ pub(super) fn instructions(profile: &str, is_net: bool) -> Option<f64> {
             }
         }
     }
-    let left_out = if is_net { 0 } else { reactor - queue };
+    // The compiler may have taken the reactor in, and then it cannot be told from the rest.
+    let left_out = if is_net {
+        0
+    } else {
+        reactor.saturating_sub(queue)
+    };
     Some((total? - left_out) as f64)
 }
 
