@@ -59,6 +59,9 @@ struct Reason {
     rows: Vec<String>,
     /// The number of instructions by which anyrt may exceed the peer; more is a regression.
     above: f64,
+    /// The same for allocations.
+    #[serde(default)]
+    allocations: f64,
     #[serde(flatten)]
     why: Why,
 }
@@ -77,8 +80,19 @@ impl Reasons {
                 && names(&reason.peers, &peer.name)
                 && names(&reason.rows, row.name())
         });
+        // What the native runtime allocates is no cost of a layer.
+        let counts = Counts {
+            allocations: counts.allocations.max(native.allocations),
+            ..counts
+        };
         match listed {
-            Some(reason) => is_within(anyrt, counts, reason.above).then_some(&reason.why),
+            Some(reason) => {
+                let allowed = Counts {
+                    allocations: counts.allocations + reason.allocations,
+                    ..counts
+                };
+                is_within(anyrt, allowed, reason.above).then_some(&reason.why)
+            }
             None => (!is_above(anyrt, native)).then_some(&self.native),
         }
     }
