@@ -189,14 +189,14 @@ macro_rules! over_kit {
 
             pub(crate) use sleep as limit;
 
-            #[cfg_attr(feature = "tokio", cold)]
-            #[inline(never)]
-            #[track_caller]
-            fn sleep_rounded(rounded: Duration, late: u32) -> Sleep {
-                // Of the runtime only what the timer keeps is returned, in a register.
-                match Handle::entered_keeper() {
-                    Some(keeper) => kept(keeper, rounded, late),
-                    None => sleep_elsewhere(rounded, late),
+            beside_tokio! {
+                #[track_caller]
+                fn sleep_rounded(rounded: Duration, late: u32) -> Sleep {
+                    // Of the runtime only what the timer keeps is returned, in a register.
+                    match Handle::entered_keeper() {
+                        Some(keeper) => kept(keeper, rounded, late),
+                        None => sleep_elsewhere(rounded, late),
+                    }
                 }
             }
 

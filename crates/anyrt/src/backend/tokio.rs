@@ -117,8 +117,8 @@ pub(crate) mod time {
     #[cfg(feature = "test-util")]
     pub(crate) use anyrt_tokio::time::{advance, pause, resume};
 
-    /// The timer of a timeout. `sleep` is no equal of Tokio's own timeout: it takes 60
-    /// instructions more.
+    /// The timer of a timeout. It takes 60 instructions less than `sleep`, and as many as Tokio's
+    /// own.
     #[inline]
     #[track_caller]
     pub(crate) fn limit(duration: Duration) -> Sleep {
