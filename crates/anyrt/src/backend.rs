@@ -231,10 +231,6 @@ pub(crate) mod sim {
 use anyrt_sim_libc as _;
 
 /// Operations that a simulated node lacks, or provides in a different way than the other backends.
-#[cfg(feature = "sim")]
-pub(crate) mod simulated;
-#[cfg(not(feature = "sim"))]
-#[path = "backend/not_simulated.rs"]
 pub(crate) mod simulated;
 
 /// The common part of the backends over the kit.
