@@ -155,6 +155,25 @@ pub trait Readiness {
         operation: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R>;
 
+    /// Calls `operation`, which does not wait: even if no readiness was reported yet, because a
+    /// reactor on another thread may report it late. A runtime may demand the report, as Tokio
+    /// does.
+    ///
+    /// # Errors
+    /// See [`try_io`](Self::try_io).
+    fn try_now<R>(
+        &self,
+        interest: Interest,
+        mut operation: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        let mut tried = false;
+        let result = self.try_io(interest, || {
+            tried = true;
+            operation()
+        });
+        if tried { result } else { operation() }
+    }
+
     /// Calls `operation` each time the socket is ready, until it returns anything but
     /// [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
     ///

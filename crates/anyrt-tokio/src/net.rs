@@ -154,6 +154,14 @@ macro_rules! socket {
                 self.0.try_io(to_tokio(interest), operation)
             }
 
+            fn try_now<R>(
+                &self,
+                interest: Interest,
+                operation: impl FnMut() -> io::Result<R>,
+            ) -> io::Result<R> {
+                self.try_io(interest, operation)
+            }
+
             fn async_io<R>(
                 &self,
                 interest: Interest,

@@ -17,7 +17,7 @@
 //! | `m::KIND` | names the runtime in the context of a thread |
 //! | `m::is_in_application()` | whether the application itself started such a runtime and is inside of it |
 //! | `m::{make_default, enter_default}` | make a handle what `Handle::try_current` finds where nothing is current, and make it so on a thread that asked |
-//! | `m::TRIES_UNTOLD` | whether a `try_*` operation asks the system although no readiness was reported yet |
+//! | `m::TRIES_UNTOLD` | whether a `try_*` operation of a pipe or a Unix socket asks the system although no readiness was reported yet |
 //! | `m::task::{spawn, spawn_local, spawn_blocking, block_in_place}` | act on the current runtime, which is of this kind |
 //! | `m::task::budgeted(future)` | the future with Tokio's budget filled in each poll; the facade spawns it through a handle, or blocks on it |
 //! | `m::task::try_id()` | the id of the task of this kind that polls |
@@ -27,8 +27,7 @@
 //! | `m::time::{sleep_on, renew, poll_sleep}` | timers with the precision of the runtime of a handle |
 //! | `m::time::{pause, resume, advance}` | the clock of the current runtime (`test-util`) |
 //! | `m::net::connect(address)` | connects on the current runtime |
-//! | `m::net::{poll_read, poll_write, poll_write_vectored}` and `poll_*_shared` | move bytes through `&mut` and through `&` |
-//! | `m::net::{try_read_buf, try_recv_buf, try_recv_buf_from, recv_buf, recv_buf_from}` | receive into a `BufMut` |
+//! | `m::net::{poll_read, poll_write, poll_write_vectored}` | move bytes through `&mut` |
 //! | `m::fs::{from_std, opened, as_fd, poll_read, fmt}` | files (`fs`) |
 //! | `m::signal::listen(number)` | listens to a signal (`signal`) |
 

@@ -422,14 +422,12 @@ impl Handle {
         map_each!(&self.inner, _ => ())
     }
 
-    /// Returns the name that was set by [`Builder::name`].
-    pub fn name(&self) -> Option<&str> {
-        each!(&self.inner, rt => rt.name())
-    }
+    forward! {
+        /// Returns the name that was set by [`Builder::name`].
+        pub fn name(&self) -> Option<&str>;
 
-    /// Returns the id of the runtime, unique among all live runtimes.
-    pub fn id(&self) -> Id {
-        each!(&self.inner, rt => rt.id())
+        /// Returns the id of the runtime, unique among all live runtimes.
+        pub fn id(&self) -> Id;
     }
 
     /// Returns the flavor of the runtime.

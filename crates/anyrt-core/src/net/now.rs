@@ -1,13 +1,18 @@
 //! Operations of sockets that do not wait, and their options.
 //!
-//! The operations here complete at once or fail with [`io::ErrorKind::WouldBlock`]. Together with
-//! [`Readiness`] they are the building blocks of operations that wait.
+//! The required operations complete at once or fail with [`io::ErrorKind::WouldBlock`]. Together with
+//! [`Readiness`] they are the building blocks of the provided ones, which wait or use the readiness.
 
+use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::readiness::Readiness;
+use crate::readiness::{Direction, Interest, Readiness};
+
+/// A pending error can be received as well.
+const RECEIVE: Interest = Interest::READABLE.add(Interest::ERROR);
 
 /// The operations of a connected stream that never wait.
 ///
@@ -45,6 +50,46 @@ pub trait StreamNow: Readiness + SocketOptions {
     /// # Errors
     /// See [`write_now`](Self::write_now).
     fn write_vectored_now(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Reads the available data without waiting. Returns 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// See [`read_now`](Self::read_now).
+    fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.try_now(Interest::READABLE, || self.read_now(buf))
+    }
+
+    /// Like [`try_read`](Self::try_read), into several buffers, one after the other.
+    ///
+    /// # Errors
+    /// See [`read_now`](Self::read_now).
+    fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.try_now(Interest::READABLE, || self.read_vectored_now(bufs))
+    }
+
+    /// Writes as many bytes as fit, without waiting.
+    ///
+    /// # Errors
+    /// See [`write_now`](Self::write_now).
+    fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.try_now(Interest::WRITABLE, || self.write_now(buf))
+    }
+
+    /// Like [`try_write`](Self::try_write), from several buffers in one call.
+    ///
+    /// # Errors
+    /// See [`write_now`](Self::write_now).
+    fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_now(Interest::WRITABLE, || self.write_vectored_now(bufs))
+    }
+
+    /// Polls for data and copies it without consuming it. Only the task that polled last is woken.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended, or with the error of the connection.
+    fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Read, || self.peek_now(buf))
+    }
 }
 
 /// The operations of a datagram socket that never wait.
@@ -90,6 +135,137 @@ pub trait DatagramNow: Readiness + SocketOptions {
     /// # Errors
     /// See [`send_now`](Self::send_now).
     fn send_to_now(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize>;
+
+    /// Sends a datagram to the peer without waiting.
+    ///
+    /// # Errors
+    /// See [`send_now`](Self::send_now).
+    fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.try_now(Interest::WRITABLE, || self.send_now(buf))
+    }
+
+    /// Sends a datagram to `target` without waiting.
+    ///
+    /// # Errors
+    /// See [`send_now`](Self::send_now).
+    fn try_send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
+        self.try_now(Interest::WRITABLE, || self.send_to_now(buf, target))
+    }
+
+    /// Polls to send a datagram to the peer. Only the task that polled last is woken.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended, or if the system's `send` does.
+    fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Write, || self.send_now(buf))
+    }
+
+    /// Polls to send a datagram to `target`. Only the task that polled last is woken.
+    ///
+    /// # Errors
+    /// See [`poll_send`](Self::poll_send).
+    fn poll_send_to(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        target: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Write, || self.send_to_now(buf, target))
+    }
+
+    /// Receives a datagram from the peer without waiting.
+    ///
+    /// # Errors
+    /// See [`recv_now`](Self::recv_now).
+    fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.try_now(Interest::READABLE, || self.recv_now(buf))
+    }
+
+    /// Receives a datagram and its sender without waiting.
+    ///
+    /// # Errors
+    /// See [`recv_now`](Self::recv_now).
+    fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.try_now(Interest::READABLE, || self.recv_from_now(buf))
+    }
+
+    /// Polls for a datagram from the peer. Only the task that polled last is woken.
+    ///
+    /// # Errors
+    /// Fails if the runtime has ended, or with the pending error of the socket.
+    fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Read, || self.recv_now(buf))
+    }
+
+    /// Polls for a datagram and its sender. Only the task that polled last is woken.
+    ///
+    /// # Errors
+    /// See [`poll_recv`](Self::poll_recv).
+    fn poll_recv_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        self.poll_io(cx, Direction::Read, || self.recv_from_now(buf))
+    }
+
+    /// Like [`try_recv`](Self::try_recv), without consuming the datagram.
+    ///
+    /// # Errors
+    /// See [`recv_now`](Self::recv_now).
+    fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.try_now(Interest::READABLE, || self.peek_now(buf))
+    }
+
+    /// Like [`try_recv_from`](Self::try_recv_from), without consuming the datagram.
+    ///
+    /// # Errors
+    /// See [`recv_now`](Self::recv_now).
+    fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.try_now(Interest::READABLE, || self.peek_from_now(buf))
+    }
+
+    /// Like [`poll_recv`](Self::poll_recv), without consuming the datagram.
+    ///
+    /// # Errors
+    /// See [`poll_recv`](Self::poll_recv).
+    fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Read, || self.peek_now(buf))
+    }
+
+    /// Like [`poll_recv_from`](Self::poll_recv_from), without consuming the datagram.
+    ///
+    /// # Errors
+    /// See [`poll_recv`](Self::poll_recv).
+    fn poll_peek_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        self.poll_io(cx, Direction::Read, || self.peek_from_now(buf))
+    }
+
+    /// Receives a datagram from the peer without consuming it. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// See [`poll_recv`](Self::poll_recv).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: no data is consumed.
+    fn peek(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        self.async_io(RECEIVE, || self.peek_now(buf))
+    }
+
+    /// Receives a datagram and its sender without consuming it. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// See [`poll_recv`](Self::poll_recv).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: no data is consumed.
+    fn peek_from(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<(usize, SocketAddr)>> {
+        self.async_io(RECEIVE, || self.peek_from_now(buf))
+    }
 }
 
 /// The options that every kind of socket has.

@@ -94,6 +94,44 @@ macro_rules! map_pair {
     };
 }
 
+/// Methods that call the method of the same name of the backend's value in the field `inner`.
+macro_rules! forward {
+    () => {};
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis fn $name:ident(&$self:ident $(, $argument:ident: $type:ty)*) $(-> $result:ty)?;
+        $($rest:tt)*
+    ) => {
+        $(#[$attribute])*
+        $visibility fn $name(&$self $(, $argument: $type)*) $(-> $result)? {
+            each!(&$self.inner, inner => inner.$name($($argument),*))
+        }
+        forward! { $($rest)* }
+    };
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis fn $name:ident(&mut $self:ident $(, $argument:ident: $type:ty)*) $(-> $result:ty)?;
+        $($rest:tt)*
+    ) => {
+        $(#[$attribute])*
+        $visibility fn $name(&mut $self $(, $argument: $type)*) $(-> $result)? {
+            each!(&mut $self.inner, inner => inner.$name($($argument),*))
+        }
+        forward! { $($rest)* }
+    };
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis async fn $name:ident(&$self:ident $(, $argument:ident: $type:ty)*) -> $result:ty;
+        $($rest:tt)*
+    ) => {
+        $(#[$attribute])*
+        $visibility async fn $name(&$self $(, $argument: $type)*) -> $result {
+            each!(&$self.inner, inner => inner.$name($($argument),*).await)
+        }
+        forward! { $($rest)* }
+    };
+}
+
 macro_rules! arms {
     (([$value:expr] $alias:tt $From:ident $pattern:tt $Into:ident $result:tt)) => {
         match $value { no_value!($From never) => never.reached() }

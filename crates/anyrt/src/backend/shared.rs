@@ -101,30 +101,13 @@ pub(crate) mod time {
 
 pub(crate) mod net {
     use std::io::{self, IoSlice};
-    use std::net::SocketAddr;
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
     use ::tokio::io::ReadBuf;
-    use anyrt_core::readiness::Readiness;
-    use bytes::BufMut;
     use futures_io::{AsyncRead, AsyncWrite};
 
-    use crate::io::Interest;
-    use crate::io::read_buf::{read_buf, read_buf_from};
     use crate::io::scratch::poll_into;
-
-    /// A pending error can be received as well.
-    const RECEIVE: Interest = Interest::READABLE.add(Interest::ERROR);
-
-    /// Reads into a buffer of Tokio through initialized memory, which `futures_io` requires.
-    fn read_initialized(
-        reader: &mut (impl AsyncRead + Unpin),
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        poll_into(buf, |room| Pin::new(reader).poll_read(cx, room))
-    }
 
     beside_tokio! {
         pub(crate) fn poll_read(
@@ -132,7 +115,7 @@ pub(crate) mod net {
             cx: &mut Context<'_>,
             buf: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
-            read_initialized(reader, cx, buf)
+            poll_into(buf, |room| Pin::new(reader).poll_read(cx, room))
         }
     }
 
@@ -154,84 +137,6 @@ pub(crate) mod net {
         ) -> Poll<io::Result<usize>> {
             Pin::new(writer).poll_write_vectored(cx, bufs)
         }
-    }
-
-    #[inline]
-    pub(crate) fn poll_read_shared<S>(
-        stream: &S,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>>
-    where
-        for<'a> &'a S: AsyncRead,
-    {
-        read_initialized(&mut &*stream, cx, buf)
-    }
-
-    #[inline]
-    pub(crate) fn poll_write_shared<S>(
-        stream: &S,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>>
-    where
-        for<'a> &'a S: AsyncWrite,
-    {
-        Pin::new(&mut &*stream).poll_write(cx, buf)
-    }
-
-    #[inline]
-    pub(crate) fn poll_write_vectored_shared<S>(
-        stream: &S,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>>
-    where
-        for<'a> &'a S: AsyncWrite,
-    {
-        Pin::new(&mut &*stream).poll_write_vectored(cx, bufs)
-    }
-
-    pub(crate) fn try_read_buf<S, B: BufMut>(
-        _: &S,
-        buf: &mut B,
-        read: impl FnMut(&mut [u8]) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        read_buf(buf, read)
-    }
-
-    pub(crate) fn try_recv_buf<S, B: BufMut>(
-        _: &S,
-        buf: &mut B,
-        receive: impl FnMut(&mut [u8]) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        read_buf(buf, receive)
-    }
-
-    pub(crate) fn try_recv_buf_from<S, B: BufMut>(
-        _: &S,
-        buf: &mut B,
-        receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
-    ) -> io::Result<(usize, SocketAddr)> {
-        read_buf_from(buf, receive)
-    }
-
-    pub(crate) async fn recv_buf<S: Readiness, B: BufMut>(
-        socket: &S,
-        buf: &mut B,
-        mut receive: impl FnMut(&mut [u8]) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        let operation = || read_buf(buf, &mut receive);
-        socket.async_io(RECEIVE, operation).await
-    }
-
-    pub(crate) async fn recv_buf_from<S: Readiness, B: BufMut>(
-        socket: &S,
-        buf: &mut B,
-        mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
-    ) -> io::Result<(usize, SocketAddr)> {
-        let operation = || read_buf_from(buf, &mut receive);
-        socket.async_io(RECEIVE, operation).await
     }
 }
 

@@ -141,12 +141,10 @@ pub(crate) mod time {
 
 pub(crate) mod net {
     use std::io::{self, IoSlice};
-    use std::net::SocketAddr;
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
     use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-    use bytes::BufMut;
 
     pub(crate) use anyrt_tokio::net::{TcpListener, TcpStream, UdpSocket, connect};
 
@@ -175,75 +173,6 @@ pub(crate) mod net {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         AsyncWrite::poll_write_vectored(Pin::new(writer), cx, bufs)
-    }
-
-    #[inline]
-    pub(crate) fn poll_read_shared(
-        stream: &TcpStream,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        stream.poll_read_shared(cx, buf)
-    }
-
-    #[inline]
-    pub(crate) fn poll_write_shared(
-        stream: &TcpStream,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        stream.poll_write_shared(cx, buf)
-    }
-
-    #[inline]
-    pub(crate) fn poll_write_vectored_shared(
-        stream: &TcpStream,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        stream.poll_write_vectored_shared(cx, bufs)
-    }
-
-    // Tokio's own methods read into uninitialized memory.
-
-    pub(crate) fn try_read_buf<B: BufMut>(
-        stream: &TcpStream,
-        buf: &mut B,
-        _: impl FnMut(&mut [u8]) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        stream.try_read_buf(buf)
-    }
-
-    pub(crate) fn try_recv_buf<B: BufMut>(
-        socket: &UdpSocket,
-        buf: &mut B,
-        _: impl FnMut(&mut [u8]) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        socket.try_recv_buf(buf)
-    }
-
-    pub(crate) fn try_recv_buf_from<B: BufMut>(
-        socket: &UdpSocket,
-        buf: &mut B,
-        _: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
-    ) -> io::Result<(usize, SocketAddr)> {
-        socket.try_recv_buf_from(buf)
-    }
-
-    pub(crate) async fn recv_buf<B: BufMut>(
-        socket: &UdpSocket,
-        buf: &mut B,
-        _: impl FnMut(&mut [u8]) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        socket.recv_buf(buf).await
-    }
-
-    pub(crate) async fn recv_buf_from<B: BufMut>(
-        socket: &UdpSocket,
-        buf: &mut B,
-        _: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
-    ) -> io::Result<(usize, SocketAddr)> {
-        socket.recv_buf_from(buf).await
     }
 }
 

@@ -161,52 +161,55 @@ impl File {
         Err(Self { inner })
     }
 
-    /// Flushes data and metadata to the device.
-    ///
-    /// # Errors
-    /// Fails if the system's `fsync` does. The error of an earlier write is reported by a flush,
-    /// not here.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: if the future is dropped, the operation may still complete, and can be
-    /// repeated.
-    pub async fn sync_all(&self) -> io::Result<()> {
-        each!(&self.inner, file => file.sync_all().await)
-    }
+    forward! {
+        /// Flushes data and metadata to the device.
+        ///
+        /// # Errors
+        /// Fails if the system's `fsync` does. The error of an earlier write is reported by a
+        /// flush, not here.
+        ///
+        /// # Cancel safety
+        /// Cancel-safe: if the future is dropped, the operation may still complete, and can be
+        /// repeated.
+        pub async fn sync_all(&self) -> io::Result<()>;
 
-    /// Flushes the data to the device, with the metadata that is needed to read it back.
-    ///
-    /// # Errors
-    /// Fails if the system's `fdatasync` does. The error of an earlier write is reported by a
-    /// flush, not here.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: if the future is dropped, the operation may still complete, and can be
-    /// repeated.
-    pub async fn sync_data(&self) -> io::Result<()> {
-        each!(&self.inner, file => file.sync_data().await)
-    }
+        /// Flushes the data to the device, with the metadata that is needed to read it back.
+        ///
+        /// # Errors
+        /// Fails if the system's `fdatasync` does. The error of an earlier write is reported by a
+        /// flush, not here.
+        ///
+        /// # Cancel safety
+        /// Cancel-safe: if the future is dropped, the operation may still complete, and can be
+        /// repeated.
+        pub async fn sync_data(&self) -> io::Result<()>;
 
-    /// Truncates the file to `size` bytes, or extends it with zeros. The cursor does not move.
-    ///
-    /// # Errors
-    /// Fails if the system's `ftruncate` does.
-    ///
-    /// # Cancel safety
-    /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
-    pub async fn set_len(&self, size: u64) -> io::Result<()> {
-        each!(&self.inner, file => file.set_len(size).await)
-    }
+        /// Truncates the file to `size` bytes, or extends it with zeros. The cursor does not move.
+        ///
+        /// # Errors
+        /// Fails if the system's `ftruncate` does.
+        ///
+        /// # Cancel safety
+        /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
+        pub async fn set_len(&self, size: u64) -> io::Result<()>;
 
-    /// Returns the metadata of the file.
-    ///
-    /// # Errors
-    /// Fails if the system's `fstat` does.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: dropping the future has no effect.
-    pub async fn metadata(&self) -> io::Result<Metadata> {
-        each!(&self.inner, file => file.metadata().await)
+        /// Returns the metadata of the file.
+        ///
+        /// # Errors
+        /// Fails if the system's `fstat` does.
+        ///
+        /// # Cancel safety
+        /// Cancel-safe: dropping the future has no effect.
+        pub async fn metadata(&self) -> io::Result<Metadata>;
+
+        /// Changes the permissions of the file.
+        ///
+        /// # Errors
+        /// Fails if the system's `fchmod` does.
+        ///
+        /// # Cancel safety
+        /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
+        pub async fn set_permissions(&self, perm: Permissions) -> io::Result<()>;
     }
 
     /// Creates another handle, which shares the cursor but has its own buffer: data that one handle
@@ -220,17 +223,6 @@ impl File {
     pub async fn try_clone(&self) -> io::Result<Self> {
         let inner = map_each!(&self.inner, file => file.try_clone().await?);
         Ok(Self { inner })
-    }
-
-    /// Changes the permissions of the file.
-    ///
-    /// # Errors
-    /// Fails if the system's `fchmod` does.
-    ///
-    /// # Cancel safety
-    /// Not cancel-safe: if the future is dropped, the operation may or may not take place.
-    pub async fn set_permissions(&self, perm: Permissions) -> io::Result<()> {
-        each!(&self.inner, file => file.set_permissions(perm).await)
     }
 
     /// Sets the access and modification times of the file.
@@ -256,26 +248,21 @@ impl File {
         self.set_times(FileTimes::new().set_modified(time)).await
     }
 
-    /// Returns the maximum number of bytes of one operation; 2 MiB by default.
-    pub fn max_buf_size(&self) -> usize {
-        each!(&self.inner, file => file.max_buf_size())
-    }
+    forward! {
+        /// Returns the maximum number of bytes of one operation; 2 MiB by default.
+        pub fn max_buf_size(&self) -> usize;
 
-    /// Sets the maximum number of bytes of one operation. A buffer that is already larger is kept.
-    ///
-    /// # Panics
-    /// Panics if it is zero.
-    #[track_caller]
-    pub fn set_max_buf_size(&mut self, max_buf_size: usize) {
-        each!(&mut self.inner, file => file.set_max_buf_size(max_buf_size));
-    }
+        /// Sets the maximum number of bytes of one operation. A buffer that is already larger is
+        /// kept.
+        ///
+        /// # Panics
+        /// Panics if it is zero.
+        #[track_caller]
+        pub fn set_max_buf_size(&mut self, max_buf_size: usize);
 
-    pub(super) fn start_seek(&mut self, to: SeekFrom) -> io::Result<()> {
-        each!(&mut self.inner, file => file.start_seek(to))
-    }
+        pub(super) fn start_seek(&mut self, to: SeekFrom) -> io::Result<()>;
 
-    pub(super) fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
-        each!(&mut self.inner, file => file.poll_complete(cx))
+        pub(super) fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>>;
     }
 }
 

@@ -2,11 +2,19 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use anyrt_core::net::{DatagramNow, StreamNow};
 use bytes::BufMut;
+
+use super::Interest;
+
+/// A pending error can be received as well.
+#[allow(dead_code, reason = "see `ReceiveIntoBuf`")]
+const RECEIVE: Interest = Interest::READABLE.add(Interest::ERROR);
 
 /// Lets `read` fill the contiguous spare capacity of `buf`, and advances `buf` by the number of
 /// bytes read.
@@ -46,6 +54,39 @@ pub(crate) fn read_buf_from<B: BufMut, A>(
         None => receive(&mut []),
     }
 }
+
+/// Reads of a stream into a [`BufMut`]. Tokio's streams have the method themselves, and read into
+/// uninitialized memory.
+#[allow(dead_code, reason = "there may be Tokio alone")]
+pub(crate) trait ReadIntoBuf: StreamNow {
+    fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        read_buf(buf, |room| self.try_read(room))
+    }
+}
+impl<S: StreamNow> ReadIntoBuf for S {}
+
+/// Like [`ReadIntoBuf`], for datagrams.
+#[allow(dead_code, reason = "there may be Tokio alone")]
+pub(crate) trait ReceiveIntoBuf: DatagramNow {
+    fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        read_buf(buf, |room| self.try_recv(room))
+    }
+
+    fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
+        read_buf_from(buf, |room| self.try_recv_from(room))
+    }
+
+    async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        let receive = || read_buf(buf, |room| self.recv_now(room));
+        self.async_io(RECEIVE, receive).await
+    }
+
+    async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
+        let receive = || read_buf_from(buf, |room| self.recv_from_now(room));
+        self.async_io(RECEIVE, receive).await
+    }
+}
+impl<S: DatagramNow> ReceiveIntoBuf for S {}
 
 struct Reader<F>(F);
 

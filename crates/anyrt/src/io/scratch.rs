@@ -44,6 +44,16 @@ pub(crate) fn poll_into(
     Poll::Ready(Ok(()))
 }
 
+/// Like [`poll_into`], for a datagram, with its sender.
+pub(crate) fn poll_into_from<A>(
+    buf: &mut ReadBuf<'_>,
+    receive: impl FnOnce(&mut [u8]) -> Poll<io::Result<(usize, A)>>,
+) -> Poll<io::Result<A>> {
+    let (len, sender) = ready!(receive(buf.initialize_unfilled()))?;
+    buf.advance(len);
+    Poll::Ready(Ok(sender))
+}
+
 /// Returns memory that is initialized, and how much of it to read into.
 #[inline(never)]
 fn take_scratch(room: usize) -> (Vec<u8>, usize) {

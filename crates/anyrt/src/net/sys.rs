@@ -1,8 +1,7 @@
 //! What the sockets of all backends share.
 
+#[cfg(not(unix))]
 use std::io;
-
-use anyrt_core::readiness::{Interest, Readiness};
 
 #[cfg(unix)]
 pub(super) use crate::io::fd_io::check_nonblocking;
@@ -11,23 +10,6 @@ pub(super) use crate::io::fd_io::check_nonblocking;
 #[cfg(not(unix))]
 pub(super) fn check_nonblocking<S>(_: &S) -> io::Result<()> {
     Ok(())
-}
-
-/// Runs `operation` if it does not have to wait.
-///
-/// With `untold`, it is attempted even without a readiness event.
-pub(super) fn try_now<R>(
-    untold: bool,
-    socket: &impl Readiness,
-    interest: Interest,
-    mut operation: impl FnMut() -> io::Result<R>,
-) -> io::Result<R> {
-    let mut tried = !untold;
-    let result = socket.try_io(interest, || {
-        tried = true;
-        operation()
-    });
-    if tried { result } else { operation() }
 }
 
 /// Implements access to the descriptor of a socket, or to the handle on Windows.
@@ -72,20 +54,6 @@ macro_rules! descriptor {
     )*};
 }
 pub(super) use descriptor;
-
-/// Methods for an option that every kind of socket has, even one that the system does not know.
-macro_rules! own_options {
-    ($($(#[$attribute:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {$(
-        $(#[$attribute])*
-        ///
-        /// # Errors
-        /// Fails if the system's `getsockopt` or `setsockopt` does.
-        pub fn $name(&self, $($argument: $type),*) -> io::Result<$result> {
-            each!(&self.inner, socket => SocketOptions::$name(socket, $($argument),*))
-        }
-    )*};
-}
-pub(super) use own_options;
 
 /// Methods that read or write a socket option, the same for all backends.
 macro_rules! options {

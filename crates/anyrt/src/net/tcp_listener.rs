@@ -110,19 +110,24 @@ impl TcpListener {
         Poll::Ready(Ok((TcpStream { inner }, peer)))
     }
 
-    sys::own_options! {
+    forward! {
         /// Returns the number of hops that a packet may take (`IP_TTL`).
-        ttl() -> u32;
-        /// Sets the number of hops that a packet may take.
-        set_ttl(ttl: u32) -> ();
-    }
+        ///
+        /// # Errors
+        /// Fails if the system's `getsockopt` does.
+        pub fn ttl(&self) -> io::Result<u32>;
 
-    /// Returns the local address, including the port that the system chose for port 0.
-    ///
-    /// # Errors
-    /// Fails if the system's `getsockname` does.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        each!(&self.inner, listener => listener.local_addr())
+        /// Sets the number of hops that a packet may take.
+        ///
+        /// # Errors
+        /// Fails if the system's `setsockopt` does.
+        pub fn set_ttl(&self, ttl: u32) -> io::Result<()>;
+
+        /// Returns the local address, including the port that the system chose for port 0.
+        ///
+        /// # Errors
+        /// Fails if the system's `getsockname` does.
+        pub fn local_addr(&self) -> io::Result<SocketAddr>;
     }
 }
 
@@ -135,8 +140,8 @@ impl anyrt_core::TcpListener for TcpListener {
         self.accept().await
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.local_addr()
+    forward! {
+        fn local_addr(&self) -> io::Result<SocketAddr>;
     }
 }
 

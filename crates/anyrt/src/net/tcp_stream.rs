@@ -15,6 +15,8 @@ use anyrt_core::net::{FromStd, SocketOptions, ToSocketAddrs};
 use socket2::SockRef;
 
 use super::halves::halves;
+#[allow(unused_imports, reason = "Tokio's streams have the methods themselves")]
+use super::stream_io::SharedIo;
 use super::sys;
 use crate::runtime::Handle;
 
@@ -95,74 +97,75 @@ impl TcpStream {
         each!(self.inner, stream => stream.into_std())
     }
 
-    /// Returns the socket, for its options.
-    #[inline]
-    pub(super) fn socket(&self) -> SockRef<'_> {
-        each!(&self.inner, stream => stream.socket())
-    }
+    forward! {
+        /// Returns the socket, for its options.
+        #[inline]
+        pub(super) fn socket(&self) -> SockRef<'_>;
 
-    /// Returns the address of the peer.
-    ///
-    /// # Errors
-    /// Fails if the system's `getpeername` does.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        each!(&self.inner, stream => stream.peer_addr())
-    }
+        /// Returns the address of the peer.
+        ///
+        /// # Errors
+        /// Fails if the system's `getpeername` does.
+        pub fn peer_addr(&self) -> io::Result<SocketAddr>;
 
-    /// Returns the local address.
-    ///
-    /// # Errors
-    /// Fails if the system's `getsockname` does.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        each!(&self.inner, stream => stream.local_addr())
-    }
+        /// Returns the local address.
+        ///
+        /// # Errors
+        /// Fails if the system's `getsockname` does.
+        pub fn local_addr(&self) -> io::Result<SocketAddr>;
 
-    /// Returns `true` if small writes are sent at once (`TCP_NODELAY`); `false` by default.
-    ///
-    /// # Errors
-    /// Fails if the system's `getsockopt` does.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        each!(&self.inner, stream => stream.nodelay())
-    }
+        /// Returns `true` if small writes are sent at once (`TCP_NODELAY`); `false` by default.
+        ///
+        /// # Errors
+        /// Fails if the system's `getsockopt` does.
+        pub fn nodelay(&self) -> io::Result<bool>;
 
-    /// Sets whether small writes are sent at once.
-    ///
-    /// # Errors
-    /// Fails if the system's `setsockopt` does.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        each!(&self.inner, stream => stream.set_nodelay(nodelay))
-    }
+        /// Sets whether small writes are sent at once.
+        ///
+        /// # Errors
+        /// Fails if the system's `setsockopt` does.
+        pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()>;
 
-    /// Waits for data and copies it without consuming it. Returns the number of bytes, 0 at the end
-    /// of the stream.
-    ///
-    /// # Errors
-    /// Fails if the system's `recv` does.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: no data is consumed.
-    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        each!(&self.inner, stream => stream.peek(buf).await)
-    }
+        /// Waits for data and copies it without consuming it. Returns the number of bytes, 0 at the
+        /// end of the stream.
+        ///
+        /// # Errors
+        /// Fails if the system's `recv` does.
+        ///
+        /// # Cancel safety
+        /// Cancel-safe: no data is consumed.
+        pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize>;
 
-    /// Returns and clears the pending error of the socket, if any.
-    ///
-    /// # Errors
-    /// Fails if the system's `getsockopt` does.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        each!(&self.inner, stream => stream.take_error())
-    }
+        /// Returns and clears the pending error of the socket, if any.
+        ///
+        /// # Errors
+        /// Fails if the system's `getsockopt` does.
+        pub fn take_error(&self) -> io::Result<Option<io::Error>>;
 
-    sys::own_options! {
         /// Returns how long closing waits for unsent data (`SO_LINGER`); `None` does not wait.
-        linger() -> Option<Duration>;
+        ///
+        /// # Errors
+        /// Fails if the system's `getsockopt` does.
+        pub fn linger(&self) -> io::Result<Option<Duration>>;
+
         /// Sets how long closing waits for unsent data.
+        ///
+        /// # Errors
+        /// Fails if the system's `setsockopt` does.
         #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
-        set_linger(linger: Option<Duration>) -> ();
+        pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()>;
+
         /// Returns the number of hops that a packet may take (`IP_TTL`).
-        ttl() -> u32;
+        ///
+        /// # Errors
+        /// Fails if the system's `getsockopt` does.
+        pub fn ttl(&self) -> io::Result<u32>;
+
         /// Sets the number of hops that a packet may take.
-        set_ttl(ttl: u32) -> ();
+        ///
+        /// # Errors
+        /// Fails if the system's `setsockopt` does.
+        pub fn set_ttl(&self, ttl: u32) -> io::Result<()>;
     }
 
     /// Makes closing discard unsent data and send RST.
@@ -188,14 +191,10 @@ impl TcpStream {
     /// #     let (mut read, mut write) = stream.split();
     /// #     anyrt::io::copy(&mut read, &mut write).await.unwrap();
     /// # });
-    /// let mut stream = TcpStream::connect(address).await?;
-    /// let (mut read, mut write) = stream.split();
-    /// let mut answer = [0; 5];
-    /// // Writes and reads at the same time, in one task.
-    /// let (written, received) = anyrt::join!(write.write_all(b"hello"), read.read_exact(&mut answer));
-    /// written?;
-    /// received?;
-    /// assert_eq!(&answer, b"hello");
+    /// let mut stream = TcpStream::connect(address).await?; let (mut read, mut write) =
+    /// stream.split(); let mut answer = [0; 5]; // Writes and reads at the same time, in one task.
+    /// let (written, received) = anyrt::join!(write.write_all(b"hello"), read.read_exact(&mut
+    /// answer)); written?; received?; assert_eq!(&answer, b"hello");
     /// # drop(stream);
     /// # echo.await?;
     /// # Ok(()) });
@@ -240,9 +239,7 @@ impl TcpStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(&self.inner, backend, stream => {
-            backend::net::poll_read_shared(stream, cx, buf)
-        })
+        each!(&self.inner, stream => stream.poll_read_shared(cx, buf))
     }
 
     #[inline]
@@ -251,9 +248,7 @@ impl TcpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        each!(&self.inner, backend, stream => {
-            backend::net::poll_write_shared(stream, cx, buf)
-        })
+        each!(&self.inner, stream => stream.poll_write_shared(cx, buf))
     }
 
     #[inline]
@@ -262,9 +257,7 @@ impl TcpStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        each!(&self.inner, backend, stream => {
-            backend::net::poll_write_vectored_shared(stream, cx, bufs)
-        })
+        each!(&self.inner, stream => stream.poll_write_vectored_shared(cx, bufs))
     }
 }
 
@@ -295,28 +288,13 @@ impl anyrt_core::TcpStream for TcpStream {
     type OwnedReadHalf = OwnedReadHalf;
     type OwnedWriteHalf = OwnedWriteHalf;
 
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.peer_addr()
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.local_addr()
-    }
-
-    fn nodelay(&self) -> io::Result<bool> {
-        self.nodelay()
-    }
-
-    fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.set_nodelay(nodelay)
-    }
-
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        each!(&self.inner, stream => stream.shutdown(how))
-    }
-
-    async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.peek(buf).await
+    forward! {
+        fn peer_addr(&self) -> io::Result<SocketAddr>;
+        fn local_addr(&self) -> io::Result<SocketAddr>;
+        fn nodelay(&self) -> io::Result<bool>;
+        fn set_nodelay(&self, nodelay: bool) -> io::Result<()>;
+        fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+        async fn peek(&self, buf: &mut [u8]) -> io::Result<usize>;
     }
 
     fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {

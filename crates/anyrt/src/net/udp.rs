@@ -99,18 +99,6 @@ impl UdpSocket {
         each!(&self.inner, socket => socket.send_to(buf, *target).await)
     }
 
-    /// Receives a datagram. Returns its size and its sender; bytes that do not fit into `buf` are
-    /// discarded.
-    ///
-    /// # Errors
-    /// Fails if the system's `recvfrom` does.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: if the future is dropped, no datagram is lost.
-    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        each!(&self.inner, socket => socket.recv_from(buf).await)
-    }
-
     /// Sets the peer, the first of the given addresses that works: [`send`](Self::send) sends to
     /// it, and only its datagrams are received.
     ///
@@ -131,75 +119,61 @@ impl UdpSocket {
         Err(last.unwrap_or_else(|| no_address("could not resolve to any address")))
     }
 
-    /// Sends a datagram to the peer.
-    ///
-    /// # Errors
-    /// Fails if the system's `send` does, or if the socket has no peer.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: if the future is dropped, nothing was sent.
-    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        each!(&self.inner, socket => socket.send(buf).await)
-    }
+    forward! {
+        /// Receives a datagram. Returns its size and its sender; bytes that do not fit into `buf`
+        /// are discarded.
+        ///
+        /// # Errors
+        /// Fails if the system's `recvfrom` does.
+        ///
+        /// # Cancel safety
+        /// Cancel-safe: if the future is dropped, no datagram is lost.
+        pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
 
-    /// Receives a datagram from the peer. Bytes that do not fit into `buf` are discarded.
-    ///
-    /// # Errors
-    /// Fails if the system's `recv` does, for example with [`io::ErrorKind::ConnectionRefused`] if
-    /// the peer's port is closed.
-    ///
-    /// # Cancel safety
-    /// Cancel-safe: if the future is dropped, no datagram is lost.
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        each!(&self.inner, socket => socket.recv(buf).await)
-    }
+        /// Sends a datagram to the peer.
+        ///
+        /// # Errors
+        /// Fails if the system's `send` does, or if the socket has no peer.
+        ///
+        /// # Cancel safety
+        /// Cancel-safe: if the future is dropped, nothing was sent.
+        pub async fn send(&self, buf: &[u8]) -> io::Result<usize>;
 
-    /// Returns the local address.
-    ///
-    /// # Errors
-    /// Fails if the system's `getsockname` does.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        each!(&self.inner, socket => socket.local_addr())
-    }
+        /// Receives a datagram from the peer. Bytes that do not fit into `buf` are discarded.
+        ///
+        /// # Errors
+        /// Fails if the system's `recv` does, for example with
+        /// [`io::ErrorKind::ConnectionRefused`] if the peer's port is closed.
+        ///
+        /// # Cancel safety
+        /// Cancel-safe: if the future is dropped, no datagram is lost.
+        pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize>;
 
-    /// Returns the peer that [`connect`](Self::connect) set.
-    ///
-    /// # Errors
-    /// Fails with [`io::ErrorKind::NotConnected`] if the socket has no peer.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        each!(&self.inner, socket => socket.peer_addr())
+        /// Returns the local address.
+        ///
+        /// # Errors
+        /// Fails if the system's `getsockname` does.
+        pub fn local_addr(&self) -> io::Result<SocketAddr>;
+
+        /// Returns the peer that [`connect`](Self::connect) set.
+        ///
+        /// # Errors
+        /// Fails with [`io::ErrorKind::NotConnected`] if the socket has no peer.
+        pub fn peer_addr(&self) -> io::Result<SocketAddr>;
     }
 }
 
 sys::descriptor!(UdpSocket);
 
 impl anyrt_core::UdpSocket for UdpSocket {
-    async fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-        each!(&self.inner, socket => socket.send_to(buf, target).await)
-    }
-
-    async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.recv_from(buf).await
-    }
-
-    async fn connect(&self, peer: SocketAddr) -> io::Result<()> {
-        each!(&self.inner, socket => socket.connect(peer).await)
-    }
-
-    async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.send(buf).await
-    }
-
-    async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.recv(buf).await
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.local_addr()
-    }
-
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.peer_addr()
+    forward! {
+        async fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize>;
+        async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
+        async fn connect(&self, peer: SocketAddr) -> io::Result<()>;
+        async fn send(&self, buf: &[u8]) -> io::Result<usize>;
+        async fn recv(&self, buf: &mut [u8]) -> io::Result<usize>;
+        fn local_addr(&self) -> io::Result<SocketAddr>;
+        fn peer_addr(&self) -> io::Result<SocketAddr>;
     }
 }
 

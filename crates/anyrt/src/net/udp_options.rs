@@ -8,13 +8,24 @@ use anyrt_core::net::SocketOptions;
 use super::{UdpSocket, sys};
 
 impl UdpSocket {
-    sys::own_options! {
+    forward! {
         /// Returns the number of hops that a packet may take (`IP_TTL`).
-        ttl() -> u32;
+        ///
+        /// # Errors
+        /// Fails if the system's `getsockopt` does.
+        pub fn ttl(&self) -> io::Result<u32>;
+
         /// Sets the number of hops that a packet may take.
-        set_ttl(ttl: u32) -> ();
+        ///
+        /// # Errors
+        /// Fails if the system's `setsockopt` does.
+        pub fn set_ttl(&self, ttl: u32) -> io::Result<()>;
+
         /// Returns and clears the pending error of the socket, if any (`SO_ERROR`).
-        take_error() -> Option<io::Error>;
+        ///
+        /// # Errors
+        /// Fails if the system's `getsockopt` does.
+        pub fn take_error(&self) -> io::Result<Option<io::Error>>;
     }
 
     sys::options! {

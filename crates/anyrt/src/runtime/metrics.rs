@@ -1,6 +1,7 @@
 //! Metrics of a runtime.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use anyrt_core::runtime::{BlockingStats, Flavor, Metrics, WorkerStats};
@@ -40,27 +41,30 @@ impl From<Flavor> for RuntimeFlavor {
 /// ```
 #[derive(Clone)]
 pub struct RuntimeMetrics {
-    handle: Handle,
+    inner: one_of!(Handle),
 }
 
 impl RuntimeMetrics {
     pub(super) fn of(handle: Handle) -> Self {
-        Self { handle }
+        let Handle { inner } = handle;
+        Self { inner }
     }
 
-    /// Returns the number of workers, which is 1 on a current-thread runtime.
-    pub fn num_workers(&self) -> usize {
-        each!(&self.handle.inner, rt => rt.num_workers())
-    }
+    forward! {
+        /// Returns the number of workers, which is 1 on a current-thread runtime.
+        pub fn num_workers(&self) -> usize;
 
-    /// Returns the number of spawned tasks that have not ended.
-    pub fn num_alive_tasks(&self) -> usize {
-        each!(&self.handle.inner, rt => rt.num_alive_tasks())
-    }
+        /// Returns the number of spawned tasks that have not ended.
+        pub fn num_alive_tasks(&self) -> usize;
 
-    /// Returns the number of tasks in the queue for tasks from outside the workers.
-    pub fn global_queue_depth(&self) -> usize {
-        each!(&self.handle.inner, rt => rt.global_queue_depth())
+        /// Returns the number of tasks in the queue for tasks from outside the workers.
+        pub fn global_queue_depth(&self) -> usize;
+
+        /// Returns statistics of the blocking thread pool, or `None` on Tokio, which reports them
+        /// only with `--cfg tokio_unstable`.
+        pub fn blocking(&self) -> Option<BlockingStats>;
+
+        fn worker(&self, index: usize) -> WorkerStats;
     }
 
     /// Returns how long a worker has been busy, as of the last time it parked.
@@ -85,16 +89,6 @@ impl RuntimeMetrics {
     /// Panics if there is no worker with that index.
     pub fn worker_park_unpark_count(&self, worker: usize) -> u64 {
         self.worker(worker).park_unpark_count
-    }
-
-    /// Returns statistics of the blocking thread pool, or `None` on Tokio, which reports them only
-    /// with `--cfg tokio_unstable`.
-    pub fn blocking(&self) -> Option<BlockingStats> {
-        each!(&self.handle.inner, rt => rt.blocking())
-    }
-
-    fn worker(&self, index: usize) -> WorkerStats {
-        each!(&self.handle.inner, rt => rt.worker(index))
     }
 }
 
@@ -129,6 +123,9 @@ impl RuntimeMetrics {
         self.global_queue_depth()
     }
 }
+
+impl UnwindSafe for RuntimeMetrics {}
+impl RefUnwindSafe for RuntimeMetrics {}
 
 impl fmt::Debug for RuntimeMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -32,22 +32,18 @@ pub struct JoinHandle<T> {
 }
 
 impl<T> JoinHandle<T> {
-    /// Asks the task to end at its next `.await`. Idempotent; may be called from any thread.
-    ///
-    /// Joining then returns an error for which [`JoinError::is_cancelled`] is `true`, after the
-    /// future was dropped. A task that has already finished keeps its result.
-    pub fn abort(&self) {
-        each!(&self.inner, handle => handle.abort())
-    }
+    forward! {
+        /// Asks the task to end at its next `.await`. Idempotent; may be called from any thread.
+        ///
+        /// Joining then returns an error for which [`JoinError::is_cancelled`] is `true`, after the
+        /// future was dropped. A task that has already finished keeps its result.
+        pub fn abort(&self);
 
-    /// Returns `true` if the task has ended. A task that was aborted may still be running.
-    pub fn is_finished(&self) -> bool {
-        each!(&self.inner, handle => handle.is_finished())
-    }
+        /// Returns `true` if the task has ended. A task that was aborted may still be running.
+        pub fn is_finished(&self) -> bool;
 
-    /// Returns the id of the task, unique among all tasks of the process.
-    pub fn id(&self) -> Id {
-        each!(&self.inner, handle => handle.id())
+        /// Returns the id of the task, unique among all tasks of the process.
+        pub fn id(&self) -> Id;
     }
 
     /// Returns a handle that can only abort the task.
@@ -87,24 +83,15 @@ impl<T> Future for JoinHandle<T> {
 impl<T> anyrt_core::JoinHandle<T> for JoinHandle<T> {
     type AbortHandle = AbortHandle;
 
-    fn abort(&self) {
-        self.abort();
-    }
-
-    fn is_finished(&self) -> bool {
-        self.is_finished()
-    }
-
-    fn id(&self) -> Id {
-        self.id()
+    forward! {
+        fn abort(&self);
+        fn is_finished(&self) -> bool;
+        fn id(&self) -> Id;
+        fn poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>>;
     }
 
     fn abort_handle(&self) -> AbortHandle {
         self.abort_handle()
-    }
-
-    fn poll_unconstrained(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        each!(&mut self.inner, handle => handle.poll_unconstrained(cx))
     }
 }
 
@@ -137,33 +124,23 @@ pub struct AbortHandle {
 }
 
 impl AbortHandle {
-    /// See [`JoinHandle::abort`].
-    pub fn abort(&self) {
-        each!(&self.inner, handle => handle.abort())
-    }
+    forward! {
+        /// See [`JoinHandle::abort`].
+        pub fn abort(&self);
 
-    /// See [`JoinHandle::is_finished`].
-    pub fn is_finished(&self) -> bool {
-        each!(&self.inner, handle => handle.is_finished())
-    }
+        /// See [`JoinHandle::is_finished`].
+        pub fn is_finished(&self) -> bool;
 
-    /// See [`JoinHandle::id`].
-    pub fn id(&self) -> Id {
-        each!(&self.inner, handle => handle.id())
+        /// See [`JoinHandle::id`].
+        pub fn id(&self) -> Id;
     }
 }
 
 impl anyrt_core::AbortHandle for AbortHandle {
-    fn abort(&self) {
-        self.abort();
-    }
-
-    fn is_finished(&self) -> bool {
-        self.is_finished()
-    }
-
-    fn id(&self) -> Id {
-        self.id()
+    forward! {
+        fn abort(&self);
+        fn is_finished(&self) -> bool;
+        fn id(&self) -> Id;
     }
 }
 
