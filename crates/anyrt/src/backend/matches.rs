@@ -132,6 +132,23 @@ macro_rules! forward {
     };
 }
 
+/// Methods that pass their arguments to the method of the same name of a field, and return `self`.
+macro_rules! setters {
+    ($field:ident:) => {};
+    (
+        $field:ident: $(#[$attribute:meta])*
+        pub fn $name:ident $(<$($T:ident: $bound:path),+>)? (&mut $self:ident $(, $argument:ident: $type:ty)*)
+        -> &mut Self; $($rest:tt)*
+    ) => {
+        $(#[$attribute])*
+        pub fn $name $(<$($T: $bound),+>)? (&mut $self $(, $argument: $type)*) -> &mut Self {
+            $self.$field.$name($($argument),*);
+            $self
+        }
+        setters! { $field: $($rest)* }
+    };
+}
+
 macro_rules! arms {
     (([$value:expr] $alias:tt $From:ident $pattern:tt $Into:ident $result:tt)) => {
         match $value { no_value!($From never) => never.reached() }

@@ -1,6 +1,8 @@
 //! Options for opening files.
 
 use std::io;
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::{File, asyncify};
@@ -32,57 +34,36 @@ impl OpenOptions {
         Self::from(std::fs::OpenOptions::new())
     }
 
-    /// Sets whether the file can be read.
-    pub fn read(&mut self, read: bool) -> &mut Self {
-        self.std.read(read);
-        self
-    }
+    setters! {
+        std:
+        /// Sets whether the file can be read.
+        pub fn read(&mut self, read: bool) -> &mut Self;
 
-    /// Sets whether the file can be written. Existing contents are overwritten from the start.
-    pub fn write(&mut self, write: bool) -> &mut Self {
-        self.std.write(write);
-        self
-    }
+        /// Sets whether the file can be written. Existing contents are overwritten from the start.
+        pub fn write(&mut self, write: bool) -> &mut Self;
 
-    /// Sets whether every write appends to the end of the file.
-    pub fn append(&mut self, append: bool) -> &mut Self {
-        self.std.append(append);
-        self
-    }
+        /// Sets whether every write appends to the end of the file.
+        pub fn append(&mut self, append: bool) -> &mut Self;
 
-    /// Sets whether the file is truncated first; needs [`write`](Self::write).
-    pub fn truncate(&mut self, truncate: bool) -> &mut Self {
-        self.std.truncate(truncate);
-        self
-    }
+        /// Sets whether the file is truncated first; needs [`write`](Self::write).
+        pub fn truncate(&mut self, truncate: bool) -> &mut Self;
 
-    /// Sets whether the file is created if missing; needs [`write`](Self::write) or
-    /// [`append`](Self::append).
-    pub fn create(&mut self, create: bool) -> &mut Self {
-        self.std.create(create);
-        self
-    }
+        /// Sets whether the file is created if missing; needs [`write`](Self::write) or
+        /// [`append`](Self::append).
+        pub fn create(&mut self, create: bool) -> &mut Self;
 
-    /// Sets whether the file must be new, and opening fails if it exists; needs
-    /// [`write`](Self::write) or [`append`](Self::append).
-    pub fn create_new(&mut self, create_new: bool) -> &mut Self {
-        self.std.create_new(create_new);
-        self
-    }
+        /// Sets whether the file must be new, and opening fails if it exists; needs
+        /// [`write`](Self::write) or [`append`](Self::append).
+        pub fn create_new(&mut self, create_new: bool) -> &mut Self;
 
-    /// Sets the permissions of a new file, from which the process's umask is subtracted; 0o666 by
-    /// default.
-    #[cfg(unix)]
-    pub fn mode(&mut self, mode: u32) -> &mut Self {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut self.std, mode);
-        self
-    }
+        /// Sets the permissions of a new file, from which the process's umask is subtracted; 0o666
+        /// by default.
+        #[cfg(unix)]
+        pub fn mode(&mut self, mode: u32) -> &mut Self;
 
-    /// Sets further flags of open(2); none by default.
-    #[cfg(unix)]
-    pub fn custom_flags(&mut self, flags: i32) -> &mut Self {
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut self.std, flags);
-        self
+        /// Sets further flags of open(2); none by default.
+        #[cfg(unix)]
+        pub fn custom_flags(&mut self, flags: i32) -> &mut Self;
     }
 
     /// Opens the file.

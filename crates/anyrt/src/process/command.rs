@@ -59,10 +59,43 @@ impl Command {
         self.std
     }
 
-    /// Adds an argument. It is not interpreted by a shell.
-    pub fn arg<S: AsRef<OsStr>>(&mut self, arg: S) -> &mut Self {
-        self.std.arg(arg);
-        self
+    setters! {
+        std:
+        /// Adds an argument. It is not interpreted by a shell.
+        pub fn arg<S: AsRef<OsStr>>(&mut self, arg: S) -> &mut Self;
+
+        /// Sets an environment variable.
+        pub fn env<K: AsRef<OsStr>, V: AsRef<OsStr>>(&mut self, key: K, val: V) -> &mut Self;
+
+        /// Removes an environment variable.
+        pub fn env_remove<K: AsRef<OsStr>>(&mut self, key: K) -> &mut Self;
+
+        /// Clears the environment of the child; it is inherited by default.
+        pub fn env_clear(&mut self) -> &mut Self;
+
+        /// Sets the working directory of the child; it is inherited by default.
+        pub fn current_dir<P: AsRef<Path>>(&mut self, dir: P) -> &mut Self;
+
+        /// Sets the standard input of the child; inherited by default.
+        pub fn stdin<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Self;
+
+        /// Sets the standard output of the child; inherited by default.
+        pub fn stdout<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Self;
+
+        /// Sets the standard error of the child; inherited by default.
+        pub fn stderr<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Self;
+
+        /// Sets the user id of the child; inherited by default.
+        pub fn uid(&mut self, id: u32) -> &mut Self;
+
+        /// Sets the group id of the child; inherited by default.
+        pub fn gid(&mut self, id: u32) -> &mut Self;
+
+        /// Sets argument 0, the name that the child sees for itself; the program by default.
+        pub fn arg0<S: AsRef<OsStr>>(&mut self, arg: S) -> &mut Self;
+
+        /// Sets the process group of the child; inherited by default. 0 starts a new group.
+        pub fn process_group(&mut self, pgroup: i32) -> &mut Self;
     }
 
     /// Adds arguments.
@@ -75,16 +108,6 @@ impl Command {
         self
     }
 
-    /// Sets an environment variable.
-    pub fn env<K, V>(&mut self, key: K, val: V) -> &mut Self
-    where
-        K: AsRef<OsStr>,
-        V: AsRef<OsStr>,
-    {
-        self.std.env(key, val);
-        self
-    }
-
     /// Sets environment variables.
     pub fn envs<I, K, V>(&mut self, vars: I) -> &mut Self
     where
@@ -93,42 +116,6 @@ impl Command {
         V: AsRef<OsStr>,
     {
         self.std.envs(vars);
-        self
-    }
-
-    /// Removes an environment variable.
-    pub fn env_remove<K: AsRef<OsStr>>(&mut self, key: K) -> &mut Self {
-        self.std.env_remove(key);
-        self
-    }
-
-    /// Clears the environment of the child; it is inherited by default.
-    pub fn env_clear(&mut self) -> &mut Self {
-        self.std.env_clear();
-        self
-    }
-
-    /// Sets the working directory of the child; it is inherited by default.
-    pub fn current_dir<P: AsRef<Path>>(&mut self, dir: P) -> &mut Self {
-        self.std.current_dir(dir);
-        self
-    }
-
-    /// Sets the standard input of the child; inherited by default.
-    pub fn stdin<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Self {
-        self.std.stdin(cfg);
-        self
-    }
-
-    /// Sets the standard output of the child; inherited by default.
-    pub fn stdout<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Self {
-        self.std.stdout(cfg);
-        self
-    }
-
-    /// Sets the standard error of the child; inherited by default.
-    pub fn stderr<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Self {
-        self.std.stderr(cfg);
         self
     }
 
@@ -144,30 +131,6 @@ impl Command {
     /// Returns the value of [`kill_on_drop`](Self::kill_on_drop).
     pub fn get_kill_on_drop(&self) -> bool {
         self.kill_on_drop
-    }
-
-    /// Sets the user id of the child; inherited by default.
-    pub fn uid(&mut self, id: u32) -> &mut Self {
-        self.std.uid(id);
-        self
-    }
-
-    /// Sets the group id of the child; inherited by default.
-    pub fn gid(&mut self, id: u32) -> &mut Self {
-        self.std.gid(id);
-        self
-    }
-
-    /// Sets argument 0, the name that the child sees for itself; the program by default.
-    pub fn arg0<S: AsRef<OsStr>>(&mut self, arg: S) -> &mut Self {
-        self.std.arg0(arg);
-        self
-    }
-
-    /// Sets the process group of the child; inherited by default. 0 starts a new group.
-    pub fn process_group(&mut self, pgroup: i32) -> &mut Self {
-        self.std.process_group(pgroup);
-        self
     }
 
     /// Starts the process and returns its [`Child`].

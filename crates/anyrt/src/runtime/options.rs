@@ -68,17 +68,17 @@ impl Builder {
         self
     }
 
-    /// Sets how long an idle thread of the blocking pool is kept; 10 seconds by default.
-    pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
-        self.options.thread_keep_alive(duration);
-        self
-    }
+    setters! {
+        options:
+        /// Sets how long an idle thread of the blocking pool is kept; 10 seconds by default.
+        pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self;
 
-    /// Sets the name of the runtime's threads; `anyrt-` and the name of the backend by default.
-    /// [`build`](Self::build) fails if it contains a NUL byte.
-    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.options.thread_name(name);
-        self
+        /// Sets the stack size of the runtime's threads, in bytes; 2 MiB, as std's, by default.
+        pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self;
+
+        /// Sets the name of the runtime's threads; `anyrt-` and the name of the backend by default.
+        /// [`build`](Self::build) fails if it contains a NUL byte.
+        pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self;
     }
 
     /// Sets a function that returns the name of each thread; none by default. Takes precedence over
@@ -88,12 +88,6 @@ impl Builder {
         F: Fn() -> String + Send + Sync + 'static,
     {
         self.options.thread_name_fn(name);
-        self
-    }
-
-    /// Sets the stack size of the runtime's threads, in bytes; 2 MiB, as std's, by default.
-    pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
-        self.options.thread_stack_size(bytes);
         self
     }
 

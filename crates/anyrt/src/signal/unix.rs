@@ -24,6 +24,15 @@ use signal_hook::consts;
 #[derive(Debug, Clone, Copy, Hash, PartialEq, Eq)]
 pub struct SignalKind(c_int);
 
+macro_rules! kinds {
+    ($($(#[$doc:meta])* pub const fn $name:ident() = $signal:ident;)*) => {$(
+        $(#[$doc])*
+        pub const fn $name() -> Self {
+            Self(consts::$signal)
+        }
+    )*};
+}
+
 impl SignalKind {
     /// Creates the signal with that number, for signals without a name here, such as real-time
     /// signals.
@@ -36,19 +45,41 @@ impl SignalKind {
         self.0
     }
 
-    /// `SIGALRM`: a system timer has expired. Ends the process by default.
-    pub const fn alarm() -> Self {
-        Self(consts::SIGALRM)
-    }
+    kinds! {
+        /// `SIGALRM`: a system timer has expired. Ends the process by default.
+        pub const fn alarm() = SIGALRM;
 
-    /// `SIGCHLD`: a child process has changed its state. Ignored by default.
-    pub const fn child() -> Self {
-        Self(consts::SIGCHLD)
-    }
+        /// `SIGCHLD`: a child process has changed its state. Ignored by default.
+        pub const fn child() = SIGCHLD;
 
-    /// `SIGHUP`: the terminal was closed. Ends the process by default.
-    pub const fn hangup() -> Self {
-        Self(consts::SIGHUP)
+        /// `SIGHUP`: the terminal was closed. Ends the process by default.
+        pub const fn hangup() = SIGHUP;
+
+        /// `SIGINT`: Ctrl-C. Ends the process by default.
+        pub const fn interrupt() = SIGINT;
+
+        /// `SIGIO`: a descriptor is ready. By default it is ignored or ends the process, depending
+        /// on the system.
+        pub const fn io() = SIGIO;
+
+        /// `SIGPIPE`: a write to a pipe without readers. Ends the process by default; Rust programs
+        /// ignore it.
+        pub const fn pipe() = SIGPIPE;
+
+        /// `SIGQUIT`: Ctrl-\. Ends the process with a core dump by default.
+        pub const fn quit() = SIGQUIT;
+
+        /// `SIGTERM`: a request to terminate. Ends the process by default.
+        pub const fn terminate() = SIGTERM;
+
+        /// `SIGUSR1`: its meaning is up to the program. Ends the process by default.
+        pub const fn user_defined1() = SIGUSR1;
+
+        /// `SIGUSR2`: its meaning is up to the program. Ends the process by default.
+        pub const fn user_defined2() = SIGUSR2;
+
+        /// `SIGWINCH`: the size of the terminal has changed. Ignored by default.
+        pub const fn window_change() = SIGWINCH;
     }
 
     /// `SIGINFO`: a status request from the terminal. Ignored by default.
@@ -63,48 +94,6 @@ impl SignalKind {
     pub const fn info() -> Self {
         // signal-hook has no constant for it.
         Self(if cfg!(target_os = "illumos") { 41 } else { 29 })
-    }
-
-    /// `SIGINT`: Ctrl-C. Ends the process by default.
-    pub const fn interrupt() -> Self {
-        Self(consts::SIGINT)
-    }
-
-    /// `SIGIO`: a descriptor is ready. By default it is ignored or ends the process, depending on
-    /// the system.
-    pub const fn io() -> Self {
-        Self(consts::SIGIO)
-    }
-
-    /// `SIGPIPE`: a write to a pipe without readers. Ends the process by default; Rust programs
-    /// ignore it.
-    pub const fn pipe() -> Self {
-        Self(consts::SIGPIPE)
-    }
-
-    /// `SIGQUIT`: Ctrl-\. Ends the process with a core dump by default.
-    pub const fn quit() -> Self {
-        Self(consts::SIGQUIT)
-    }
-
-    /// `SIGTERM`: a request to terminate. Ends the process by default.
-    pub const fn terminate() -> Self {
-        Self(consts::SIGTERM)
-    }
-
-    /// `SIGUSR1`: its meaning is up to the program. Ends the process by default.
-    pub const fn user_defined1() -> Self {
-        Self(consts::SIGUSR1)
-    }
-
-    /// `SIGUSR2`: its meaning is up to the program. Ends the process by default.
-    pub const fn user_defined2() -> Self {
-        Self(consts::SIGUSR2)
-    }
-
-    /// `SIGWINCH`: the size of the terminal has changed. Ignored by default.
-    pub const fn window_change() -> Self {
-        Self(consts::SIGWINCH)
     }
 }
 
