@@ -280,18 +280,9 @@ impl From<std::os::fd::OwnedFd> for File {
 }
 
 #[cfg(unix)]
-impl std::os::fd::AsFd for File {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        each!(&self.inner, backend, file => backend::fs::as_fd(file))
-    }
-}
-
-#[cfg(unix)]
-impl std::os::fd::AsRawFd for File {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        std::os::fd::AsFd::as_fd(self).as_raw_fd()
-    }
-}
+crate::io::fd_io::descriptor!(File: |file| {
+    each!(&file.inner, backend, file => backend::fs::as_fd(file))
+});
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -44,7 +44,8 @@ pub(crate) fn poll_into(
     Poll::Ready(Ok(()))
 }
 
-/// Like [`poll_into`], for a datagram, with its sender.
+/// Like [`poll_into`], for a datagram, with its sender. It is offered all of the capacity, because
+/// what does not fit is lost.
 pub(crate) fn poll_into_from<A>(
     buf: &mut ReadBuf<'_>,
     receive: impl FnOnce(&mut [u8]) -> Poll<io::Result<(usize, A)>>,

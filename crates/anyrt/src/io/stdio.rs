@@ -85,30 +85,8 @@ forward_read!(Stdin);
 forward_write!(Stdout Stderr);
 
 #[cfg(unix)]
-mod descriptors {
-    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-
-    use super::{Stderr, Stdin, Stdout};
-
-    macro_rules! descriptors {
-        ($($stream:ident => $descriptor:path;)*) => {$(
-            impl AsFd for $stream {
-                fn as_fd(&self) -> BorrowedFd<'_> {
-                    $descriptor()
-                }
-            }
-
-            impl AsRawFd for $stream {
-                fn as_raw_fd(&self) -> RawFd {
-                    self.as_fd().as_raw_fd()
-                }
-            }
-        )*};
-    }
-
-    descriptors! {
-        Stdin => rustix::stdio::stdin;
-        Stdout => rustix::stdio::stdout;
-        Stderr => rustix::stdio::stderr;
-    }
-}
+super::fd_io::descriptor!(
+    Stdin: |_stream| rustix::stdio::stdin(),
+    Stdout: |_stream| rustix::stdio::stdout(),
+    Stderr: |_stream| rustix::stdio::stderr()
+);

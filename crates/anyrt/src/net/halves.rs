@@ -1,9 +1,9 @@
 //! The halves of a stream, borrowed and owned. Both work through a shared reference to the stream.
 
 /// Defines the halves of the stream type `$Stream`, whose addresses have the type `$Address`; both
-/// are in scope.
+/// are in scope. `$io` is what reads and writes for a stream.
 macro_rules! halves {
-    ($Stream:ident, $Address:ident) => {
+    ($Stream:ident, $Address:ident, |$stream:ident| $io:expr) => {
         #[doc = concat!("The read half that [`", stringify!($Stream), "::split`] returns.")]
         #[derive(Debug)]
         pub struct ReadHalf<'a>(&'a $Stream);
@@ -94,8 +94,10 @@ macro_rules! halves {
             }
 
             /// Done here, so dropping the half must not do it again.
-            fn is_shut_down(&mut self) {
+            fn close_write(&mut self) -> std::io::Result<()> {
+                self.stream.close_write()?;
                 self.shutdown_on_drop = false;
+                Ok(())
             }
         }
 
@@ -108,18 +110,14 @@ macro_rules! halves {
             }
         }
 
-        impl WriteHalf<'_> {
-            fn is_shut_down(&mut self) {}
-        }
-
         $crate::net::halves::half!($Stream, $Address: ReadHalf<'_>, |half| half.0);
         $crate::net::halves::half!($Stream, $Address: WriteHalf<'_>, |half| half.0);
         $crate::net::halves::half!($Stream, $Address: OwnedReadHalf, |half| &half.stream);
         $crate::net::halves::half!($Stream, $Address: OwnedWriteHalf, |half| &half.stream);
-        $crate::net::halves::read_half!($Stream: ReadHalf<'_>);
-        $crate::net::halves::read_half!($Stream: OwnedReadHalf);
-        $crate::net::halves::write_half!($Stream: WriteHalf<'_>);
-        $crate::net::halves::write_half!($Stream: OwnedWriteHalf);
+        $crate::net::halves::read_half!($Stream: ReadHalf<'_>, |$stream| $io);
+        $crate::net::halves::read_half!($Stream: OwnedReadHalf, |$stream| $io);
+        $crate::net::halves::write_half!($Stream: WriteHalf<'_>, |$stream| $io, |half| half.0.close_write());
+        $crate::net::halves::write_half!($Stream: OwnedWriteHalf, |$stream| $io, |half| half.close_write());
     };
 }
 
@@ -168,7 +166,7 @@ macro_rules! half {
 }
 
 macro_rules! read_half {
-    ($Stream:ident: $half:ty) => {
+    ($Stream:ident: $half:ty, |$stream:ident| $io:expr) => {
         impl $half {
             #[doc = concat!("See [`", stringify!($Stream), "::readable`].")]
             ///
@@ -209,12 +207,15 @@ macro_rules! read_half {
             }
         }
 
-        $crate::net::halves::shared_read!($half);
+        $crate::net::halves::shared_read!($half: |half| {
+            let $stream = half.as_ref();
+            $io
+        });
     };
 }
 
 macro_rules! write_half {
-    ($Stream:ident: $half:ty) => {
+    ($Stream:ident: $half:ty, |$stream:ident| $io:expr, |$closed:ident| $close:expr) => {
         impl $half {
             #[doc = concat!("See [`", stringify!($Stream), "::writable`].")]
             ///
@@ -247,13 +248,19 @@ macro_rules! write_half {
             }
         }
 
-        $crate::net::halves::shared_write!($half);
+        $crate::net::halves::shared_write!(
+            $half: |half| {
+                let $stream = half.as_ref();
+                $io
+            },
+            |$closed| $close
+        );
     };
 }
 
-/// Implements the traits for reading for a reference to a stream, or the stream itself.
+/// Implements the traits for reading by what reads through a shared reference.
 macro_rules! shared_read {
-    ($reader:ty) => {
+    ($reader:ty: |$self:ident| $io:expr) => {
         impl ::tokio::io::AsyncRead for $reader {
             #[inline]
             fn poll_read(
@@ -261,7 +268,8 @@ macro_rules! shared_read {
                 cx: &mut std::task::Context<'_>,
                 buf: &mut ::tokio::io::ReadBuf<'_>,
             ) -> std::task::Poll<std::io::Result<()>> {
-                (*self).as_ref().poll_read_shared(cx, buf)
+                let $self = &*self;
+                $io.poll_read_shared(cx, buf)
             }
         }
 
@@ -269,9 +277,9 @@ macro_rules! shared_read {
     };
 }
 
-/// Implements the traits for writing. `is_shut_down` is called after the write side was shut down.
+/// Implements the traits for writing. `$close` shuts the write side down.
 macro_rules! shared_write {
-    ($writer:ty) => {
+    ($writer:ty: |$self:ident| $io:expr, |$closed:ident| $close:expr) => {
         impl ::tokio::io::AsyncWrite for $writer {
             #[inline]
             fn poll_write(
@@ -279,7 +287,8 @@ macro_rules! shared_write {
                 cx: &mut std::task::Context<'_>,
                 buf: &[u8],
             ) -> std::task::Poll<std::io::Result<usize>> {
-                (*self).as_ref().poll_write_shared(cx, buf)
+                let $self = &*self;
+                $io.poll_write_shared(cx, buf)
             }
 
             #[inline]
@@ -288,7 +297,8 @@ macro_rules! shared_write {
                 cx: &mut std::task::Context<'_>,
                 bufs: &[std::io::IoSlice<'_>],
             ) -> std::task::Poll<std::io::Result<usize>> {
-                (*self).as_ref().poll_write_vectored_shared(cx, bufs)
+                let $self = &*self;
+                $io.poll_write_vectored_shared(cx, bufs)
             }
 
             fn is_write_vectored(&self) -> bool {
@@ -305,15 +315,12 @@ macro_rules! shared_write {
             }
 
             fn poll_shutdown(
-                mut self: std::pin::Pin<&mut Self>,
+                self: std::pin::Pin<&mut Self>,
                 _: &mut std::task::Context<'_>,
             ) -> std::task::Poll<std::io::Result<()>> {
                 // A peer that is already gone is no error.
-                let done = (*self).as_ref().close_write();
-                if done.is_ok() {
-                    self.is_shut_down();
-                }
-                std::task::Poll::Ready(done)
+                let $closed = self.get_mut();
+                std::task::Poll::Ready($close)
             }
         }
 

@@ -16,18 +16,9 @@ pub(super) fn check_nonblocking<S>(_: &S) -> io::Result<()> {
 macro_rules! descriptor {
     ($($socket:ident)*) => {$(
         #[cfg(unix)]
-        impl std::os::fd::AsFd for $socket {
-            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                each!(&self.inner, socket => socket.as_fd())
-            }
-        }
-
-        #[cfg(unix)]
-        impl std::os::fd::AsRawFd for $socket {
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                std::os::fd::AsFd::as_fd(self).as_raw_fd()
-            }
-        }
+        $crate::io::fd_io::descriptor!($socket: |socket| {
+            each!(&socket.inner, socket => socket.as_fd())
+        });
 
         #[cfg(windows)]
         impl std::os::windows::io::AsSocket for $socket {

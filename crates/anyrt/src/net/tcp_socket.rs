@@ -263,21 +263,11 @@ impl fmt::Debug for TcpSocket {
 
 #[cfg(unix)]
 mod unix {
-    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+    use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 
     use super::TcpSocket;
 
-    impl AsFd for TcpSocket {
-        fn as_fd(&self) -> BorrowedFd<'_> {
-            self.inner.as_fd()
-        }
-    }
-
-    impl AsRawFd for TcpSocket {
-        fn as_raw_fd(&self) -> RawFd {
-            self.inner.as_raw_fd()
-        }
-    }
+    crate::io::fd_io::descriptor!(TcpSocket: |socket| socket.inner.as_fd());
 
     impl IntoRawFd for TcpSocket {
         fn into_raw_fd(self) -> RawFd {

@@ -316,7 +316,7 @@ impl fmt::Debug for TcpStream {
     }
 }
 
-halves!(TcpStream, SocketAddr);
+halves!(TcpStream, SocketAddr, |stream| stream);
 
 macro_rules! peek {
     ($($half:ty),*) => {$(

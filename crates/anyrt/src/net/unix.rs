@@ -62,17 +62,9 @@ macro_rules! std_socket {
             }
         }
 
-        impl std::os::fd::AsRawFd for $socket {
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                self.io.get_ref().as_raw_fd()
-            }
-        }
-
-        impl std::os::fd::AsFd for $socket {
-            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                self.io.get_ref().as_fd()
-            }
-        }
+        $crate::io::fd_io::descriptor!($socket: |socket| {
+            socket.io.get_ref().as_fd()
+        });
     };
 }
 

@@ -1,11 +1,11 @@
 //! The standard streams of a child.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::process::{self, Stdio};
 
 use crate::io::bridge::{forward_read, forward_write};
-use crate::io::fd_io::set_nonblocking;
+use crate::io::fd_io::{descriptor, set_nonblocking};
 use crate::net::unix::pipe::{Receiver, Sender};
 
 /// The standard input of a child. Dropping it closes the pipe; shutting it down does not.
@@ -62,17 +62,7 @@ macro_rules! stream {
             }
         }
 
-        impl AsRawFd for $stream {
-            fn as_raw_fd(&self) -> RawFd {
-                self.inner.as_raw_fd()
-            }
-        }
-
-        impl AsFd for $stream {
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.inner.as_fd()
-            }
-        }
+        descriptor!($stream: |stream| stream.inner.as_fd());
     )*};
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::Shutdown;
 use std::os::unix::net;
 use std::path::Path;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use ::tokio::io::ReadBuf;
 use bytes::BufMut;
@@ -13,6 +13,7 @@ use socket2::Type;
 use super::SocketAddr;
 use crate::backend::simulated::bind_unix;
 use crate::io::read_buf::{read_buf, read_buf_from};
+use crate::io::scratch::poll_into_from;
 use crate::io::unix::AsyncFd;
 use crate::io::{Interest, Ready};
 use crate::net::sys;
@@ -44,6 +45,9 @@ sys::readiness! {
     try_io(socket, interest, f) => socket.io.try_now(interest, |_| f());
     async_io(socket, interest, f) => socket.io.async_io(interest, |_| f()).await;
 }
+
+const READ: Interest = Interest::READABLE;
+const WRITE: Interest = Interest::WRITABLE;
 
 impl UnixDatagram {
     /// Binds a socket to `path`. On Linux, a path that starts with a zero byte is a name in the
@@ -123,9 +127,7 @@ impl UnixDatagram {
     /// # Cancel safety
     /// Cancel-safe: if the future is dropped, nothing was sent.
     pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.io
-            .async_io(Interest::WRITABLE, |socket| socket.send(buf))
-            .await
+        self.io.async_io(WRITE, |socket| socket.send(buf)).await
     }
 
     /// Like [`send`](Self::send), without waiting.
@@ -133,8 +135,7 @@ impl UnixDatagram {
     /// # Errors
     /// Returns [`io::ErrorKind::WouldBlock`] if there is no room, or the error of the system.
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.io
-            .try_now(Interest::WRITABLE, |socket| socket.send(buf))
+        self.io.try_now(WRITE, |socket| socket.send(buf))
     }
 
     /// Polls to send; see [`send`](Self::send). Only the task that polled last is woken.
@@ -156,9 +157,7 @@ impl UnixDatagram {
     pub async fn send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> io::Result<usize> {
         let target = SocketAddr::new(target.as_ref())?.find(Type::DGRAM)?;
         self.io
-            .async_io(Interest::WRITABLE, |socket| {
-                socket.send_to_addr(buf, &target.0)
-            })
+            .async_io(WRITE, |socket| socket.send_to_addr(buf, &target.0))
             .await
     }
 
@@ -168,9 +167,8 @@ impl UnixDatagram {
     /// Returns [`io::ErrorKind::WouldBlock`] if there is no room, or the error of the system.
     pub fn try_send_to<P: AsRef<Path>>(&self, buf: &[u8], target: P) -> io::Result<usize> {
         let target = SocketAddr::new(target.as_ref())?.find(Type::DGRAM)?;
-        self.io.try_now(Interest::WRITABLE, |socket| {
-            socket.send_to_addr(buf, &target.0)
-        })
+        self.io
+            .try_now(WRITE, |socket| socket.send_to_addr(buf, &target.0))
     }
 
     /// Polls to send; see [`send_to`](Self::send_to). Only the task that polled last is woken.
@@ -197,9 +195,7 @@ impl UnixDatagram {
     /// # Cancel safety
     /// Cancel-safe: if the future is dropped, no datagram is lost.
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io
-            .async_io(Interest::READABLE, |socket| socket.recv(buf))
-            .await
+        self.io.async_io(READ, |socket| socket.recv(buf)).await
     }
 
     /// Like [`recv`](Self::recv), without waiting.
@@ -207,8 +203,7 @@ impl UnixDatagram {
     /// # Errors
     /// Returns [`io::ErrorKind::WouldBlock`] if nothing is available, or the error of the system.
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io
-            .try_now(Interest::READABLE, |socket| socket.recv(buf))
+        self.io.try_now(READ, |socket| socket.recv(buf))
     }
 
     /// Polls to receive; see [`recv`](Self::recv). Only the task that polled last is woken.
@@ -216,13 +211,10 @@ impl UnixDatagram {
     /// # Errors
     /// Fails if the system's `recv` does.
     pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let room = buf.initialize_unfilled();
-        let received = ready!(
-            self.io
-                .poll_io(cx, Direction::Read, |socket| socket.recv(room))
-        )?;
-        buf.advance(received);
-        Poll::Ready(Ok(()))
+        poll_into_from(buf, |room| {
+            let receive = |socket: &net::UnixDatagram| Ok((socket.recv(room)?, ()));
+            self.io.poll_io(cx, Direction::Read, receive)
+        })
     }
 
     /// Receives a datagram and appends it to `buf`, using its contiguous spare capacity.
@@ -234,9 +226,7 @@ impl UnixDatagram {
     /// See [`recv`](Self::recv).
     pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
         self.io
-            .async_io(Interest::READABLE, |socket| {
-                read_buf(buf, |room| socket.recv(room))
-            })
+            .async_io(READ, |socket| read_buf(buf, |room| socket.recv(room)))
             .await
     }
 
@@ -245,9 +235,8 @@ impl UnixDatagram {
     /// # Errors
     /// See [`try_recv`](Self::try_recv).
     pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.io.try_now(Interest::READABLE, |socket| {
-            read_buf(buf, |room| socket.recv(room))
-        })
+        self.io
+            .try_now(READ, |socket| read_buf(buf, |room| socket.recv(room)))
     }
 
     /// Receives a datagram and its sender.
@@ -259,7 +248,7 @@ impl UnixDatagram {
     /// Cancel-safe: if the future is dropped, no datagram is lost.
     pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.io
-            .async_io(Interest::READABLE, |socket| recv_from(socket, buf))
+            .async_io(READ, |socket| recv_from(socket, buf))
             .await
     }
 
@@ -268,8 +257,7 @@ impl UnixDatagram {
     /// # Errors
     /// Returns [`io::ErrorKind::WouldBlock`] if nothing is available, or the error of the system.
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.io
-            .try_now(Interest::READABLE, |socket| recv_from(socket, buf))
+        self.io.try_now(READ, |socket| recv_from(socket, buf))
     }
 
     /// Polls to receive; see [`recv_from`](Self::recv_from). Only the task that polled last is
@@ -282,11 +270,10 @@ impl UnixDatagram {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<SocketAddr>> {
-        let room = buf.initialize_unfilled();
-        let receive = |socket: &net::UnixDatagram| recv_from(socket, room);
-        let (received, sender) = ready!(self.io.poll_io(cx, Direction::Read, receive))?;
-        buf.advance(received);
-        Poll::Ready(Ok(sender))
+        poll_into_from(buf, |room| {
+            self.io
+                .poll_io(cx, Direction::Read, |socket| recv_from(socket, room))
+        })
     }
 
     /// Receives a datagram and its sender, and appends the datagram to `buf`, using its contiguous
@@ -299,7 +286,7 @@ impl UnixDatagram {
     /// See [`recv_from`](Self::recv_from).
     pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
         self.io
-            .async_io(Interest::READABLE, |socket| recv_buf_from(socket, buf))
+            .async_io(READ, |socket| recv_buf_from(socket, buf))
             .await
     }
 
@@ -308,8 +295,7 @@ impl UnixDatagram {
     /// # Errors
     /// See [`try_recv_from`](Self::try_recv_from).
     pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        self.io
-            .try_now(Interest::READABLE, |socket| recv_buf_from(socket, buf))
+        self.io.try_now(READ, |socket| recv_buf_from(socket, buf))
     }
 
     /// Returns the address of the peer that [`connect`](Self::connect) set.

@@ -4,23 +4,19 @@
 //! [`OpenOptions`] opens one end of a named pipe (FIFO).
 
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use bytes::BufMut;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 
 use crate::backend::simulated::check_real;
-use crate::io::bridge::{futures_read, futures_write};
-use crate::io::fd_io;
-use crate::io::read_buf::read_buf;
+use crate::io::fd_io::{self, descriptor, try_read, try_write};
 use crate::io::unix::AsyncFd;
 use crate::io::{Interest, Ready};
+use crate::net::halves::{shared_read, shared_write};
 
 /// Creates an anonymous pipe: bytes written to the sender are read from the receiver.
 ///
@@ -262,17 +258,7 @@ macro_rules! end {
             }
         }
 
-        impl AsRawFd for $end {
-            fn as_raw_fd(&self) -> RawFd {
-                self.io.get_ref().as_raw_fd()
-            }
-        }
-
-        impl AsFd for $end {
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.io.get_ref().as_fd()
-            }
-        }
+        descriptor!($end: |end| end.io.get_ref().as_fd());
     };
 }
 
@@ -308,24 +294,6 @@ impl Sender {
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_write_ready(cx).map_ok(drop)
     }
-
-    /// Writes as many bytes as fit. Up to `PIPE_BUF` bytes are written as a whole or not at all.
-    ///
-    /// # Errors
-    /// Returns [`io::ErrorKind::WouldBlock`] if there is no room, or the error of the system.
-    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.io
-            .try_now(Interest::WRITABLE, |mut pipe| pipe.write(buf))
-    }
-
-    /// Writes as many bytes of several buffers as fit, with one system call.
-    ///
-    /// # Errors
-    /// See [`try_write`](Self::try_write).
-    pub fn try_write_vectored(&self, buf: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.io
-            .try_now(Interest::WRITABLE, |mut pipe| pipe.write_vectored(buf))
-    }
 }
 
 impl Receiver {
@@ -347,79 +315,16 @@ impl Receiver {
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_read_ready(cx).map_ok(drop)
     }
-
-    /// Reads the available data without waiting. Returns 0 once all senders are closed.
-    ///
-    /// # Errors
-    /// Returns [`io::ErrorKind::WouldBlock`] if nothing is available, or the error of the system.
-    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io
-            .try_now(Interest::READABLE, |mut pipe| pipe.read(buf))
-    }
-
-    /// Reads the available data into several buffers, one after the other.
-    ///
-    /// # Errors
-    /// See [`try_read`](Self::try_read).
-    pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.io
-            .try_now(Interest::READABLE, |mut pipe| pipe.read_vectored(bufs))
-    }
-
-    /// Reads the available data and appends it to `buf`.
-    ///
-    /// # Errors
-    /// See [`try_read`](Self::try_read).
-    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.io.try_now(Interest::READABLE, |mut pipe| {
-            read_buf(buf, |room| pipe.read(room))
-        })
-    }
 }
 
-impl AsyncWrite for Sender {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        fd_io::poll_write(&self.io, cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        fd_io::poll_write_vectored(&self.io, cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// Does nothing: dropping the sender ends the stream.
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncRead for Receiver {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        fd_io::poll_read(&self.io, cx, buf)
-    }
-}
-
-futures_read!(Receiver);
-futures_write!(Sender);
+try_read!(Receiver);
+try_write!(
+    Sender,
+    "Writes as many bytes as fit. Up to `PIPE_BUF` bytes are written as a whole or not at all."
+);
+shared_read!(Receiver: |receiver| receiver.io);
+// Shutting it down does nothing: dropping the sender ends the stream.
+shared_write!(Sender: |sender| sender.io, |_sender| Ok(()));
 
 fn check_pipe(fd: impl AsFd) -> io::Result<()> {
     if FileType::from_raw_mode(fstat(fd)?.st_mode) != FileType::Fifo {

@@ -1,13 +1,14 @@
 //! Unix sockets before they are bound or connected.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use socket2::{Domain, Socket, Type};
 
 use super::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use crate::backend::simulated::bind_unix;
+use crate::io::fd_io::descriptor;
 
 /// A Unix socket that is neither connected nor listening yet, so that options can be set before.
 ///
@@ -133,17 +134,7 @@ impl UnixSocket {
     }
 }
 
-impl AsRawFd for UnixSocket {
-    fn as_raw_fd(&self) -> RawFd {
-        self.inner.as_raw_fd()
-    }
-}
-
-impl AsFd for UnixSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.as_fd()
-    }
-}
+descriptor!(UnixSocket: |socket| socket.inner.as_fd());
 
 impl IntoRawFd for UnixSocket {
     fn into_raw_fd(self) -> RawFd {

@@ -3,7 +3,7 @@
 use super::{SocketAddr, UnixStream};
 use crate::net::halves::halves;
 
-halves!(UnixStream, SocketAddr);
+halves!(UnixStream, SocketAddr, |stream| &stream.io);
 
 impl UnixStream {
     /// Borrows the stream as two halves, which can be used at the same time within one task.

@@ -1,20 +1,17 @@
 //! Unix streams.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io;
 use std::net::Shutdown;
 use std::os::unix::net;
 use std::path::Path;
-use std::task::{Context, Poll};
 
-use ::tokio::io::ReadBuf;
-use bytes::BufMut;
 use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
 use super::{SocketAddr, UCred, ucred};
-use crate::io::read_buf::read_buf;
+use crate::io::Ready;
+use crate::io::fd_io::{try_read, try_write};
 use crate::io::unix::AsyncFd;
-use crate::io::{Interest, Ready, fd_io};
 use crate::net::halves::{shared_read, shared_write};
 use crate::net::sys;
 
@@ -39,7 +36,7 @@ use crate::net::sys;
 /// # Ok(()) });
 /// ```
 pub struct UnixStream {
-    io: AsyncFd<net::UnixStream>,
+    pub(super) io: AsyncFd<net::UnixStream>,
 }
 
 sys::readiness! {
@@ -129,52 +126,6 @@ impl UnixStream {
         })
     }
 
-    /// Reads the available data without waiting. Returns 0 at the end of the stream.
-    ///
-    /// # Errors
-    /// Returns [`io::ErrorKind::WouldBlock`] if nothing is available, or the error of the system.
-    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io
-            .try_now(Interest::READABLE, |mut stream| stream.read(buf))
-    }
-
-    /// Reads the available data into several buffers, one after the other.
-    ///
-    /// # Errors
-    /// See [`try_read`](Self::try_read).
-    pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.io
-            .try_now(Interest::READABLE, |mut stream| stream.read_vectored(bufs))
-    }
-
-    /// Reads the available data and appends it to `buf`.
-    ///
-    /// # Errors
-    /// See [`try_read`](Self::try_read).
-    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.io.try_now(Interest::READABLE, |mut stream| {
-            read_buf(buf, |room| stream.read(room))
-        })
-    }
-
-    /// Writes as many bytes as fit.
-    ///
-    /// # Errors
-    /// Returns [`io::ErrorKind::WouldBlock`] if there is no room, or the error of the system.
-    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.io
-            .try_now(Interest::WRITABLE, |mut stream| stream.write(buf))
-    }
-
-    /// Writes as many bytes of several buffers as fit, with one system call.
-    ///
-    /// # Errors
-    /// See [`try_write`](Self::try_write).
-    pub fn try_write_vectored(&self, buf: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.io
-            .try_now(Interest::WRITABLE, |mut stream| stream.write_vectored(buf))
-    }
-
     /// Returns the address of the peer.
     ///
     /// # Errors
@@ -201,36 +152,12 @@ impl UnixStream {
             result => result,
         }
     }
-
-    fn is_shut_down(&mut self) {}
-
-    pub(super) fn poll_read_shared(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        fd_io::poll_read(&self.io, cx, buf)
-    }
-
-    pub(super) fn poll_write_shared(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        fd_io::poll_write(&self.io, cx, buf)
-    }
-
-    pub(super) fn poll_write_vectored_shared(
-        &self,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        fd_io::poll_write_vectored(&self.io, cx, bufs)
-    }
 }
 
-shared_read!(UnixStream);
-shared_write!(UnixStream);
+shared_read!(UnixStream: |stream| stream.io);
+shared_write!(UnixStream: |stream| stream.io, |stream| stream.close_write());
+try_read!(UnixStream);
+try_write!(UnixStream, "Writes as many bytes as fit.");
 std_socket!(UnixStream);
 
 impl AsRef<Self> for UnixStream {
