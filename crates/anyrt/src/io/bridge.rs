@@ -1,6 +1,14 @@
 //! The I/O traits of `futures_io` for types that implement Tokio's, and both families for types
 //! that pass them on.
 
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use ::tokio::io::ReadBuf;
+
+use super::scratch::poll_into;
+
 macro_rules! futures_read {
     ($($reader:ty)*) => {$(
         impl futures_io::AsyncRead for $reader {
@@ -189,3 +197,37 @@ macro_rules! forward_write {
 pub(crate) use {
     forward_read, forward_write, futures_read, futures_read_each, futures_write, futures_write_each,
 };
+
+/// Reads and writes through a shared reference to a stream. Tokio's streams have the methods
+/// themselves.
+#[allow(dead_code, reason = "there may be Tokio alone")]
+pub(crate) trait SharedIo
+where
+    for<'a> &'a Self: futures_io::AsyncRead + futures_io::AsyncWrite,
+{
+    #[inline]
+    fn poll_read_shared(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        poll_into(buf, |room| {
+            futures_io::AsyncRead::poll_read(Pin::new(&mut &*self), cx, room)
+        })
+    }
+
+    #[inline]
+    fn poll_write_shared(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        futures_io::AsyncWrite::poll_write(Pin::new(&mut &*self), cx, buf)
+    }
+
+    #[inline]
+    fn poll_write_vectored_shared(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        futures_io::AsyncWrite::poll_write_vectored(Pin::new(&mut &*self), cx, bufs)
+    }
+}
+impl<S> SharedIo for S where for<'a> &'a S: futures_io::AsyncRead + futures_io::AsyncWrite {}

@@ -8,7 +8,6 @@ use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::TcpStream;
 use crate::io::bridge::{futures_read_each, futures_write_each};
-use crate::io::scratch::poll_into;
 
 impl AsyncRead for TcpStream {
     #[inline]
@@ -58,37 +57,3 @@ impl AsyncWrite for TcpStream {
 
 futures_read_each!(TcpStream);
 futures_write_each!(TcpStream);
-
-/// Reads and writes through a shared reference to a stream. Tokio's streams have the methods
-/// themselves.
-#[allow(dead_code, reason = "there may be Tokio alone")]
-pub(super) trait SharedIo
-where
-    for<'a> &'a Self: futures_io::AsyncRead + futures_io::AsyncWrite,
-{
-    #[inline]
-    fn poll_read_shared(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        poll_into(buf, |room| {
-            futures_io::AsyncRead::poll_read(Pin::new(&mut &*self), cx, room)
-        })
-    }
-
-    #[inline]
-    fn poll_write_shared(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        futures_io::AsyncWrite::poll_write(Pin::new(&mut &*self), cx, buf)
-    }
-
-    #[inline]
-    fn poll_write_vectored_shared(
-        &self,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        futures_io::AsyncWrite::poll_write_vectored(Pin::new(&mut &*self), cx, bufs)
-    }
-}
-impl<S> SharedIo for S where for<'a> &'a S: futures_io::AsyncRead + futures_io::AsyncWrite {}

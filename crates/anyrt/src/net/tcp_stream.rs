@@ -15,9 +15,9 @@ use anyrt_core::net::{FromStd, SocketOptions, ToSocketAddrs};
 use socket2::SockRef;
 
 use super::halves::halves;
-#[allow(unused_imports, reason = "Tokio's streams have the methods themselves")]
-use super::stream_io::SharedIo;
 use super::sys;
+#[allow(unused_imports, reason = "Tokio's streams have the methods themselves")]
+use crate::io::bridge::SharedIo;
 use crate::runtime::Handle;
 
 /// A TCP connection.
