@@ -12,6 +12,7 @@ mod async_fd;
 mod failure;
 mod source;
 mod sources;
+mod waiting;
 mod watched;
 
 #[cfg(unix)]
