@@ -13,7 +13,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
-use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, Condvar};
 use std::time::Duration;
@@ -29,78 +28,10 @@ use crate::trace::{self, Event, Trace};
 use crate::wait::Wait;
 use crate::world::Options;
 
-/// An entity that can be selected to run.
-pub(crate) struct Entity {
-    /// The number of the task: how many were spawned before it.
-    task: u64,
-    rt: SimRuntime,
-    kind: Kind,
-    /// The only seat that may run it.
-    home: Option<usize>,
-    runnable: Option<Runnable>,
-    ready: bool,
-    spawned_at: &'static Location<'static>,
-    waits: Vec<Wait>,
-    /// The id that its join handle has.
-    id: Option<Id>,
-    /// The value of the counter of consecutive polls, and its epoch.
-    busy: (u64, u64),
-}
+mod entity;
 
-/// The kind of an [`Entity`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The future of a `block_on`.
-    Root,
-    /// The main future of a host or a client.
-    Main,
-    Task,
-    /// A task that stays on its thread.
-    Local,
-    /// A blocking job.
-    Job,
-}
-
-impl Kind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Root => "block_on",
-            Self::Main => "main task",
-            Self::Task => "task",
-            Self::Local => "local task",
-            Self::Job => "blocking job",
-        }
-    }
-}
-
-/// A task for the report of those that wait for ever.
-pub(crate) struct WaitingTask {
-    pub(crate) task: u64,
-    pub(crate) id: Option<Id>,
-    pub(crate) kind: Kind,
-    /// Its kind, its number, its node and where it was spawned.
-    pub(crate) text: String,
-    pub(crate) waits: Vec<Wait>,
-    /// It is ready, but its node is paused.
-    pub(crate) paused: bool,
-}
-
-/// The number of an entity, and the number of its task, which is never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Key {
-    pub(crate) slot: usize,
-    pub(crate) task: u64,
-}
-
-/// The work for a thread that has the turn.
-pub(crate) struct Work {
-    pub(crate) key: Key,
-    pub(crate) rt: SimRuntime,
-    pub(crate) kind: Kind,
-    /// `None` for the future of a `block_on`, which is on the thread's own stack.
-    pub(crate) runnable: Option<Runnable>,
-    pub(crate) home: Option<usize>,
-}
+use entity::Entity;
+pub(crate) use entity::{Key, Kind, WaitingTask, Work};
 
 /// A thread that takes part.
 struct Seat {
@@ -597,18 +528,5 @@ impl Scheduler {
         jobs.filter(|entity| entity.kind == Kind::Job && !entity.ready)
             .map(|entity| format!("\n  {entity}"))
             .collect()
-    }
-}
-
-impl fmt::Display for Entity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} of node {}, started at {}",
-            self.kind.name(),
-            self.task,
-            self.rt.node_state().name(),
-            self.spawned_at
-        )
     }
 }
