@@ -65,6 +65,9 @@ impl<R> Runtime for R where R: Spawner + LocalSpawner + Blocking + Timer + Net +
 /// waits for all blocking jobs, including queued ones. [`shutdown_timeout`](Self::shutdown_timeout)
 /// limits the wait; [`shutdown_background`](Self::shutdown_background) does not wait.
 ///
+/// A runtime may end while it is current on a thread, and inside [`enter`](Self::enter) of another
+/// one. It stays the current one there; what is spawned on it then is cancelled.
+///
 /// # For implementors
 /// Dropping the owner inside a runtime, where waiting is not allowed, must panic with a message
 /// that names `shutdown_background`, and must not hang.

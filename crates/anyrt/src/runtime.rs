@@ -302,6 +302,9 @@ impl Runtime {
 
     /// Makes the runtime the current one on this thread until the guard is dropped.
     ///
+    /// The runtime may be shut down or dropped while the guard lives. It stays the current one, and
+    /// what is spawned on it is cancelled.
+    ///
     /// # Examples
     /// ```
     /// # anyrt::__if_any! {{
@@ -488,7 +491,8 @@ impl Handle {
         })
     }
 
-    /// Makes the runtime the current one on this thread until the guard is dropped.
+    /// Makes the runtime the current one on this thread until the guard is dropped; see
+    /// [`Runtime::enter`].
     pub fn enter(&self) -> EnterGuard<'_> {
         EnterGuard {
             _inner: map_each!(&self.inner, rt => rt.enter()),

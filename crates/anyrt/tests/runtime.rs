@@ -466,3 +466,31 @@ fn a_destructor_that_enters_as_the_runtime_ends_harms_nobody() {
         );
     }
 }
+
+#[test]
+fn a_runtime_ends_while_its_guard_lives() {
+    let ends: [fn(Runtime); 3] = [drop, Runtime::shutdown_background, |runtime| {
+        runtime.shutdown_timeout(Duration::from_secs(3_600));
+    }];
+    for (backend, mut builder) in builders() {
+        for end in ends {
+            let runtime = builder.build().unwrap();
+            let handle = runtime.handle().clone();
+            let task = {
+                // Does not compile if the guard borrows the runtime or the handle until its drop.
+                let _of_runtime = runtime.enter();
+                let _of_handle = handle.enter();
+                end(runtime);
+                drop(handle);
+                assert!(Handle::try_current().is_ok(), "{backend}");
+                anyrt::spawn(async {})
+            };
+            assert!(Handle::try_current().is_err(), "{backend}");
+            let other = builder.build().unwrap();
+            assert!(
+                other.block_on(task).unwrap_err().is_cancelled(),
+                "{backend}"
+            );
+        }
+    }
+}

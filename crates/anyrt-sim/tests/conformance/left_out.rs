@@ -146,6 +146,10 @@ pub(crate) const CLOSED: Table = &[
         NOT_DRIVEN,
     ),
     (
+        "ended::a_runtime_ends_while_it_is_current_on_a_thread",
+        NOT_DRIVEN,
+    ),
+    (
         "shutdown::shutdown_timeout_does_not_wait_for_a_long_job",
         NOT_DRIVEN,
     ),

@@ -1,7 +1,9 @@
 //! Handles of a runtime that has ended report it, and leave no task waiting.
 
 use std::thread;
+use std::time::Duration;
 
+use anyrt_core::context::{self, Kind};
 use anyrt_core::runtime::Owner;
 use anyrt_core::task::{AbortHandle, JoinHandle, yield_now};
 use anyrt_core::{Blocking, Spawner};
@@ -18,6 +20,8 @@ cases! {
     fn an_abort_after_the_end_does_nothing;
     fn a_waker_used_after_the_end_does_nothing;
     fn a_joiner_on_another_thread_is_woken_at_the_end;
+    fn a_runtime_ends_while_it_is_current_on_a_thread;
+    fn a_runtime_ends_inside_enter_of_another;
 }
 
 fn spawn_after_the_end_gives_cancelled<O: Owner>(backend: &Backend<O>) {
@@ -103,4 +107,42 @@ fn a_joiner_on_another_thread_is_woken_at_the_end<O: Owner>(backend: &Backend<O>
     waits.wait_blocking();
     drop(owner);
     assert!(joiner.join().unwrap().unwrap_err().is_cancelled());
+}
+
+fn a_runtime_ends_while_it_is_current_on_a_thread<O: Owner>(backend: &Backend<O>) {
+    let owner = backend.build();
+    let rt = owner.handle().clone();
+    let (started, go) = (Gate::new(), Gate::new());
+    let (tell, wait) = (started.clone(), go.clone());
+    let job = owner.handle().spawn_blocking(move || {
+        let current = context::current().map(Kind::name);
+        tell.open();
+        wait.wait_blocking();
+        assert!(park_on(rt.spawn(async {})).unwrap_err().is_cancelled());
+        (current, context::current().map(Kind::name))
+    });
+    started.wait_blocking();
+    owner.shutdown_background();
+    go.open();
+    let (before, after) = park_on(job).unwrap();
+    assert!(before.is_some());
+    assert_eq!(before, after);
+}
+
+fn a_runtime_ends_inside_enter_of_another<O: Owner>(backend: &Backend<O>) {
+    let ends: [fn(O); 3] = [drop, O::shutdown_background, |owner| {
+        owner.shutdown_timeout(Duration::MAX);
+    }];
+    let other = backend.build();
+    for end in ends {
+        let owner = backend.build();
+        let (_, mut tasks) = start(&owner, 1, |_| std::future::pending());
+        other.enter(|| end(owner));
+        let task = tasks.remove(0);
+        assert!(park_on(task).unwrap_err().is_cancelled());
+    }
+    assert_eq!(
+        other.block_on(other.handle().spawn(async { 7 })).unwrap(),
+        7
+    );
 }
