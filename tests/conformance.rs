@@ -6,9 +6,8 @@
 use std::process::ExitCode;
 
 use anyrt::runtime::{Backend, Runtime};
-use anyrt_core::FromStd;
 use anyrt_core::runtime::Owner;
-use anyrt_testkit::{Suite, current_thread};
+use anyrt_testkit::{Sockets, Suite, current_thread};
 
 mod native;
 
@@ -66,7 +65,7 @@ fn main() -> ExitCode {
     )),
     expect(dead_code, reason = "no backend is enabled")
 )]
-fn backend<O: Owner<Handle: FromStd>>(suite: Suite, backend: Backend) -> Suite {
+fn backend<O: Owner<Handle: Sockets>>(suite: Suite, backend: Backend) -> Suite {
     let facade = format!("facade_{}", backend.name().replace('-', "_"));
     suite
         .backend::<O>()

@@ -124,10 +124,15 @@ pub trait AsyncFd<T>: Sized {
     ) -> impl Future<Output = io::Result<R>>;
 }
 
-/// A socket with readiness.
+/// A socket with readiness, which is cached: the socket stays ready until an operation finds that
+/// it is not.
+///
+/// A read that took exactly what was there has not found that, so the socket may be ready although
+/// nothing is left. The next operation then waits, or fails with [`io::ErrorKind::WouldBlock`].
 ///
 /// # For implementors
-/// See [`AsyncFd`].
+/// See [`AsyncFd`]. Data that arrives after an operation has found nothing must make the socket
+/// ready again, and so must the end of the stream.
 pub trait Readiness {
     /// Waits until the socket is ready for any part of `interest`. Any number of tasks may wait.
     ///

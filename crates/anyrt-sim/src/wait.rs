@@ -82,6 +82,8 @@ pub(crate) struct Wakers {
     events: u64,
     /// The last event that an operation has found to be over.
     over: u64,
+    /// The last operation took all, and none has found nothing since.
+    stays: bool,
 }
 
 impl Wakers {
@@ -125,6 +127,18 @@ impl Wakers {
     /// event.
     pub(crate) fn set_over(&mut self, event: u64) {
         self.over = event + 1;
+        self.stays = false;
+    }
+
+    /// Sets whether the socket counts as ready although nothing is left, until an operation finds
+    /// that.
+    pub(crate) fn set_stays(&mut self, stays: bool) {
+        self.stays = stays;
+    }
+
+    /// See [`set_stays`](Self::set_stays).
+    pub(crate) fn stays(&self) -> bool {
+        self.stays
     }
 
     /// Returns `true` if the last event is over.

@@ -74,10 +74,26 @@ pub(crate) fn name(module: &str, case: &str) -> String {
 /// itself.
 ///
 /// Cases in a leading block `from_std { … }` are for runtimes that can convert sockets of the
-/// operating system.
+/// operating system. A file with a block `ready { … }` has only cases for sockets with readiness.
 ///
 /// The functions are private, so a missing one is dead code, which `cases.rs` denies.
 macro_rules! cases {
+    (ready { $($kind:tt $name:ident;)* }) => {
+        pub(super) fn names() -> Vec<String> {
+            vec![$($crate::case::name(module_path!(), stringify!($name)),)*]
+        }
+
+        pub(super) fn register<O>(cases: &mut $crate::case::Cases<O>)
+        where
+            O: ::anyrt_core::runtime::Owner,
+            O::Handle: $crate::Sockets,
+        {
+            $(
+                let full = $crate::case::name(module_path!(), stringify!($name));
+                $crate::case::cases!(@add cases, full, $kind $name);
+            )*
+        }
+    };
     (from_std { $($std_kind:tt $std_name:ident;)* } $($kind:tt $name:ident;)*) => {
         pub(super) fn names() -> Vec<String> {
             vec![

@@ -8,6 +8,7 @@ use anyrt_core::FromStd;
 use anyrt_core::runtime::Owner;
 use libtest_mimic::Trial;
 
+use crate::Sockets;
 use crate::case::Cases;
 
 mod abort;
@@ -28,6 +29,7 @@ mod moving;
 mod nesting;
 mod panic;
 mod peer;
+mod readiness;
 mod shutdown;
 mod task;
 mod tcp;
@@ -39,7 +41,8 @@ mod waker;
 /// One topic per file: the cases for owners of one type, and the names of all cases.
 macro_rules! topics {
     ($($topic:ident)*) => {
-        pub(crate) fn all<O: Owner<Handle: FromStd>>() -> Cases<O> {
+        /// All cases but those of sockets with readiness, which an erased runtime lacks.
+        pub(crate) fn of_erased<O: Owner<Handle: FromStd>>() -> Cases<O> {
             let mut cases = Cases::new();
             $($topic::register(&mut cases);)*
             $($topic::register_from_std(&mut cases);)*
@@ -47,7 +50,7 @@ macro_rules! topics {
         }
 
         pub(crate) fn names() -> Vec<String> {
-            [$($topic::names()),*].concat()
+            [$($topic::names(),)* readiness::names()].concat()
         }
     };
 }
@@ -57,6 +60,12 @@ topics! {
     nesting shutdown ended context build blocking
     time interval timeout fairness channel
     tcp listener halves udp dns moving cancel_safety fairness_io
+}
+
+pub(crate) fn all<O: Owner<Handle: Sockets>>() -> Cases<O> {
+    let mut cases = of_erased();
+    readiness::register(&mut cases);
+    cases
 }
 
 /// Cases and topics about the owner of a runtime: its options, its threads and its end. They do not

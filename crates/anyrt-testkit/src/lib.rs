@@ -12,10 +12,11 @@
 //! must pass.
 //!
 //! ```no_run
-//! # use anyrt_core::{FromStd, runtime::Owner};
+//! # use anyrt_core::runtime::Owner;
+//! # use anyrt_testkit::Sockets;
 //! use anyrt_testkit::{Suite, current_thread};
 //!
-//! # fn conformance<MyRuntime: Owner<Handle: FromStd>>() -> std::process::ExitCode {
+//! # fn conformance<MyRuntime: Owner<Handle: Sockets>>() -> std::process::ExitCode {
 //! // fn main() -> std::process::ExitCode {
 //! Suite::new()
 //!     .backend::<MyRuntime>()
@@ -71,6 +72,7 @@ mod cases;
 mod erased;
 mod probe;
 mod simulation;
+mod sockets;
 mod suite;
 mod sync;
 mod watchdog;
@@ -82,5 +84,6 @@ pub use probe::{
     poll_once, settle,
 };
 pub use simulation::{Seeds, Simulation};
+pub use sockets::Sockets;
 pub use suite::{Suite, current_thread};
 pub use sync::{Gate, GateWait};

@@ -10,6 +10,7 @@ use anyrt_core::runtime::{Config, Flavor, Owner};
 use anyrt_core::{BuildError, FromStd};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
+use crate::Sockets;
 use crate::backend::Backend;
 use crate::boxed::Boxed;
 use crate::case::{Body, Cases};
@@ -34,12 +35,12 @@ impl Suite {
     }
 
     /// Tests `O`, multi-threaded with two workers, under the name of its kind.
-    pub fn backend<O: Owner<Handle: FromStd>>(self) -> Self {
+    pub fn backend<O: Owner<Handle: Sockets>>(self) -> Self {
         self.with(&kind_name::<O>(), |_| {}, O::build)
     }
 
     /// Tests `O` again with other options, under the name `<kind>_<suffix>`.
-    pub fn flavor<O: Owner<Handle: FromStd>>(
+    pub fn flavor<O: Owner<Handle: Sockets>>(
         self,
         suffix: &str,
         options: impl FnOnce(&mut Config),
@@ -48,16 +49,19 @@ impl Suite {
         self.with(&name, options, O::build)
     }
 
-    /// Tests `O` again through `ErasedRuntime`, under the name `<kind>_erased`.
+    /// Tests `O` again through `ErasedRuntime`, whose sockets have no readiness, under the name
+    /// `<kind>_erased`.
     pub fn erased<O: Owner<Handle: FromStd>>(self) -> Self {
         let name = format!("{}_erased", kind_name::<O>());
-        self.with(&name, |_| {}, |config| O::build(config).map(Erased::new))
+        let build = |config: &Config| O::build(config).map(Erased::new);
+        let backend = Backend::new(name, two_workers(|_| {}), build);
+        self.register(backend, cases::of_erased, |_| None)
     }
 
     /// Tests the runtimes that `build` creates, under the given name.
     ///
     /// Intended for owners that can be built in several ways.
-    pub fn with<O: Owner<Handle: FromStd>>(
+    pub fn with<O: Owner<Handle: Sockets>>(
         self,
         name: &str,
         options: impl FnOnce(&mut Config),
@@ -71,7 +75,7 @@ impl Suite {
     ///
     /// Intended for a facade over backends that are registered by themselves as well: a facade is
     /// compiled with the code of all its backends for each future, in as much time as all of them.
-    pub fn boxed<O: Owner<Handle: FromStd>>(
+    pub fn boxed<O: Owner<Handle: Sockets>>(
         self,
         name: &str,
         options: impl FnOnce(&mut Config),
@@ -88,14 +92,15 @@ impl Suite {
     /// must have the same [fingerprint](Simulation::fingerprint).
     ///
     /// ```no_run
-    /// # use anyrt_core::net::{FromStd, Net, SocketOptions};
+    /// # use anyrt_core::net::{Net, SocketOptions};
+    /// # use anyrt_testkit::Sockets;
     /// # use anyrt_core::{BuildError, runtime::{Config, Owner}};
     /// use anyrt_testkit::{Seeds, Simulation, Suite, current_thread};
     ///
     /// # fn conformance<S>(build: fn(u64, &Config) -> Result<Simulation<S>, BuildError>)
     /// # -> std::process::ExitCode
     /// # where
-    /// #     S: Owner<Handle: FromStd>,
+    /// #     S: Owner<Handle: Sockets>,
     /// #     <S::Handle as Net>::TcpStream: SocketOptions,
     /// # {
     /// let seeds = Seeds {
@@ -108,7 +113,7 @@ impl Suite {
     ///     .run()
     /// # }
     /// ```
-    pub fn simulated<O: Owner<Handle: FromStd>>(
+    pub fn simulated<O: Owner<Handle: Sockets>>(
         mut self,
         name: &str,
         options: impl FnOnce(&mut Config),
@@ -172,7 +177,7 @@ impl Suite {
     ///
     /// Cases about the owner (options, threads, the end) are reported as ignored, and so are those
     /// of `except`, a list of cases with reasons.
-    pub fn native<O: Owner<Handle: FromStd>>(
+    pub fn native<O: Owner<Handle: Sockets>>(
         self,
         name: &str,
         workers: usize,

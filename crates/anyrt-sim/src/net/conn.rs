@@ -159,7 +159,8 @@ impl End {
         }
         let (is_wrong, ends_here) = (self.error.is_some(), !self.exists);
         let reads_no_more = self.eof || self.shut_read || ends_here;
-        if !self.reading.is_over() && (reads_no_more || is_wrong || !self.received.is_empty()) {
+        let has_data = !self.received.is_empty() || self.reading.stays();
+        if !self.reading.is_over() && (reads_no_more || is_wrong || has_data) {
             ready |= Ready::READABLE;
         }
         let has_room = self.unread < CAPACITY;

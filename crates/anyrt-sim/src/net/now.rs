@@ -1,7 +1,8 @@
 //! Calls that do not wait, readiness and options of sockets, and sockets adopted from std.
 //!
-//! Readiness follows the state of the socket, except where an operation of the user has returned
-//! `WouldBlock`: then the socket counts as not ready until the next event.
+//! Readiness follows the state of the socket, except that it is cached as on a real runtime: after
+//! an operation of the user has returned `WouldBlock`, the socket counts as not ready until the
+//! next event, and after one that took all, as ready until an operation finds nothing.
 
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};

@@ -88,7 +88,8 @@ impl Socket {
     pub(super) fn ready(&self) -> Ready {
         let mut ready = Ready::EMPTY;
         let is_wrong = self.error.is_some() || self.dead;
-        if !self.waiting.is_over() && (is_wrong || !self.queue.is_empty()) {
+        let has_any = !self.queue.is_empty() || self.waiting.stays();
+        if !self.waiting.is_over() && (is_wrong || has_any) {
             ready |= Ready::READABLE;
         }
         if !self.writing.is_over() {
@@ -222,6 +223,7 @@ impl Net {
             return (Poll::Pending, None);
         };
         wait::note(Wait::Receive(socket.local));
+        socket.waiting.set_stays(false);
         let old = socket.waiting.register(ticket, cx.waker());
         (Poll::Pending, old)
     }
@@ -248,6 +250,7 @@ impl Net {
         if takes {
             socket.queued -= size;
             socket.queue.pop_front();
+            socket.waiting.set_stays(true);
         }
         Some(Ok((count, from)))
     }

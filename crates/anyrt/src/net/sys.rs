@@ -234,6 +234,40 @@ macro_rules! readiness {
                 $async_body
             }
         }
+
+        impl anyrt_core::readiness::Readiness for $socket {
+            async fn ready(
+                &self,
+                interest: $crate::io::Interest,
+            ) -> std::io::Result<$crate::io::Ready> {
+                self.ready(interest).await
+            }
+
+            fn poll_ready(
+                &self,
+                $cx: &mut std::task::Context<'_>,
+                $direction: anyrt_core::readiness::Direction,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                let $poll = self;
+                $poll_body
+            }
+
+            fn try_io<R>(
+                &self,
+                interest: $crate::io::Interest,
+                operation: impl FnOnce() -> std::io::Result<R>,
+            ) -> std::io::Result<R> {
+                self.try_io(interest, operation)
+            }
+
+            async fn async_io<R>(
+                &self,
+                interest: $crate::io::Interest,
+                operation: impl FnMut() -> std::io::Result<R>,
+            ) -> std::io::Result<R> {
+                self.async_io(interest, operation).await
+            }
+        }
     };
 }
 pub(super) use readiness;

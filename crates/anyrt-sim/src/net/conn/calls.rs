@@ -35,6 +35,7 @@ impl Net {
         let peer = conn.ends[1 - at].local;
         let end = &mut conn.ends[at];
         wait::note(Wait::Read(end.local, peer));
+        end.reading.set_stays(false);
         let own = &mut end.read_ticket;
         let old = end.reading.register(ticket.unwrap_or(own), cx.waker());
         (Poll::Pending, old)
@@ -54,7 +55,12 @@ impl Net {
         let end = &mut conn.ends[at];
         if !end.received.is_empty() {
             let (bytes, takes) = match reader {
-                Reader::Take(bufs) => (take(&mut end.received, bufs), true),
+                Reader::Take(bufs) => {
+                    let bytes = take(&mut end.received, bufs);
+                    let is_full = bytes == bufs.iter().map(|buf| buf.len()).sum::<usize>();
+                    end.reading.set_stays(is_full);
+                    (bytes, true)
+                }
                 Reader::Peek(buf) => (peek(&end.received, buf), false),
             };
             if takes && bytes > 0 {
