@@ -124,6 +124,7 @@ tests! {
                 }
             });
             sim.run().unwrap();
+            assert_eq!(sim.fault_count(), 3, "a crash of a node that is down is none");
         }
     }
 

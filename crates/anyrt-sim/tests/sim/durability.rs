@@ -277,6 +277,21 @@ fn moved_apart() -> Vec<Step> {
     ]
 }
 
+/// Of the last two steps the second must not happen without the first: the file would be gone.
+fn moved_out() -> Vec<Step> {
+    use Step::*;
+    vec![
+        MakeDir("/d"),
+        MakeDir("/e"),
+        Put("/d/a", vec![1; 10]),
+        Sync("/d/a"),
+        Sync("/d"),
+        Sync("/"),
+        Rename("/d/a", "/e/a"),
+        RemoveDir("/d"),
+    ]
+}
+
 fn every_crash_point(steps: &[Step], seeds: u64) {
     for point in 0..=steps.len() {
         fail_after(&steps[..point], 0, Unsynced::Lost);
@@ -296,6 +311,10 @@ tests! {
 
     fn a_directory_that_moves_does_not_swallow_what_was_moved_out_of_it() {
         every_crash_point(&moved_apart(), 60);
+    }
+
+    fn a_directory_that_is_removed_does_not_take_what_was_moved_out_of_it() {
+        every_crash_point(&moved_out(), 60);
     }
 
     fn every_crash_point_of_random_scripts_leaves_what_the_model_allows() {
