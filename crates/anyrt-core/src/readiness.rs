@@ -109,6 +109,34 @@ pub trait AsyncFd<T>: Sized {
         operation: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R>;
 
+    /// Like [`try_io`](Self::try_io), for types whose readiness cannot be cleared from outside: a
+    /// reactor on another thread may lag behind, so the system is asked before the descriptor
+    /// counts as not ready. A runtime may demand the report, as Tokio does.
+    ///
+    /// # Errors
+    /// See [`try_io`](Self::try_io).
+    #[cfg(unix)]
+    fn try_now<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce(&T) -> io::Result<R>,
+    ) -> io::Result<R>
+    where
+        T: std::os::fd::AsFd,
+    {
+        let mut operation = Some(operation);
+        let result = self.try_io(interest, |fd| match operation.take() {
+            Some(operation) => operation(fd),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        });
+        let Some(operation) = operation else {
+            return result;
+        };
+        let ready = ready_now(self.get_ref(), interest).unwrap_or(Ready::EMPTY);
+        self.assume(ready & interest.mask());
+        self.try_io(interest, operation)
+    }
+
     /// Calls `operation` each time the descriptor is ready, until it returns anything but
     /// [`io::ErrorKind::WouldBlock`]. Any number of tasks may wait.
     ///
@@ -122,6 +150,82 @@ pub trait AsyncFd<T>: Sized {
         interest: Interest,
         operation: impl FnMut(&T) -> io::Result<R>,
     ) -> impl Future<Output = io::Result<R>>;
+
+    /// Polls `operation`; see [`run`](Self::run). Only the task that polled last in `direction` is
+    /// woken.
+    ///
+    /// # Errors
+    /// See [`run`](Self::run).
+    #[inline]
+    fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        poll_unless(self, cx, direction, operation, |_| false)
+    }
+
+    /// Like [`poll_io`](Self::poll_io), for a byte stream: if `operation` moved fewer than `len`
+    /// bytes, nothing is left to move, so the readiness is cleared to save a futile attempt.
+    ///
+    /// # Errors
+    /// See [`run`](Self::run).
+    #[inline]
+    fn poll_bytes(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        len: usize,
+        operation: impl FnMut(&T) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        poll_unless(self, cx, direction, operation, |&moved| {
+            0 < moved && moved < len
+        })
+    }
+}
+
+/// Polls `operation`, after which the descriptor is not ready if the result is `exhausted`.
+#[inline]
+fn poll_unless<T, R>(
+    fd: &impl AsyncFd<T>,
+    cx: &mut Context<'_>,
+    direction: Direction,
+    mut operation: impl FnMut(&T) -> io::Result<R>,
+    exhausted: impl FnOnce(&R) -> bool,
+) -> Poll<io::Result<R>> {
+    loop {
+        let mut event = ready!(fd.poll_ready(cx, direction))?;
+        match operation(fd.get_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => event.clear(Ready::ALL),
+            Ok(value) => {
+                if exhausted(&value) {
+                    event.clear(Ready::ALL);
+                }
+                return Poll::Ready(Ok(value));
+            }
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+    }
+}
+
+/// Asks the system what `fd` is ready for, without waiting. Errors are always reported.
+///
+/// # Errors
+/// Fails if the system's `poll` does.
+#[cfg(unix)]
+pub fn ready_now(fd: impl std::os::fd::AsFd, interest: Interest) -> io::Result<Ready> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let mut flags = PollFlags::empty();
+    flags.set(PollFlags::IN, interest.is_readable());
+    flags.set(PollFlags::OUT, interest.is_writable());
+    flags.set(PollFlags::PRI, interest.is_priority());
+    let mut fds = [PollFd::new(&fd, flags)];
+    poll(&mut fds, Some(&Timespec::default()))?;
+    // The values are the same on all Unix systems, their type is not.
+    let bits = i32::from(fds[0].revents().bits());
+    Ok(Ready::from_epoll(bits.cast_unsigned()))
 }
 
 /// A socket with readiness, which is cached: the socket stays ready until an operation finds that

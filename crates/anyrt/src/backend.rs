@@ -17,7 +17,6 @@
 //! | `m::KIND` | names the runtime in the context of a thread |
 //! | `m::is_in_application()` | whether the application itself started such a runtime and is inside of it |
 //! | `m::{make_default, enter_default}` | make a handle what `Handle::try_current` finds where nothing is current, and make it so on a thread that asked |
-//! | `m::TRIES_UNTOLD` | whether a `try_*` operation of a pipe or a Unix socket asks the system although no readiness was reported yet |
 //! | `m::task::{spawn, spawn_local, spawn_blocking, block_in_place}` | act on the current runtime, which is of this kind |
 //! | `m::task::budgeted(future)` | the future with Tokio's budget filled in each poll; the facade spawns it through a handle, or blocks on it |
 //! | `m::task::try_id()` | the id of the task of this kind that polls |

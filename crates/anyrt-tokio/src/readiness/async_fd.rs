@@ -179,6 +179,14 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
         result
     }
 
+    fn try_now<R>(
+        &self,
+        interest: Interest,
+        operation: impl FnOnce(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.try_io(interest, operation)
+    }
+
     async fn run<R>(
         &self,
         interest: Interest,

@@ -15,10 +15,6 @@ macro_rules! over_kit {
 
         pub(crate) type EnterGuard<'a> = anyrt_core::context::SlotGuard<Handle>;
 
-        /// An attempt costs no more than a check of the readiness, and a reactor on another thread
-        /// may report it late.
-        pub(crate) const TRIES_UNTOLD: bool = true;
-
         pub(crate) fn is_in_application() -> bool {
             over_kit!(@ $found)
         }

@@ -4,9 +4,6 @@
 pub(crate) use anyrt_tokio::runtime::{EnterGuard, Runtime};
 pub(crate) use anyrt_tokio::{KIND, TokioRuntime as Handle, channel, local_set};
 
-/// As in Tokio itself: an attempt fails until the reactor has reported that the socket is ready.
-pub(crate) const TRIES_UNTOLD: bool = false;
-
 pub(crate) fn is_in_application() -> bool {
     Handle::try_current().is_some()
 }

@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use ::tokio::io::ReadBuf;
+use futures_io::AsyncWrite;
 
 use super::File;
-use crate::io::bridge::{futures_read_each, futures_write_each};
+use crate::io::bridge::{futures_read_each, futures_write};
 
 impl ::tokio::io::AsyncRead for File {
     fn poll_read(
@@ -21,31 +22,31 @@ impl ::tokio::io::AsyncRead for File {
 
 impl ::tokio::io::AsyncWrite for File {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        futures_io::AsyncWrite::poll_write(self, cx, buf)
+        each!(&mut self.inner, file => AsyncWrite::poll_write(Pin::new(file), cx, buf))
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        futures_io::AsyncWrite::poll_write_vectored(self, cx, bufs)
+        each!(&mut self.inner, file => AsyncWrite::poll_write_vectored(Pin::new(file), cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        futures_io::AsyncWrite::poll_flush(self, cx)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut self.inner, file => AsyncWrite::poll_flush(Pin::new(file), cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        futures_io::AsyncWrite::poll_close(self, cx)
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut self.inner, file => AsyncWrite::poll_close(Pin::new(file), cx))
     }
 }
 
@@ -60,7 +61,7 @@ impl ::tokio::io::AsyncSeek for File {
 }
 
 futures_read_each!(File);
-futures_write_each!(File);
+futures_write!(File);
 
 impl futures_io::AsyncSeek for File {
     fn poll_seek(

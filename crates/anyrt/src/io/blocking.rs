@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -31,14 +32,20 @@ enum State<T> {
 
 struct Resource<T> {
     inner: T,
-    buf: Buf,
+    bytes: Vec<u8>,
+    /// The bytes in transit.
+    filled: Range<usize>,
 }
 
 impl<T: Send + 'static> Blocking<T> {
     pub(super) fn new(inner: T) -> Self {
-        let buf = Buf::default();
+        let resource = Resource {
+            inner,
+            bytes: Vec::new(),
+            filled: 0..0,
+        };
         Self {
-            state: State::Idle(Resource { inner, buf }),
+            state: State::Idle(resource),
             dirty: false,
         }
     }
@@ -94,15 +101,18 @@ impl<T: Read + Unpin + Send + 'static> AsyncRead for Blocking<T> {
         loop {
             let resource = ready!(self.poll_idle(cx))?;
             // A read of zero bytes is the end of the stream.
-            if !resource.buf.is_empty() || has_read {
-                resource.buf.copy_to(dst);
+            if !resource.filled.is_empty() || has_read {
+                let rest = &resource.bytes[resource.filled.clone()];
+                let copied = rest.len().min(dst.remaining());
+                dst.put_slice(&rest[..copied]);
+                resource.filled.start += copied;
                 return Poll::Ready(Ok(()));
             }
             has_read = true;
             let most = dst.remaining().min(LARGEST);
             self.start(|mut resource| {
                 move || {
-                    let result = resource.buf.read_from(&mut resource.inner, most);
+                    let result = resource.read(most);
                     (result, resource)
                 }
             });
@@ -118,8 +128,10 @@ impl<T: Write + Unpin + Send + 'static> AsyncWrite for Blocking<T> {
     ) -> Poll<io::Result<usize>> {
         let resource = ready!(self.poll_idle(cx))?;
         let taken = &src[..src.len().min(LARGEST)];
-        resource.buf.fill(taken);
-        self.start_owed(|resource| resource.buf.write_to(&mut resource.inner));
+        resource.bytes.clear();
+        resource.bytes.extend_from_slice(taken);
+        resource.filled = 0..taken.len();
+        self.start_owed(Resource::write);
         self.dirty = true;
         Poll::Ready(Ok(taken.len()))
     }
@@ -177,51 +189,27 @@ impl<T> Drop for Owed<T> {
     }
 }
 
-/// Bytes in transit: only `start..end` is valid.
-#[derive(Default)]
-struct Buf {
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-impl Buf {
-    fn is_empty(&self) -> bool {
-        self.start == self.end
-    }
-
-    fn copy_to(&mut self, dst: &mut ReadBuf<'_>) {
-        let rest = &self.bytes[self.start..self.end];
-        let copied = rest.len().min(dst.remaining());
-        dst.put_slice(&rest[..copied]);
-        self.start += copied;
-    }
-
-    fn fill(&mut self, src: &[u8]) {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(src);
-        (self.start, self.end) = (0, src.len());
-    }
-
-    fn read_from(&mut self, reader: &mut impl Read, most: usize) -> io::Result<()> {
-        (self.start, self.end) = (0, 0);
+impl<T: Read> Resource<T> {
+    fn read(&mut self, most: usize) -> io::Result<()> {
         if self.bytes.len() < most {
             self.bytes.resize(most, 0);
         }
+        self.filled = 0..0;
         loop {
-            match reader.read(&mut self.bytes[..most]) {
+            match self.inner.read(&mut self.bytes[..most]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => {
-                    self.end = result?;
+                    self.filled.end = result?;
                     return Ok(());
                 }
             }
         }
     }
+}
 
-    fn write_to(&mut self, writer: &mut impl Write) -> io::Result<()> {
-        let bytes = self.start..self.end;
-        self.start = self.end;
-        writer.write_all(&self.bytes[bytes])
+impl<T: Write> Resource<T> {
+    fn write(&mut self) -> io::Result<()> {
+        let filled = std::mem::take(&mut self.filled);
+        self.inner.write_all(&self.bytes[filled])
     }
 }

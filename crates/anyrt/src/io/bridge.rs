@@ -88,51 +88,6 @@ macro_rules! futures_read_each {
     };
 }
 
-/// As [`futures_write!`], for a type whose `inner` is one of each backend's.
-macro_rules! futures_write_each {
-    ($writer:ident) => {
-        impl futures_io::AsyncWrite for $writer {
-            fn poll_write(
-                mut self: std::pin::Pin<&mut Self>,
-                cx: &mut std::task::Context<'_>,
-                buf: &[u8],
-            ) -> std::task::Poll<std::io::Result<usize>> {
-                each!(&mut self.inner, writer => {
-                    futures_io::AsyncWrite::poll_write(std::pin::Pin::new(writer), cx, buf)
-                })
-            }
-
-            fn poll_write_vectored(
-                mut self: std::pin::Pin<&mut Self>,
-                cx: &mut std::task::Context<'_>,
-                bufs: &[std::io::IoSlice<'_>],
-            ) -> std::task::Poll<std::io::Result<usize>> {
-                each!(&mut self.inner, writer => {
-                    futures_io::AsyncWrite::poll_write_vectored(std::pin::Pin::new(writer), cx, bufs)
-                })
-            }
-
-            fn poll_flush(
-                mut self: std::pin::Pin<&mut Self>,
-                cx: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<std::io::Result<()>> {
-                each!(&mut self.inner, writer => {
-                    futures_io::AsyncWrite::poll_flush(std::pin::Pin::new(writer), cx)
-                })
-            }
-
-            fn poll_close(
-                mut self: std::pin::Pin<&mut Self>,
-                cx: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<std::io::Result<()>> {
-                each!(&mut self.inner, writer => {
-                    futures_io::AsyncWrite::poll_close(std::pin::Pin::new(writer), cx)
-                })
-            }
-        }
-    };
-}
-
 /// Implements the traits for reading for types whose field `inner` has Tokio's.
 macro_rules! forward_read {
     ($($reader:ident)*) => {$(
@@ -194,9 +149,7 @@ macro_rules! forward_write {
     )*};
 }
 
-pub(crate) use {
-    forward_read, forward_write, futures_read, futures_read_each, futures_write, futures_write_each,
-};
+pub(crate) use {forward_read, forward_write, futures_read, futures_read_each, futures_write};
 
 /// Reads and writes through a shared reference to a stream. Tokio's streams have the methods
 /// themselves.

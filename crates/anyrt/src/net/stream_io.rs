@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::TcpStream;
-use crate::io::bridge::{futures_read_each, futures_write_each};
+use crate::io::bridge::{futures_read_each, futures_write};
 
 impl AsyncRead for TcpStream {
     #[inline]
@@ -46,14 +46,14 @@ impl AsyncWrite for TcpStream {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        futures_io::AsyncWrite::poll_flush(self, cx)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut self.inner, writer => futures_io::AsyncWrite::poll_flush(Pin::new(writer), cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        futures_io::AsyncWrite::poll_close(self, cx)
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut self.inner, writer => futures_io::AsyncWrite::poll_close(Pin::new(writer), cx))
     }
 }
 
 futures_read_each!(TcpStream);
-futures_write_each!(TcpStream);
+futures_write!(TcpStream);

@@ -4,10 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use anyrt_core::readiness::{AsyncFd as _, Direction, Reactor, ReadyEvent};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use anyrt_core::readiness::{AsyncFd as _, Direction, Reactor};
 
 use crate::io::{Interest, Ready};
 use crate::raw::Raw;
@@ -156,25 +155,13 @@ impl<T: AsRawFd> AsyncFd<T> {
         each!(&self.inner, fd => fd.try_io(interest, |fd| f(&fd.0)))
     }
 
-    /// Like [`try_io`](Self::try_io), for types whose readiness cannot be cleared from outside: a
-    /// reactor on another thread may lag behind, so the system is asked before the descriptor
-    /// counts as not ready.
+    /// Like [`try_io`](Self::try_io), for types whose readiness cannot be cleared from outside.
     pub(crate) fn try_now<R>(
         &self,
         interest: Interest,
         f: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        if !each!(&self.inner, backend, _ => backend::TRIES_UNTOLD) {
-            return self.try_io(interest, f);
-        }
-        let mut f = Some(f);
-        let result = self.try_io(interest, |fd| match f.take() {
-            Some(f) => f(fd),
-            None => Err(io::ErrorKind::WouldBlock.into()),
-        });
-        let Some(f) = f else { return result };
-        self.assume(look(&Raw(self.as_raw_fd()), interest));
-        self.try_io(interest, f)
+        each!(&self.inner, fd => fd.try_now(interest, |fd| f(&fd.0)))
     }
 
     /// Marks the descriptor as ready for `ready` without an event, until an operation finds that it
@@ -190,9 +177,9 @@ impl<T: AsRawFd> AsyncFd<T> {
         &self,
         cx: &mut Context<'_>,
         direction: Direction,
-        operation: impl FnMut(&T) -> io::Result<R>,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        self.poll_with(cx, direction, operation, |_| false)
+        each!(&self.inner, fd => fd.poll_io(cx, direction, |fd| operation(&fd.0)))
     }
 
     /// Like [`poll_io`](Self::poll_io), for a byte stream: if `operation` moved fewer than `len`
@@ -203,56 +190,10 @@ impl<T: AsRawFd> AsyncFd<T> {
         cx: &mut Context<'_>,
         direction: Direction,
         len: usize,
-        operation: impl FnMut(&T) -> io::Result<usize>,
+        mut operation: impl FnMut(&T) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        self.poll_with(cx, direction, operation, |&moved| 0 < moved && moved < len)
+        each!(&self.inner, fd => fd.poll_bytes(cx, direction, len, |fd| operation(&fd.0)))
     }
-
-    #[inline]
-    fn poll_with<R>(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        mut operation: impl FnMut(&T) -> io::Result<R>,
-        exhausted: impl FnOnce(&R) -> bool,
-    ) -> Poll<io::Result<R>> {
-        each!(&self.inner, fd => loop {
-            let mut event = ready!(fd.poll_ready(cx, direction))?;
-            match operation(&fd.get_ref().0) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => event.clear(Ready::ALL),
-                Ok(value) => {
-                    if exhausted(&value) {
-                        event.clear(Ready::ALL);
-                    }
-                    return Poll::Ready(Ok(value));
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        })
-    }
-}
-
-/// Returns what `fd` is ready for right now.
-fn look(fd: &impl AsFd, interest: Interest) -> Ready {
-    let flags = poll_now(fd, interest).unwrap_or(PollFlags::empty());
-    // The values are the same on all Unix systems, their type is not.
-    let bits = i32::from(flags.bits());
-    Ready::from_epoll(bits.cast_unsigned()) & interest.mask()
-}
-
-/// Asks the system what `fd` is ready for, without waiting. Errors are always reported.
-pub(super) fn poll_now(fd: &impl AsFd, interest: Interest) -> io::Result<PollFlags> {
-    const NOW: Timespec = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    let mut flags = PollFlags::empty();
-    flags.set(PollFlags::IN, interest.is_readable());
-    flags.set(PollFlags::OUT, interest.is_writable());
-    flags.set(PollFlags::PRI, interest.is_priority());
-    let mut fds = [PollFd::new(fd, flags)];
-    poll(&mut fds, Some(&NOW))?;
-    Ok(fds[0].revents())
 }
 
 impl<T: AsRawFd> AsRawFd for AsyncFd<T> {

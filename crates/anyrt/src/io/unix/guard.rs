@@ -5,10 +5,9 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::task::{Context, Poll, ready};
 
-use anyrt_core::readiness::{AsyncFd as _, Direction, ReadyEvent};
+use anyrt_core::readiness::{AsyncFd as _, Direction, ReadyEvent, ready_now};
 
 use super::AsyncFd;
-use super::async_fd::poll_now;
 use crate::io::{Interest, Ready};
 use crate::raw::Raw;
 
@@ -38,29 +37,9 @@ impl<'a, T: AsRawFd> AsyncFdReadyGuard<'a, T> {
         each!(&mut self.event, event => event.clear(ready));
     }
 
-    /// Keeps the readiness. Does nothing; it states the intent.
-    pub fn retain_ready(&mut self) {}
-
     /// Returns the part of the requested readiness that is not cleared.
     pub fn ready(&self) -> Ready {
         each!(&self.event, event => event.ready())
-    }
-
-    /// Calls `f`, and clears the readiness if it returns [`io::ErrorKind::WouldBlock`].
-    ///
-    /// # Errors
-    /// Returns [`TryIoError`] if the descriptor was not ready.
-    pub fn try_io<R>(
-        &mut self,
-        f: impl FnOnce(&'a AsyncFd<T>) -> io::Result<R>,
-    ) -> Result<io::Result<R>, TryIoError> {
-        match f(self.async_fd) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.clear_ready();
-                Err(TryIoError(()))
-            }
-            result => Ok(result),
-        }
     }
 
     /// Returns the descriptor with its readiness.
@@ -109,7 +88,7 @@ impl<'a, T: AsRawFd> AsyncFdReadyMutGuard<'a, T> {
             if !(ready & part.mask()).is_empty() {
                 // An event that arrives after the poll is a new one and is not cleared.
                 let _ = self.async_fd.try_io(part, |fd| {
-                    match poll_now(&Raw(fd.as_raw_fd()), part)?.is_empty() {
+                    match ready_now(Raw(fd.as_raw_fd()), part)?.is_empty() {
                         true => Err(io::ErrorKind::WouldBlock.into()),
                         false => Ok(()),
                     }
@@ -118,29 +97,9 @@ impl<'a, T: AsRawFd> AsyncFdReadyMutGuard<'a, T> {
         }
     }
 
-    /// Keeps the readiness. Does nothing; it states the intent.
-    pub fn retain_ready(&mut self) {}
-
     /// Returns the part of the requested readiness that is not cleared.
     pub fn ready(&self) -> Ready {
         self.ready
-    }
-
-    /// Calls `f`, and clears the readiness if it returns [`io::ErrorKind::WouldBlock`].
-    ///
-    /// # Errors
-    /// Returns [`TryIoError`] if the descriptor was not ready.
-    pub fn try_io<R>(
-        &mut self,
-        f: impl FnOnce(&mut AsyncFd<T>) -> io::Result<R>,
-    ) -> Result<io::Result<R>, TryIoError> {
-        match f(self.async_fd) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.clear_ready();
-                Err(TryIoError(()))
-            }
-            result => Ok(result),
-        }
     }
 
     /// Returns the descriptor with its readiness.
@@ -164,21 +123,42 @@ impl<'a, T: AsRawFd> AsyncFdReadyMutGuard<'a, T> {
     }
 }
 
-impl<T: AsRawFd + fmt::Debug> fmt::Debug for AsyncFdReadyGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadyGuard")
-            .field("async_fd", &self.async_fd)
-            .finish()
-    }
-}
+/// What both guards have, which pass a descriptor of the given type on.
+macro_rules! guard {
+    ($Guard:ident, $fd:ty, $name:literal) => {
+        impl<'a, T: AsRawFd> $Guard<'a, T> {
+            /// Keeps the readiness. Does nothing; it states the intent.
+            pub fn retain_ready(&mut self) {}
 
-impl<T: AsRawFd + fmt::Debug> fmt::Debug for AsyncFdReadyMutGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MutReadyGuard")
-            .field("async_fd", &self.async_fd)
-            .finish()
-    }
+            /// Calls `f`, and clears the readiness if it returns [`io::ErrorKind::WouldBlock`].
+            ///
+            /// # Errors
+            /// Returns [`TryIoError`] if the descriptor was not ready.
+            pub fn try_io<R>(
+                &mut self,
+                f: impl FnOnce($fd) -> io::Result<R>,
+            ) -> Result<io::Result<R>, TryIoError> {
+                match f(self.async_fd) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.clear_ready();
+                        Err(TryIoError(()))
+                    }
+                    result => Ok(result),
+                }
+            }
+        }
+
+        impl<T: AsRawFd + fmt::Debug> fmt::Debug for $Guard<'_, T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct($name)
+                    .field("async_fd", &self.async_fd)
+                    .finish()
+            }
+        }
+    };
 }
+guard!(AsyncFdReadyGuard, &'a AsyncFd<T>, "ReadyGuard");
+guard!(AsyncFdReadyMutGuard, &mut AsyncFd<T>, "MutReadyGuard");
 
 /// The descriptor was not ready, and its readiness was cleared.
 #[derive(Debug)]
