@@ -307,7 +307,7 @@ macro_rules! enabled_backends {
                 None
             }
 
-            fn of(backend: Backend) -> Option<Self> {
+            const fn of(backend: Backend) -> Option<Self> {
                 match backend {
                     $(Backend::$Variant => Some(Self::$Variant(())),)*
                     #[allow(unreachable_patterns, reason = "where all are enabled")]

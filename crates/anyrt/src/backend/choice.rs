@@ -19,14 +19,7 @@ impl Backend {
 
     /// Returns `true` if the feature of the backend is enabled.
     pub const fn is_enabled(self) -> bool {
-        let mut at = 0;
-        while at < ENABLED.len() {
-            if ENABLED[at] as u8 == self as u8 {
-                return true;
-            }
-            at += 1;
-        }
-        false
+        Current::of(self).is_some()
     }
 
     /// Returns the backend that the environment variable `ANYRT_BACKEND` names, or `None` if it is

@@ -44,29 +44,11 @@ pub(crate) trait Provides {
     type JoinSet<T: Send + 'static>: Default;
 }
 
-/// The functions of a backend that are not generic, or whose types can be named.
-#[allow(dead_code, reason = "the compiler reads it")]
-pub(crate) struct Functions<P: Provides, Interval> {
-    pub(crate) is_in_application: fn() -> bool,
-    pub(crate) make_default: fn(&P::Handle) -> bool,
-    pub(crate) enter_default: fn(&P::Handle),
-    pub(crate) spawn: fn(Ready<()>) -> P::JoinHandle<()>,
-    pub(crate) spawn_local: fn(Ready<()>) -> P::JoinHandle<()>,
-    pub(crate) spawn_blocking: fn(fn()) -> P::JoinHandle<()>,
-    pub(crate) block_in_place: fn(fn()),
-    pub(crate) poll_join:
-        fn(&mut P::JoinHandle<()>, &mut Context<'_>) -> Poll<Result<(), JoinError>>,
-    pub(crate) try_id: fn() -> Option<anyrt_core::task::Id>,
-    pub(crate) insert: fn(&mut P::JoinSet<()>, Ready<()>) -> P::AbortHandle,
-    pub(crate) sleep: fn(Duration) -> P::Sleep,
-    pub(crate) sleep_until: fn(Instant) -> P::Sleep,
-    pub(crate) sleep_on: fn(&P::Handle, Instant) -> P::Sleep,
-    pub(crate) renew: fn(&P::Handle, Pin<&mut P::Sleep>, Instant),
-    pub(crate) poll_sleep: fn(Pin<&mut P::Sleep>, &mut Context<'_>) -> Poll<()>,
-    pub(crate) interval_at: fn(Instant, Duration) -> Interval,
-    pub(crate) now: fn() -> Instant,
-    pub(crate) poll_accept:
-        fn(&P::TcpListener, &mut Context<'_>) -> Poll<io::Result<(P::TcpStream, SocketAddr)>>,
+/// Checks the type of each function of a backend that is not generic, or whose types can be named.
+macro_rules! check_functions {
+    ($($function:path: $type:ty;)*) => {
+        const _: ($($type,)*) = ($($function,)*);
+    };
 }
 
 macro_rules! check_provided {
@@ -92,26 +74,29 @@ macro_rules! check_provided {
                 type JoinSet<T: Send + 'static> = m::join_set::JoinSet<T>;
             }
 
-            const _: Functions<Module, m::time::Interval> = Functions {
-                is_in_application: m::is_in_application,
-                make_default: m::make_default,
-                enter_default: m::enter_default,
-                spawn: m::task::spawn,
-                spawn_local: m::task::spawn_local,
-                spawn_blocking: m::task::spawn_blocking,
-                block_in_place: m::task::block_in_place,
-                poll_join: m::task::poll_join,
-                try_id: m::task::try_id,
-                insert: m::join_set::spawn,
-                sleep: m::time::sleep,
-                sleep_until: m::time::sleep_until,
-                sleep_on: m::time::sleep_on,
-                renew: m::time::renew,
-                poll_sleep: m::time::poll_sleep,
-                interval_at: m::time::interval_at,
-                now: m::time::now,
-                poll_accept: m::net::TcpListener::poll_accept,
-            };
+            type Unit<T> = fn(T) -> m::task::JoinHandle<()>;
+            type Joined = Poll<Result<(), JoinError>>;
+            type Accepted = Poll<io::Result<(m::net::TcpStream, SocketAddr)>>;
+            check_functions! {
+                m::is_in_application: fn() -> bool;
+                m::make_default: fn(&m::Handle) -> bool;
+                m::enter_default: fn(&m::Handle);
+                m::task::spawn: Unit<Ready<()>>;
+                m::task::spawn_local: Unit<Ready<()>>;
+                m::task::spawn_blocking: Unit<fn()>;
+                m::task::block_in_place: fn(fn());
+                m::task::poll_join: fn(&mut m::task::JoinHandle<()>, &mut Context<'_>) -> Joined;
+                m::task::try_id: fn() -> Option<anyrt_core::task::Id>;
+                m::join_set::spawn: fn(&mut m::join_set::JoinSet<()>, Ready<()>) -> m::task::AbortHandle;
+                m::time::sleep: fn(Duration) -> m::time::Sleep;
+                m::time::sleep_until: fn(Instant) -> m::time::Sleep;
+                m::time::sleep_on: fn(&m::Handle, Instant) -> m::time::Sleep;
+                m::time::renew: fn(&m::Handle, Pin<&mut m::time::Sleep>, Instant);
+                m::time::poll_sleep: fn(Pin<&mut m::time::Sleep>, &mut Context<'_>) -> Poll<()>;
+                m::time::interval_at: fn(Instant, Duration) -> m::time::Interval;
+                m::time::now: fn() -> Instant;
+                m::net::TcpListener::poll_accept: fn(&m::net::TcpListener, &mut Context<'_>) -> Accepted;
+            }
         };
     )*};
 }

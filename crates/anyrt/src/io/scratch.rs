@@ -81,38 +81,3 @@ fn put_scratch(
     let _ = SCRATCH.try_with(|cell| cell.set(scratch));
     polled.map_ok(drop)
 }
-
-#[cfg(test)]
-mod tests {
-    use std::mem::MaybeUninit;
-
-    use super::*;
-
-    #[test]
-    fn only_what_was_read_is_initialized() {
-        let mut memory = [const { MaybeUninit::uninit() }; 16 * 1024];
-        let mut buf = ReadBuf::uninit(&mut memory);
-        for word in [&b"one"[..], b"two"] {
-            let read = |room: &mut [u8]| {
-                assert!(room.len() > CLEARED);
-                room[..word.len()].copy_from_slice(word);
-                Poll::Ready(Ok(word.len()))
-            };
-            assert!(poll_into(&mut buf, read).is_ready());
-        }
-        assert_eq!(buf.filled(), b"onetwo");
-        assert_eq!(buf.initialized().len(), 6);
-    }
-
-    #[test]
-    fn what_is_initialized_is_read_into_as_it_is() {
-        let mut memory = [0; 16 * 1024];
-        let mut buf = ReadBuf::new(&mut memory);
-        let read = |room: &mut [u8]| {
-            assert_eq!(room.len(), 16 * 1024);
-            Poll::Ready(Ok(room.len()))
-        };
-        assert!(poll_into(&mut buf, read).is_ready());
-        assert_eq!(buf.remaining(), 0);
-    }
-}
