@@ -20,7 +20,7 @@
 //! | `m::task::{spawn, spawn_local, spawn_blocking, block_in_place}` | act on the current runtime, which is of this kind |
 //! | `m::task::budgeted(future)` | the future with Tokio's budget filled in each poll; the facade spawns it through a handle, or blocks on it |
 //! | `m::task::try_id()` | the id of the task of this kind that polls |
-//! | `m::join_set::{spawn, spawn_on, spawn_local, spawn_blocking, spawn_blocking_on}` | as those of `task`, into a set |
+//! | `m::join_set::{spawn, spawn_on, spawn_blocking, spawn_blocking_on}` | as those of `task`, into a set |
 //! | `m::local_set::{LocalSet, LocalEnterGuard, is_entered, is_polling, spawn_local}` | sets of local tasks; those of the first enabled backend are used |
 //! | `m::time::{sleep, sleep_until, interval_at, now}` | timers of the current runtime, with a step of a millisecond |
 //! | `m::time::{sleep_on, renew, poll_sleep}` | timers with the precision of the runtime of a handle |
@@ -36,6 +36,7 @@ use std::time::Instant;
 use anyrt_core::Timer;
 use anyrt_core::context::{self, Kind};
 use anyrt_core::error::NoRuntime;
+use anyrt_core::task::Id;
 
 /// The list, by preference: variant, module, feature, the macro that checks it, and the
 /// documentation. Backends in brackets are never chosen by preference.
@@ -183,6 +184,15 @@ macro_rules! enums {
 }
 enabled!(enums!());
 
+/// Puts a value of the first enabled backend into an [`Each`].
+macro_rules! first_of {
+    (()) => {};
+    (() ($Variant:ident $module:ident) $($rest:tt)*) => {
+        pub(crate) use Each::$Variant as OfFirst;
+    };
+}
+enabled!(first_of!());
+
 /// A type without values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Never {}
@@ -285,6 +295,11 @@ backends!(backend_enum!());
 macro_rules! enabled_backends {
     (() $(($Variant:ident $module:ident))*) => {
         const ENABLED: &[Backend] = &[$(Backend::$Variant),*];
+
+        /// Returns the id of the task that polls, whichever backend runs it.
+        pub(crate) fn try_id() -> Option<Id> {
+            None$(.or_else($module::task::try_id))*
+        }
 
         /// The kind of a runtime. Only enabled kinds exist.
         pub(crate) type Current = current_type!($($Variant)*);

@@ -1,7 +1,6 @@
 //! The channels of [`Handle`], which are those of its backend. Applications use
 //! [`sync`](crate::sync).
 
-use std::fmt;
 use std::task::{Context, Poll};
 
 use anyrt_core::Channel;
@@ -94,13 +93,4 @@ macro_rules! sender_clone {
 }
 sender_clone!(Sender UnboundedSender);
 
-macro_rules! debug {
-    ($($end:ident)*) => {$(
-        impl<T> fmt::Debug for $end<T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($end)).finish_non_exhaustive()
-            }
-        }
-    )*};
-}
-debug!(Sender Receiver UnboundedSender UnboundedReceiver);
+opaque_debug!(; T: Sender, Receiver, UnboundedSender, UnboundedReceiver);

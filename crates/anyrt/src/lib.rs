@@ -74,6 +74,8 @@
     reason = "which are used depends on which backends are enabled"
 )]
 mod backend;
+#[macro_use]
+mod impls;
 mod channel;
 #[cfg(feature = "fs")]
 pub mod fs;

@@ -43,17 +43,13 @@ pub mod tcp {
     pub use super::tcp_stream::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 }
 
-/// At most, a panic interrupts a system call, which has either happened or not.
-macro_rules! unwind_safe {
-    ($($socket:ty)*) => {$(
-        impl std::panic::UnwindSafe for $socket {}
-        impl std::panic::RefUnwindSafe for $socket {}
-    )*};
-}
-#[cfg(unix)]
-use unwind_safe;
-
-unwind_safe!(TcpListener TcpStream UdpSocket tcp::OwnedReadHalf tcp::OwnedWriteHalf);
+unwind_safe!(
+    TcpListener,
+    TcpStream,
+    UdpSocket,
+    tcp::OwnedReadHalf,
+    tcp::OwnedWriteHalf
+);
 
 /// Resolves `host`, which includes a port: `"example.com:80"` or `("example.com", 80)`.
 ///

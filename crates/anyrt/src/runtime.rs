@@ -30,7 +30,6 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
-use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use anyrt_core::context::Kind;
@@ -357,9 +356,8 @@ impl Runtime {
     }
 }
 
-// Like Tokio's: the runtime stays usable after a caught panic.
-impl UnwindSafe for Runtime {}
-impl RefUnwindSafe for Runtime {}
+unwind_safe!(Runtime, Handle, LocalRuntime, RuntimeMetrics);
+opaque_debug!(EnterGuard<'_>);
 
 /// Required by [`Owner`], which expects one kind of runtime. The facade is never current as such.
 static KIND: Kind = Kind::new("anyrt");
@@ -502,9 +500,6 @@ impl Handle {
     }
 }
 
-impl UnwindSafe for Handle {}
-impl RefUnwindSafe for Handle {}
-
 impl Spawner for Handle {
     type JoinHandle<T: Send + 'static> = JoinHandle<T>;
 
@@ -561,10 +556,4 @@ pub struct EnterGuard<'a> {
     _borrowed: PhantomData<&'a ()>,
     // Without a backend it is not `Send` either.
     _of_thread: PhantomData<std::sync::MutexGuard<'static, ()>>,
-}
-
-impl fmt::Debug for EnterGuard<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EnterGuard").finish_non_exhaustive()
-    }
 }

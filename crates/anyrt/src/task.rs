@@ -265,5 +265,5 @@ pub fn id() -> Id {
 /// # Ok(()) });
 /// ```
 pub fn try_id() -> Option<Id> {
-    find_backend!(backend => backend::task::try_id())
+    crate::backend::try_id()
 }

@@ -132,23 +132,6 @@ macro_rules! forward {
     };
 }
 
-/// Methods that pass their arguments to the method of the same name of a field, and return `self`.
-macro_rules! setters {
-    ($field:ident:) => {};
-    (
-        $field:ident: $(#[$attribute:meta])*
-        pub fn $name:ident $(<$($T:ident: $bound:path),+>)? (&mut $self:ident $(, $argument:ident: $type:ty)*)
-        -> &mut Self; $($rest:tt)*
-    ) => {
-        $(#[$attribute])*
-        pub fn $name $(<$($T: $bound),+>)? (&mut $self $(, $argument: $type)*) -> &mut Self {
-            $self.$field.$name($($argument),*);
-            $self
-        }
-        setters! { $field: $($rest)* }
-    };
-}
-
 macro_rules! arms {
     (([$value:expr] $alias:tt $From:ident $pattern:tt $Into:ident $result:tt)) => {
         match $value { no_value!($From never) => never.reached() }
@@ -231,22 +214,6 @@ macro_rules! on_current {
     };
 }
 
-/// Returns the first enabled backend for which the expression, which can use its module under the
-/// name, is `Some`.
-macro_rules! find_backend {
-    ($alias:ident => $result:expr) => {
-        enabled! { find_steps! ([$alias] [$result]) }
-    };
-}
-macro_rules! find_steps {
-    (([$alias:ident] [$result:expr]) $(($Variant:ident $module:ident))*) => {
-        None$(.or_else(|| {
-            use $crate::backend::$module as $alias;
-            $result
-        }))*
-    };
-}
-
 /// The type with that name of the first enabled backend. For values see [`with_first!`].
 macro_rules! first_type {
     ($($path:tt)+) => { enabled! { first_path! ([$($path)+]) } };
@@ -262,17 +229,11 @@ macro_rules! first_path {
 /// Evaluates the expression with a value of the first enabled backend.
 macro_rules! with_first {
     ($value:expr, $pattern:pat => $result:expr) => {
-        enabled! { with_first_steps! ([$value] [$pattern] [$result]) }
+        in_first!(
+            backend => { let $pattern = $value; $result },
+            else ($value).reached()
+        )
     };
-}
-macro_rules! with_first_steps {
-    (([$value:expr] $pattern:tt $result:tt)) => {
-        ($value).reached()
-    };
-    (([$value:expr] [$pattern:pat] [$result:expr]) $($on:tt)+) => {{
-        let $pattern = $value;
-        $result
-    }};
 }
 /// Evaluates the expression for the first enabled backend, or else the other one.
 macro_rules! in_first {
@@ -289,20 +250,4 @@ macro_rules! in_first_steps {
         use $crate::backend::$module as $alias;
         $result
     }};
-}
-/// A struct with that name around a value of the first enabled backend.
-macro_rules! of_first {
-    ($Struct:ident, $value:expr) => {
-        enabled! { of_first_variant! ($Struct [$value]) }
-    };
-}
-macro_rules! of_first_variant {
-    (($Struct:ident $value:tt)) => {
-        unreachable!("there is no value of it")
-    };
-    (($Struct:ident [$value:expr]) ($Variant:ident $module:ident) $($rest:tt)*) => {
-        $Struct {
-            inner: $crate::backend::Each::$Variant($value),
-        }
-    };
 }

@@ -107,14 +107,6 @@ macro_rules! over_kit {
             }
 
             #[track_caller]
-            pub(crate) fn spawn_local<T: 'static, F>(set: &mut JoinSet<T>, future: F) -> AbortHandle
-            where
-                F: Future<Output = T> + 'static,
-            {
-                set.insert(task::spawn_local(future))
-            }
-
-            #[track_caller]
             pub(crate) fn spawn_blocking<T, F>(set: &mut JoinSet<T>, job: F) -> AbortHandle
             where
                 F: FnOnce() -> T + Send + 'static,

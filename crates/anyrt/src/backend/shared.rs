@@ -174,14 +174,6 @@ pub(crate) mod fs {
 
 #[cfg(all(unix, feature = "signal"))]
 pub(crate) mod signal {
-    use std::io;
-    use std::os::raw::c_int;
-
     #[allow(unused_imports, reason = "the simulator has its own")]
-    pub(crate) use crate::signal_hub::Listener as Signal;
-
-    #[allow(dead_code, reason = "the simulator has its own")]
-    pub(crate) fn listen(signal: c_int) -> io::Result<Signal> {
-        crate::signal_hub::listen(signal)
-    }
+    pub(crate) use crate::signal_hub::{Listener as Signal, listen};
 }

@@ -69,14 +69,6 @@ pub(crate) mod join_set {
     }
 
     #[track_caller]
-    pub(crate) fn spawn_local<T: 'static, F>(set: &mut JoinSet<T>, future: F) -> AbortHandle
-    where
-        F: Future<Output = T> + 'static,
-    {
-        set.spawn_local(future)
-    }
-
-    #[track_caller]
     pub(crate) fn spawn_blocking<T, F>(set: &mut JoinSet<T>, job: F) -> AbortHandle
     where
         F: FnOnce() -> T + Send + 'static,
@@ -212,15 +204,4 @@ pub(crate) mod fs {
 }
 
 #[cfg(all(unix, feature = "signal"))]
-pub(crate) mod signal {
-    use std::io;
-    use std::os::raw::c_int;
-
-    use anyrt_tokio::signal::{SignalKind, signal};
-
-    pub(crate) use anyrt_tokio::signal::Signal;
-
-    pub(crate) fn listen(number: c_int) -> io::Result<Signal> {
-        signal(SignalKind::from_raw(number))
-    }
-}
+pub(crate) use anyrt_tokio::signal;

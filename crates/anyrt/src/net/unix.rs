@@ -85,4 +85,10 @@ use datagram::UnixDatagram;
 use listener::UnixListener;
 use stream::UnixStream;
 
-super::unwind_safe!(UnixDatagram UnixListener UnixStream pipe::Sender pipe::Receiver);
+unwind_safe!(
+    UnixDatagram,
+    UnixListener,
+    UnixStream,
+    pipe::Sender,
+    pipe::Receiver
+);

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
-use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use super::{Builder, EnterGuard, Flavor, Handle, Runtime, RuntimeMetrics};
@@ -157,9 +156,6 @@ impl Builder {
         self.build().map(LocalRuntime::from_runtime)
     }
 }
-
-impl UnwindSafe for LocalRuntime {}
-impl RefUnwindSafe for LocalRuntime {}
 
 impl Drop for LocalRuntime {
     fn drop(&mut self) {

@@ -1,7 +1,6 @@
 //! Metrics of a runtime.
 
 use std::fmt;
-use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use anyrt_core::runtime::{BlockingStats, Flavor, Metrics, WorkerStats};
@@ -123,9 +122,6 @@ impl RuntimeMetrics {
         self.global_queue_depth()
     }
 }
-
-impl UnwindSafe for RuntimeMetrics {}
-impl RefUnwindSafe for RuntimeMetrics {}
 
 impl fmt::Debug for RuntimeMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

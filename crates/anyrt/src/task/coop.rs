@@ -13,7 +13,6 @@
 //! module charge and lift both.
 
 use std::cell::Cell;
-use std::fmt;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::pin::{Pin, pin};
@@ -77,11 +76,7 @@ impl RestoreOnPending {
     }
 }
 
-impl fmt::Debug for RestoreOnPending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RestoreOnPending").finish_non_exhaustive()
-    }
-}
+opaque_debug!(RestoreOnPending; F: Unconstrained);
 
 /// Takes one unit of the budget and yields if none is left. Intended for loops that await nothing
 /// else.
@@ -191,12 +186,6 @@ impl<F: Future> Future for Unconstrained<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let future = self.project().future;
         core::with_unconstrained(|| future.poll(cx))
-    }
-}
-
-impl<F> fmt::Debug for Unconstrained<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unconstrained").finish_non_exhaustive()
     }
 }
 

@@ -2,14 +2,10 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::{Context, Poll};
 
 use super::coop::lifted;
-use super::{
-    AbortHandle, Id, JoinError, JoinHandle, LocalSet, check_tasks_stay, local_set, spawn,
-    spawn_blocking, spawn_local,
-};
+use super::{AbortHandle, Id, JoinError, JoinHandle, LocalSet, spawn, spawn_blocking, spawn_local};
 use crate::backend::{Current, entered};
 use crate::runtime::Handle;
 
@@ -151,20 +147,8 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        if !local_set::is_entered() {
-            check_tasks_stay();
-        }
-        match Current::find() {
-            Some(kind) if !local_set::is_entered() => start!(
-                self, kind, kind, future = Box::pin(future),
-                backend, ((), set) => backend::join_set::spawn_local(set, future),
-                else spawn_local(future)
-            ),
-            _ => {
-                let task = spawn_local(future);
-                self.any().insert(task)
-            }
-        }
+        let task = spawn_local(future);
+        self.any().insert(task)
     }
 
     /// Spawns `future` as a task of `local_set`. It runs when `local_set` is polled.
@@ -359,8 +343,7 @@ fn or_of<T, R>(
 }
 
 // Independent of which backends are enabled.
-impl<T> UnwindSafe for JoinSet<T> {}
-impl<T> RefUnwindSafe for JoinSet<T> {}
+unwind_safe!(; T: JoinSet<T>);
 
 impl<T> Default for JoinSet<T> {
     fn default() -> Self {

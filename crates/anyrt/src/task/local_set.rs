@@ -71,7 +71,9 @@ impl LocalSet {
         F::Output: 'static,
     {
         boxed_for_match!(future: F = Box::pin(future) =>
-            with_first!(&self.inner, set => of_first!(JoinHandle, set.spawn_local(task(future)))))
+        with_first!(&self.inner, set => JoinHandle {
+            inner: crate::backend::OfFirst(set.spawn_local(task(future))),
+        }))
     }
 
     /// Runs `future` and the tasks of the set on `runtime` until `future` completes.
@@ -127,7 +129,9 @@ where
         return Err(future);
     }
     in_first!(
-        backend => Ok(of_first!(JoinHandle, backend::local_set::spawn_local(task(future)))),
+        backend => Ok(JoinHandle {
+            inner: crate::backend::OfFirst(backend::local_set::spawn_local(task(future))),
+        }),
         else Err(future)
     )
 }
