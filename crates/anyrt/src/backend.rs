@@ -27,7 +27,7 @@
 //! | `m::time::{pause, resume, advance}` | the clock of the current runtime (`test-util`) |
 //! | `m::net::connect(address)` | connects on the current runtime |
 //! | `m::net::{poll_read, poll_write, poll_write_vectored}` | move bytes through `&mut` |
-//! | `m::fs::{from_std, opened, as_fd, poll_read, fmt}` | files (`fs`) |
+//! | `m::fs::{from_std, opened, poll_read, fmt}` | files (`fs`) |
 //! | `m::signal::listen(number)` | listens to a signal (`signal`) |
 
 use std::sync::OnceLock;

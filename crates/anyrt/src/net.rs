@@ -10,7 +10,7 @@ use anyrt_core::net::{FromStd, Net, Target};
 
 use crate::runtime::Handle;
 
-mod halves;
+pub(crate) mod halves;
 mod stream_io;
 mod sys;
 mod tcp_listener;

@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::runtime::{Backend, Builder, LocalOptions, LocalRuntime, Runtime};
+use crate::runtime::{Backend, Builder, LocalOptions};
 
 /// The arguments of the attribute.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +121,10 @@ fn run_body(options: Options, configure: fn(&mut Builder), body: Box<dyn FnOnce(
     let thread = thread::Builder::new()
         .name(format!("{name} on {backend}"))
         .spawn(move || {
-            let failure = run(options, configure, body);
+            let failure = match run(options, configure, body) {
+                Ok(failure) => failure,
+                Err(error) => Some(format!("{backend}: {error}")),
+            };
             let _ = done.send(());
             failure
         });
@@ -144,30 +147,17 @@ fn run(
     options: Options,
     configure: fn(&mut Builder),
     body: Box<dyn FnOnce() -> Body + Send>,
-) -> Option<String> {
-    match start(options, configure) {
-        Ok(Started::Shared(runtime)) => runtime.block_on(body()),
-        Ok(Started::Local(runtime)) => runtime.block_on(body()),
-        Err(error) => Some(format!("{}: {error}", options.backend)),
-    }
-}
-
-enum Started {
-    Shared(Runtime),
-    Local(LocalRuntime),
-}
-
-fn start(options: Options, configure: fn(&mut Builder)) -> io::Result<Started> {
+) -> io::Result<Option<String>> {
     let mut builder = match options.flavor {
         Flavor::MultiThread => Builder::new_multi_thread(),
         Flavor::CurrentThread | Flavor::Local => Builder::new_current_thread(),
     };
     configure(&mut builder);
     builder.enable_all().backend(options.backend.parse()?);
-    match options.flavor {
+    Ok(match options.flavor {
         Flavor::Local => builder
-            .build_local(LocalOptions::default())
-            .map(Started::Local),
-        Flavor::MultiThread | Flavor::CurrentThread => builder.build().map(Started::Shared),
-    }
+            .build_local(LocalOptions::default())?
+            .block_on(body()),
+        Flavor::MultiThread | Flavor::CurrentThread => builder.build()?.block_on(body()),
+    })
 }

@@ -430,6 +430,13 @@ impl<D: Disk> AsyncSeek for File<D> {
     }
 }
 
+#[cfg(unix)]
+impl<D: Disk> std::os::fd::AsFd for File<D> {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.std.as_fd()
+    }
+}
+
 impl<D: Disk> fmt::Debug for File<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("File")

@@ -289,8 +289,6 @@ macro_rules! over_kit {
 
         #[cfg(feature = "fs")]
         pub(crate) mod fs {
-            #[cfg(unix)]
-            pub(crate) use crate::backend::shared::fs::as_fd;
             pub(crate) use crate::backend::shared::fs::{fmt, poll_read};
             pub(crate) use $krate::fs::{File, from_std, $opened as opened};
         }

@@ -144,17 +144,10 @@ pub(crate) mod net {
 pub(crate) mod fs {
     use std::fmt;
     use std::io;
-    #[cfg(unix)]
-    use std::os::fd::{AsFd, BorrowedFd};
     use std::task::{Context, Poll};
 
     use ::tokio::io::ReadBuf;
     use anyrt_kit::fs::{Disk, File};
-
-    #[cfg(unix)]
-    pub(crate) fn as_fd<D: Disk>(file: &File<D>) -> BorrowedFd<'_> {
-        file.as_std().as_fd()
-    }
 
     pub(crate) fn poll_read<D: Disk>(
         file: &mut File<D>,

@@ -176,19 +176,12 @@ pub(crate) mod readiness {
 pub(crate) mod fs {
     use std::fmt;
     use std::io;
-    #[cfg(unix)]
-    use std::os::fd::{AsFd, BorrowedFd};
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
     use ::tokio::io::{AsyncRead, ReadBuf};
 
     pub(crate) use anyrt_tokio::fs::{File, from_std, from_std as opened};
-
-    #[cfg(unix)]
-    pub(crate) fn as_fd(file: &File) -> BorrowedFd<'_> {
-        file.as_fd()
-    }
 
     pub(crate) fn poll_read(
         file: &mut File,

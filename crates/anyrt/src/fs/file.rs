@@ -281,7 +281,7 @@ impl From<std::os::fd::OwnedFd> for File {
 
 #[cfg(unix)]
 crate::io::fd_io::descriptor!(File: |file| {
-    each!(&file.inner, backend, file => backend::fs::as_fd(file))
+    each!(&file.inner, file => file.as_fd())
 });
 
 impl fmt::Debug for File {

@@ -117,19 +117,6 @@ macro_rules! forward_write {
                 ::tokio::io::AsyncWrite::poll_write(std::pin::Pin::new(&mut self.inner), cx, buf)
             }
 
-            fn poll_write_vectored(
-                mut self: std::pin::Pin<&mut Self>,
-                cx: &mut std::task::Context<'_>,
-                bufs: &[std::io::IoSlice<'_>],
-            ) -> std::task::Poll<std::io::Result<usize>> {
-                let inner = std::pin::Pin::new(&mut self.inner);
-                ::tokio::io::AsyncWrite::poll_write_vectored(inner, cx, bufs)
-            }
-
-            fn is_write_vectored(&self) -> bool {
-                ::tokio::io::AsyncWrite::is_write_vectored(&self.inner)
-            }
-
             fn poll_flush(
                 mut self: std::pin::Pin<&mut Self>,
                 cx: &mut std::task::Context<'_>,

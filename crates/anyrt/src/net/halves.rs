@@ -328,4 +328,4 @@ macro_rules! shared_write {
     };
 }
 
-pub(super) use {half, halves, read_half, shared_read, shared_write, write_half};
+pub(crate) use {half, halves, read_half, shared_read, shared_write, write_half};

@@ -12,9 +12,54 @@ pub(super) fn check_nonblocking<S>(_: &S) -> io::Result<()> {
     Ok(())
 }
 
-/// Implements access to the descriptor of a socket, or to the handle on Windows.
-macro_rules! descriptor {
-    ($($socket:ident)*) => {$(
+/// What every socket has: conversions, the address, an option, its descriptor (on Windows, its
+/// handle), and how it is shown. `$convert` is the method of a runtime that converts it.
+macro_rules! socket {
+    ($socket:ident, $convert:ident) => {
+        impl $socket {
+            /// Converts a socket of std, which must be in non-blocking mode.
+            ///
+            /// # Errors
+            /// Fails if the socket cannot be registered with the reactor.
+            ///
+            /// # Panics
+            /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug
+            /// assertions, panics if the socket is in blocking mode.
+            #[track_caller]
+            pub fn from_std(socket: std::net::$socket) -> std::io::Result<Self> {
+                sys::check_nonblocking(&socket)?;
+                anyrt_core::net::FromStd::$convert(&$crate::runtime::Handle::current(), socket)
+            }
+
+            /// Converts into the type of std. The socket stays in non-blocking mode.
+            ///
+            /// # Errors
+            /// Fails if the socket cannot be deregistered from the reactor.
+            pub fn into_std(self) -> std::io::Result<std::net::$socket> {
+                each!(self.inner, socket => socket.into_std())
+            }
+
+            forward! {
+                /// Returns the local address, including the port that the system chose for port 0.
+                ///
+                /// # Errors
+                /// Fails if the system's `getsockname` does.
+                pub fn local_addr(&self) -> std::io::Result<std::net::SocketAddr>;
+
+                /// Returns the number of hops that a packet may take (`IP_TTL`).
+                ///
+                /// # Errors
+                /// Fails if the system's `getsockopt` does.
+                pub fn ttl(&self) -> std::io::Result<u32>;
+
+                /// Sets the number of hops that a packet may take.
+                ///
+                /// # Errors
+                /// Fails if the system's `setsockopt` does.
+                pub fn set_ttl(&self, ttl: u32) -> std::io::Result<()>;
+            }
+        }
+
         #[cfg(unix)]
         $crate::io::fd_io::descriptor!($socket: |socket| {
             each!(&socket.inner, socket => socket.as_fd())
@@ -42,9 +87,15 @@ macro_rules! descriptor {
                 Self::from_std(socket)
             }
         }
-    )*};
+
+        impl std::fmt::Debug for $socket {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                each!(&self.inner, socket => std::fmt::Debug::fmt(socket, f))
+            }
+        }
+    };
 }
-pub(super) use descriptor;
+pub(super) use socket;
 
 /// Methods that read or write a socket option, the same for all backends.
 macro_rules! options {

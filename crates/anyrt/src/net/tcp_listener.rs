@@ -1,13 +1,12 @@
 //! TCP listeners.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
 use anyrt_core::Net;
 use anyrt_core::TcpListener as _;
-use anyrt_core::net::{FromStd, SocketOptions, ToSocketAddrs};
+use anyrt_core::net::{SocketOptions, ToSocketAddrs};
 
 use super::{TcpStream, sys};
 use crate::runtime::Handle;
@@ -56,28 +55,6 @@ impl TcpListener {
         Handle::current().bind_tcp(address).await
     }
 
-    /// Converts a listener of std, which must be in non-blocking mode.
-    ///
-    /// # Errors
-    /// Fails if the socket cannot be registered with the reactor.
-    ///
-    /// # Panics
-    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
-    /// panics if the socket is in blocking mode.
-    #[track_caller]
-    pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
-        sys::check_nonblocking(&listener)?;
-        Handle::current().tcp_listener_from_std(listener)
-    }
-
-    /// Converts into the type of std. The socket stays in non-blocking mode.
-    ///
-    /// # Errors
-    /// Fails if the socket cannot be deregistered from the reactor.
-    pub fn into_std(self) -> io::Result<std::net::TcpListener> {
-        each!(self.inner, listener => listener.into_std())
-    }
-
     /// Accepts a connection. Any number of tasks may wait at once.
     ///
     /// # Errors
@@ -109,29 +86,9 @@ impl TcpListener {
         });
         Poll::Ready(Ok((TcpStream { inner }, peer)))
     }
-
-    forward! {
-        /// Returns the number of hops that a packet may take (`IP_TTL`).
-        ///
-        /// # Errors
-        /// Fails if the system's `getsockopt` does.
-        pub fn ttl(&self) -> io::Result<u32>;
-
-        /// Sets the number of hops that a packet may take.
-        ///
-        /// # Errors
-        /// Fails if the system's `setsockopt` does.
-        pub fn set_ttl(&self, ttl: u32) -> io::Result<()>;
-
-        /// Returns the local address, including the port that the system chose for port 0.
-        ///
-        /// # Errors
-        /// Fails if the system's `getsockname` does.
-        pub fn local_addr(&self) -> io::Result<SocketAddr>;
-    }
 }
 
-sys::descriptor!(TcpListener);
+sys::socket!(TcpListener, tcp_listener_from_std);
 
 impl anyrt_core::TcpListener for TcpListener {
     type Stream = TcpStream;
@@ -140,13 +97,7 @@ impl anyrt_core::TcpListener for TcpListener {
         self.accept().await
     }
 
-    forward! {
-        fn local_addr(&self) -> io::Result<SocketAddr>;
-    }
-}
-
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        each!(&self.inner, listener => fmt::Debug::fmt(listener, f))
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
     }
 }

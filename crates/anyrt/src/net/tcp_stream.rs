@@ -1,6 +1,5 @@
 //! TCP streams.
 
-use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::task::{Context, Poll};
@@ -11,7 +10,7 @@ use anyrt_core::Net;
 use anyrt_core::TcpStream as _;
 #[allow(unused_imports, reason = "there may be no backend")]
 use anyrt_core::net::Descriptor;
-use anyrt_core::net::{FromStd, SocketOptions, ToSocketAddrs};
+use anyrt_core::net::{SocketOptions, ToSocketAddrs};
 use socket2::SockRef;
 
 use super::halves::halves;
@@ -75,28 +74,6 @@ impl TcpStream {
         })
     }
 
-    /// Converts a stream of std, which must be in non-blocking mode.
-    ///
-    /// # Errors
-    /// Fails if the socket cannot be registered with the reactor.
-    ///
-    /// # Panics
-    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
-    /// panics if the socket is in blocking mode.
-    #[track_caller]
-    pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
-        sys::check_nonblocking(&stream)?;
-        Handle::current().tcp_stream_from_std(stream)
-    }
-
-    /// Converts into the type of std. The socket stays in non-blocking mode.
-    ///
-    /// # Errors
-    /// Fails if the socket cannot be deregistered from the reactor.
-    pub fn into_std(self) -> io::Result<std::net::TcpStream> {
-        each!(self.inner, stream => stream.into_std())
-    }
-
     forward! {
         /// Returns the socket, for its options.
         #[inline]
@@ -107,12 +84,6 @@ impl TcpStream {
         /// # Errors
         /// Fails if the system's `getpeername` does.
         pub fn peer_addr(&self) -> io::Result<SocketAddr>;
-
-        /// Returns the local address.
-        ///
-        /// # Errors
-        /// Fails if the system's `getsockname` does.
-        pub fn local_addr(&self) -> io::Result<SocketAddr>;
 
         /// Returns `true` if small writes are sent at once (`TCP_NODELAY`); `false` by default.
         ///
@@ -154,18 +125,6 @@ impl TcpStream {
         /// Fails if the system's `setsockopt` does.
         #[deprecated = "`SO_LINGER` causes the socket to block the thread on drop"]
         pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()>;
-
-        /// Returns the number of hops that a packet may take (`IP_TTL`).
-        ///
-        /// # Errors
-        /// Fails if the system's `getsockopt` does.
-        pub fn ttl(&self) -> io::Result<u32>;
-
-        /// Sets the number of hops that a packet may take.
-        ///
-        /// # Errors
-        /// Fails if the system's `setsockopt` does.
-        pub fn set_ttl(&self, ttl: u32) -> io::Result<()>;
     }
 
     /// Makes closing discard unsent data and send RST.
@@ -276,7 +235,7 @@ impl TcpStream {
     }
 }
 
-sys::descriptor!(TcpStream);
+sys::socket!(TcpStream, tcp_stream_from_std);
 
 impl AsRef<Self> for TcpStream {
     fn as_ref(&self) -> &Self {
@@ -307,12 +266,6 @@ impl anyrt_core::TcpStream for TcpStream {
     ) -> Result<Self, anyrt_core::error::ReuniteError<OwnedReadHalf, OwnedWriteHalf>> {
         read.reunite(write)
             .map_err(|error| anyrt_core::error::ReuniteError(error.0, error.1))
-    }
-}
-
-impl fmt::Debug for TcpStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        each!(&self.inner, stream => fmt::Debug::fmt(stream, f))
     }
 }
 

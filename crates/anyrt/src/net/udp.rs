@@ -1,6 +1,5 @@
 //! UDP sockets.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
@@ -8,7 +7,7 @@ use anyrt_core::Net;
 use anyrt_core::UdpSocket as _;
 #[allow(unused_imports, reason = "there may be no backend")]
 use anyrt_core::net::Descriptor;
-use anyrt_core::net::{FromStd, ToSocketAddrs};
+use anyrt_core::net::{SocketOptions, ToSocketAddrs};
 use socket2::SockRef;
 
 use super::{first_of, no_address, several, sys};
@@ -50,28 +49,6 @@ impl UdpSocket {
     /// Cancel-safe: dropping the future closes the socket.
     pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         Handle::current().bind_udp(address).await
-    }
-
-    /// Converts a socket of std, which must be in non-blocking mode.
-    ///
-    /// # Errors
-    /// Fails if the socket cannot be registered with the reactor.
-    ///
-    /// # Panics
-    /// Panics if no runtime is current; see [`runtime`](crate::runtime). With debug assertions,
-    /// panics if the socket is in blocking mode.
-    #[track_caller]
-    pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
-        sys::check_nonblocking(&socket)?;
-        Handle::current().udp_socket_from_std(socket)
-    }
-
-    /// Converts into the type of std. The socket stays in non-blocking mode.
-    ///
-    /// # Errors
-    /// Fails if the socket cannot be deregistered from the reactor.
-    pub fn into_std(self) -> io::Result<std::net::UdpSocket> {
-        each!(self.inner, socket => socket.into_std())
     }
 
     /// Returns the socket, for its options.
@@ -149,11 +126,11 @@ impl UdpSocket {
         /// Cancel-safe: if the future is dropped, no datagram is lost.
         pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize>;
 
-        /// Returns the local address.
+        /// Returns and clears the pending error of the socket, if any (`SO_ERROR`).
         ///
         /// # Errors
-        /// Fails if the system's `getsockname` does.
-        pub fn local_addr(&self) -> io::Result<SocketAddr>;
+        /// Fails if the system's `getsockopt` does.
+        pub fn take_error(&self) -> io::Result<Option<io::Error>>;
 
         /// Returns the peer that [`connect`](Self::connect) set.
         ///
@@ -163,7 +140,7 @@ impl UdpSocket {
     }
 }
 
-sys::descriptor!(UdpSocket);
+sys::socket!(UdpSocket, udp_socket_from_std);
 
 impl anyrt_core::UdpSocket for UdpSocket {
     forward! {
@@ -174,11 +151,5 @@ impl anyrt_core::UdpSocket for UdpSocket {
         async fn recv(&self, buf: &mut [u8]) -> io::Result<usize>;
         fn local_addr(&self) -> io::Result<SocketAddr>;
         fn peer_addr(&self) -> io::Result<SocketAddr>;
-    }
-}
-
-impl fmt::Debug for UdpSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        each!(&self.inner, socket => fmt::Debug::fmt(socket, f))
     }
 }

@@ -3,31 +3,9 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use anyrt_core::net::SocketOptions;
-
 use super::{UdpSocket, sys};
 
 impl UdpSocket {
-    forward! {
-        /// Returns the number of hops that a packet may take (`IP_TTL`).
-        ///
-        /// # Errors
-        /// Fails if the system's `getsockopt` does.
-        pub fn ttl(&self) -> io::Result<u32>;
-
-        /// Sets the number of hops that a packet may take.
-        ///
-        /// # Errors
-        /// Fails if the system's `setsockopt` does.
-        pub fn set_ttl(&self, ttl: u32) -> io::Result<()>;
-
-        /// Returns and clears the pending error of the socket, if any (`SO_ERROR`).
-        ///
-        /// # Errors
-        /// Fails if the system's `getsockopt` does.
-        pub fn take_error(&self) -> io::Result<Option<io::Error>>;
-    }
-
     sys::options! {
         /// Returns `true` if the socket may send to broadcast addresses (`SO_BROADCAST`).
         broadcast() -> bool = broadcast;

@@ -4,8 +4,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{self, Stdio};
 
-use crate::io::bridge::{forward_read, forward_write};
 use crate::io::fd_io::{descriptor, set_nonblocking};
+use crate::net::halves::{shared_read, shared_write};
 use crate::net::unix::pipe::{Receiver, Sender};
 
 /// The standard input of a child. Dropping it closes the pipe; shutting it down does not.
@@ -72,5 +72,7 @@ stream! {
     ChildStderr: Receiver;
 }
 
-forward_read!(ChildStdout ChildStderr);
-forward_write!(ChildStdin);
+shared_read!(ChildStdout: |stream| stream.inner.io);
+shared_read!(ChildStderr: |stream| stream.inner.io);
+// Shutting it down does nothing.
+shared_write!(ChildStdin: |stream| stream.inner.io, |_stream| Ok(()));

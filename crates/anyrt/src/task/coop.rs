@@ -97,12 +97,7 @@ opaque_debug!(RestoreOnPending; F: Unconstrained);
 /// # Ok(()) });
 /// ```
 pub async fn consume_budget() {
-    std::future::poll_fn(|cx| {
-        let unit = ready!(poll_proceed(cx));
-        unit.made_progress();
-        Poll::Ready(())
-    })
-    .await;
+    cooperative(std::future::ready(())).await;
 }
 
 /// Charges one unit for a future whose own operations do not, once it is ready.

@@ -137,7 +137,7 @@ enum End {
 /// A write fails with [`io::ErrorKind::BrokenPipe`] once all receivers are closed.
 #[derive(Debug)]
 pub struct Sender {
-    io: AsyncFd<File>,
+    pub(crate) io: AsyncFd<File>,
 }
 
 /// The read end of a pipe.
@@ -146,7 +146,7 @@ pub struct Sender {
 /// it.
 #[derive(Debug)]
 pub struct Receiver {
-    io: AsyncFd<File>,
+    pub(crate) io: AsyncFd<File>,
 }
 
 /// Methods of both ends.
