@@ -159,21 +159,28 @@ fn only_the_facade_and_the_tests_know_the_backends() {
     }
 }
 
-/// The crates that are published, and the tools; by folder, with their `lib.rs`.
+/// Each library and each program with a folder of its own, by that folder.
 fn sources() -> Vec<(String, Source)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut sources: Vec<_> = ["crates", "tools"]
+    let mut sources: Vec<_> = ["crates", "tools", "examples"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(root.join(folder)).expect("a folder"))
-        .map(|entry| entry.expect("readable"))
-        .filter_map(|entry| {
-            let root = entry.path().join("src/lib.rs");
-            let name = entry.file_name().to_string_lossy().into_owned();
-            root.exists().then(|| (name, Source::read(&root)))
+        .map(|entry| entry.expect("readable").path())
+        .flat_map(|folder| ["src/lib.rs", "src/main.rs", "main.rs"].map(|file| folder.join(file)))
+        .filter(|root| root.exists())
+        .map(|file| {
+            let folder = file
+                .strip_prefix(root)
+                .ok()
+                .and_then(|file| file.iter().nth(1));
+            let name = folder
+                .expect("a folder of the repository")
+                .to_string_lossy();
+            (name.into_owned(), Source::read(&file))
         })
         .collect();
     sources.sort_by(|a, b| a.0.cmp(&b.0));
-    assert!(sources.len() > 8, "there are more crates than that");
+    assert!(sources.len() > 25, "there are more crates than that");
     sources
 }
 
@@ -204,6 +211,7 @@ const NAMESAKES: &[(&str, &str, &str)] = &[
         "Rt",
         "each subject is a program of its own, with the same items",
     ),
+    ("cookbook", "State", "each recipe stands alone"),
 ];
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::{BACKENDS, Result};
+use crate::error::Result;
+use crate::manifest::BACKENDS;
 
 pub(crate) const HELP: &str = "\
 Moves an application from Tokio to anyrt, and back.

@@ -7,9 +7,11 @@ use semver::VersionReq;
 use toml_edit::DocumentMut;
 
 use crate::edit::PATCHED_VERSION;
+use crate::error::Result;
+use crate::manifest::BACKENDS;
 use crate::surface::Surface;
 use crate::workspace::{Tree, Workspace};
-use crate::{BACKENDS, Result, lock, manifest, sources};
+use crate::{lock, manifest, sources};
 
 /// Prints obstacles to a port. Returns `false` if there are any.
 pub(crate) fn check(workspace: &Workspace) -> Result<bool> {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use semver::{Version, VersionReq};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use crate::manifest::{self, Place};
-use crate::{BACKENDS, Result};
+use crate::error::Result;
+use crate::manifest::{self, BACKENDS, Place};
 
 /// The version of the package `tokio` in a patched tree.
 pub(crate) const PATCHED_VERSION: Version = Version::new(1, 999, 0);

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use toml_edit::{DocumentMut, Item};
 
-use crate::manifest::{self, Place};
+use crate::error::Result;
+use crate::manifest::{self, BACKENDS, Place};
 use crate::workspace::{self, Workspace};
-use crate::{BACKENDS, Result};
 
 /// The file's name, in the root of the workspace.
 pub(crate) const NAME: &str = ".cargo-anyrt.json";

@@ -5,8 +5,8 @@ use std::path::Path;
 use semver::Version;
 use toml_edit::{DocumentMut, Item, Table};
 
-use crate::Result;
 use crate::edit::{PATCHED_VERSION, Plan, Source};
+use crate::error::Result;
 use crate::workspace::{self, Workspace};
 
 /// A package in a lock file.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod args;
 mod check;
 mod edit;
+mod error;
 mod journal;
 mod lock;
 mod manifest;
@@ -18,13 +19,8 @@ mod undo;
 mod workspace;
 
 use args::{Args, Command};
+use error::Result;
 use workspace::Workspace;
-
-/// Errors are sentences for the user and name the remedy.
-type Result<T> = std::result::Result<T, String>;
-
-/// The runtimes, as the feature names of anyrt.
-const BACKENDS: [&str; 4] = ["tokio", "smol", "async-std", "glommio"];
 
 fn main() -> ExitCode {
     match run() {

@@ -2,6 +2,9 @@
 
 use toml_edit::{DocumentMut, Item, TableLike};
 
+/// The runtimes, as the feature names of anyrt.
+pub(crate) const BACKENDS: [&str; 4] = ["tokio", "smol", "async-std", "glommio"];
+
 /// The tables of a manifest that contain dependencies, and their kinds.
 const SECTIONS: [&str; 5] = [
     "dependencies",

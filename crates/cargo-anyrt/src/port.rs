@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::args::{PortOptions, WriteOptions};
 use crate::edit::{self, Outcome, Plan, Source};
+use crate::error::Result;
 use crate::journal::{self, Journal};
 use crate::workspace::{Cleanliness, Workspace};
-use crate::{Result, lock, manifest, workspace};
+use crate::{lock, manifest, workspace};
 
 /// The default of `--from`.
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use crate::args::WriteOptions;
+use crate::error::Result;
 use crate::journal::{self, Journal};
 use crate::workspace::Workspace;
-use crate::{Result, port, workspace};
+use crate::{port, workspace};
 
 pub(crate) fn undo(workspace: &Workspace, options: WriteOptions) -> Result<bool> {
     let root = &workspace.root;

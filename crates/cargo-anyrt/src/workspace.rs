@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 use toml_edit::DocumentMut;
 
-use crate::Result;
+use crate::error::Result;
 
 /// A workspace and its manifests.
 pub(crate) struct Workspace {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::glob;
 use crate::resp::{Reply, number};
-use crate::server::{MAX_CLIENTS, Shared};
+use crate::shared::{MAX_CLIENTS, Shared};
 use crate::store::{Condition, Expiry, StoreError, TimeToLive};
 
 /// Runs one request of a client without subscriptions.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::command;
 use crate::pubsub::{Kind, Message, Subscriber};
 use crate::resp::{Decoder, Limits, Reply, Request};
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// Room for one read.
 const READ: usize = 16 * 1024;

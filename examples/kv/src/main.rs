@@ -10,6 +10,7 @@
 //! `anyrt-kv-on-tokio` builds the same files with Tokio itself.
 //!
 //! - [`server`] accepts connections and ends them when asked to stop
+//! - [`shared`] is the state that all connections have in common
 //! - [`connection`] reads requests, writes replies, and delivers published messages
 //! - [`resp`] is the protocol: bytes to requests, replies to bytes
 //! - [`command`] executes the commands
@@ -23,6 +24,7 @@ mod glob;
 mod pubsub;
 mod resp;
 mod server;
+mod shared;
 mod store;
 
 use tokio::net::TcpListener;

@@ -7,44 +7,17 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::connection::Connection;
-use crate::pubsub::Hub;
-use crate::store::Store;
+use crate::shared::Shared;
 
-/// The same as in Redis.
-pub const MAX_CLIENTS: usize = 10_000;
 /// The time for clients to receive pending replies when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 /// The pause when the system has no more descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// The state shared by all connections.
-pub struct Shared {
-    pub store: Store,
-    pub hub: Arc<Hub>,
-    pub started: Instant,
-    places: Arc<Semaphore>,
-}
-
-impl Shared {
-    fn new() -> Self {
-        Self {
-            store: Store::default(),
-            hub: Arc::default(),
-            started: Instant::now(),
-            places: Arc::new(Semaphore::new(MAX_CLIENTS)),
-        }
-    }
-
-    /// The number of clients.
-    pub fn clients(&self) -> usize {
-        MAX_CLIENTS - self.places.available_permits()
-    }
-}
 
 // ANCHOR: run
 /// Serves until `stop` is ready. Then answers the requests that were read, and closes.
@@ -62,7 +35,7 @@ pub async fn run(listener: TcpListener, stop: impl Future<Output = ()>) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let place = Arc::clone(&shared.places).try_acquire_owned().ok();
+                    let place = shared.place();
                     let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
                     connections.spawn(serve(stream, peer, place, shared, stopped));
                 }

@@ -20,6 +20,8 @@ mod pubsub;
 mod resp;
 #[path = "../src/server.rs"]
 mod server;
+#[path = "../src/shared.rs"]
+mod shared;
 #[path = "../src/store.rs"]
 mod store;
 

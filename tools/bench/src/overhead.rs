@@ -8,17 +8,17 @@ mod budget;
 mod peers;
 mod probe;
 mod profile;
+mod selection;
 mod table;
 mod time;
-
-use std::collections::BTreeMap;
 
 use anyrt_bench::{Backend, Row, Via};
 use lexopt::prelude::*;
 
 use crate::fail;
 use budget::Budgets;
-use probe::{Build, Counts, Failure, Probe, Probes};
+use probe::{Build, Probe, Probes, none_failed};
+use selection::Selection;
 
 const HELP: &str = "\
 Counts the cost of each operation through anyrt, compared with the native runtime.
@@ -36,61 +36,8 @@ Usage: anyrt-bench overhead [options]
   --write          write the tables into docs/en/performance.md and docs/zh/performance.md
   --bless          record the measured prices of the rows that have a reason in budgets.toml";
 
-/// The representative rows for short runs: one of those that take the same way through anyrt. Left
-/// out are other sizes of a round trip, rows in which another thread takes part, and combinations
-/// of these.
-const STANDING_FOR_THE_REST: [Row; 10] = [
-    Row::Spawn,
-    Row::SpawnJoin,
-    Row::Abort,
-    Row::Wake,
-    Row::Sleep,
-    Row::TimeoutPending,
-    Row::Interval,
-    Row::TcpConnect,
-    Row::Tcp1K,
-    Row::Udp1K,
-];
-
-/// All measurements, by program.
-pub(crate) type Measured = BTreeMap<(Probe, usize), Counts>;
-
-struct Options {
-    backends: Vec<Backend>,
-    named_rows: Vec<Row>,
-    check: bool,
-    quick: bool,
-    peers: bool,
-    time: bool,
-    write: bool,
-    bless: bool,
-}
-
-impl Options {
-    fn rows(&self) -> &[Row] {
-        match &self.named_rows[..] {
-            [] => &Row::ALL,
-            named => named,
-        }
-    }
-
-    /// Returns the rows to measure for each program.
-    fn jobs(&self, plan: &[Probe]) -> Vec<(Probe, Row)> {
-        let rows_of = |probe: Probe| {
-            let is_short = self.quick && self.check && self.named_rows.is_empty();
-            match is_short && !probe.native_is_exact() {
-                true => &STANDING_FOR_THE_REST,
-                false => self.rows(),
-            }
-        };
-        plan.iter()
-            .flat_map(|&probe| rows_of(probe).iter().map(move |&row| (probe, row)))
-            .collect()
-    }
-}
-
 pub(crate) fn main(mut args: lexopt::Parser) -> Result<(), Box<dyn std::error::Error>> {
-    let mut options = Options {
+    let mut options = Selection {
         backends: Vec::new(),
         named_rows: Vec::new(),
         check: false,
@@ -139,7 +86,7 @@ pub(crate) fn main(mut args: lexopt::Parser) -> Result<(), Box<dyn std::error::E
     }
 }
 
-fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+fn run(options: &Selection) -> Result<(), Box<dyn std::error::Error>> {
     let mut budgets = Budgets::read()?;
     let plan = plan(options);
     let probes = Probes::build(&plan)?;
@@ -207,21 +154,10 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Returns an error that names every row without figures.
-fn none_failed(failures: &[Failure]) -> Result<(), Box<dyn std::error::Error>> {
-    for failure in failures {
-        eprintln!("no figures: {failure}");
-    }
-    match failures.len() {
-        0 => Ok(()),
-        failed => Err(fail(format!("{failed} rows failed"))),
-    }
-}
-
 /// Returns the plan. With `quick` it excludes the programs with a single backend, each of which
 /// needs a build, and the native runtimes whose counts vary between runs: their rows are compared
 /// with recorded prices.
-fn plan(options: &Options) -> Vec<Probe> {
+fn plan(options: &Selection) -> Vec<Probe> {
     let backends = options.backends.iter().copied();
     backends
         .flat_map(|backend| {

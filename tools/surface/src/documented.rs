@@ -7,8 +7,6 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::Result;
-
 /// The version of rustdoc's JSON that this program understands.
 const FORMATS: std::ops::RangeInclusive<u64> = 45..=60;
 
@@ -22,7 +20,7 @@ pub struct Documented {
 }
 
 impl Documented {
-    fn read(path: &Path) -> Result<Self> {
+    fn read(path: &Path) -> Result<Self, String> {
         let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let text = fs::read(path).map_err(|error| told(&error))?;
         let mut json: Value = serde_json::from_slice(&text).map_err(|error| told(&error))?;
@@ -106,7 +104,7 @@ pub struct World {
 
 impl World {
     /// Runs rustdoc for them.
-    pub fn document(root: &Path, target: &Path) -> Result<Self> {
+    pub fn document(root: &Path, target: &Path) -> Result<Self, String> {
         let version = version(root)?;
         let full = tokio(root, &target.join("surface/full"), &version, FULL)?;
         let lite = tokio(
@@ -143,7 +141,7 @@ impl World {
     }
 }
 
-fn version(root: &Path) -> Result<String> {
+fn version(root: &Path) -> Result<String, String> {
     let lock = fs::read_to_string(root.join("Cargo.lock")).map_err(|error| error.to_string())?;
     let tokio = lock
         .split("[[package]]")
@@ -155,7 +153,7 @@ fn version(root: &Path) -> Result<String> {
 
 /// The features of the tokio crate that anyrt enables with its feature `full` and without the Tokio
 /// backend. Its re-exports are those of a Tokio with these features.
-fn reexported(root: &Path) -> Result<String> {
+fn reexported(root: &Path) -> Result<String, String> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .current_dir(root)
@@ -181,7 +179,7 @@ fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
 }
 
 /// Documents Tokio with these features, through a package that only depends on it.
-fn tokio(root: &Path, dir: &Path, version: &str, features: &str) -> Result<Documented> {
+fn tokio(root: &Path, dir: &Path, version: &str, features: &str) -> Result<Documented, String> {
     let manifest = format!(
         "[package]\nname = \"anyrt-surface-of-tokio\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
          [dependencies]\ntokio = {{ version = \"={version}\", default-features = false, features = [{features}] }}\n\
@@ -203,7 +201,7 @@ fn rustdoc(
     package: &str,
     name: &str,
     more: &[&str],
-) -> Result<Documented> {
+) -> Result<Documented, String> {
     let output = Command::new(env!("CARGO"))
         .args(["rustdoc", "--quiet", "--lib", "-p", package])
         .args(more)

@@ -19,9 +19,6 @@ use documented::World;
 use reasons::Reasons;
 use surface::Surface;
 
-/// Errors are printed for a person.
-type Result<T> = std::result::Result<T, String>;
-
 const HELP: &str = "surface [--update] [--gaps]
   --update   writes docs/tokio-surface.md; without it a stale one is a failure
   --gaps     prints what is missing and differs, with and without a reason, and nothing else";
@@ -37,7 +34,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn compared() -> Result<bool> {
+/// Errors are printed for a person.
+fn compared() -> Result<bool, String> {
     let (mut update, mut gaps) = (false, false);
     for argument in std::env::args().skip(1) {
         match argument.as_str() {

@@ -7,13 +7,11 @@
 
 use std::path::Path;
 
-use crate::Result;
-
 /// All reasons.
 pub struct Reasons(Vec<(String, String)>);
 
 impl Reasons {
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("{}: {error}", path.display()))?;
         let mut all = Vec::new();

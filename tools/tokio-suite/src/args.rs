@@ -6,8 +6,7 @@ use std::time::Duration;
 use anyrt_tokio_suite::Result;
 use anyrt_tokio_suite::run::Limits;
 
-use crate::AREAS;
-use crate::source::{self, Tests};
+use crate::source::{self, AREAS, Tests};
 
 /// The parsed command line.
 pub struct Args {

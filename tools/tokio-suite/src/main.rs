@@ -23,9 +23,6 @@ use package::Package;
 use report::Report;
 use source::Tests;
 
-const AREAS: [&str; 11] = [
-    "fs", "io", "macros", "net", "process", "rt", "signal", "sync", "task", "time", "types",
-];
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
 fn main() -> ExitCode {

@@ -9,10 +9,9 @@ use std::process::{Command, Stdio};
 use anyrt_tokio_suite::Result;
 use serde_json::Value;
 
-use crate::AREAS;
 use crate::args::Args;
 use crate::lists::Excluded;
-use crate::source::{self, Tests};
+use crate::source::{self, AREAS, Tests};
 
 const FEATURES: &str = "\"full\", \"test-util\"";
 

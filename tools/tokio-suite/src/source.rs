@@ -7,6 +7,11 @@ use std::process::Command;
 use anyrt_tokio_suite::Result;
 use serde_json::Value;
 
+/// The areas, each of which is compiled into one program.
+pub(crate) const AREAS: [&str; 11] = [
+    "fs", "io", "macros", "net", "process", "rt", "signal", "sync", "task", "time", "types",
+];
+
 /// The files of Tokio's tests, by name without `.rs`.
 pub struct Tests {
     /// Their directory.

@@ -7,8 +7,7 @@ use std::fmt::Write as _;
 use anyrt_bench::{Backend, Row, Via};
 use serde::Deserialize;
 
-use super::Measured;
-use super::probe::{Build, Counts, Probe};
+use super::probe::{Build, Counts, Measured, Probe};
 
 /// The allocations that growing tables and queues of a native runtime may add to a slope.
 pub(super) const GROWTH: f64 = 0.05;

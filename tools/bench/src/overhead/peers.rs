@@ -14,9 +14,9 @@ use anyrt_bench::{Backend, Row, Via};
 use serde::Deserialize;
 
 use super::budget::GROWTH;
-use super::probe::{Build, Counts, Probe, Probes, in_parallel, spinner};
+use super::probe::{Build, Counts, Measured, Probe, Probes, in_parallel, none_failed, spinner};
+use super::selection::Selection;
 use super::table::{DOCUMENTS, Language, whole};
-use super::{Measured, Options, none_failed};
 use crate::{docs, fail};
 
 /// The amount by which anyrt may exceed a peer, because every program lays the same source out
@@ -47,13 +47,13 @@ struct Peer {
 /// The reason why a peer costs less, in `peers/reasons.toml`.
 #[derive(Deserialize)]
 struct Reasons {
-    reason: Vec<Reason>,
+    reason: Vec<PeerReason>,
     /// Valid if the native runtime is above the peer, too, and anyrt is not above native.
     native: Why,
 }
 
 #[derive(Deserialize)]
-struct Reason {
+struct PeerReason {
     backends: Vec<String>,
     peers: Vec<String>,
     rows: Vec<String>,
@@ -101,7 +101,7 @@ impl Reasons {
 /// By the peer's place in the list, then by row.
 type Figures = BTreeMap<(usize, usize), Counts>;
 
-pub(super) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(options: &Selection) -> Result<(), Box<dyn Error>> {
     let backends = options.backends.iter().copied();
     let plan: Vec<Probe> = backends.flat_map(of_backend).collect();
     let probes = Probes::build(&plan)?;

@@ -1,6 +1,6 @@
 //! Builds the probes, runs them, and takes the slope.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use anyrt_bench::{Backend, Row, Via};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Measured;
 use crate::fail;
 
 /// The time limit of one run: some hundred times its duration on an idle machine.
@@ -162,17 +161,31 @@ impl Counts {
     }
 }
 
+/// All measurements, by program.
+pub(crate) type Measured = BTreeMap<(Probe, usize), Counts>;
+
 /// A row without figures.
-pub(crate) struct Failure {
+pub(crate) struct Uncounted {
     pub(crate) probe: Probe,
     pub(crate) row: Row,
     why: String,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for Uncounted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { probe, row, why } = self;
         write!(f, "{} on {probe}: {why}", row.name())
+    }
+}
+
+/// Returns an error that names every row without figures.
+pub(super) fn none_failed(failures: &[Uncounted]) -> Result<(), Box<dyn std::error::Error>> {
+    for failure in failures {
+        eprintln!("no figures: {failure}");
+    }
+    match failures.len() {
+        0 => Ok(()),
+        failed => Err(fail(format!("{failed} rows failed"))),
     }
 }
 
@@ -252,7 +265,7 @@ impl Probes {
         &self,
         jobs: &[(Probe, Row)],
         runs: impl Fn(Probe, Row) -> usize + Sync,
-    ) -> (Measured, Vec<Failure>) {
+    ) -> (Measured, Vec<Uncounted>) {
         let (measured, failures) = (Mutex::new(Measured::new()), Mutex::new(Vec::new()));
         in_parallel(jobs, |bar, &(probe, row)| {
             bar.set_message(format!("{}, {probe}", row.name()));
@@ -263,7 +276,7 @@ impl Probes {
                     measured.insert((probe, row as usize), counts);
                 }
                 Err(why) => {
-                    let failure = Failure { probe, row, why };
+                    let failure = Uncounted { probe, row, why };
                     failures.lock().expect("no thread panics").push(failure);
                 }
             }

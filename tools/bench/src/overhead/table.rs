@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 
 use anyrt_bench::{Backend, Row, Via};
 
-use super::Measured;
 use super::budget::Budgets;
-use super::probe::{Build, Counts, Probe};
+use super::probe::{Build, Counts, Measured, Probe};
 use crate::docs;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
