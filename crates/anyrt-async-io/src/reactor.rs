@@ -3,6 +3,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::num::NonZeroUsize;
 use std::panic::catch_unwind;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,10 +28,7 @@ use crate::instant::now;
 #[derive(Debug)]
 pub struct Reactor {
     sources: Mutex<Sources<Told>>,
-    /// Timers that are not in a task of the runtime.
-    timers: Mutex<Timers>,
-    /// Timers in its tasks are dropped with the tasks.
-    tasks: Arc<Tasks>,
+    number: NonZeroUsize,
 }
 
 impl Reactor {
@@ -40,10 +38,13 @@ impl Reactor {
     /// Fails if the system has no descriptors left for async-io.
     pub fn new(tasks: &Arc<Tasks>) -> io::Result<Arc<Self>> {
         start_async_io()?;
+        let number = tasks.number().unwrap_or(Tasks::ENDLESS);
+        if number != Tasks::ENDLESS {
+            living().push((number, Waiting::default()));
+        }
         Ok(Arc::new(Self {
             sources: Mutex::default(),
-            timers: Mutex::default(),
-            tasks: Arc::clone(tasks),
+            number,
         }))
     }
 
@@ -52,16 +53,13 @@ impl Reactor {
         let mut wakers = Vec::new();
         self.lock().end(&mut wakers);
         wake_all(wakers);
-        let timers = {
-            let mut timers = self.lock_timers();
-            timers.ended = true;
-            std::mem::take(&mut timers.wakers)
-        };
-        wake_all(timers.into_iter().map(|(_, waker)| waker));
+        if let Some(waiting) = Waiting::remove(self.number) {
+            wake_all(waiting.wakers.into_iter().map(|(_, waker)| waker));
+        }
     }
 
-    fn lock_timers(&self) -> MutexGuard<'_, Timers> {
-        self.timers.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn number(&self) -> NonZeroUsize {
+        self.number
     }
 
     fn lock(&self) -> MutexGuard<'_, Sources<Told>> {
@@ -69,23 +67,40 @@ impl Reactor {
     }
 }
 
-/// The wakers of those timers.
-#[derive(Debug, Default)]
-struct Timers {
-    wakers: Slab<Waker>,
-    ended: bool,
+/// The runtimes that can end but have not, by number. A timer needs no more of its runtime, so that
+/// one is created without a count of references.
+static LIVING: Mutex<Vec<(NonZeroUsize, Waiting)>> = Mutex::new(Vec::new());
+
+fn living() -> MutexGuard<'static, Vec<(NonZeroUsize, Waiting)>> {
+    LIVING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Timers {
+/// The wakers of the timers of one runtime that are polled outside its tasks. Timers in its tasks
+/// are dropped with the tasks.
+#[derive(Debug, Default)]
+struct Waiting {
+    wakers: Slab<Waker>,
+}
+
+impl Waiting {
     /// Below this capacity the table never shrinks.
     const KEEP: usize = 1024;
 
-    /// Adds a waker, or replaces the one at `place`. Returns its place, or `None` if the runtime
-    /// has ended, and the replaced waker.
+    /// Calls `f` with those of a runtime, or returns `None` if it has ended.
+    fn of<T>(number: NonZeroUsize, f: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let mut living = living();
+        let (_, waiting) = living.iter_mut().find(|(other, _)| *other == number)?;
+        Some(f(waiting))
+    }
+
+    fn remove(number: NonZeroUsize) -> Option<Self> {
+        let mut living = living();
+        let place = living.iter().position(|(other, _)| *other == number)?;
+        Some(living.swap_remove(place).1)
+    }
+
+    /// Adds a waker, or replaces the one at `place`. Returns its place and the replaced waker.
     fn wait(&mut self, place: Option<u32>, waker: &Waker) -> (Option<u32>, Option<Waker>) {
-        if self.ended {
-            return (None, None);
-        }
         match place.and_then(|place| self.wakers.get_mut(place as usize)) {
             Some(former) if former.will_wake(waker) => (place, None),
             Some(former) => (place, Some(std::mem::replace(former, waker.clone()))),
@@ -203,16 +218,17 @@ pub(crate) struct ReactorSleep {
     timer: Timer,
     deadline: Instant,
     state: State,
-    reactor: Arc<Reactor>,
+    /// The number of its runtime.
+    owner: NonZeroUsize,
 }
 
 #[inline]
-pub(crate) fn sleep_until(reactor: Arc<Reactor>, deadline: Instant) -> ReactorSleep {
+pub(crate) fn sleep_until(owner: NonZeroUsize, deadline: Instant) -> ReactorSleep {
     ReactorSleep {
         timer: Timer::at(deadline),
         deadline,
         state: State::New,
-        reactor,
+        owner,
     }
 }
 
@@ -230,37 +246,48 @@ enum State {
 }
 
 impl ReactorSleep {
+    /// Polls a timer that has fired, or that was polled outside the tasks of its runtime.
+    #[cold]
+    #[inline(never)]
+    fn poll_told(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if matches!(self.state, State::Fired) {
+            return Poll::Ready(());
+        }
+        if Pin::new(&mut self.timer).poll(cx).is_ready() {
+            self.change(State::Fired);
+            return Poll::Ready(());
+        }
+        if Tasks::are_polled(self.owner) {
+            self.change(State::Armed);
+        } else {
+            self.wait_for_the_end(cx.waker());
+        }
+        Poll::Pending
+    }
+
     /// Prepares for the end of the runtime, for the task that waits.
     ///
     /// # Panics
     /// Panics if the runtime has ended.
-    #[inline]
-    fn wait(&mut self, waker: &Waker) {
-        if self.reactor.tasks.is_polling() {
-            self.change(State::Armed);
-        } else {
-            self.wait_for_the_end(waker);
-        }
-    }
-
     #[cold]
     #[inline(never)]
     fn wait_for_the_end(&mut self, waker: &Waker) {
+        if self.owner == Tasks::ENDLESS {
+            return self.change(State::Armed);
+        }
         let place = match self.state {
             State::Told(place) => Some(place),
             _ => None,
         };
         // The replaced waker is dropped outside the lock, because its destructor is foreign code.
-        let (place, _former) = self.reactor.lock_timers().wait(place, waker);
-        match place {
-            Some(place) => self.state = State::Told(place),
-            None => {
+        match Waiting::of(self.owner, |waiting| waiting.wait(place, waker)) {
+            Some((Some(place), _former)) => self.state = State::Told(place),
+            _ => {
                 panic!("a sleep was polled after its runtime had ended: nobody is left to wake it")
             }
         }
     }
 
-    #[inline]
     fn change(&mut self, to: State) {
         if let State::Told(place) = std::mem::replace(&mut self.state, to) {
             self.leave(place);
@@ -271,7 +298,7 @@ impl ReactorSleep {
     #[inline(never)]
     fn leave(&self, place: u32) {
         // Dropped outside the lock.
-        let _waker = self.reactor.lock_timers().leave(place);
+        let _waker = Waiting::of(self.owner, |waiting| waiting.leave(place));
     }
 }
 
@@ -304,14 +331,17 @@ impl Future for ReactorSleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         coop::charged(cx, |cx| {
-            if matches!(this.state, State::Fired) {
-                return Poll::Ready(());
+            if !matches!(this.state, State::New | State::Armed) {
+                return this.poll_told(cx);
             }
             if Pin::new(&mut this.timer).poll(cx).is_ready() {
-                this.change(State::Fired);
+                this.state = State::Fired;
                 return Poll::Ready(());
             }
-            this.wait(cx.waker());
+            this.state = State::Armed;
+            if !Tasks::are_polled(this.owner) {
+                this.wait_for_the_end(cx.waker());
+            }
             Poll::Pending
         })
     }

@@ -1,18 +1,19 @@
 //! Timers: the reactor's, or those of a clock that can be paused.
 
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use anyrt_core::Timer;
-use anyrt_core::context::Slot;
+use anyrt_core::context;
 use anyrt_kit::time::clock::Clock;
 use anyrt_kit::time::timers;
 
 use crate::instant::now;
-use crate::reactor::{self, Reactor, ReactorSleep};
+use crate::reactor::{self, ReactorSleep};
 use crate::runtime::{Handle, Host};
 
 impl<H: Host> Timer for Handle<H> {
@@ -25,9 +26,9 @@ impl<H: Host> Timer for Handle<H> {
 
     #[inline]
     fn sleep_until(&self, deadline: Instant) -> Sleep {
-        match self.clock() {
-            None => Keeper(Arc::clone(self.reactor())).into_sleep(deadline),
-            Some(clock) => Sleep(Kept::ByClock(clock.sleep_until(deadline))),
+        match self.keeper() {
+            Ok(keeper) => keeper.into_sleep(deadline),
+            Err(clock) => ByClock::new(clock, deadline).into(),
         }
     }
 }
@@ -37,22 +38,25 @@ impl<H: Host> Handle<H> {
     /// `None` if its clock can be paused.
     #[inline]
     pub fn entered_keeper() -> Option<Keeper> {
-        Slot::with(H::slot(), Self::keeper).flatten()
+        context::number().map(Keeper)
     }
 
-    /// Returns what keeps the timers of this runtime, or `None` if its clock can be paused.
+    /// Returns what keeps the timers of this runtime.
+    ///
+    /// # Errors
+    /// Returns the clock if it can be paused: it keeps the timers, as a [`ByClock`] each.
     #[inline]
-    pub fn keeper(&self) -> Option<Keeper> {
+    pub fn keeper(&self) -> Result<Keeper, ClockKeeper> {
         match self.clock() {
-            None => Some(Keeper(Arc::clone(self.reactor()))),
-            Some(_) => None,
+            None => Ok(Keeper(self.reactor().number())),
+            Some(clock) => Err(Arc::clone(clock)),
         }
     }
 }
 
-/// What keeps the timers of a runtime whose clock is the system's. A [`Sleep`] contains it.
-#[derive(Debug)]
-pub struct Keeper(Arc<Reactor>);
+/// What keeps the timers of a runtime whose clock is the system's: the number of the runtime.
+#[derive(Debug, Clone, Copy)]
+pub struct Keeper(NonZeroUsize);
 
 impl Keeper {
     /// Returns the current time.
@@ -76,7 +80,20 @@ pub struct Sleep(Kept);
 #[derive(Debug)]
 enum Kept {
     ByReactor(ReactorSleep),
-    ByClock(timers::Sleep<Arc<Clock>>),
+    ByClock(ByClock),
+}
+
+/// A clock that can be paused, which keeps timers.
+pub type ClockKeeper = Arc<Clock>;
+
+/// A timer that follows such a clock.
+pub type ByClock = timers::Sleep<ClockKeeper>;
+
+impl From<ByClock> for Sleep {
+    #[inline]
+    fn from(sleep: ByClock) -> Self {
+        Self(Kept::ByClock(sleep))
+    }
 }
 
 impl anyrt_core::time::Sleep for Sleep {
@@ -105,7 +122,8 @@ impl anyrt_core::time::Sleep for Sleep {
 impl Future for Sleep {
     type Output = ();
 
-    #[inline]
+    // A call costs ten instructions, and its code would be a hundred bytes in each place.
+    #[inline(never)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.0 {
             Kept::ByReactor(sleep) => Pin::new(sleep).poll(cx),
@@ -117,6 +135,6 @@ impl Future for Sleep {
 /// Out of line, for tests: its stack frame would be that of every poll.
 #[cold]
 #[inline(never)]
-fn poll_by_clock(sleep: &mut timers::Sleep<Arc<Clock>>, cx: &mut Context<'_>) -> Poll<()> {
+fn poll_by_clock(sleep: &mut ByClock, cx: &mut Context<'_>) -> Poll<()> {
     Pin::new(sleep).poll(cx)
 }

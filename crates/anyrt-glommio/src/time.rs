@@ -18,6 +18,12 @@ pub type Sleep = timers::Sleep<Keeper>;
 /// What keeps a timer: its runtime.
 pub type Keeper = GlommioRuntime;
 
+/// What keeps it on a runtime whose clock can be paused.
+pub type ClockKeeper = Keeper;
+
+/// A timer of such a runtime.
+pub type ByClock = Sleep;
+
 /// The timers of one shard.
 #[derive(Debug)]
 pub struct Queue(Arc<Shard>);
@@ -47,19 +53,22 @@ impl timers::Keeper for GlommioRuntime {
 }
 
 impl GlommioRuntime {
-    /// Returns what keeps its timers: the runtime, or `None` if its clock can be paused.
+    /// Returns what keeps its timers: the runtime.
+    ///
+    /// # Errors
+    /// Returns it as an error if its clock can be paused.
     #[inline]
-    pub fn keeper(&self) -> Option<Keeper> {
+    pub fn keeper(&self) -> Result<Keeper, ClockKeeper> {
         match self.clock() {
-            None => Some(self.clone()),
-            Some(_) => None,
+            None => Ok(self.clone()),
+            Some(_) => Err(self.clone()),
         }
     }
 
     /// Returns what keeps the timers of the current runtime, or `None` if its clock can be paused.
     #[inline]
     pub fn entered_keeper() -> Option<Keeper> {
-        Self::with_current(Self::keeper).flatten()
+        Self::with_current(Self::keeper)?.ok()
     }
 
     /// Waits until `deadline`.

@@ -10,6 +10,12 @@ use crate::runtime::SimRuntime;
 /// A timer that fires once.
 pub type Sleep = timers::Sleep<Keeper>;
 
+/// What would keep a timer that follows a clock that can be paused.
+pub type ClockKeeper = Keeper;
+
+/// A timer of it.
+pub type ByClock = Sleep;
+
 /// Keeps the timers of a node.
 #[derive(Debug, Clone)]
 pub struct Keeper {
@@ -74,18 +80,18 @@ const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
 impl SimRuntime {
     /// Returns what keeps its timers.
+    ///
+    /// # Errors
+    /// None: its clock cannot be paused.
     #[inline]
-    pub fn keeper(&self) -> Option<Keeper> {
-        match self.clock() {
-            None => Some(Keeper { rt: self.clone() }),
-            Some(_) => None,
-        }
+    pub fn keeper(&self) -> Result<Keeper, ClockKeeper> {
+        Ok(Keeper { rt: self.clone() })
     }
 
     /// Returns what keeps the timers of the current node.
     #[inline]
     pub fn entered_keeper() -> Option<Keeper> {
-        Self::with_current(Self::keeper).flatten()
+        Self::with_current(Self::keeper)?.ok()
     }
 
     /// Returns the date and time of the node's clock: virtual, the same in each execution, and

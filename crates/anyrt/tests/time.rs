@@ -465,6 +465,40 @@ fn the_clocks_of_two_runtimes_are_two() {
 }
 
 #[test]
+fn a_timer_belongs_to_the_runtime_that_was_entered_last() {
+    on_each(|mut builder, backend| {
+        let paused = builder.start_paused(true).build().unwrap();
+        let mut builder = Builder::new_multi_thread();
+        builder.backend(backend).worker_threads(1);
+        let (outer, inner) = (builder.build().unwrap(), builder.build().unwrap());
+        let by_clock = {
+            let _first = inner.enter();
+            let _last = paused.enter();
+            sleep(HOUR)
+        };
+        outer.block_on(async {
+            let before = sleep(HOUR);
+            let entered = inner.enter();
+            let (inside, limited) = (sleep(HOUR), timeout(HOUR, pending::<()>()));
+            drop(entered);
+            let after = sleep(HOUR);
+            spawn_blocking(move || drop(inner)).await.unwrap();
+
+            for timer in [before, after] {
+                let polled = anyrt::spawn(poll_once(timer)).await.unwrap();
+                assert!(polled.is_pending(), "{backend}");
+            }
+            assert!(anyrt::spawn(inside).await.is_err(), "{backend}");
+            assert!(anyrt::spawn(limited).await.is_err(), "{backend}");
+        });
+        paused.block_on(async {
+            advance(HOUR).await;
+            assert!(poll_once(by_clock).await.is_ready(), "{backend}");
+        });
+    });
+}
+
+#[test]
 fn no_type_has_a_parameter_that_tokios_has_not() {
     fn is_plain<T: Send + Sync>() {}
     fn is_unpin<T: Unpin + Send + Sync>() {}

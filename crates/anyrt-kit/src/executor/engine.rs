@@ -13,7 +13,9 @@
 use std::fmt;
 use std::future::{Future, pending, ready};
 use std::io;
+use std::num::NonZeroUsize;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once, OnceLock, Weak};
 use std::thread::{self, JoinHandle, LocalKey};
 use std::time::{Duration, Instant};
@@ -28,7 +30,6 @@ use anyrt_core::task;
 use futures_lite::future;
 
 use super::hosted::{Executor, Scope};
-use super::registry::address;
 use super::threads::{AbortOnUnwind, Latch, Substitute};
 use super::workers::{InTask, Workers};
 use super::{BlockingPool, TaskHandle, Tasks, local, local_set};
@@ -123,7 +124,7 @@ impl<H: Host> Engine<H> {
             }
             clock => clock.filter(|_| H::PAUSABLE),
         };
-        let parts = Self::parts(config)?;
+        let parts = Self::parts(config, next_number())?;
         let engine =
             Arc::new_cyclic(|weak| Self::new(config, weak, H::executor(), parts, clock, None));
         let name = format!("anyrt-{}", H::KIND.name());
@@ -152,15 +153,18 @@ impl<H: Host> Engine<H> {
     /// Returns [`BuildError::Io`] if the reactor cannot be started.
     pub fn embed(executor: H::Executor) -> Result<Arc<Self>, BuildError> {
         let config = &Config::default();
-        let parts = Self::parts(config)?;
+        let parts = Self::parts(config, Tasks::ENDLESS)?;
         Ok(Arc::new_cyclic(|weak| {
             let embedded = Some(Weak::clone(weak));
             Self::new(config, weak, executor, parts, None, embedded)
         }))
     }
 
-    fn parts(config: &Config) -> Result<(Arc<Tasks>, H::Reactor), BuildError> {
-        let tasks = Tasks::new();
+    fn parts(
+        config: &Config,
+        number: NonZeroUsize,
+    ) -> Result<(Arc<Tasks>, H::Reactor), BuildError> {
+        let tasks = Tasks::numbered(number);
         match H::reactor(config, &tasks) {
             Ok(reactor) => Ok((tasks, reactor)),
             Err(source) => Err(BuildError::Io {
@@ -212,7 +216,10 @@ impl<H: Host> Engine<H> {
     }
 
     fn make_current(self: &Arc<Self>, entered: Entered) -> SlotGuard<H::Handle> {
-        Slot::enter(H::slot(), H::Handle::from(Arc::clone(self)), entered)
+        // Timers that follow a clock need more of the runtime than its number.
+        let number = self.tasks.number().filter(|_| self.clock.is_none());
+        let handle = H::Handle::from(Arc::clone(self));
+        Slot::enter(H::slot(), handle, entered.numbered(number))
     }
 
     /// Starts a task.
@@ -497,7 +504,7 @@ impl<H: Host> Owned<H> {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         boxed_if_large!(future: F = Box::pin(future) =>
-            self.engine.drive(InTask::polling(address(&self.engine.tasks), future)))
+            self.engine.drive(InTask::polling(self.engine.tasks.number(), future)))
     }
 
     /// Ends the runtime. Waits for at most `timeout` for code that cannot be stopped.
@@ -569,6 +576,11 @@ impl<H: Host> fmt::Debug for Owned<H> {
             .field("workers", &self.threads.len())
             .finish()
     }
+}
+
+fn next_number() -> NonZeroUsize {
+    static LAST: AtomicUsize = AtomicUsize::new(0);
+    NonZeroUsize::MIN.saturating_add(LAST.fetch_add(1, Ordering::Relaxed))
 }
 
 #[expect(

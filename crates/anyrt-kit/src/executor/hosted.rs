@@ -19,7 +19,7 @@ use anyrt_core::task::enter_task;
 use pin_project_lite::pin_project;
 
 use super::isolated::{Isolated, Outcome};
-use super::registry::{Tasks, address};
+use super::registry::Tasks;
 use super::started::Started;
 use super::workers::InTask;
 
@@ -95,7 +95,7 @@ impl<F: Future> Future for Hosted<F> {
         let this = self.project();
         let mut task = this.task;
         let _task = enter_task(task.id());
-        let _of = InTask::of(address(task.tasks()));
+        let _of = InTask::of(task.tasks().number());
         let polled = within(this.scope.as_deref(), || task.as_mut().poll(cx));
         if polled.is_pending() && !*this.has_left_waker {
             *this.has_left_waker = true;

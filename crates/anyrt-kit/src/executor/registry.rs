@@ -1,6 +1,7 @@
 //! The live tasks of a runtime: their aborts and wakers, and the moment when all have ended.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -38,6 +39,7 @@ pub struct Tasks {
     blocking: AtomicUsize,
     /// Wakes the waiters in [`drained`](Tasks::drained) and [`settled`](Tasks::settled).
     drained: Waiters,
+    number: Option<NonZeroUsize>,
 }
 
 struct Entry {
@@ -55,6 +57,24 @@ impl Tasks {
     pub fn new() -> Arc<Self> {
         Arc::new(Self::default())
     }
+
+    /// Creates the registry of a runtime with a foreign executor.
+    pub(super) fn numbered(number: NonZeroUsize) -> Arc<Self> {
+        Arc::new(Self {
+            number: Some(number),
+            ..Self::default()
+        })
+    }
+
+    /// Returns the number of the runtime if it has a foreign executor: [`ENDLESS`](Self::ENDLESS),
+    /// or one that no other runtime of this process ever had.
+    #[inline]
+    pub fn number(&self) -> Option<NonZeroUsize> {
+        self.number
+    }
+
+    /// The number of all runtimes that never end, because the application runs their executors.
+    pub const ENDLESS: NonZeroUsize = NonZeroUsize::MAX;
 
     /// Adds a task. `build` creates it from its key, with its waker if there is one already.
     pub(super) fn enter<R>(&self, id: Id, build: impl FnOnce(usize) -> (R, Option<Waker>)) -> R {
@@ -145,12 +165,12 @@ impl Tasks {
         Blocks(self)
     }
 
-    /// Returns `true` if this thread is polling one of these tasks in a foreign executor, or the
-    /// future of the owner's `block_on`. Waits in there need not be notified of the end of the
+    /// Returns `true` if this thread is polling a task of the runtime with that number, or the
+    /// future of its owner's `block_on`. Waits in there need not be notified of the end of the
     /// runtime, because they are dropped before it.
     #[inline]
-    pub fn is_polling(self: &Arc<Self>) -> bool {
-        InTask::is_of(address(self))
+    pub fn are_polled(number: NonZeroUsize) -> bool {
+        InTask::is_of(number)
     }
 
     /// Returns `true` if [`close`](Self::close) was called.
@@ -230,9 +250,4 @@ impl fmt::Debug for Tasks {
             .field("closed", &self.is_closed())
             .finish()
     }
-}
-
-/// Distinguishes the tasks of one live runtime from those of others.
-pub(super) fn address(tasks: &Arc<Tasks>) -> usize {
-    Arc::as_ptr(tasks).addr()
 }

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,23 +22,22 @@ thread_local! {
 }
 
 thread_local! {
-    /// The address of the `Tasks` whose hosted task is being polled on this thread; zero if none
-    /// is.
-    static TASKS: Cell<usize> = const { Cell::new(0) };
+    /// The number of the `Tasks` whose hosted task is being polled on this thread.
+    static TASKS: Cell<Option<NonZeroUsize>> = const { Cell::new(None) };
 }
 
-/// Marks this thread, until it is dropped, as polling a task of the `Tasks` with that address.
+/// Marks this thread, until it is dropped, as polling a task of the `Tasks` with that number.
 /// Futures that are polled there are dropped before the runtime ends.
-pub(super) struct InTask(usize);
+pub(super) struct InTask(Option<NonZeroUsize>);
 
 impl InTask {
     #[inline]
-    pub(super) fn of(tasks: usize) -> Self {
+    pub(super) fn of(tasks: Option<NonZeroUsize>) -> Self {
         Self(TASKS.replace(tasks))
     }
 
     /// Polls `future` as if it were one of those tasks.
-    pub(super) fn polling<F: Future>(tasks: usize, future: F) -> Polling<F> {
+    pub(super) fn polling<F: Future>(tasks: Option<NonZeroUsize>, future: F) -> Polling<F> {
         Polling { future, tasks }
     }
 
@@ -49,8 +49,8 @@ impl InTask {
     }
 
     #[inline]
-    pub(super) fn is_of(tasks: usize) -> bool {
-        TASKS.get() == tasks
+    pub(super) fn is_of(tasks: NonZeroUsize) -> bool {
+        TASKS.get() == Some(tasks)
     }
 }
 
@@ -67,7 +67,7 @@ pin_project! {
     pub(super) struct Polling<F> {
         #[pin]
         future: F,
-        tasks: usize,
+        tasks: Option<NonZeroUsize>,
     }
 }
 

@@ -172,6 +172,7 @@ struct Armed<K: Keeper> {
 
 impl<K: Keeper> Sleep<K> {
     /// Creates a timer of `keeper`.
+    #[inline]
     pub fn new(keeper: K, deadline: Instant) -> Self {
         Self {
             deadline,

@@ -137,6 +137,8 @@ macro_rules! over_kit {
 
             #[allow(unused_imports, reason = "that of the first enabled backend is used")]
             pub(crate) use crate::backend::shared::time::now;
+            use $krate::time::{ByClock, ClockKeeper, Keeper};
+
             pub(crate) type Sleep = Ticked<$krate::time::Sleep>;
 
             pub(crate) type Interval = anyrt_core::time::Interval<Ticking>;
@@ -180,33 +182,37 @@ macro_rules! over_kit {
             beside_tokio! {
                 #[track_caller]
                 fn sleep_rounded(rounded: Duration, late: u32) -> Sleep {
-                    // Of the runtime only what the timer keeps is returned, in a register.
-                    match Handle::entered_keeper() {
-                        Some(keeper) => kept(keeper, rounded, late),
-                        None => sleep_elsewhere(rounded, late),
-                    }
+                    let keeper = match Handle::entered_keeper() {
+                        Some(keeper) => keeper,
+                        // On a runtime that anyrt did not enter, or whose clock can be paused. Both
+                        // functions return in registers, or no timer could be built in its place.
+                        None => {
+                            let due = due_by_clock(rounded, late);
+                            match keeper_elsewhere() {
+                                Ok(keeper) => keeper,
+                                Err(keeper) => return Ticked::exact(ByClock::new(keeper, due).into()),
+                            }
+                        }
+                    };
+                    let due = saturating_add(keeper.now(), rounded);
+                    Ticked::rounded(keeper.into_sleep(due), late)
                 }
             }
 
-            /// On a runtime that anyrt did not enter, or whose clock can be paused.
             #[cold]
             #[inline(never)]
             #[track_caller]
-            fn sleep_elsewhere(rounded: Duration, late: u32) -> Sleep {
-                entered(Handle::with_current(|rt| match rt.keeper() {
-                    Some(keeper) => kept(keeper, rounded, late),
-                    None => {
-                        // The clock rounds by itself.
-                        let duration = rounded - Duration::from_nanos(late.into());
-                        ticking(rt, saturating_add(rt.now(), duration))
-                    }
-                }))
+            fn keeper_elsewhere() -> Result<Keeper, ClockKeeper> {
+                entered(Handle::try_current()).keeper()
             }
 
-            #[inline]
-            fn kept(keeper: $krate::time::Keeper, rounded: Duration, late: u32) -> Sleep {
-                let due = saturating_add(keeper.now(), rounded);
-                Ticked::rounded(keeper.into_sleep(due), late)
+            /// The deadline by a clock that can be paused, which rounds by itself.
+            #[cold]
+            #[inline(never)]
+            #[track_caller]
+            fn due_by_clock(rounded: Duration, late: u32) -> Instant {
+                let duration = rounded - Duration::from_nanos(late.into());
+                saturating_add(entered(Handle::try_current()).now(), duration)
             }
 
             beside_tokio! {

@@ -41,13 +41,14 @@ const LONGEST: u64 = u32::MAX as u64;
 #[inline]
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
+    let value = future.into_future();
+    // Each result is built where it stays.
+    if duration.as_secs() > LONGEST {
+        return Timeout { value, delay: None };
+    }
     Timeout {
-        value: future.into_future(),
-        delay: if duration.as_secs() <= LONGEST {
-            Some(Sleep::limit(duration))
-        } else {
-            None
-        },
+        value,
+        delay: Some(Sleep::limit(duration)),
     }
 }
 

@@ -85,6 +85,16 @@ impl<S: Sleep> Ticked<S> {
             step: Step::Millisecond,
         }
     }
+
+    /// For a `sleep` whose runtime rounds by itself.
+    #[inline]
+    pub(crate) fn exact(sleep: S) -> Self {
+        Self {
+            sleep,
+            late: 0,
+            step: Step::OfTheRuntime,
+        }
+    }
 }
 
 impl<S: Sleep> Future for Ticked<S> {
