@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use anyrt_kit::executor::{self, Started, Tasks};
 use async_executor::StaticExecutor;
+use futures_lite::future;
 
 /// An executor of the Smol family: that of the runtime, of the application, or of the process.
 pub enum Executor<G> {
@@ -110,6 +111,26 @@ impl<G: Global> executor::Executor for Executor<G> {
             // Our thread cannot run its tasks, and gets here only as a substitute.
             Self::Global(_) => G::relieve(until).await,
         }
+    }
+
+    async fn run_alone<F: Future>(&self, until: F) -> F::Output {
+        /// As many as `run` does before it lets the reactor look for events.
+        const IN_A_ROW: usize = 200;
+
+        let Self::Own(Own(executor)) = self else {
+            return until.await;
+        };
+        // `run` takes tasks from the queue to a second one, of 8 kB, from which other threads steal
+        // them.
+        let tasks = async {
+            loop {
+                for _ in 0..IN_A_ROW {
+                    executor.tick().await;
+                }
+                future::yield_now().await;
+            }
+        };
+        future::or(until, tasks).await
     }
 
     fn try_tick(&self) -> bool {

@@ -37,9 +37,9 @@
 //!
 //! # What cannot be told or set
 //! The executor has no tuning options: `event_interval` and `global_queue_interval` are fixed at
-//! 200 and 64, the reactor handles all available events at once, and these hints have no effect. A
-//! worker counts as parked when it has nothing to run; it may then be waiting in the reactor on
-//! behalf of all workers.
+//! 200 and 64 (a current-thread runtime has only the global queue), the reactor handles all
+//! available events at once, and these hints have no effect. A worker counts as parked when it has
+//! nothing to run; it may then be waiting in the reactor on behalf of all workers.
 //!
 //! The executor of the process, which `AsyncStdRuntime::global` uses, has a table of tasks that
 //! never shrinks: it keeps 16 bytes for each of the most tasks that were ever alive at once. A

@@ -37,6 +37,7 @@ fn slope(run: impl Fn(usize)) -> f64 {
 #[test]
 fn nothing_is_allocated_beyond_what_the_native_runtime_does() {
     spawn_and_join();
+    block_on_a_ready_future();
     sleep_created_polled_and_dropped();
     sleep_until_the_past();
     tcp_round_trip_of_1_kb();
@@ -109,6 +110,27 @@ fn spawn_and_join() {
         on_async_std(async |operations| {
             for n in 0..operations {
                 assert_eq!(async_std::task::spawn(async move { n }).await, n);
+            }
+        })
+    });
+}
+
+fn block_on_a_ready_future() {
+    let ours = |backend| {
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.backend(backend).build().unwrap();
+        slope(|operations| {
+            for _ in 0..operations {
+                runtime.block_on(std::future::ready(()));
+            }
+        })
+    };
+    // Natively a queue for each call; here, if the clock can be paused, what drives it.
+    check("block_on", Backend::Smol, ours, || {
+        let executor = smol::Executor::new();
+        slope(|operations| {
+            for _ in 0..operations {
+                smol::block_on(executor.run(std::future::ready(())));
             }
         })
     });

@@ -300,12 +300,17 @@ impl<H: Host> Engine<H> {
         let root = scope.run_until(future);
         match (self.flavor, &self.clock) {
             (Flavor::MultiThread, _) => H::block_on(root),
-            (Flavor::CurrentThread, None) => H::block_on(self.work(0, root)),
+            (Flavor::CurrentThread, None) => H::block_on(self.work_alone(root)),
             (Flavor::CurrentThread, Some(clock)) => {
                 let driver = clock.drive();
-                H::block_on(driver.run(self.work(0, root), H::alarm, H::delivered))
+                H::block_on(driver.run(self.work_alone(root), H::alarm, H::delivered))
             }
         }
+    }
+
+    /// Runs tasks as the worker of a current-thread runtime until `until` is ready.
+    fn work_alone<F: Future>(&self, until: F) -> impl Future<Output = F::Output> {
+        self.workers.work(0, self.executor.run_alone(until))
     }
 
     /// Runs tasks as the worker with that number until `until` is ready.

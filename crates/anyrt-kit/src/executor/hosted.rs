@@ -36,6 +36,11 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     /// for `until`.
     fn run<F: Future>(&self, until: F) -> impl Future<Output = F::Output>;
 
+    /// Like [`run`](Self::run), for a current-thread runtime: usually no other thread runs tasks.
+    fn run_alone<F: Future>(&self, until: F) -> impl Future<Output = F::Output> {
+        self.run(until)
+    }
+
     /// Runs one queued task, if any. Returns whether there was one.
     fn try_tick(&self) -> bool;
 
