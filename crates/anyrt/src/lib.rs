@@ -99,8 +99,6 @@ mod testing;
 pub mod time;
 
 pub use anyrt_macros::{main, test};
-#[doc(inline)]
-pub use backend::simulated::public::{buggify, sometimes};
 pub use runtime::block_on;
 pub use task::spawn;
 #[cfg(not(feature = "sim"))]
@@ -108,6 +106,8 @@ pub use task::spawn;
 pub use tokio::select;
 #[doc(no_inline)]
 pub use tokio::{join, pin, task_local, try_join};
+#[doc(inline)]
+pub use {__buggify as buggify, __sometimes as sometimes};
 
 /// Tokio's `select!`; in a simulation the seed decides which branch is polled first.
 #[cfg(feature = "sim")]

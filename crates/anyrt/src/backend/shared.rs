@@ -81,8 +81,13 @@ pub(crate) mod time {
     /// Panics on a simulated node: all nodes share one time, which none of them may stop or move.
     #[cfg(feature = "test-util")]
     #[track_caller]
+    #[cfg_attr(
+        not(feature = "sim"),
+        allow(unused_variables, reason = "nothing is simulated")
+    )]
     fn refuse_simulated(function: &str, remedy: &str) {
-        if crate::backend::simulated::is_simulated() {
+        #[cfg(feature = "sim")]
+        if crate::backend::simulated::node().is_some() {
             panic!(
                 "`time::{function}()` in a simulation: its clock is virtual already, and time passes only when nothing is \
                  ready; {remedy}"

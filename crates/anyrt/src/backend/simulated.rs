@@ -20,11 +20,6 @@ use {
     anyrt_sim::SimRuntime,
 };
 
-/// The public items of the facade.
-pub(crate) mod public {
-    pub use crate::{__buggify as buggify, __sometimes as sometimes};
-}
-
 /// Whether the program is to misbehave here, which only happens in a simulation: under a quarter of
 /// the seeds, and then in a quarter of the calls. Without the feature `sim` it is `false`, and
 /// costs nothing.
@@ -141,14 +136,6 @@ macro_rules! on_disk {
 #[cfg(feature = "fs")]
 pub(crate) use {on_disk, on_node};
 
-/// Whether the current runtime is a simulated node.
-#[cfg(feature = "test-util")]
-#[inline]
-pub(crate) fn is_simulated() -> bool {
-    on_node!(_ => true);
-    false
-}
-
 /// Fails on a simulated node, which cannot use `what` of the operating system.
 #[cfg(unix)]
 #[inline]
@@ -194,28 +181,6 @@ pub(crate) fn show_unix(address: std::os::unix::net::SocketAddr) -> std::os::uni
     #[cfg(any(target_os = "linux", target_os = "android"))]
     on_node!(node => node.show_unix(address));
     address
-}
-
-/// The directory whose entries are shown, where it is not the one that the system knows.
-#[cfg(feature = "fs")]
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Shown(#[cfg(feature = "sim")] Option<std::sync::Arc<std::path::Path>>);
-
-#[cfg(feature = "fs")]
-impl Shown {
-    #[cfg(feature = "sim")]
-    pub(crate) fn new(directory: &std::path::Path) -> Self {
-        Self(Some(directory.into()))
-    }
-
-    #[inline]
-    pub(crate) fn path(&self, entry: &std::fs::DirEntry) -> std::path::PathBuf {
-        #[cfg(feature = "sim")]
-        if let Some(directory) = &self.0 {
-            return directory.join(entry.file_name());
-        }
-        entry.path()
-    }
 }
 
 type Listener = one_of!(net::TcpListener);

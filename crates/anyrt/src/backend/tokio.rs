@@ -167,9 +167,7 @@ pub(crate) mod net {
 
 #[cfg(unix)]
 pub(crate) mod readiness {
-    pub(crate) use anyrt_tokio::readiness::AsyncFd;
-
-    pub(crate) type Event<'a, T> = <AsyncFd<T> as anyrt_core::readiness::AsyncFd<T>>::Event<'a>;
+    pub(crate) use anyrt_tokio::readiness::{AsyncFd, Event};
 }
 
 #[cfg(feature = "fs")]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::asyncify;
-use crate::backend::simulated::{Shown, on_disk};
+use crate::backend::simulated::on_disk;
 use crate::task::{JoinHandle, spawn_blocking};
 
 /// The number of entries read by one blocking job.
@@ -45,12 +45,12 @@ const CHUNK: usize = 32;
 pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
     let path = path.as_ref().to_owned();
     on_disk!(files => async {
-        let shown = Shown::new(&path);
+        let shown: Arc<Path> = path.as_path().into();
         let entries = files.read_dir(path).await?;
-        let shown = |entry| Ok(DirEntry::new(entry, shown.clone()));
+        let entry = |entry| Ok(DirEntry::new(entry, Some(shown.clone())));
         Ok(ReadDir::of(Listing {
             std: None,
-            entries: entries.into_iter().map(shown).collect(),
+            entries: entries.into_iter().map(entry).collect(),
             at_end: true,
         }))
     });
@@ -150,7 +150,7 @@ impl Listing {
             };
             let failed = entry.is_err();
             self.entries
-                .push_back(entry.map(|entry| DirEntry::new(entry, Shown::default())));
+                .push_back(entry.map(|entry| DirEntry::new(entry, None)));
             if failed {
                 break;
             }
@@ -165,11 +165,12 @@ pub struct DirEntry {
     /// Most file systems report it together with the name.
     file_type: Option<FileType>,
     std: Arc<std::fs::DirEntry>,
-    shown: Shown,
+    /// The directory as the program knows it, where the system knows another one.
+    shown: Option<Arc<Path>>,
 }
 
 impl DirEntry {
-    fn new(std: std::fs::DirEntry, shown: Shown) -> Self {
+    fn new(std: std::fs::DirEntry, shown: Option<Arc<Path>>) -> Self {
         Self {
             file_type: std.file_type().ok(),
             std: Arc::new(std),
@@ -179,7 +180,10 @@ impl DirEntry {
 
     /// Returns the path: the directory as given to [`read_dir`], joined with the name.
     pub fn path(&self) -> PathBuf {
-        self.shown.path(&self.std)
+        match &self.shown {
+            Some(directory) => directory.join(self.std.file_name()),
+            None => self.std.path(),
+        }
     }
 
     /// Returns the file name.

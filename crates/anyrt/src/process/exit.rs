@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::process::{Child, ExitStatus};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use anyrt_core::error::RuntimeEnded;
@@ -153,38 +153,31 @@ impl Exit {
         loop {
             // Listen first, then check: the other order could miss the exit.
             let listening = match &mut self.watch {
-                Watch::Descriptor(descriptor) => match descriptor.poll_read_ready(cx) {
-                    Poll::Ready(Ok(mut ready)) => {
-                        ready.clear_ready();
-                        false
-                    }
-                    Poll::Ready(Err(error)) if renewed => return Poll::Ready(Err(error)),
-                    Poll::Ready(Err(error)) => {
-                        self.watch = Watch::renewed(self.id, error)?;
-                        renewed = true;
-                        continue;
-                    }
-                    Poll::Pending => return Poll::Pending,
-                },
-                Watch::Signals(listener, alive) => {
-                    if let Poll::Ready(error) = alive.poll_ended(cx) {
-                        if renewed {
-                            return Poll::Ready(Err(error));
-                        }
-                        self.watch = Watch::renewed(self.id, error)?;
-                        renewed = true;
-                        continue;
-                    }
-                    listener.poll_recv(cx).is_pending()
+                Watch::Descriptor(descriptor) => {
+                    let ready = ready!(descriptor.poll_read_ready(cx));
+                    ready.map(|mut ready| ready.clear_ready()).map(|()| false)
                 }
-                Watch::Again(sleep) => match sleep.as_mut().poll(cx) {
-                    Poll::Ready(()) => {
-                        self.watch = Watch::new(self.id);
-                        false
-                    }
-                    Poll::Pending => true,
+                Watch::Signals(listener, alive) => match alive.poll_ended(cx) {
+                    Poll::Ready(error) => Err(error),
+                    Poll::Pending => Ok(listener.poll_recv(cx).is_pending()),
                 },
+                Watch::Again(sleep) => {
+                    let again = sleep.as_mut().poll(cx);
+                    if again.is_ready() {
+                        self.watch = Watch::new(self.id);
+                    }
+                    Ok(again.is_pending())
+                }
                 Watch::Nothing => unreachable!("a process that is not watched is not given out"),
+            };
+            let listening = match listening {
+                Ok(listening) => listening,
+                Err(error) if renewed => return Poll::Ready(Err(error)),
+                Err(error) => {
+                    self.watch = Watch::renewed(self.id, error)?;
+                    renewed = true;
+                    continue;
+                }
             };
             if let Some(status) = self.try_wait()? {
                 return Poll::Ready(Ok(status));

@@ -37,9 +37,24 @@ pub struct LocalOptions {
 /// ```
 #[derive(Debug)]
 pub struct LocalRuntime {
-    // Taken only on shutdown; the tasks end first.
-    tasks: Option<LocalSet>,
-    runtime: Option<Runtime>,
+    // The tasks end first.
+    tasks: Tasks,
+    runtime: Runtime,
+}
+
+#[derive(Debug)]
+struct Tasks {
+    /// `None` only while it is dropped.
+    set: Option<LocalSet>,
+    runtime: Handle,
+}
+
+/// Drops the tasks with their runtime as the current one.
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        let _current = self.runtime.enter();
+        drop(self.set.take());
+    }
 }
 
 impl LocalRuntime {
@@ -53,23 +68,16 @@ impl LocalRuntime {
             .build_local(LocalOptions::default())
     }
 
-    fn from_runtime(runtime: Runtime) -> Self {
-        Self {
-            tasks: Some(LocalSet::new()),
-            runtime: Some(runtime),
-        }
-    }
-
-    fn parts(&self) -> (&LocalSet, &Runtime) {
-        match (&self.tasks, &self.runtime) {
-            (Some(tasks), Some(runtime)) => (tasks, runtime),
-            _ => unreachable!("they are taken only as the runtime ends"),
+    fn tasks(&self) -> &LocalSet {
+        match &self.tasks.set {
+            Some(tasks) => tasks,
+            None => unreachable!("it is taken only when the tasks are dropped"),
         }
     }
 
     /// Returns a handle to the runtime.
     pub fn handle(&self) -> &Handle {
-        self.parts().1.handle()
+        self.runtime.handle()
     }
 
     /// Spawns `future` as a task on this thread. It runs within [`block_on`](Self::block_on) only.
@@ -79,7 +87,7 @@ impl LocalRuntime {
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.parts().0.spawn_local(future)
+        self.tasks().spawn_local(future)
     }
 
     /// Runs `job` on the blocking thread pool.
@@ -89,7 +97,7 @@ impl LocalRuntime {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.parts().1.spawn_blocking(job)
+        self.runtime.spawn_blocking(job)
     }
 
     /// Runs `future` and the spawned tasks until `future` completes.
@@ -98,8 +106,7 @@ impl LocalRuntime {
     /// Panics if the thread is already driving a runtime, of whatever kind, or if `future` panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let (tasks, runtime) = self.parts();
-        tasks.block_on(runtime, future)
+        self.tasks().block_on(&self.runtime, future)
     }
 
     /// Returns metrics of the runtime. Local tasks are not counted.
@@ -109,7 +116,7 @@ impl LocalRuntime {
 
     /// Makes the runtime the current one on this thread until the guard is dropped.
     pub fn enter(&self) -> EnterGuard<'_> {
-        self.parts().1.enter()
+        self.runtime.enter()
     }
 
     /// Shuts down the runtime. Waits at most `timeout` for blocking jobs.
@@ -117,26 +124,15 @@ impl LocalRuntime {
     /// # Panics
     /// Panics inside a task, where waiting is not allowed.
     #[track_caller]
-    pub fn shutdown_timeout(mut self, timeout: Duration) {
-        self.end_tasks();
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(timeout);
-        }
+    pub fn shutdown_timeout(self, timeout: Duration) {
+        drop(self.tasks);
+        self.runtime.shutdown_timeout(timeout);
     }
 
     /// Shuts down the runtime without waiting. May be called anywhere.
-    pub fn shutdown_background(mut self) {
-        self.end_tasks();
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-
-    /// Drops the tasks with their runtime as the current one.
-    fn end_tasks(&mut self) {
-        let tasks = self.tasks.take();
-        let _current = self.runtime.as_ref().map(Runtime::enter);
-        drop(tasks);
+    pub fn shutdown_background(self) {
+        drop(self.tasks);
+        self.runtime.shutdown_background();
     }
 }
 
@@ -153,12 +149,11 @@ impl Builder {
         if self.options.config().flavor == Flavor::MultiThread {
             panic!("multi_thread is not supported for LocalRuntime");
         }
-        self.build().map(LocalRuntime::from_runtime)
-    }
-}
-
-impl Drop for LocalRuntime {
-    fn drop(&mut self) {
-        self.end_tasks();
+        let runtime = self.build()?;
+        let tasks = Tasks {
+            set: Some(LocalSet::new()),
+            runtime: runtime.handle().clone(),
+        };
+        Ok(LocalRuntime { tasks, runtime })
     }
 }

@@ -7,6 +7,22 @@ use anyrt_core::runtime::Flavor;
 
 use super::Builder;
 
+/// Options whose value must not be zero, with the message of the panic.
+macro_rules! positive {
+    ($($(#[$doc:meta])* pub fn $name:ident(&mut self, $value:ident: $type:ty) -> &mut Self = $message:literal;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Panics
+        /// Panics if it is 0.
+        #[track_caller]
+        pub fn $name(&mut self, $value: $type) -> &mut Self {
+            assert!($value > 0, $message);
+            self.options.$name($value);
+            self
+        }
+    )*};
+}
+
 impl Builder {
     /// Sets the name of the runtime, which [`Handle::name`](super::Handle::name) returns; none by
     /// default. The names of its threads are set by [`thread_name`](Self::thread_name).
@@ -55,17 +71,6 @@ impl Builder {
                 })?);
         }
         Ok(())
-    }
-
-    /// Sets the maximum number of threads in the blocking pool; 512 by default. Further jobs queue.
-    ///
-    /// # Panics
-    /// Panics if it is 0.
-    #[track_caller]
-    pub fn max_blocking_threads(&mut self, threads: usize) -> &mut Self {
-        assert!(threads > 0, "Max blocking threads cannot be set to 0");
-        self.options.max_blocking_threads(threads);
-        self
     }
 
     setters! {
@@ -120,54 +125,28 @@ impl Builder {
         self
     }
 
-    /// Sets the number of tasks after which a worker checks its timers and sockets; the default is
-    /// the backend's. A hint, without effect on Smol and async-std, where it is 200.
-    ///
-    /// # Panics
-    /// Panics if it is 0.
-    #[track_caller]
-    pub fn event_interval(&mut self, tasks: u32) -> &mut Self {
-        assert!(tasks > 0, "event_interval must be greater than 0");
-        self.options.event_interval(tasks);
-        self
-    }
+    positive! {
+        /// Sets the maximum number of threads in the blocking pool; 512 by default. Further jobs
+        /// queue.
+        pub fn max_blocking_threads(&mut self, threads: usize) -> &mut Self = "Max blocking threads cannot be set to 0";
 
-    /// Sets the number of tasks after which a worker checks the global queue; the default is the
-    /// backend's. A hint, without effect on Smol and async-std, where it is 64. A Glommio shard
-    /// checks its queue together with its sockets, so there it lowers the
-    /// [`event_interval`](Self::event_interval).
-    ///
-    /// # Panics
-    /// Panics if it is 0.
-    #[track_caller]
-    pub fn global_queue_interval(&mut self, tasks: u32) -> &mut Self {
-        assert!(tasks > 0, "global_queue_interval must be greater than 0");
-        self.options.global_queue_interval(tasks);
-        self
-    }
+        /// Sets the number of tasks after which a worker checks its timers and sockets; the default
+        /// is the backend's. A hint, without effect on Smol and async-std, where it is 200.
+        pub fn event_interval(&mut self, tasks: u32) -> &mut Self = "event_interval must be greater than 0";
 
-    /// Sets the maximum number of I/O events that are handled at once; the default is the
-    /// backend's. A hint, without effect on Smol and async-std.
-    ///
-    /// # Panics
-    /// Panics if it is 0.
-    #[track_caller]
-    pub fn max_io_events_per_tick(&mut self, events: usize) -> &mut Self {
-        assert!(events > 0, "max_io_events_per_tick must be non-zero");
-        self.options.max_io_events_per_tick(events);
-        self
-    }
+        /// Sets the number of tasks after which a worker checks the global queue; the default is
+        /// the backend's. A hint, without effect on Smol and async-std, where it is 64. A Glommio
+        /// shard checks its queue together with its sockets, so there it lowers the
+        /// [`event_interval`](Self::event_interval).
+        pub fn global_queue_interval(&mut self, tasks: u32) -> &mut Self = "global_queue_interval must be greater than 0";
 
-    /// Sets the maximum number of I/O events that are handled at once while there are tasks to run;
-    /// the value of [`max_io_events_per_tick`](Self::max_io_events_per_tick) by default. A hint,
-    /// without effect on Smol and async-std.
-    ///
-    /// # Panics
-    /// Panics if it is 0.
-    #[track_caller]
-    pub fn max_io_events_per_busy_tick(&mut self, events: usize) -> &mut Self {
-        assert!(events > 0, "max_io_events_per_busy_tick must be non-zero");
-        self.options.max_io_events_per_busy_tick(events);
-        self
+        /// Sets the maximum number of I/O events that are handled at once; the default is the
+        /// backend's. A hint, without effect on Smol and async-std.
+        pub fn max_io_events_per_tick(&mut self, events: usize) -> &mut Self = "max_io_events_per_tick must be non-zero";
+
+        /// Sets the maximum number of I/O events that are handled at once while there are tasks to
+        /// run; the value of [`max_io_events_per_tick`](Self::max_io_events_per_tick) by default. A
+        /// hint, without effect on Smol and async-std.
+        pub fn max_io_events_per_busy_tick(&mut self, events: usize) -> &mut Self = "max_io_events_per_busy_tick must be non-zero";
     }
 }
