@@ -7,11 +7,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-#[cfg(feature = "sim")]
-use std::{
-    net::{Ipv4Addr, Ipv6Addr},
-    sync::OnceLock,
-};
 
 #[cfg(feature = "sim")]
 use {
@@ -191,7 +186,7 @@ type Stream = one_of!(net::TcpStream);
 #[derive(Default)]
 pub(crate) struct Unconnected {
     #[cfg(feature = "sim")]
-    address: OnceLock<SocketAddr>,
+    address: std::sync::OnceLock<SocketAddr>,
 }
 
 impl Unconnected {
@@ -217,8 +212,8 @@ impl Unconnected {
     pub(crate) fn listen(&self, socket: &socket2::Socket) -> Option<io::Result<Listener>> {
         on_node!(node => {
             let any = match socket.domain() {
-                Ok(socket2::Domain::IPV6) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-                _ => (Ipv4Addr::UNSPECIFIED, 0).into(),
+                Ok(socket2::Domain::IPV6) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
+                _ => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
             };
             let address = self.local_addr().unwrap_or(any);
             Some(node.bind_tcp_addr(address).map(Each::Sim))

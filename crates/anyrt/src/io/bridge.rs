@@ -88,55 +88,7 @@ macro_rules! futures_read_each {
     };
 }
 
-/// Implements the traits for reading for types whose field `inner` has Tokio's.
-macro_rules! forward_read {
-    ($($reader:ident)*) => {$(
-        impl ::tokio::io::AsyncRead for $reader {
-            fn poll_read(
-                mut self: std::pin::Pin<&mut Self>,
-                cx: &mut std::task::Context<'_>,
-                buf: &mut ::tokio::io::ReadBuf<'_>,
-            ) -> std::task::Poll<std::io::Result<()>> {
-                ::tokio::io::AsyncRead::poll_read(std::pin::Pin::new(&mut self.inner), cx, buf)
-            }
-        }
-
-        $crate::io::bridge::futures_read!($reader);
-    )*};
-}
-
-/// As [`forward_read!`], for writing.
-macro_rules! forward_write {
-    ($($writer:ident)*) => {$(
-        impl ::tokio::io::AsyncWrite for $writer {
-            fn poll_write(
-                mut self: std::pin::Pin<&mut Self>,
-                cx: &mut std::task::Context<'_>,
-                buf: &[u8],
-            ) -> std::task::Poll<std::io::Result<usize>> {
-                ::tokio::io::AsyncWrite::poll_write(std::pin::Pin::new(&mut self.inner), cx, buf)
-            }
-
-            fn poll_flush(
-                mut self: std::pin::Pin<&mut Self>,
-                cx: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<std::io::Result<()>> {
-                ::tokio::io::AsyncWrite::poll_flush(std::pin::Pin::new(&mut self.inner), cx)
-            }
-
-            fn poll_shutdown(
-                mut self: std::pin::Pin<&mut Self>,
-                cx: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<std::io::Result<()>> {
-                ::tokio::io::AsyncWrite::poll_shutdown(std::pin::Pin::new(&mut self.inner), cx)
-            }
-        }
-
-        $crate::io::bridge::futures_write!($writer);
-    )*};
-}
-
-pub(crate) use {forward_read, forward_write, futures_read, futures_read_each, futures_write};
+pub(crate) use {futures_read, futures_read_each, futures_write};
 
 /// Reads and writes through a shared reference to a stream. Tokio's streams have the methods
 /// themselves.

@@ -1,27 +1,25 @@
 //! The standard streams of the process.
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::blocking::Blocking;
-use super::bridge::{forward_read, forward_write};
+use super::bridge::{futures_read, futures_write};
 
 /// The standard input of the process; see [`stdin`].
 #[derive(Debug)]
-pub struct Stdin {
-    inner: Blocking<io::Stdin>,
-}
+pub struct Stdin(Blocking<io::Stdin>);
 
 /// The standard output of the process; see [`stdout`].
 #[derive(Debug)]
-pub struct Stdout {
-    inner: Blocking<io::Stdout>,
-}
+pub struct Stdout(Blocking<io::Stdout>);
 
 /// The standard error of the process; see [`stderr`].
 #[derive(Debug)]
-pub struct Stderr {
-    inner: Blocking<io::Stderr>,
-}
+pub struct Stderr(Blocking<io::Stderr>);
 
 /// Returns a handle to the standard input of the process.
 ///
@@ -45,9 +43,7 @@ pub struct Stderr {
 /// # Ok(()) }
 /// ```
 pub fn stdin() -> Stdin {
-    Stdin {
-        inner: Blocking::new(io::stdin()),
-    }
+    Stdin(Blocking::new(io::stdin()))
 }
 
 /// Returns a handle to the standard output of the process.
@@ -69,20 +65,49 @@ pub fn stdin() -> Stdin {
 /// # Ok(()) });
 /// ```
 pub fn stdout() -> Stdout {
-    Stdout {
-        inner: Blocking::new(io::stdout()),
-    }
+    Stdout(Blocking::new(io::stdout()))
 }
 
 /// Returns a handle to the standard error of the process. It behaves like [`stdout`].
 pub fn stderr() -> Stderr {
-    Stderr {
-        inner: Blocking::new(io::stderr()),
+    Stderr(Blocking::new(io::stderr()))
+}
+
+impl AsyncRead for Stdin {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }
 
-forward_read!(Stdin);
-forward_write!(Stdout Stderr);
+macro_rules! write {
+    ($($writer:ident)*) => {$(
+        impl AsyncWrite for $writer {
+            fn poll_write(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut self.0).poll_write(cx, buf)
+            }
+
+            fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.0).poll_flush(cx)
+            }
+
+            fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.0).poll_shutdown(cx)
+            }
+        }
+    )*};
+}
+
+write!(Stdout Stderr);
+futures_read!(Stdin);
+futures_write!(Stdout Stderr);
 
 #[cfg(unix)]
 super::fd_io::descriptor!(

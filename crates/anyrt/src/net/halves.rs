@@ -51,14 +51,11 @@ macro_rules! halves {
 
         pub(super) fn into_split(stream: $Stream) -> (OwnedReadHalf, OwnedWriteHalf) {
             let stream = std::sync::Arc::new(stream);
-            let read = OwnedReadHalf {
-                stream: std::sync::Arc::clone(&stream),
-            };
             let write = OwnedWriteHalf {
-                stream,
+                stream: std::sync::Arc::clone(&stream),
                 shutdown_on_drop: true,
             };
-            (read, write)
+            (OwnedReadHalf { stream }, write)
         }
 
         impl OwnedReadHalf {

@@ -22,6 +22,12 @@ macro_rules! std_socket {
                 Self::new(socket)
             }
 
+            #[track_caller]
+            fn nonblocking(socket: std::os::unix::net::$socket) -> std::io::Result<Self> {
+                socket.set_nonblocking(true)?;
+                Self::new(socket)
+            }
+
             /// Converts into the type of std. The socket stays in non-blocking mode.
             ///
             /// # Errors

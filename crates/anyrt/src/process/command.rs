@@ -64,8 +64,16 @@ impl Command {
         /// Adds an argument. It is not interpreted by a shell.
         pub fn arg<S: AsRef<OsStr>>(&mut self, arg: S) -> &mut Self;
 
+        /// Adds arguments.
+        pub fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&mut self, args: I) -> &mut Self;
+
         /// Sets an environment variable.
         pub fn env<K: AsRef<OsStr>, V: AsRef<OsStr>>(&mut self, key: K, val: V) -> &mut Self;
+
+        /// Sets environment variables.
+        pub fn envs<I: IntoIterator<Item = (K, V)>, K: AsRef<OsStr>, V: AsRef<OsStr>>(
+            &mut self, vars: I
+        ) -> &mut Self;
 
         /// Removes an environment variable.
         pub fn env_remove<K: AsRef<OsStr>>(&mut self, key: K) -> &mut Self;
@@ -96,27 +104,6 @@ impl Command {
 
         /// Sets the process group of the child; inherited by default. 0 starts a new group.
         pub fn process_group(&mut self, pgroup: i32) -> &mut Self;
-    }
-
-    /// Adds arguments.
-    pub fn args<I, S>(&mut self, args: I) -> &mut Self
-    where
-        I: IntoIterator<Item = S>,
-        S: AsRef<OsStr>,
-    {
-        self.std.args(args);
-        self
-    }
-
-    /// Sets environment variables.
-    pub fn envs<I, K, V>(&mut self, vars: I) -> &mut Self
-    where
-        I: IntoIterator<Item = (K, V)>,
-        K: AsRef<OsStr>,
-        V: AsRef<OsStr>,
-    {
-        self.std.envs(vars);
-        self
     }
 
     /// Sets whether the child is killed when its [`Child`] is dropped before it was waited for;

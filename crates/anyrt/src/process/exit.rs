@@ -19,7 +19,7 @@ use super::orphans;
 use crate::io::{Interest, unix::AsyncFd};
 use crate::runtime::Handle;
 use crate::signal_hub::{self, Listener};
-use crate::task::JoinHandle;
+use crate::task::JoinSet;
 use crate::time::{Sleep, sleep};
 
 /// A process that was not reaped yet. Dropping it leaves that to the orphan list.
@@ -35,7 +35,7 @@ enum Watch {
     Descriptor(AsyncFd<OwnedFd>),
     /// Signals belong to the process and do not report the end of the runtime, so one of its tasks
     /// does.
-    Signals(Listener, Alive),
+    Signals(Listener, JoinSet<()>),
     /// No descriptor was free to watch it: check now and then, and watch it once there is one.
     Again(Pin<Box<Sleep>>),
     Nothing,
@@ -53,7 +53,7 @@ impl Watch {
             return Self::Descriptor(descriptor);
         }
         match signal_hub::listen(SIGCHLD) {
-            Ok(listener) => Self::Signals(listener, Alive::new()),
+            Ok(listener) => Self::Signals(listener, alive()),
             Err(_) => Self::Again(Box::pin(sleep(AGAIN))),
         }
     }
@@ -75,26 +75,12 @@ impl Watch {
     }
 }
 
-/// Reports the end of the current runtime where nothing else does.
-struct Alive(JoinHandle<()>);
-
-impl Alive {
-    #[track_caller]
-    fn new() -> Self {
-        Self(crate::spawn(pending()))
-    }
-
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        Pin::new(&mut self.0)
-            .poll(cx)
-            .map(|_| io::Error::other(RuntimeEnded::new()))
-    }
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// A task of the current runtime, which reports its end where nothing else does.
+#[track_caller]
+fn alive() -> JoinSet<()> {
+    let mut alive = JoinSet::new();
+    alive.spawn(pending());
+    alive
 }
 
 /// Returns `None` on a system without such descriptors, or if no descriptor is free.
@@ -157,8 +143,8 @@ impl Exit {
                     let ready = ready!(descriptor.poll_read_ready(cx));
                     ready.map(|mut ready| ready.clear_ready()).map(|()| false)
                 }
-                Watch::Signals(listener, alive) => match alive.poll_ended(cx) {
-                    Poll::Ready(error) => Err(error),
+                Watch::Signals(listener, alive) => match alive.poll_join_next(cx) {
+                    Poll::Ready(_) => Err(io::Error::other(RuntimeEnded::new())),
                     Poll::Pending => Ok(listener.poll_recv(cx).is_pending()),
                 },
                 Watch::Again(sleep) => {

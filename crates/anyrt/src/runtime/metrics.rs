@@ -45,8 +45,9 @@ pub struct RuntimeMetrics {
 
 impl RuntimeMetrics {
     pub(super) fn of(handle: Handle) -> Self {
-        let Handle { inner } = handle;
-        Self { inner }
+        Self {
+            inner: handle.inner,
+        }
     }
 
     forward! {

@@ -61,11 +61,8 @@ impl UnixDatagram {
     #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         let address = SocketAddr::new(path.as_ref())?;
-        Self::nonblocking(bind_unix(
-            &address.0,
-            Type::DGRAM,
-            net::UnixDatagram::bind_addr,
-        )?)
+        let bind = net::UnixDatagram::bind_addr;
+        Self::nonblocking(bind_unix(&address.0, Type::DGRAM, bind)?)
     }
 
     /// Creates two sockets that are connected to each other.
@@ -95,12 +92,6 @@ impl UnixDatagram {
     #[track_caller]
     pub fn unbound() -> io::Result<Self> {
         Self::nonblocking(net::UnixDatagram::unbound()?)
-    }
-
-    #[track_caller]
-    fn nonblocking(socket: net::UnixDatagram) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        Self::new(socket)
     }
 
     #[track_caller]

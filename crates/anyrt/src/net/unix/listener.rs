@@ -66,9 +66,8 @@ impl UnixListener {
     /// See [`bind`](Self::bind).
     #[track_caller]
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<Self> {
-        let listener = bind_unix(&socket_addr.0, Type::STREAM, net::UnixListener::bind_addr)?;
-        listener.set_nonblocking(true)?;
-        Self::new(listener)
+        let bind = net::UnixListener::bind_addr;
+        Self::nonblocking(bind_unix(&socket_addr.0, Type::STREAM, bind)?)
     }
 
     #[track_caller]

@@ -103,9 +103,7 @@ impl UnixStream {
     #[track_caller]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (a, b) = net::UnixStream::pair()?;
-        a.set_nonblocking(true)?;
-        b.set_nonblocking(true)?;
-        let (a, b) = (Self::new(a)?, Self::new(b)?);
+        let (a, b) = (Self::nonblocking(a)?, Self::nonblocking(b)?);
         // Both are empty: writable, and not readable yet.
         a.io.assume(Ready::WRITABLE);
         b.io.assume(Ready::WRITABLE);
