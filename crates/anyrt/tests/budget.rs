@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use anyrt::runtime::{Backend, Builder, Handle};
 use anyrt::sync::{Mutex, RwLock, Semaphore, broadcast, mpsc, oneshot, watch};
 use anyrt::task::coop::{cooperative, has_budget_remaining, poll_proceed, unconstrained};
 use anyrt::task::{self, consume_budget};
-use anyrt::time::{Duration, sleep};
+use anyrt::time::{Duration, sleep, timeout};
 
 /// Ready operations in one poll of a task before it must yield.
 const BUDGET: usize = 128;
@@ -63,6 +64,13 @@ starves_nobody!(a_bounded_channel, let (sender, mut receiver) = mpsc::channel(1)
 starves_nobody!(an_unbounded_channel, let (sender, mut receiver) = mpsc::unbounded_channel(); {
     sender.send(1).unwrap();
     receiver.recv().await.unwrap();
+});
+starves_nobody!(a_wrapped_channel, let (sender, mut receiver) = mpsc::channel(1); {
+    let wrapped = Handle::current().wrap(async {
+        sender.send(1).await.unwrap();
+        receiver.recv().await.unwrap();
+    });
+    wrapped.await;
 });
 starves_nobody!(a_broadcast, let (sender, mut receiver) = broadcast::channel(1); {
     sender.send(1).unwrap();
@@ -184,7 +192,7 @@ async fn outside_a_task_there_is_no_budget() {
     }
     // A thread that has polled tasks, and now polls a future of its own.
     task::spawn_blocking(move || {
-        let handle = anyrt::runtime::Handle::current();
+        let handle = Handle::current();
         handle.block_on(async {
             for _ in 0..BUDGET / 2 {
                 receiver.recv().await;
@@ -200,4 +208,25 @@ async fn outside_a_task_there_is_no_budget() {
     })
     .await
     .unwrap();
+}
+
+#[test]
+fn a_future_wrapped_on_another_executor_starves_no_timer() {
+    for &backend in Backend::enabled() {
+        let runtime = Builder::new_multi_thread()
+            .backend(backend)
+            .enable_all()
+            .build()
+            .unwrap();
+        let (sender, mut receiver) = mpsc::channel(1);
+        let always_ready = async move {
+            loop {
+                sender.send(1).await.unwrap();
+                receiver.recv().await.unwrap();
+            }
+        };
+        let limited = async { timeout(Duration::from_millis(2), always_ready).await };
+        let result: Result<(), _> = smol::block_on(runtime.handle().wrap(limited));
+        assert!(result.is_err(), "{backend}");
+    }
 }

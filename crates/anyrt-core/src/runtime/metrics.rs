@@ -23,7 +23,8 @@ pub trait Metrics {
     /// Returns the flavor of the runtime.
     fn flavor(&self) -> Flavor;
 
-    /// Returns the number of workers, which is 1 on a current-thread runtime.
+    /// Returns the number of workers, which is 1 on a current-thread runtime, and 0 if the runtime
+    /// does not know the threads that the application runs it on.
     fn num_workers(&self) -> usize;
 
     /// Returns the index of this thread among the workers of this runtime, or `None` if it is not

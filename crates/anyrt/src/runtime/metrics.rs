@@ -51,7 +51,8 @@ impl RuntimeMetrics {
     }
 
     forward! {
-        /// Returns the number of workers, which is 1 on a current-thread runtime.
+        /// Returns the number of workers, which is 1 on a current-thread runtime, and 0 if the
+        /// application runs the threads itself, on Smol and async-std.
         pub fn num_workers(&self) -> usize;
 
         /// Returns the number of spawned tasks that have not ended.

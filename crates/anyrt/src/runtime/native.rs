@@ -3,14 +3,16 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
+use anyrt_core::coop as core_coop;
 use pin_project_lite::pin_project;
 
 use super::{Backend, Handle};
 use crate::backend::{self, Current};
+use crate::task::coop;
 
 static DEFAULT: OnceLock<Handle> = OnceLock::new();
 
@@ -77,7 +79,8 @@ impl Handle {
         }
     }
 
-    /// Makes the runtime the current one during every poll of `future`, on any executor.
+    /// Makes the runtime the current one during every poll of `future`, on any executor. Each poll
+    /// has the [budget](crate::task::coop) of a task.
     ///
     /// Intended for futures that a native executor runs: `smol::block_on(handle.wrap(future))`.
     ///
@@ -128,8 +131,14 @@ impl<F: Future> Future for Wrapped<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        // The budget of the task around it is for both.
+        let is_in_task =
+            core_coop::left().is_some() || ::tokio::runtime::Handle::try_current().is_ok();
         let _current = this.runtime.enter();
-        this.future.poll(cx)
+        if is_in_task {
+            return this.future.poll(cx);
+        }
+        pin!(core_coop::budgeted(coop::budgeted(this.future))).poll(cx)
     }
 }
 
