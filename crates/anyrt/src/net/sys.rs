@@ -1,14 +1,11 @@
 //! What the sockets of all backends share.
 
-#[cfg(not(unix))]
-use std::io;
-
 #[cfg(unix)]
 pub(super) use crate::io::fd_io::check_nonblocking;
 
 /// The system does not report it.
 #[cfg(not(unix))]
-pub(super) fn check_nonblocking<S>(_: &S) -> io::Result<()> {
+pub(super) fn check_nonblocking<S>(_: &S) -> std::io::Result<()> {
     Ok(())
 }
 

@@ -85,9 +85,8 @@ impl TaskTracker {
     {
         let counted = self.inner.token();
         spawn_blocking(move || {
-            let value = job();
-            drop(counted);
-            value
+            let _counted = counted;
+            job()
         })
     }
 }

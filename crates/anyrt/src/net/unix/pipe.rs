@@ -151,7 +151,7 @@ pub struct Receiver {
 
 /// Methods of both ends.
 macro_rules! end {
-    ($end:ident, $interest:expr, $flag:expr, $modes:literal) => {
+    ($end:ident, $interest:ident, $flag:ident) => {
         impl $end {
             /// Converts an open file and sets it to non-blocking mode.
             ///
@@ -177,10 +177,10 @@ macro_rules! end {
             pub fn from_owned_fd(owned_fd: OwnedFd) -> io::Result<Self> {
                 check_pipe(&owned_fd)?;
                 let mode = fcntl_getfl(&owned_fd)? & OFlags::RWMODE;
-                if mode != $flag && mode != OFlags::RDWR {
+                if mode != OFlags::$flag && mode != OFlags::RDWR {
                     return Err(io::Error::new(
                         io::ErrorKind::InvalidInput,
-                        concat!("not in ", $modes, " access mode"),
+                        concat!("not in O_", stringify!($flag), " or O_RDWR access mode"),
                     ));
                 }
                 fd_io::set_nonblocking(&owned_fd, true)?;
@@ -198,7 +198,7 @@ macro_rules! end {
             #[track_caller]
             pub fn from_file_unchecked(file: File) -> io::Result<Self> {
                 Ok(Self {
-                    io: AsyncFd::with_interest(file, $interest)?,
+                    io: AsyncFd::with_interest(file, Interest::$interest)?,
                 })
             }
 
@@ -236,7 +236,7 @@ macro_rules! end {
             /// Returns [`io::ErrorKind::WouldBlock`] if the pipe is not ready, or else the error of
             /// `f`.
             pub fn try_io<R>(&self, f: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-                self.io.try_now($interest, |_| f())
+                self.io.try_now(Interest::$interest, |_| f())
             }
 
             /// Returns the descriptor in blocking mode, as other programs expect it.
@@ -262,18 +262,8 @@ macro_rules! end {
     };
 }
 
-end!(
-    Sender,
-    Interest::WRITABLE,
-    OFlags::WRONLY,
-    "O_WRONLY or O_RDWR"
-);
-end!(
-    Receiver,
-    Interest::READABLE,
-    OFlags::RDONLY,
-    "O_RDONLY or O_RDWR"
-);
+end!(Sender, WRITABLE, WRONLY);
+end!(Receiver, READABLE, RDONLY);
 
 impl Sender {
     /// Waits until there is room to write, or all receivers are closed.
