@@ -230,3 +230,20 @@ fn a_future_wrapped_on_another_executor_starves_no_timer() {
         assert!(result.is_err(), "{backend}");
     }
 }
+
+/// An application that runs the executor of Smol inside a runtime of Tokio.
+#[cfg(feature = "smol")]
+#[test]
+fn a_task_of_smol_runs_inside_a_runtime_of_tokio() {
+    let executor = Arc::new(smol::Executor::new());
+    let handle = anyrt::runtime::Handle::from(anyrt_smol::SmolRuntime::on(Arc::clone(&executor)));
+    let task = handle.spawn(async {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        sender.send(7).unwrap();
+        receiver.recv().await
+    });
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    assert_eq!(tokio.block_on(executor.run(task)).unwrap(), Some(7));
+}

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
@@ -130,15 +130,19 @@ impl<F: Future> Future for Wrapped<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
+        let mut this = self.project();
         // The budget of the task around it is for both.
         let is_in_task =
             core_coop::left().is_some() || ::tokio::runtime::Handle::try_current().is_ok();
-        let _current = this.runtime.enter();
+        let mut future = pin!(poll_fn(|cx| {
+            let _current = this.runtime.enter();
+            this.future.as_mut().poll(cx)
+        }));
         if is_in_task {
-            return this.future.poll(cx);
+            return future.poll(cx);
         }
-        pin!(core_coop::budgeted(coop::budgeted(this.future))).poll(cx)
+        // Outside of a runtime, where the budget of `sync` can be filled.
+        pin!(core_coop::budgeted(coop::budgeted(future.as_mut()))).poll(cx)
     }
 }
 

@@ -7,35 +7,42 @@
 //!
 //! # Two accounts
 //! The types of [`sync`](crate::sync) are Tokio's and charge Tokio's account, which Tokio fills on
-//! its own runtime only. On other runtimes, each poll of a task fills it with 127 units and
+//! its own runtime only. On other runtimes, each poll of a task fills it with 126 units and
 //! restores it afterwards, and the operations of the backend charge the account of
 //! [`anyrt_core::coop`]. A task that uses both yields when either is empty. The functions of this
 //! module charge and lift both.
+//!
+//! On a thread where the application is inside a runtime of Tokio's, tasks of other runtimes have
+//! no account of Tokio's: [`sync`](crate::sync) never makes them yield there.
 
 use std::cell::Cell;
 use std::future::Future;
-use std::mem::ManuallyDrop;
 use std::pin::{Pin, pin};
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use anyrt_core::coop as core;
 use pin_project_lite::pin_project;
-use tokio::task::LocalSet;
 use tokio::task::coop as tokio_coop;
+
+mod budget;
+
+pub(crate) use budget::budgeted;
 
 /// Returns `true` if the next operation of this task may proceed.
 #[inline]
 pub fn has_budget_remaining() -> bool {
-    core::has_budget_remaining() && tokio_may_proceed()
+    core::has_budget_remaining() && (tokio_coop::has_budget_remaining() || is_in_surplus())
 }
 
-/// Returns `true` if Tokio's account lets the next operation proceed. It has one unit less than
-/// ours, which ours compensates for.
+/// Returns `true` for the last units of our account, which Tokio's lacks.
 #[inline]
-fn tokio_may_proceed() -> bool {
-    tokio_coop::has_budget_remaining() || core::left() == Some(1)
+fn is_in_surplus() -> bool {
+    matches!(core::left(), Some(1..=SURPLUS))
 }
+
+/// The number of units that a full account of Tokio's has less than ours: it was taken from one,
+/// by an operation that had taken a unit itself.
+const SURPLUS: u8 = 2;
 
 /// Takes one unit, or wakes the task and returns `Pending` if none is left.
 ///
@@ -43,9 +50,9 @@ fn tokio_may_proceed() -> bool {
 /// [`RestoreOnPending::made_progress`] was called.
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
-    let last = core::left() == Some(1);
+    let surplus = is_in_surplus();
     let core = ready!(core::poll_proceed(cx));
-    let tokio = if last && !tokio_coop::has_budget_remaining() {
+    let tokio = if surplus && !tokio_coop::has_budget_remaining() {
         None
     } else {
         Some(ready!(tokio_coop::poll_proceed(cx)))
@@ -194,84 +201,4 @@ pub(crate) fn lifted<T>(f: impl FnOnce() -> T) -> T {
         Poll::Ready(value) => value,
         Poll::Pending => unreachable!("it is polled once, and ready then"),
     }
-}
-
-/// Fills Tokio's account in each poll of `future`, for tasks on other runtimes.
-#[inline]
-pub(crate) fn budgeted<F: Future>(future: F) -> Budgeted<F> {
-    Budgeted { future }
-}
-
-pin_project! {
-    /// The future of [`budgeted`].
-    pub(crate) struct Budgeted<F> {
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F: Future> Future for Budgeted<F> {
-    type Output = F::Output;
-
-    // Every poll of a task passes through here. What it does takes a third less where no registers
-    // are saved for it.
-    #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let future = self.project().future;
-        // The previous value is restored afterwards: the next future on this thread may have no
-        // budget at all.
-        pin!(tokio_coop::unconstrained(Filled { future })).poll(cx)
-    }
-}
-
-struct Filled<'a, F> {
-    future: Pin<&'a mut F>,
-}
-
-impl<F: Future> Future for Filled<'_, F> {
-    type Output = F::Output;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        fill(cx);
-        self.future.as_mut().poll(cx)
-    }
-}
-
-thread_local! {
-    /// Remembers a full account. Tokio's account cannot be set, but restoring a unit resets it to
-    /// the value that it had when the unit was taken: this unit was taken from a full account.
-    // Never dropped, so that the thread has no destructor for it, which each access would look for.
-    static FULL: Cell<Option<ManuallyDrop<tokio_coop::RestoreOnPending>>> = const { Cell::new(None) };
-}
-
-#[inline(always)]
-fn fill(cx: &mut Context<'_>) {
-    match FULL.take() {
-        Some(unit) => drop(ManuallyDrop::into_inner(unit)),
-        None => drop(first_of_thread()),
-    }
-    // The account is full now: remember it for the next time.
-    if let Poll::Ready(unit) = tokio_coop::poll_proceed(cx) {
-        FULL.set(Some(ManuallyDrop::new(unit)));
-    }
-}
-
-/// Takes a unit from a full account, in the one place outside a runtime where Tokio fills it: a
-/// task of a `LocalSet`.
-#[cold]
-fn first_of_thread() -> Option<tokio_coop::RestoreOnPending> {
-    let ending =
-        tokio::runtime::Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed());
-    if ending {
-        return None;
-    }
-    let unit = Rc::new(Cell::new(None));
-    let taken = Rc::clone(&unit);
-    let set = LocalSet::new();
-    let _task = set.spawn_local(std::future::poll_fn(move |cx| {
-        tokio_coop::poll_proceed(cx).map(|unit| taken.set(Some(unit)))
-    }));
-    let _ = pin!(set).poll(&mut Context::from_waker(Waker::noop()));
-    unit.take()
 }

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use anyrt_core::coop as core_coop;
 
 use super::JoinHandle;
-use super::coop::budgeted;
 use crate::runtime::{Id, Runtime};
 
 /// A set of tasks that stay on its thread, for futures that are not `Send`. The tasks run while the
@@ -141,7 +140,7 @@ pub(super) fn is_entered() -> bool {
     in_first!(backend => backend::local_set::is_entered(), else false)
 }
 
-/// Fills both accounts, because each kind of set fills only one of them.
+/// Fills both accounts, because each kind of set fills only one of them: Tokio's fills Tokio's.
 pub(super) fn task<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    core_coop::budgeted(budgeted(future))
+    core_coop::budgeted(in_first!(backend => backend::task::budgeted(future), else future))
 }
