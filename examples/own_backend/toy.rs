@@ -5,14 +5,14 @@ use std::collections::BinaryHeap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, LocalKey, Thread};
 use std::time::{Duration, Instant};
 
-use anyrt_async_io::executor::{Executor, NoGlobal};
+use anyrt_async_io::executor::Executor;
 use anyrt_async_io::net::{TcpListener, TcpStream, UdpSocket};
 use anyrt_async_io::reactor::Reactor;
 use anyrt_core::channel::Channel;
@@ -44,9 +44,9 @@ impl Host for Parking {
         &CURRENT
     }
 
-    type Executor = Executor<NoGlobal>;
+    type Executor = Executor;
 
-    fn executor() -> Executor<NoGlobal> {
+    fn executor() -> Executor {
         Executor::own()
     }
 
@@ -60,7 +60,7 @@ impl Host for Parking {
         reactor.end();
     }
 
-    fn block_on<F: Future>(future: F) -> F::Output {
+    fn block_on(mut future: Pin<&mut dyn Future<Output = ()>>) {
         struct Unpark {
             thread: Thread,
             woken: AtomicBool,
@@ -77,11 +77,8 @@ impl Host for Parking {
             woken: AtomicBool::new(false),
         });
         let waker = Waker::from(Arc::clone(&unpark));
-        let mut future = pin!(future);
-        loop {
-            if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                return value;
-            }
+        let cx = &mut Context::from_waker(&waker);
+        while future.as_mut().poll(cx).is_pending() {
             while !unpark.woken.swap(false, Ordering::SeqCst) {
                 thread::park();
             }

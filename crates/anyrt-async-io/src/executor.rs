@@ -1,22 +1,20 @@
-//! The executor of the tasks: the runtime's own, the application's, or the process's.
+//! The executor of the tasks: the runtime's own, or one that the application runs.
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use anyrt_kit::executor::{self, Started, Tasks};
 use async_executor::StaticExecutor;
 use futures_lite::future;
 
-/// An executor of the Smol family: that of the runtime, of the application, or of the process.
-pub enum Executor<G> {
+/// An executor of the Smol family.
+pub enum Executor {
     /// Runs on the runtime's own threads.
     Own(Own),
-    /// The application runs it, and ends it with its last `Arc`.
-    Of(Weak<async_executor::Executor<'static>>),
-    /// The process's, which never ends.
-    Global(PhantomData<fn() -> G>),
+    /// Runs on threads of the application.
+    Foreign(Box<dyn Foreign>),
 }
 
 /// An executor that one runtime uses at a time.
@@ -33,7 +31,7 @@ fn free() -> MutexGuard<'static, Vec<&'static StaticExecutor>> {
     FREE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<G> Executor<G> {
+impl Executor {
     /// Returns an executor for the threads of a runtime.
     #[must_use]
     pub fn own() -> Self {
@@ -58,36 +56,54 @@ impl Own {
     }
 }
 
-/// The executor of the process, as a place to spawn tasks.
-pub trait Global: Send + Sync + 'static {
-    /// Starts a detached task.
-    fn spawn<F>(task: F) -> Started<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static;
+/// An executor that the application runs: one of its own, or that of the process.
+///
+/// Its tasks are erased. Otherwise every program would contain a second copy of each task, for an
+/// executor that most do not have.
+pub trait Foreign: Send + Sync + 'static {
+    /// Starts `task`, detached. Drops it if the executor is gone.
+    fn spawn(&self, task: ErasedTask);
 
-    /// Waits for `until` while one of its threads blocks in place. Adds a thread for that time, if
-    /// the executor can have one more.
-    fn relieve<F: Future>(until: F) -> impl Future<Output = F::Output> {
-        until
+    /// Waits for `until` on a thread of ours, while a thread of the executor blocks in place. Runs
+    /// its tasks meanwhile, or adds a thread for that time, if the executor can have one more.
+    fn relieve<'a>(&'a self, until: ErasedEnd<'a>) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+        Box::pin(until)
+    }
+
+    /// Returns the number of queued tasks, as far as it is known.
+    fn depth(&self) -> usize {
+        0
     }
 }
 
-/// The executor of the process is unavailable.
-#[derive(Debug)]
-pub enum NoGlobal {}
+/// A task for an executor of the application.
+pub type ErasedTask = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl Global for NoGlobal {
-    fn spawn<F>(_: F) -> Started<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        unreachable!("it has no handle")
+/// A future at whose end a thread stops running tasks.
+pub type ErasedEnd<'a> = Pin<&'a mut dyn Future<Output = ()>>;
+
+impl Foreign for Weak<async_executor::Executor<'static>> {
+    fn spawn(&self, task: ErasedTask) {
+        if let Some(executor) = self.upgrade() {
+            executor.spawn(task).detach();
+        }
+    }
+
+    fn relieve<'a>(&'a self, until: ErasedEnd<'a>) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+        Box::pin(async move {
+            match self.upgrade() {
+                Some(executor) => executor.run(until).await,
+                None => until.await,
+            }
+        })
+    }
+
+    fn depth(&self) -> usize {
+        self.upgrade().map_or(0, |executor| depth(&*executor))
     }
 }
 
-impl<G: Global> executor::Executor for Executor<G> {
+impl executor::Executor for Executor {
     #[inline]
     fn spawn<F>(&self, task: F) -> Option<Started<F::Output>>
     where
@@ -96,24 +112,23 @@ impl<G: Global> executor::Executor for Executor<G> {
     {
         Some(match self {
             Self::Own(Own(executor)) => Started::task(executor.spawn(task)),
-            Self::Of(executor) => Started::task(executor.upgrade()?.spawn(task)),
-            Self::Global(_) => G::spawn(task),
+            Self::Foreign(executor) => {
+                let (task, started) = Started::slot(task);
+                executor.spawn(Box::pin(task));
+                started
+            }
         })
     }
 
-    async fn run<F: Future>(&self, until: F) -> F::Output {
+    async fn run(&self, until: ErasedEnd<'_>) {
         match self {
             Self::Own(Own(executor)) => executor.run(until).await,
-            Self::Of(executor) => match executor.upgrade() {
-                Some(executor) => executor.run(until).await,
-                None => until.await,
-            },
-            // Our thread cannot run its tasks, and gets here only as a substitute.
-            Self::Global(_) => G::relieve(until).await,
+            // Our threads get here only as substitutes.
+            Self::Foreign(executor) => executor.relieve(until).await,
         }
     }
 
-    async fn run_alone<F: Future>(&self, until: F) -> F::Output {
+    async fn run_alone(&self, until: ErasedEnd<'_>) {
         /// As many as `run` does before it lets the reactor look for events.
         const IN_A_ROW: usize = 200;
 
@@ -130,21 +145,20 @@ impl<G: Global> executor::Executor for Executor<G> {
                 future::yield_now().await;
             }
         };
-        future::or(until, tasks).await
+        future::or(until, tasks).await;
     }
 
     fn try_tick(&self) -> bool {
         match self {
             Self::Own(Own(executor)) => executor.try_tick(),
-            Self::Of(_) | Self::Global(_) => false,
+            Self::Foreign(_) => false,
         }
     }
 
     fn depth(&self) -> usize {
         match self {
             Self::Own(Own(executor)) => depth(executor),
-            Self::Of(executor) => executor.upgrade().map_or(0, |executor| depth(&*executor)),
-            Self::Global(_) => 0,
+            Self::Foreign(executor) => executor.depth(),
         }
     }
 
@@ -164,12 +178,11 @@ fn depth(executor: &impl fmt::Debug) -> usize {
     number.map_or(0, |(number, _)| number.parse().unwrap_or(0))
 }
 
-impl<G> fmt::Debug for Executor<G> {
+impl fmt::Debug for Executor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Own(_) => "Own",
-            Self::Of(_) => "Of",
-            Self::Global(_) => "Global",
+            Self::Foreign(_) => "Foreign",
         })
     }
 }
@@ -186,7 +199,7 @@ mod tests {
 
     #[test]
     fn an_executor_goes_to_the_next_runtime_when_its_tasks_have_ended() {
-        let executor = Executor::<NoGlobal>::own();
+        let executor = Executor::own();
         let Executor::Own(Own(first)) = executor else {
             unreachable!("it is its own");
         };
@@ -206,7 +219,7 @@ mod tests {
         }
         executor.retire(&tasks);
         assert_eq!(Arc::strong_count(&held), 1);
-        let Executor::Own(Own(second)) = Executor::<NoGlobal>::own() else {
+        let Executor::Own(Own(second)) = Executor::own() else {
             unreachable!("it is its own");
         };
         assert!(ptr::eq(first, second));

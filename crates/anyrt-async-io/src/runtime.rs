@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,16 +12,13 @@ use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, Wor
 use anyrt_kit::executor::{self, Engine, Owned};
 use anyrt_kit::time::clock::Clock;
 
-use crate::executor::{Executor, Global};
+use crate::executor::{Executor, Foreign};
 use crate::reactor::Reactor;
 
 /// The differences between the runtimes that share this reactor.
 pub trait Host:
-    executor::Host<Handle = Handle<Self>, Reactor = Arc<Reactor>, Executor = Executor<Self::Global>>
+    executor::Host<Handle = Handle<Self>, Reactor = Arc<Reactor>, Executor = Executor>
 {
-    /// The executor of the process.
-    type Global: Global;
-
     /// Returns the default runtime of the process.
     fn process_default() -> &'static OnceLock<Handle<Self>>;
 
@@ -38,6 +34,9 @@ pub trait Host:
     note = "for `SmolRuntime::global`, enable the feature `global` of `anyrt-smol`"
 )]
 pub trait HasGlobal: Host {
+    /// Returns the executor of the process, which never ends.
+    fn global_executor() -> Box<dyn Foreign>;
+
     /// Returns the handle, which is created once.
     fn global_runtime() -> &'static OnceLock<Handle<Self>>;
 }
@@ -77,13 +76,13 @@ impl<H: Host> Handle<H> {
     /// The contract holds except for threads, options and shutdown, which the application controls.
     /// The handle does not keep `executor` alive. Dropping its last `Arc` drops the tasks, whose
     /// handles then report the cancellation; later spawns return cancelled tasks. Blocking jobs are
-    /// not waited for.
+    /// not waited for. A task takes three allocations, where one of a [`Runtime`] takes one.
     ///
     /// # Panics
     /// Panics if async-io cannot be started, for lack of descriptors.
     #[must_use]
     pub fn on(executor: Arc<async_executor::Executor<'static>>) -> Self {
-        Self::embed(Executor::Of(Arc::downgrade(&executor)))
+        Self::embed(Box::new(Arc::downgrade(&executor)))
     }
 
     /// Returns a handle to a runtime in the executor of the process: that of `smol::spawn` or
@@ -104,12 +103,12 @@ impl<H: Host> Handle<H> {
     where
         H: HasGlobal,
     {
-        let embed = || Self::embed(Executor::Global(PhantomData));
+        let embed = || Self::embed(H::global_executor());
         H::global_runtime().get_or_init(embed).clone()
     }
 
-    fn embed(executor: Executor<H::Global>) -> Self {
-        match Engine::embed(executor) {
+    fn embed(executor: Box<dyn Foreign>) -> Self {
+        match Engine::embed(Executor::Foreign(executor)) {
             Ok(engine) => engine.into(),
             Err(error) => panic!("{error}"),
         }

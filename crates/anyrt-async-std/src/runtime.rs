@@ -2,17 +2,18 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::LocalKey;
 use std::time::Instant;
 
-use anyrt_async_io::executor::{Executor, Global};
+use anyrt_async_io::executor::{ErasedEnd, ErasedTask, Executor, Foreign};
 use anyrt_async_io::reactor::{self, Reactor};
 use anyrt_async_io::runtime;
 use anyrt_core::context::{Kind, Slot};
 use anyrt_core::runtime::Config;
-use anyrt_kit::executor::{Host, Started, Tasks};
+use anyrt_kit::executor::{Host, Tasks};
 
 /// The name of the backend in features and `ANYRT_BACKEND`.
 pub static KIND: Kind = Kind::new("async-std");
@@ -57,9 +58,9 @@ impl Host for AsyncStd {
         &CURRENT
     }
 
-    type Executor = Executor<ByAsyncStd>;
+    type Executor = Executor;
 
-    fn executor() -> Self::Executor {
+    fn executor() -> Executor {
         Executor::own()
     }
 
@@ -83,28 +84,26 @@ impl Host for AsyncStd {
         reactor::delivered()
     }
 
-    fn block_on<F: Future>(future: F) -> F::Output {
-        async_std::task::block_on(future)
+    fn block_on(future: Pin<&mut dyn Future<Output = ()>>) {
+        async_std::task::block_on(future);
     }
 }
 
 /// Starts tasks by [`async_std::task::spawn`].
-#[derive(Debug)]
-pub enum ByAsyncStd {}
+struct ByAsyncStd;
 
-impl Global for ByAsyncStd {
-    fn spawn<F>(task: F) -> Started<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        // Its handle does not report whether the task is finished.
-        let (task, started) = Started::slot(task);
+impl Foreign for ByAsyncStd {
+    fn spawn(&self, task: ErasedTask) {
         async_std::task::spawn(task);
-        started
     }
 
-    async fn relieve<F: Future>(until: F) -> F::Output {
+    fn relieve<'a>(&'a self, until: ErasedEnd<'a>) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+        Box::pin(Self::with_one_more_thread(until))
+    }
+}
+
+impl ByAsyncStd {
+    async fn with_one_more_thread(until: ErasedEnd<'_>) {
         /// The number of threads that block in place now, and of additional threads, which are kept
         /// for later use.
         static BLOCKED: AtomicUsize = AtomicUsize::new(0);
@@ -120,15 +119,12 @@ impl Global for ByAsyncStd {
                 MORE.fetch_sub(1, Ordering::Relaxed);
             }
         }
-        let output = until.await;
+        until.await;
         BLOCKED.fetch_sub(1, Ordering::Relaxed);
-        output
     }
 }
 
 impl runtime::Host for AsyncStd {
-    type Global = ByAsyncStd;
-
     fn process_default() -> &'static OnceLock<AsyncStdRuntime> {
         static DEFAULT: OnceLock<AsyncStdRuntime> = OnceLock::new();
         &DEFAULT
@@ -141,6 +137,10 @@ impl runtime::Host for AsyncStd {
 }
 
 impl runtime::HasGlobal for AsyncStd {
+    fn global_executor() -> Box<dyn Foreign> {
+        Box::new(ByAsyncStd)
+    }
+
     fn global_runtime() -> &'static OnceLock<AsyncStdRuntime> {
         static GLOBAL: OnceLock<AsyncStdRuntime> = OnceLock::new();
         &GLOBAL

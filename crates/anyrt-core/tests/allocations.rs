@@ -20,6 +20,7 @@ use anyrt_core::{
     LocalSpawner, Net, Spawner, TaskTracker, TcpListener, TcpStream, Timer, UdpSocket,
 };
 use anyrt_kit::executor::BlockingPool;
+use anyrt_kit::time::pausable::Pausable;
 use common::Rt;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::FutureExt;
@@ -112,7 +113,7 @@ fn an_erased_runtime_allocates_what_its_documentation_says() {
     // The only blocking thread is busy, so jobs are queued and none starts a thread.
     let mut builder = Builder::<()>::new_current_thread();
     builder.max_blocking_threads(1);
-    let pool = BlockingPool::new(builder.config(), "test", None, |work| work());
+    let pool = BlockingPool::new(builder.config(), "test", Pausable::default(), |work| work());
     let (finish, busy) = mpsc::channel::<()>();
     pool.spawn(move || busy.recv());
     let rt = Rt {

@@ -14,6 +14,8 @@ use std::time::Duration;
 use anyrt_core::context::{self, Entered, SlotGuard};
 use anyrt_core::runtime::Config;
 
+use anyrt_kit::time::pausable::Pausable;
+
 use crate::drive;
 use crate::handle::{GlommioRuntime, Whose};
 use crate::kind::KIND;
@@ -189,10 +191,10 @@ impl fmt::Debug for Adopted {
 fn start(executor: usize) -> io::Result<GlommioRuntime> {
     let mut config = Config::default();
     config.worker_threads = Some(NonZeroUsize::MIN);
-    let shards = Shard::all(&config, SLICE, None)?;
+    let shards = Shard::all(&config, SLICE, &Pausable::default())?;
     let shard = Arc::clone(&shards[0]);
     let ring = RingOptions::default();
-    let runtime = GlommioRuntime::new(&config, Whose::Adopted, shards, None, ring);
+    let runtime = GlommioRuntime::new(&config, Whose::Adopted, shards, Pausable::default(), ring);
     shard.seat().try_take();
     let at_home = AtHome::enter(&shard);
     GlommioRuntime::set_adopted(Some(runtime.clone()));

@@ -17,6 +17,7 @@ use anyrt_kit::affinity;
 use anyrt_kit::executor::{BlockingPool, TaskHandle, local, local_set};
 use anyrt_kit::readiness::gone;
 use anyrt_kit::time::clock::Clock;
+use anyrt_kit::time::pausable::Pausable;
 
 use crate::caller;
 use crate::drive;
@@ -49,7 +50,7 @@ pub(crate) struct Inner {
     pub(crate) shards: Box<[Arc<Shard>]>,
     next: AtomicUsize,
     pub(crate) blocking: BlockingPool,
-    clock: Option<Arc<Clock>>,
+    clock: Pausable,
     ring: RingOptions,
 }
 
@@ -85,7 +86,7 @@ impl GlommioRuntime {
         config: &Config,
         whose: Whose,
         shards: Box<[Arc<Shard>]>,
-        clock: Option<Arc<Clock>>,
+        clock: Pausable,
         ring: RingOptions,
     ) -> Self {
         let inner = Arc::new_cyclic(|weak: &Weak<Inner>| {
@@ -214,7 +215,7 @@ impl GlommioRuntime {
 
     /// Returns the clock of the timers, on a runtime where it can be paused.
     pub fn clock(&self) -> Option<&Arc<Clock>> {
-        self.inner.clock.as_ref()
+        self.inner.clock.get()
     }
 
     /// Returns the name of the runtime.

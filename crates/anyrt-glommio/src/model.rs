@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyrt_core::JoinHandle as _;
 use anyrt_core::runtime::Builder;
 use anyrt_kit::executor::BlockingPool;
+use anyrt_kit::time::pausable::Pausable;
 use loom::future::block_on;
 
 use crate::drive;
@@ -28,9 +29,15 @@ impl House {
         let mut builder = Builder::<()>::new_multi_thread();
         builder.worker_threads(1);
         let config = builder.config();
-        let shards = Shard::all(config, Duration::from_millis(1), None).expect("descriptors");
+        let shards = Shard::all(config, Duration::from_millis(1), &Pausable::default())
+            .expect("descriptors");
         let shard = Arc::clone(&shards[0]);
-        let pool = Arc::new(BlockingPool::new(config, "model", None, |work| work()));
+        let pool = Arc::new(BlockingPool::new(
+            config,
+            "model",
+            Pausable::default(),
+            |work| work(),
+        ));
         let threads = Arc::clone(&pool);
         shard.set_stand_in(move |shard| {
             drive::start_stand_in(&threads, shard, |drive| drive());

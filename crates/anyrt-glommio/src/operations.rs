@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use anyrt_kit::time::clock::{Clock, Inhibition};
+use anyrt_kit::time::pausable::{Inhibited, Pausable};
 
 use crate::epoll::Epoll;
 
@@ -16,7 +16,7 @@ pub(crate) struct Operations {
     /// Whether the thread with the ring blocks.
     ring_stands: AtomicBool,
     epoll: Arc<Epoll>,
-    clock: Option<Arc<Clock>>,
+    clock: Pausable,
     files: Mutex<Vec<Weak<dyn InRing>>>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) trait InRing: Send + Sync {
 }
 
 impl Operations {
-    pub(crate) fn new(epoll: Arc<Epoll>, clock: Option<Arc<Clock>>) -> Arc<Self> {
+    pub(crate) fn new(epoll: Arc<Epoll>, clock: Pausable) -> Arc<Self> {
         Arc::new(Self {
             state: AtomicUsize::new(0),
             awaited: AtomicBool::new(false),
@@ -102,7 +102,7 @@ impl Operations {
 /// An accepted operation: neither the shard ends nor a paused clock advances before it is dropped.
 pub(crate) struct Promise {
     operations: Arc<Operations>,
-    _inhibition: Option<Inhibition>,
+    _inhibited: Inhibited,
 }
 
 impl Promise {
@@ -115,7 +115,7 @@ impl Promise {
             .ok()?;
         Some(Self {
             operations: Arc::clone(operations),
-            _inhibition: operations.clock.as_ref().map(Clock::inhibit),
+            _inhibited: operations.clock.inhibit(),
         })
     }
 }

@@ -1,11 +1,10 @@
 //! The owner of the shards, and its configuration.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,8 @@ use anyrt_core::BuildError;
 use anyrt_core::context::{self, Kind};
 use anyrt_core::runtime::{Config, Flavor, Owner};
 use anyrt_kit::affinity;
-use anyrt_kit::time::clock::Clock;
+use anyrt_kit::executor::{Latch, Running};
+use anyrt_kit::time::pausable::Pausable;
 
 use crate::handle::{THREAD_NAME, Whose};
 use crate::instant::now;
@@ -109,12 +109,14 @@ impl Default for Builder {
     }
 }
 
+/// The reason why a shard could not be started.
+type Failure = Arc<Mutex<Option<BuildError>>>;
+
 /// An owned runtime. Dropping it drops every task first, each on its own shard.
 pub struct Runtime {
     handle: GlommioRuntime,
     threads: Vec<JoinHandle<()>>,
-    /// Disconnected when the last shard has ended.
-    ended: Mutex<mpsc::Receiver<Infallible>>,
+    running: Latch,
     done: bool,
 }
 
@@ -129,24 +131,19 @@ impl Runtime {
             });
         }
         sys::is_available()?;
-        let clock = Clock::of(config);
-        let shards = Shard::all(config, builder.preempt_timer, clock.as_ref());
+        let clock = Pausable::of(config, KIND.name())?;
+        let shards = Shard::all(config, builder.preempt_timer, &clock);
         let (whose, shards) = (Whose::of(config.flavor), shards.map_err(build_error)?);
         let handle = GlommioRuntime::new(config, whose, shards, clock, builder.ring.clone());
-        let (running, ended) = mpsc::channel();
         let mut runtime = Self {
             handle,
             threads: Vec::new(),
-            ended: Mutex::new(ended),
+            running: Latch::default(),
             done: false,
         };
         let started = match config.flavor {
-            Flavor::CurrentThread => {
-                // No shard has its own thread to wait for.
-                drop(running);
-                caller::prepare(&builder.ring)
-            }
-            Flavor::MultiThread => runtime.start_shards(builder, running),
+            Flavor::CurrentThread => caller::prepare(&builder.ring),
+            Flavor::MultiThread => runtime.start_shards(builder),
         };
         if let Err(error) = started {
             // Shards that did not start have no tasks to wait for.
@@ -157,30 +154,31 @@ impl Runtime {
         Ok(runtime)
     }
 
-    fn start_shards(
-        &mut self,
-        builder: &Builder,
-        running: mpsc::Sender<Infallible>,
-    ) -> Result<(), BuildError> {
-        // All at once, because each takes some time.
-        let (started, ready) = mpsc::channel();
+    fn start_shards(&mut self, builder: &Builder) -> Result<(), BuildError> {
+        // All at once, because each takes some time. A channel would be 12 kB in every program.
+        let (starting, failure) = (Latch::default(), Failure::default());
         for index in 0..self.handle.shards() {
-            let thread = self.start_shard(builder, index, started.clone(), running.clone());
+            let thread = self.start_shard(builder, index, starting.enter(), Arc::clone(&failure));
             self.threads.push(thread.map_err(build_error)?);
         }
-        drop(started);
-        ready.into_iter().collect()
+        starting.wait(None);
+        let failure = failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        failure.map_or(Ok(()), Err)
     }
 
     fn start_shard(
         &self,
         builder: &Builder,
         index: usize,
-        started: mpsc::Sender<Result<(), BuildError>>,
-        running: mpsc::Sender<Infallible>,
+        starting: Running,
+        failure: Failure,
     ) -> io::Result<JoinHandle<()>> {
         let (pin, ring) = (builder.config.pin_workers, builder.ring.clone());
         let (runtime, hooks) = (self.handle.clone(), builder.config.hooks.clone());
+        let running = self.running.enter();
         let work = move || {
             let _running = running;
             // In this order: the thread that Glommio starts for its own blocking calls must not be
@@ -192,14 +190,14 @@ impl Runtime {
             let executor = match executor {
                 Ok(executor) => executor,
                 Err(error) => {
-                    let _ = started.send(Err(error));
+                    *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    drop(starting);
                     return;
                 }
             };
             let shard = Arc::clone(&runtime.inner.shards[index]);
             shard.seat().try_take();
-            let _ = started.send(Ok(()));
-            drop(started);
+            drop(starting);
             let _aborts = AbortOnPanic::new(shard.id());
             let _current = runtime.make_current(context::drive(&KIND));
             drop(runtime);
@@ -207,7 +205,7 @@ impl Runtime {
             let _at_home = AtHome::enter(&shard);
             sys::run(&executor, drive::at_home(Arc::clone(&shard)));
         };
-        affinity::unbound(|| builder.config.thread(THREAD_NAME).spawn(work))
+        affinity::start_thread(&builder.config, THREAD_NAME, Box::new(work))
     }
 
     /// Ends the tasks, then the blocking jobs, and waits for both, no longer than `timeout`.
@@ -229,11 +227,7 @@ impl Runtime {
                 self.handle.inner.blocking.close();
             }
         }
-        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
-        match left(deadline) {
-            None => drop(ended.recv()),
-            Some(left) => drop(ended.recv_timeout(left)),
-        }
+        self.running.wait(left(deadline));
         self.handle.inner.blocking.shutdown(left(deadline));
         for thread in self.threads.drain(..) {
             // A shard that is still inside a poll ends by itself when the poll returns.

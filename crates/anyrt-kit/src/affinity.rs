@@ -4,6 +4,9 @@
 //! to one core would therefore bind every blocking thread and every child process to that core.
 
 use std::io;
+use std::thread::JoinHandle;
+
+use anyrt_core::runtime::Config;
 
 /// Binds this thread to core number `index` of those that it may run on, modulo their number.
 ///
@@ -20,6 +23,20 @@ pub fn bind(index: usize) -> io::Result<()> {
 pub fn unbound<T>(start: impl FnOnce() -> T) -> T {
     let _rebound = system::unbind();
     start()
+}
+
+/// Starts a thread as configured, [unbound]. It must call
+/// [`ThreadHooks::enter`](anyrt_core::runtime::ThreadHooks::enter) itself.
+///
+/// # Errors
+/// Fails if the system provides no thread.
+// Boxed: each type of `body` would be another copy of std's function.
+pub fn start_thread(
+    config: &Config,
+    default_name: &str,
+    body: Box<dyn FnOnce() + Send>,
+) -> io::Result<JoinHandle<()>> {
+    unbound(|| config.thread(default_name).spawn(body))
 }
 
 /// Returns the cores that this thread is bound to, for a thread that replaces it. `None` if

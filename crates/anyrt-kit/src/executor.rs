@@ -37,3 +37,4 @@ pub use registry::Tasks;
 pub use shift::{Shift, WorkerMetrics};
 pub use started::Started;
 pub use task::{Runnable, TaskAbortHandle, TaskHandle};
+pub use threads::{Latch, Running};

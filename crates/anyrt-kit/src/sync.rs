@@ -14,24 +14,13 @@ pub use real::*;
 
 #[cfg(not(anyrt_loom))]
 mod real {
-    use std::io;
-
-    use anyrt_core::runtime::Config;
-
     pub use atomic_waker::AtomicWaker;
     pub use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub use std::sync::{Condvar, Mutex, MutexGuard};
     pub use std::thread::{AccessError, JoinHandle, ThreadId, current, yield_now};
     pub use std::thread_local as per_thread;
 
-    /// Starts a thread as configured.
-    pub fn spawn(
-        config: &Config,
-        name: &str,
-        body: impl FnOnce() + Send + 'static,
-    ) -> io::Result<JoinHandle<()>> {
-        config.thread(name).spawn(body)
-    }
+    pub use crate::affinity::start_thread;
 }
 
 #[cfg(anyrt_loom)]
@@ -77,10 +66,10 @@ mod model {
         };
     }
 
-    pub fn spawn(
+    pub fn start_thread(
         _: &Config,
         _: &str,
-        body: impl FnOnce() + Send + 'static,
+        body: Box<dyn FnOnce() + Send>,
     ) -> io::Result<JoinHandle<()>> {
         Ok(loom::thread::spawn(body))
     }

@@ -1,6 +1,7 @@
 //! A clock that can be paused, and timers for a runtime without its own.
 
 pub mod clock;
+pub mod pausable;
 pub mod timers;
 
 use std::sync::OnceLock;

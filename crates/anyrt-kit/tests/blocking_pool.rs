@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyrt_core::JoinHandle;
 use anyrt_core::runtime::{Builder, Config};
 use anyrt_kit::executor::BlockingPool;
+use anyrt_kit::time::pausable::Pausable;
 use common::{CountDrops, block_on, message, within_a_minute};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -21,7 +22,7 @@ fn pool(max_threads: usize, keep_alive: Duration) -> BlockingPool {
     builder
         .max_blocking_threads(max_threads)
         .thread_keep_alive(keep_alive);
-    BlockingPool::new(builder.config(), "test", None, |work| work())
+    BlockingPool::new(builder.config(), "test", Pausable::default(), |work| work())
 }
 
 /// A gate for jobs.
@@ -290,7 +291,7 @@ fn jobs_run_inside_what_the_pool_was_given() {
         static INSIDE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
     }
     within_a_minute(|| {
-        let pool = BlockingPool::new(&Config::default(), "test", None, |work| {
+        let pool = BlockingPool::new(&Config::default(), "test", Pausable::default(), |work| {
             INSIDE.set(true);
             work();
         });
@@ -325,7 +326,7 @@ fn the_thread_locals_of_its_threads_are_dropped_when_shutdown_returns() {
 #[test]
 fn a_thread_that_panics_outside_its_jobs_is_not_waited_for() {
     within_a_minute(|| {
-        let pool = BlockingPool::new(&Config::default(), "test", None, |work| {
+        let pool = BlockingPool::new(&Config::default(), "test", Pausable::default(), |work| {
             work();
             panic!("after the last job");
         });
@@ -345,7 +346,7 @@ fn a_thread_that_is_ending_keeps_no_job_waiting() {
         let (is_ending, ending) = mpsc::channel();
         let gate = Gate::default();
         let held = gate.clone();
-        let pool = BlockingPool::new(builder.config(), "test", None, move |work| {
+        let pool = BlockingPool::new(builder.config(), "test", Pausable::default(), move |work| {
             work();
             is_ending.send(()).unwrap();
             held.wait();
@@ -365,7 +366,7 @@ fn a_job_whose_thread_ends_before_it_is_settled_at_the_shutdown() {
     within_a_minute(|| {
         for _ in 0..50 {
             // The thread ends while the pool is open, or during its shutdown.
-            let pool = BlockingPool::new(&Config::default(), "test", None, |_| {
+            let pool = BlockingPool::new(&Config::default(), "test", Pausable::default(), |_| {
                 std::panic::resume_unwind(Box::new("before the first job"));
             });
             let job = pool.spawn(|| ());
@@ -387,7 +388,7 @@ fn a_thread_name_that_panics_leaves_no_thread_to_wait_for() {
                 _ => "not a\0name".to_owned(),
             }
         });
-        let pool = BlockingPool::new(builder.config(), "test", None, |work| work());
+        let pool = BlockingPool::new(builder.config(), "test", Pausable::default(), |work| work());
         // Like std, which cannot start a thread with that name.
         assert!(catch_unwind(AssertUnwindSafe(|| pool.spawn(|| 7))).is_err());
         assert_eq!(pool.threads(), 0);
@@ -401,7 +402,7 @@ fn a_thread_name_that_panics_leaves_no_thread_to_wait_for() {
 fn a_mandatory_job_runs_also_if_its_thread_panics_before_it() {
     within_a_minute(|| {
         for _ in 0..50 {
-            let pool = BlockingPool::new(&Config::default(), "test", None, |_| {
+            let pool = BlockingPool::new(&Config::default(), "test", Pausable::default(), |_| {
                 std::panic::resume_unwind(Box::new("before the first job"));
             });
             let job = pool.spawn_mandatory(|| 7).expect("the pool is open");
@@ -427,9 +428,12 @@ fn a_job_for_a_thread_of_the_pool_waits_for_one() {
             }
             "test".to_owned()
         });
-        let pool = Arc::new(BlockingPool::new(builder.config(), "test", None, |work| {
-            work()
-        }));
+        let pool = Arc::new(BlockingPool::new(
+            builder.config(),
+            "test",
+            Pausable::default(),
+            |work| work(),
+        ));
         let other = Arc::clone(&pool);
         let caller = thread::spawn(move || {
             let plain = other.spawn(|| thread::current().id());
@@ -453,7 +457,7 @@ fn without_a_thread_the_job_runs_where_it_was_spawned() {
         let mut builder = Builder::<()>::new_multi_thread();
         // More than the memory, so that the system rejects the thread.
         builder.thread_stack_size(1 << 60);
-        let pool = BlockingPool::new(builder.config(), "test", None, |work| work());
+        let pool = BlockingPool::new(builder.config(), "test", Pausable::default(), |work| work());
         let job = pool.spawn(|| thread::current().id());
         assert!(job.is_finished());
         assert_eq!(block_on(job).unwrap(), thread::current().id());

@@ -11,8 +11,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use anyrt_core::error::ClockError;
+use anyrt_core::runtime::{Config, Flavor};
 use anyrt_core::time::Sleep as _;
 use anyrt_kit::time::clock::{Clock, Driver, Lull, Wait};
+use anyrt_kit::time::pausable::Pausable;
 use common::CountWakes;
 use futures_util::FutureExt;
 
@@ -243,4 +245,18 @@ fn becomes_idle(driver: &Driver) -> bool {
 
 fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+#[test]
+fn a_clock_that_starts_paused_needs_the_feature_test_util() {
+    let mut config = Config::default();
+    config.flavor = Flavor::CurrentThread;
+    config.start_paused = true;
+    let made = Pausable::of(&config, "toy");
+    if cfg!(feature = "test-util") {
+        assert!(made.unwrap().get().is_some());
+    } else {
+        let error = made.unwrap_err().to_string();
+        assert!(error.contains("`test-util`"), "{error}");
+    }
 }

@@ -22,6 +22,7 @@ use anyrt_kit::executor::{BlockingPool, Runnable, Started, TaskHandle, Tasks};
 use anyrt_kit::readiness::{Source, Start};
 use anyrt_kit::sync::model;
 use anyrt_kit::time::clock::Clock;
+use anyrt_kit::time::pausable::Pausable;
 use loom::future::block_on;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use loom::sync::atomic::{AtomicBool, AtomicUsize, fence};
@@ -204,7 +205,7 @@ fn pool(threads: usize, kept: Duration) -> BlockingPool {
     builder
         .max_blocking_threads(threads)
         .thread_keep_alive(kept);
-    BlockingPool::new(builder.config(), "", None, |work| work())
+    BlockingPool::new(builder.config(), "", Pausable::default(), |work| work())
 }
 
 #[test]

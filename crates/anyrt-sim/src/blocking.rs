@@ -9,6 +9,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use anyrt_core::{Blocking, coop};
 use anyrt_kit::executor::{BlockingPool, TaskHandle};
+use anyrt_kit::time::pausable::Pausable;
 
 use crate::drive;
 use crate::runtime::SimRuntime;
@@ -47,12 +48,17 @@ impl World {
         self.pool.get_or_init(|| {
             let nodes = self.nodes().main();
             let world = Arc::downgrade(self);
-            BlockingPool::new(&self.options.config, NAME, None, move |work| {
-                let main = world.upgrade().zip(nodes.upgrade());
-                let current = main.map(|(world, node)| SimRuntime::of(&world, &node).enter());
-                work();
-                drop(current);
-            })
+            BlockingPool::new(
+                &self.options.config,
+                NAME,
+                Pausable::default(),
+                move |work| {
+                    let main = world.upgrade().zip(nodes.upgrade());
+                    let current = main.map(|(world, node)| SimRuntime::of(&world, &node).enter());
+                    work();
+                    drop(current);
+                },
+            )
         })
     }
 }

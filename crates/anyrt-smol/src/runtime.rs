@@ -2,13 +2,12 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::thread::LocalKey;
 use std::time::Instant;
 
 use anyrt_async_io::executor::Executor;
-#[cfg(not(feature = "global"))]
-use anyrt_async_io::executor::NoGlobal as BySmol;
 use anyrt_async_io::reactor::{self, Reactor};
 use anyrt_async_io::runtime;
 use anyrt_core::context::{Kind, Slot};
@@ -72,9 +71,9 @@ impl Host for Smol {
         &CURRENT
     }
 
-    type Executor = Executor<BySmol>;
+    type Executor = Executor;
 
-    fn executor() -> Self::Executor {
+    fn executor() -> Executor {
         Executor::own()
     }
 
@@ -98,30 +97,12 @@ impl Host for Smol {
         reactor::delivered()
     }
 
-    fn block_on<F: Future>(future: F) -> F::Output {
-        async_io::block_on(future)
-    }
-}
-
-/// Starts tasks by `smol::spawn`.
-#[cfg(feature = "global")]
-#[derive(Debug)]
-pub enum BySmol {}
-
-#[cfg(feature = "global")]
-impl anyrt_async_io::executor::Global for BySmol {
-    fn spawn<F>(task: F) -> anyrt_kit::executor::Started<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        anyrt_kit::executor::Started::task(smol::spawn(task))
+    fn block_on(future: Pin<&mut dyn Future<Output = ()>>) {
+        async_io::block_on(future);
     }
 }
 
 impl runtime::Host for Smol {
-    type Global = BySmol;
-
     fn process_default() -> &'static OnceLock<SmolRuntime> {
         static DEFAULT: OnceLock<SmolRuntime> = OnceLock::new();
         &DEFAULT
@@ -130,6 +111,16 @@ impl runtime::Host for Smol {
 
 #[cfg(feature = "global")]
 impl runtime::HasGlobal for Smol {
+    fn global_executor() -> Box<dyn anyrt_async_io::executor::Foreign> {
+        struct BySmol;
+        impl anyrt_async_io::executor::Foreign for BySmol {
+            fn spawn(&self, task: anyrt_async_io::executor::ErasedTask) {
+                smol::spawn(task).detach();
+            }
+        }
+        Box::new(BySmol)
+    }
+
     fn global_runtime() -> &'static OnceLock<SmolRuntime> {
         static GLOBAL: OnceLock<SmolRuntime> = OnceLock::new();
         &GLOBAL

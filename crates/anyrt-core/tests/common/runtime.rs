@@ -12,6 +12,7 @@ use anyrt_core::net::{FromStd, system};
 use anyrt_core::runtime::{Config, Flavor};
 use anyrt_core::{Blocking, Channel, LocalSpawner, Net, Spawner, Timer};
 use anyrt_kit::executor::{BlockingPool, TaskHandle, local};
+use anyrt_kit::time::pausable::Pausable;
 
 use super::queue::Queue;
 use super::{BusyListener, BusyStream, BusyUdp, Clock, VirtualSleep};
@@ -33,7 +34,7 @@ impl<const N: u8> RtOf<N> {
             pool: Arc::new(BlockingPool::new(
                 &Config::default(),
                 "test",
-                None,
+                Pausable::default(),
                 |work| work(),
             )),
             clock: Clock::new(),

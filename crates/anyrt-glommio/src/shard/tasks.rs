@@ -14,6 +14,7 @@ use anyrt_core::runtime::{Config, ThreadHooks, WorkerStats};
 use anyrt_kit::Asleep;
 use anyrt_kit::executor::{Runnable, TaskHandle, Tasks, WorkerMetrics};
 use anyrt_kit::time::clock::Clock;
+use anyrt_kit::time::pausable::Pausable;
 use anyrt_kit::time::timers::Timers;
 
 use crate::ending::Ending;
@@ -47,8 +48,7 @@ pub(crate) struct Shard {
     pub(super) blocked: AtomicUsize,
     pub(super) epoll: Arc<Epoll>,
     pub(super) timers: Arc<Timers>,
-    /// The clock of the timers, on a runtime where it can be paused.
-    pub(super) clock: Option<Arc<Clock>>,
+    pub(super) clock: Pausable,
     pub(super) ending: Arc<Ending>,
     pub(super) tasks_have_ended: AtomicBool,
     pub(super) has_ended: AtomicBool,
@@ -76,7 +76,7 @@ impl Shard {
     pub(crate) fn all(
         config: &Config,
         slice: Duration,
-        clock: Option<&Arc<Clock>>,
+        clock: &Pausable,
     ) -> io::Result<Box<[Arc<Self>]>> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let count = config.workers() as u64;
@@ -94,7 +94,7 @@ impl Shard {
     fn new(
         epoll: &Arc<Epoll>,
         slice: Duration,
-        clock: Option<&Arc<Clock>>,
+        clock: &Pausable,
         ending: &Arc<Ending>,
         config: &Config,
     ) -> Arc<Self> {
@@ -106,7 +106,7 @@ impl Shard {
             tasks: Tasks::new(),
             locals: Tasks::new(),
             services: Tasks::new(),
-            operations: Operations::new(Arc::clone(epoll), clock.cloned()),
+            operations: Operations::new(Arc::clone(epoll), clock.clone()),
             inbox: ConcurrentQueue::unbounded(),
             home_inbox: ConcurrentQueue::unbounded(),
             asleep: Asleep::new(),
@@ -114,8 +114,10 @@ impl Shard {
             stand_in: OnceLock::new(),
             blocked: AtomicUsize::new(0),
             epoll: Arc::clone(epoll),
-            timers: clock.map_or_else(Arc::default, |clock| Arc::clone(clock.timers())),
-            clock: clock.cloned(),
+            timers: clock
+                .get()
+                .map_or_else(Arc::default, |clock| Arc::clone(clock.timers())),
+            clock: clock.clone(),
             ending: Arc::clone(ending),
             tasks_have_ended: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
@@ -149,7 +151,7 @@ impl Shard {
 
     /// Returns the clock, on a runtime where it can be paused.
     pub(crate) fn clock(&self) -> Option<&Arc<Clock>> {
-        self.clock.as_ref()
+        self.clock.get()
     }
 
     /// Returns the accepted file operations of the shard.

@@ -11,11 +11,11 @@ use anyrt_core::coop;
 use anyrt_core::runtime::{BlockingStats, Config, MAX_BLOCKING_THREADS, THREAD_KEEP_ALIVE};
 
 use super::{Runnable, TaskHandle, Tasks};
-use crate::affinity;
 use crate::sync::{
-    Condvar, JoinHandle, Mutex, MutexGuard, PoisonError, ThreadId, current, per_thread, spawn,
+    Condvar, JoinHandle, Mutex, MutexGuard, PoisonError, ThreadId, current, per_thread,
+    start_thread,
 };
-use crate::time::clock::{Clock, Inhibition};
+use crate::time::pausable::{Inhibited, Pausable};
 
 /// A pool of threads, up to a limit, that are started for jobs and end when they have been idle for
 /// some time.
@@ -37,7 +37,7 @@ struct Shared {
     /// A thread ended.
     ended: Condvar,
     /// Does not advance by itself while there are jobs.
-    clock: Option<Arc<Clock>>,
+    clock: Pausable,
     /// Wraps the body of each thread, so that the runtime is current in its jobs.
     around: Box<Around>,
 }
@@ -111,7 +111,7 @@ impl Joins {
 struct Job {
     runnable: Runnable,
     kind: JobKind,
-    inhibition: Option<Inhibition>,
+    inhibited: Inhibited,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -126,9 +126,9 @@ enum JobKind {
 
 impl Job {
     fn run(self) {
+        // Until the joining task has been woken: the clock cannot advance before that.
+        let _inhibited = self.inhibited;
         self.runnable.run();
-        // Only now: the joining task has been woken, so the clock cannot advance before that.
-        drop(self.inhibition);
     }
 }
 
@@ -143,7 +143,7 @@ impl BlockingPool {
     pub fn new(
         config: &Config,
         default_name: &str,
-        clock: Option<Arc<Clock>>,
+        clock: Pausable,
         around: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -328,7 +328,7 @@ impl Shared {
         state.queue.push_back(Job {
             runnable,
             kind,
-            inhibition: self.clock.as_ref().map(Clock::inhibit),
+            inhibited: self.clock.inhibit(),
         });
         // An idle thread for each queued job, or else a new one, so that no job waits behind a long
         // one.
@@ -358,7 +358,7 @@ impl Shared {
             });
         };
         // The calling worker may be bound to a core.
-        affinity::unbound(|| spawn(&self.config, &self.name, work))
+        start_thread(&self.config, &self.name, Box::new(work))
     }
 
     /// Called if the system provides no thread. Other threads will take the job. If there are none,

@@ -11,10 +11,10 @@
 //! 3. The workers leave when the last task has ended. Then the blocking pool ends.
 
 use std::fmt;
-use std::future::{Future, pending, ready};
+use std::future::{Future, pending, poll_fn, ready};
 use std::io;
 use std::num::NonZeroUsize;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once, OnceLock, Weak};
 use std::thread::{self, JoinHandle, LocalKey};
@@ -35,6 +35,7 @@ use super::workers::{InTask, Workers};
 use super::{BlockingPool, TaskHandle, Tasks, local, local_set};
 use crate::affinity;
 use crate::time::clock::Clock;
+use crate::time::pausable::Pausable;
 
 /// The differences between runtimes that share an [`Engine`].
 pub trait Host: Sized + Send + Sync + 'static {
@@ -63,7 +64,8 @@ pub trait Host: Sized + Send + Sync + 'static {
     fn reactor(config: &Config, tasks: &Arc<Tasks>) -> io::Result<Self::Reactor>;
 
     /// Runs `future` on this thread, which waits in the reactor while it is pending.
-    fn block_on<F: Future>(future: F) -> F::Output;
+    // Not generic: each copy of a loop with a reactor would be up to 10 kB in every program.
+    fn block_on(future: Pin<&mut dyn Future<Output = ()>>);
 
     /// Called at the end of the engine: wakes the waiters of its sockets and timers, which then get
     /// an error.
@@ -97,8 +99,7 @@ pub struct Engine<H: Host> {
     executor: H::Executor,
     workers: Workers,
     pool: BlockingPool,
-    /// Present on a runtime whose clock can be paused.
-    clock: Option<Arc<Clock>>,
+    clock: Pausable,
     running: Latch,
     reactor: H::Reactor,
     ended: Once,
@@ -114,15 +115,16 @@ impl<H: Host> Engine<H> {
     /// cannot be started or bound to its core.
     pub fn start(config: &Config) -> Result<Owned<H>, BuildError> {
         config.validate()?;
-        let clock = match Clock::of(config) {
-            Some(_) if !H::PAUSABLE && config.start_paused => {
+        let clock = match H::PAUSABLE {
+            true => Pausable::of(config, H::KIND.name())?,
+            false if !config.start_paused => Pausable::default(),
+            false => {
                 return Err(BuildError::Unsupported {
                     backend: H::KIND.name(),
                     option: "start_paused",
                     why: "its timers follow the system's clock",
                 });
             }
-            clock => clock.filter(|_| H::PAUSABLE),
         };
         let parts = Self::parts(config, next_number())?;
         let engine =
@@ -156,7 +158,7 @@ impl<H: Host> Engine<H> {
         let parts = Self::parts(config, Tasks::ENDLESS)?;
         Ok(Arc::new_cyclic(|weak| {
             let embedded = Some(Weak::clone(weak));
-            Self::new(config, weak, executor, parts, None, embedded)
+            Self::new(config, weak, executor, parts, Pausable::default(), embedded)
         }))
     }
 
@@ -179,7 +181,7 @@ impl<H: Host> Engine<H> {
         weak: &Weak<Self>,
         executor: H::Executor,
         (tasks, reactor): (Arc<Tasks>, H::Reactor),
-        clock: Option<Arc<Clock>>,
+        clock: Pausable,
         embedded: Option<Weak<Self>>,
     ) -> Self {
         let weak = Weak::clone(weak);
@@ -217,7 +219,7 @@ impl<H: Host> Engine<H> {
 
     fn make_current(self: &Arc<Self>, entered: Entered) -> SlotGuard<H::Handle> {
         // Timers that follow a clock need more of the runtime than its number.
-        let number = self.tasks.number().filter(|_| self.clock.is_none());
+        let number = self.tasks.number().filter(|_| self.clock().is_none());
         let handle = H::Handle::from(Arc::clone(self));
         Slot::enter(H::slot(), handle, entered.numbered(number))
     }
@@ -280,7 +282,7 @@ impl<H: Host> Engine<H> {
     /// Returns the clock of the timers, on a runtime where it can be paused.
     #[inline]
     pub fn clock(&self) -> Option<&Arc<Clock>> {
-        self.clock.as_ref()
+        self.clock.get()
     }
 
     /// Runs `future` on this thread until it is ready, together with local tasks and, on a
@@ -297,25 +299,35 @@ impl<H: Host> Engine<H> {
     fn drive<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
         let _current = self.make_current(context::drive(H::KIND));
         let scope = local::LocalScope::open(self.flavor);
-        let root = scope.run_until(future);
-        match (self.flavor, &self.clock) {
-            (Flavor::MultiThread, _) => H::block_on(root),
-            (Flavor::CurrentThread, None) => H::block_on(self.work_alone(root)),
-            (Flavor::CurrentThread, Some(clock)) => {
+        let mut root = pin!(scope.run_until(future));
+        let mut output = None;
+        self.drive_root(pin!(poll_fn(|cx| {
+            let polled = root.as_mut().poll(cx);
+            polled.map(|value| output = Some(value))
+        })));
+        match output {
+            Some(output) => output,
+            None => unreachable!("`block_on` returns when the future is ready"),
+        }
+    }
+
+    fn drive_root(&self, root: Pin<&mut dyn Future<Output = ()>>) {
+        if self.flavor == Flavor::MultiThread {
+            return H::block_on(root);
+        }
+        let work = pin!(self.workers.work(0, self.executor.run_alone(root)));
+        match self.clock() {
+            None => H::block_on(work),
+            Some(clock) => {
                 let driver = clock.drive();
-                H::block_on(driver.run(self.work_alone(root), H::alarm, H::delivered))
+                H::block_on(pin!(driver.run(work, H::alarm, H::delivered)));
             }
         }
     }
 
-    /// Runs tasks as the worker of a current-thread runtime until `until` is ready.
-    fn work_alone<F: Future>(&self, until: F) -> impl Future<Output = F::Output> {
-        self.workers.work(0, self.executor.run_alone(until))
-    }
-
     /// Runs tasks as the worker with that number until `until` is ready.
-    fn work<F: Future>(&self, index: usize, until: F) -> impl Future<Output = F::Output> {
-        self.workers.work(index, self.executor.run(until))
+    fn work(&self, index: usize, until: Pin<&mut dyn Future<Output = ()>>) {
+        H::block_on(pin!(self.workers.work(index, self.executor.run(until))));
     }
 
     /// Waits until the runtime has ended. Ends the reactor and closes the pool as soon as only
@@ -328,7 +340,7 @@ impl<H: Host> Engine<H> {
 
     fn end(&self) {
         self.ended.call_once(|| {
-            if let Some(clock) = &self.clock {
+            if let Some(clock) = self.clock() {
                 clock.timers().close();
             }
             H::end(&self.reactor);
@@ -381,10 +393,10 @@ impl<H: Host> Engine<H> {
             let _current = engine.make_current(context::drive(H::KIND));
             let back = pin!(state.wait());
             let ended = pin!(engine.until_the_end());
-            let until = future::or(ended, back);
+            let until = pin!(future::or(ended, back));
             match engine.embedded {
-                None => H::block_on(engine.work(index, until)),
-                Some(_) => H::block_on(engine.executor.run(until)),
+                None => engine.work(index, until),
+                Some(_) => H::block_on(pin!(engine.executor.run(until))),
             }
         }));
         substitute
@@ -543,9 +555,9 @@ impl<H: Host> Owned<H> {
             placed.get_or_init(|| !pin || affinity::bind(index).is_ok());
             let _current = engine.make_current(context::drive(H::KIND));
             let _thread = hooks.enter();
-            H::block_on(engine.work(index, engine.until_the_end()));
+            engine.work(index, pin!(engine.until_the_end()));
         };
-        let thread = affinity::unbound(|| config.thread(name).spawn(work))?;
+        let thread = affinity::start_thread(config, name, Box::new(work))?;
         if *started.wait() {
             Ok(thread)
         } else {

@@ -34,10 +34,10 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
 
     /// Runs tasks on this thread until `until` is ready. If the application runs them, only waits
     /// for `until`.
-    fn run<F: Future>(&self, until: F) -> impl Future<Output = F::Output>;
+    fn run(&self, until: Pin<&mut dyn Future<Output = ()>>) -> impl Future<Output = ()>;
 
     /// Like [`run`](Self::run), for a current-thread runtime: usually no other thread runs tasks.
-    fn run_alone<F: Future>(&self, until: F) -> impl Future<Output = F::Output> {
+    fn run_alone(&self, until: Pin<&mut dyn Future<Output = ()>>) -> impl Future<Output = ()> {
         self.run(until)
     }
 

@@ -27,8 +27,8 @@ impl<T> Started<T> {
         Self(Kind::Task(task.fallible()))
     }
 
-    /// For an executor whose handle does not report whether a task is finished: returns the future
-    /// to start there, and the join side that gets its result. Costs an allocation.
+    /// For an executor that does not know the type of the result: returns the future to start there,
+    /// and the join side that gets the result. Costs an allocation.
     pub fn slot<F>(task: F) -> (impl Future<Output = ()> + use<F, T>, Self)
     where
         F: Future<Output = T>,

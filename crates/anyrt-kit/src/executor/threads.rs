@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use anyrt_core::waiters::Waiters;
 
-/// Counts threads that are still running.
-#[derive(Default)]
-pub(super) struct Latch {
+/// For runtime authors: counts threads that are still running.
+#[derive(Debug, Default)]
+pub struct Latch {
     state: Arc<(Mutex<usize>, Condvar)>,
 }
 
 impl Latch {
-    /// Counts this thread until the guard is dropped.
-    pub(super) fn enter(&self) -> Running {
+    /// Counts a thread until the guard is dropped.
+    pub fn enter(&self) -> Running {
         *self.state.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         Running {
             state: Arc::clone(&self.state),
@@ -25,7 +25,7 @@ impl Latch {
     }
 
     /// Waits until all have ended, for at most `timeout`. Returns whether they have.
-    pub(super) fn wait(&self, timeout: Option<Duration>) -> bool {
+    pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let (running, ended) = &*self.state;
         let guard = running.lock().unwrap_or_else(PoisonError::into_inner);
         match timeout {
@@ -47,7 +47,9 @@ impl Latch {
     }
 }
 
-pub(super) struct Running {
+/// The guard of [`Latch::enter`].
+#[derive(Debug)]
+pub struct Running {
     state: Arc<(Mutex<usize>, Condvar)>,
 }
 
