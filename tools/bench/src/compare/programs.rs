@@ -23,7 +23,7 @@ const fn size_budget(backend: Backend) -> (f64, &'static str) {
     match backend {
         Backend::Tokio => (1.065, OPTIONS),
         Backend::Smol => (1.14, OWN_TASKS),
-        Backend::AsyncStd => (1.36, OWN_TASKS),
+        Backend::AsyncStd => (1.33, OWN_TASKS),
         Backend::Glommio => (1.23, OWN_TASKS),
     }
 }
