@@ -2,9 +2,10 @@
 //!
 //! Each type is a newtype. `as_inner`, `as_inner_mut` and `into_inner` return Tokio's own.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::task::{Context, Poll};
 
 use anyrt_core::net::{Descriptor, FromStd, Net, SystemSocket, system};
@@ -34,7 +35,12 @@ impl Net for TokioRuntime {
     }
 
     async fn resolve(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
-        system::resolve(self, host, port).await
+        let mut lookup = pin!(tokio::net::lookup_host((host.as_str(), port)));
+        let poll = poll_fn(|cx| {
+            let _entered = self.within_context();
+            lookup.as_mut().poll(cx)
+        });
+        poll.await.map(Iterator::collect)
     }
 
     fn connect_tcp_addr(

@@ -312,7 +312,6 @@ impl Owner for Runtime {
         };
         builder
             .enable_all()
-            .worker_threads(config.workers())
             .thread_name(config.name_or("anyrt-tokio"));
         let started = config.hooks.on_start.clone();
         builder.on_thread_start(move || {
@@ -322,6 +321,10 @@ impl Owner for Runtime {
                 started();
             }
         });
+        // Otherwise Tokio counts the cores; the code for that is in the program once.
+        if let Some(threads) = config.worker_threads {
+            builder.worker_threads(threads.get());
+        }
         if let Some(hook) = config.hooks.on_stop.clone() {
             builder.on_thread_stop(move || hook());
         }
