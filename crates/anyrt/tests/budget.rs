@@ -236,7 +236,7 @@ fn a_future_wrapped_on_another_executor_starves_no_timer() {
 #[test]
 fn a_task_of_smol_runs_inside_a_runtime_of_tokio() {
     let executor = Arc::new(smol::Executor::new());
-    let handle = anyrt::runtime::Handle::from(anyrt_smol::SmolRuntime::on(Arc::clone(&executor)));
+    let handle = Handle::from(anyrt_smol::SmolRuntime::on(Arc::clone(&executor)));
     let task = handle.spawn(async {
         let (sender, mut receiver) = mpsc::unbounded_channel();
         sender.send(7).unwrap();
