@@ -31,8 +31,8 @@ const fn size_budget(backend: Backend) -> (f64, &'static str) {
 const OPTIONS: &str = "a runtime is built from options that are known when the program runs, `ANYRT_BACKEND` among \
                        them, with errors that name the option and the backend; local tasks work in every `block_on`; \
                        a task can be spawned from threads of every runtime";
-const OWN_TASKS: &str = "as on Tokio; and abort, the end of a task by a panic, its registry, the clock and the shutdown are \
-                         anyrt's, on Glommio the tasks and their queue as well; the budget of `sync` is Tokio's";
+const OWN_TASKS: &str = "as on Tokio; and abort, the end of a task by a panic, its registry and the shutdown are anyrt's, on \
+                         Glommio the tasks and their queue as well; the budget of `sync` is Tokio's";
 
 /// The ratio of CPU time for a build; printed but not checked, as all times are.
 const BUILD_GOAL: f64 = 1.3;
