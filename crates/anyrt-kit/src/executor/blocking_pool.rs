@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyrt_core::coop;
 use anyrt_core::runtime::{BlockingStats, Config, MAX_BLOCKING_THREADS, THREAD_KEEP_ALIVE};
 
+use super::threads::now;
 use super::{Runnable, TaskHandle, Tasks};
 use crate::sync::{
     Condvar, JoinHandle, Mutex, MutexGuard, PoisonError, ThreadId, current, per_thread,
@@ -477,14 +478,6 @@ impl Drop for Member {
             let _ = former.join();
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "real threads are waited for in real time"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
 
 impl fmt::Debug for BlockingPool {

@@ -30,7 +30,7 @@ use anyrt_core::task;
 use futures_lite::future;
 
 use super::hosted::{Executor, Scope};
-use super::threads::{AbortOnUnwind, Latch, Substitute};
+use super::threads::{AbortOnUnwind, Latch, Substitute, now};
 use super::workers::{InTask, Workers};
 use super::{BlockingPool, TaskHandle, Tasks, local, local_set};
 use crate::affinity;
@@ -448,8 +448,7 @@ impl<H: Host> Drop for Engine<H> {
 impl<H: Host> Scope for Engine<H> {
     fn run(&self, poll: &mut dyn FnMut()) {
         let engine = self.embedded.as_ref().and_then(Weak::upgrade);
-        let entered = || context::drive_within(H::KIND);
-        let _current = engine.map(|engine| engine.make_current(entered()));
+        let _current = engine.map(|engine| engine.make_current(context::drive_within(H::KIND)));
         poll();
     }
 }
@@ -598,12 +597,4 @@ impl<H: Host> fmt::Debug for Owned<H> {
 fn next_number() -> NonZeroUsize {
     static LAST: AtomicUsize = AtomicUsize::new(0);
     NonZeroUsize::MIN.saturating_add(LAST.fetch_add(1, Ordering::Relaxed))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "real threads are waited for in real time"
-)]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyrt_core::runtime::{ThreadHooks, WorkerStats};
 
+use super::threads::now;
+
 /// The counters of one worker. Only the worker writes them, any thread may read.
 #[derive(Debug, Default)]
 pub struct WorkerMetrics {
@@ -94,12 +96,4 @@ impl Shift {
             }
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the work of real threads is measured in real time"
-)]
-fn now() -> Instant {
-    Instant::now()
 }

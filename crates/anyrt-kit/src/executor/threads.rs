@@ -1,11 +1,11 @@
-//! The threads of an engine: their count, the substitute for one that blocks, and the report of an
-//! unexpected end.
+//! The threads of an engine: their count, the substitute for one that blocks, the report of an
+//! unexpected end, and their time.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyrt_core::waiters::Waiters;
 
@@ -109,4 +109,11 @@ impl Drop for AbortOnUnwind {
             std::process::abort();
         }
     }
+}
+
+/// The time of the system: real threads are waited for and measured in real time, even if the
+/// clock of their runtime is paused.
+#[expect(clippy::disallowed_methods, reason = "for real threads")]
+pub(super) fn now() -> Instant {
+    Instant::now()
 }
