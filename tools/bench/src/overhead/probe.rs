@@ -67,11 +67,6 @@ impl Probe {
         matches!(self.backend, Backend::Tokio)
     }
 
-    /// Returns `true` if the reactor is checked after a time, not after a number of polls.
-    pub(crate) const fn follows_time(self) -> bool {
-        matches!(self.backend, Backend::Glommio)
-    }
-
     /// Returns the number of runs to compare.
     pub(crate) const fn runs(self, row: Row) -> usize {
         if self.is_shared(row) {
