@@ -110,20 +110,17 @@ pub trait AsyncFd<T>: Sized {
     ) -> io::Result<R>;
 
     /// Like [`try_io`](Self::try_io), for types whose readiness cannot be cleared from outside: a
-    /// reactor on another thread may lag behind, so the system is asked before the descriptor
-    /// counts as not ready. A runtime may demand the report, as Tokio does.
+    /// reactor on another thread may lag behind, so `ask` tells what the system says, before the
+    /// descriptor counts as not ready. A runtime may demand the report, as Tokio does.
     ///
     /// # Errors
     /// See [`try_io`](Self::try_io).
-    #[cfg(unix)]
     fn try_now<R>(
         &self,
         interest: Interest,
+        ask: impl FnOnce(&T) -> Ready,
         operation: impl FnOnce(&T) -> io::Result<R>,
-    ) -> io::Result<R>
-    where
-        T: std::os::fd::AsFd,
-    {
+    ) -> io::Result<R> {
         let mut operation = Some(operation);
         let result = self.try_io(interest, |fd| match operation.take() {
             Some(operation) => operation(fd),
@@ -132,8 +129,7 @@ pub trait AsyncFd<T>: Sized {
         let Some(operation) = operation else {
             return result;
         };
-        let ready = ready_now(self.get_ref(), interest).unwrap_or(Ready::EMPTY);
-        self.assume(ready & interest.mask());
+        self.assume(ask(self.get_ref()) & interest.mask());
         self.try_io(interest, operation)
     }
 

@@ -182,6 +182,7 @@ impl<T: AsFd> readiness::AsyncFd<T> for AsyncFd<T> {
     fn try_now<R>(
         &self,
         interest: Interest,
+        _: impl FnOnce(&T) -> Ready,
         operation: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         self.try_io(interest, operation)

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll};
 
-use anyrt_core::readiness::{AsyncFd as _, Direction, Reactor};
+use anyrt_core::readiness::{AsyncFd as _, Direction, Reactor, ready_now};
 
 use crate::io::{Interest, Ready};
 use crate::raw::Raw;
@@ -161,7 +161,10 @@ impl<T: AsRawFd> AsyncFd<T> {
         interest: Interest,
         f: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        each!(&self.inner, fd => fd.try_now(interest, |fd| f(&fd.0)))
+        each!(&self.inner, fd => {
+            let ask = |fd: &Raw<T>| ready_now(fd, interest).unwrap_or(Ready::EMPTY);
+            fd.try_now(interest, ask, |fd| f(&fd.0))
+        })
     }
 
     /// Marks the descriptor as ready for `ready` without an event, until an operation finds that it
