@@ -19,6 +19,8 @@ pub mod system;
 mod tcp;
 mod udp;
 
+use addr::{Resolved, first_that_works, no_address};
+
 pub use addr::{Target, ToSocketAddrs};
 pub use descriptor::{Descriptor, FromStd, SystemSocket};
 pub use now::{DatagramNow, SocketOptions, StreamNow};
@@ -119,8 +121,8 @@ pub trait Net: Blocking {
     ) -> impl Future<Output = io::Result<Self::TcpListener>> + Send {
         let target = address.target();
         async move {
-            let addresses = addr::resolve(self, target).await?;
-            addr::first_that_works(addresses, |address| self.bind_tcp_addr(address))
+            let addresses = resolve(self, target).await?;
+            first_that_works(addresses, |address| self.bind_tcp_addr(address))
         }
     }
 
@@ -139,8 +141,8 @@ pub trait Net: Blocking {
         let target = address.target();
         async move {
             let addresses = match target {
-                Target::Address(address) => addr::Resolved::one(address),
-                target => addr::resolve(self, target).await?,
+                Target::Address(address) => Resolved::one(address),
+                target => resolve(self, target).await?,
             };
             let mut last = None;
             for address in addresses {
@@ -150,7 +152,7 @@ pub trait Net: Blocking {
                 }
             }
             // The last failure, as `std::net::TcpStream::connect` reports it.
-            Err(last.unwrap_or_else(addr::no_address))
+            Err(last.unwrap_or_else(no_address))
         }
     }
 
@@ -168,8 +170,8 @@ pub trait Net: Blocking {
     ) -> impl Future<Output = io::Result<Self::UdpSocket>> + Send {
         let target = address.target();
         async move {
-            let addresses = addr::resolve(self, target).await?;
-            addr::first_that_works(addresses, |address| self.bind_udp_addr(address))
+            let addresses = resolve(self, target).await?;
+            first_that_works(addresses, |address| self.bind_udp_addr(address))
         }
     }
 
@@ -187,6 +189,18 @@ pub trait Net: Blocking {
         host: A,
     ) -> impl Future<Output = io::Result<std::vec::IntoIter<SocketAddr>>> + Send {
         let target = host.target();
-        async move { Ok(addr::resolve(self, target).await?.into_many()) }
+        async move { Ok(resolve(self, target).await?.into_many()) }
+    }
+}
+
+async fn resolve<R: Net>(rt: &R, target: Target) -> io::Result<Resolved> {
+    match target {
+        Target::Address(address) => Ok(Resolved::one(address)),
+        Target::Addresses(addresses) => Ok(Resolved::Many(addresses.into_iter())),
+        Target::Host(host, port) => {
+            let addresses = rt.resolve(host, port).await?;
+            Ok(Resolved::Many(addresses.into_iter()))
+        }
+        Target::Malformed(text) => Resolved::malformed(&text),
     }
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{BoxFuture, ErasedRuntime, Value};
+use super::{BoxFuture, Value};
 use crate::channel::{Channel, Receiver, Sender, UnboundedSender};
 use crate::error::{SendError, TryRecvError, TrySendError};
 
@@ -88,51 +88,44 @@ fn open<T: 'static>(value: Value) -> T {
     }
 }
 
-impl Channel for ErasedRuntime {
-    type Sender<T: Send + 'static> = ErasedSender<T>;
-    type Receiver<T: Send + 'static> = ErasedReceiver<T>;
-    type UnboundedSender<T: Send + 'static> = ErasedUnboundedSender<T>;
-    type UnboundedReceiver<T: Send + 'static> = ErasedReceiver<T>;
-
-    fn bounded<T: Send + 'static>(&self, capacity: usize) -> (ErasedSender<T>, ErasedReceiver<T>) {
-        let (sender, receiver) = self.inner.dyn_bounded(capacity);
-        let sender = ErasedSender {
-            inner: sender,
-            value: PhantomData,
-        };
-        (sender, ErasedReceiver::new(receiver))
-    }
-
-    fn unbounded<T: Send + 'static>(&self) -> (ErasedUnboundedSender<T>, ErasedReceiver<T>) {
-        let (sender, receiver) = self.inner.dyn_unbounded();
-        let sender = ErasedUnboundedSender {
-            inner: sender,
-            value: PhantomData,
-        };
-        (sender, ErasedReceiver::new(receiver))
-    }
-}
-
-/// The sending end of a bounded channel of an [`ErasedRuntime`].
+/// The sending end of a bounded channel of an [`ErasedRuntime`](super::ErasedRuntime).
 pub struct ErasedSender<T> {
     inner: Arc<dyn DynSender>,
     value: PhantomData<fn(T)>,
 }
 
-/// The sending end of an unbounded channel of an [`ErasedRuntime`].
+/// The sending end of an unbounded channel of an [`ErasedRuntime`](super::ErasedRuntime).
 pub struct ErasedUnboundedSender<T> {
     inner: Arc<dyn DynUnboundedSender>,
     value: PhantomData<fn(T)>,
 }
 
-/// The receiving end of a channel of an [`ErasedRuntime`].
+/// The receiving end of a channel of an [`ErasedRuntime`](super::ErasedRuntime).
 pub struct ErasedReceiver<T> {
     inner: Box<dyn DynReceiver>,
     value: PhantomData<fn() -> T>,
 }
 
+impl<T> ErasedSender<T> {
+    pub(super) fn new(inner: Arc<dyn DynSender>) -> Self {
+        Self {
+            inner,
+            value: PhantomData,
+        }
+    }
+}
+
+impl<T> ErasedUnboundedSender<T> {
+    pub(super) fn new(inner: Arc<dyn DynUnboundedSender>) -> Self {
+        Self {
+            inner,
+            value: PhantomData,
+        }
+    }
+}
+
 impl<T> ErasedReceiver<T> {
-    fn new(inner: Box<dyn DynReceiver>) -> Self {
+    pub(super) fn new(inner: Box<dyn DynReceiver>) -> Self {
         Self {
             inner,
             value: PhantomData,

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::{BoxFuture, ErasedRuntime};
+use super::BoxFuture;
 use crate::error::ReuniteError;
 use crate::net::{FromStd, Net, TcpListener, TcpStream, UdpSocket};
 
@@ -42,28 +42,6 @@ impl<R: Net> DynNet for R {
     }
 }
 
-impl Net for ErasedRuntime {
-    type TcpListener = ErasedTcpListener;
-    type TcpStream = ErasedTcpStream;
-    type UdpSocket = ErasedUdpSocket;
-
-    fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<ErasedTcpListener> {
-        self.inner.dyn_bind_tcp(address)
-    }
-
-    fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<ErasedUdpSocket> {
-        self.inner.dyn_bind_udp(address)
-    }
-
-    async fn resolve(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
-        self.inner.dyn_resolve(host, port).await
-    }
-
-    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<ErasedTcpStream> {
-        self.inner.dyn_connect_tcp(address).await
-    }
-}
-
 /// The conversions from sockets of the operating system, which not every runtime has.
 pub(super) trait DynFromStd: Send + Sync {
     fn dyn_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<ErasedTcpListener>;
@@ -86,26 +64,7 @@ impl<R: FromStd> DynFromStd for R {
     }
 }
 
-/// Fails with [`io::ErrorKind::Unsupported`] unless the runtime was created by
-/// [`ErasedRuntime::with_from_std`].
-impl FromStd for ErasedRuntime {
-    fn tcp_listener_from_std(
-        &self,
-        listener: std::net::TcpListener,
-    ) -> io::Result<ErasedTcpListener> {
-        self.dyn_from_std()?.dyn_tcp_listener(listener)
-    }
-
-    fn tcp_stream_from_std(&self, stream: std::net::TcpStream) -> io::Result<ErasedTcpStream> {
-        self.dyn_from_std()?.dyn_tcp_stream(stream)
-    }
-
-    fn udp_socket_from_std(&self, socket: std::net::UdpSocket) -> io::Result<ErasedUdpSocket> {
-        self.dyn_from_std()?.dyn_udp_socket(socket)
-    }
-}
-
-/// A listener of an [`ErasedRuntime`].
+/// A listener of an [`ErasedRuntime`](super::ErasedRuntime).
 #[derive(Debug)]
 pub struct ErasedTcpListener {
     inner: Box<dyn DynTcpListener>,
@@ -149,7 +108,7 @@ impl TcpListener for ErasedTcpListener {
     }
 }
 
-/// A connection of an [`ErasedRuntime`].
+/// A connection of an [`ErasedRuntime`](super::ErasedRuntime).
 #[derive(Debug)]
 pub struct ErasedTcpStream {
     inner: Box<dyn DynTcpStream>,
@@ -389,7 +348,7 @@ impl fmt::Debug for ErasedOwnedWriteHalf {
     }
 }
 
-/// A datagram socket of an [`ErasedRuntime`].
+/// A datagram socket of an [`ErasedRuntime`](super::ErasedRuntime).
 #[derive(Debug)]
 pub struct ErasedUdpSocket {
     inner: Box<dyn DynUdpSocket>,

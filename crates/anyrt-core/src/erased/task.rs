@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{BoxFuture, ErasedRuntime, Value};
+use super::{BoxFuture, Value};
 use crate::blocking::Blocking;
 use crate::coop;
 use crate::error::JoinError;
@@ -100,63 +100,44 @@ impl<F: Future, V> Future for Erasing<F, V> {
     }
 }
 
-impl Spawner for ErasedRuntime {
-    type JoinHandle<T: Send + 'static> = ErasedJoinHandle<T>;
-
-    fn spawn<F>(&self, future: F) -> ErasedJoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        let future = Erasing::<F, Value> {
-            future: coop::budgeted(future),
-            erase: |value| Box::new(value),
-        };
-        ErasedJoinHandle::new(self.inner.dyn_spawn(Box::pin(future)))
-    }
+/// The future of a task, which is charged its budget and returns a boxed value.
+pub(super) fn erase<F>(future: F) -> BoxFuture<'static, Value>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Box::pin(Erasing::<F, Value> {
+        future: coop::budgeted(future),
+        erase: |value| Box::new(value),
+    })
 }
 
-impl LocalSpawner for ErasedRuntime {
-    type LocalJoinHandle<T: 'static> = ErasedLocalJoinHandle<T>;
-
-    fn spawn_local<F>(&self, future: F) -> ErasedLocalJoinHandle<F::Output>
-    where
-        F: Future + 'static,
-        F::Output: 'static,
-    {
-        let future = Erasing::<F, LocalValue> {
-            future: coop::budgeted(future),
-            erase: |value| Box::new(value),
-        };
-        ErasedLocalJoinHandle::new(self.inner.dyn_spawn_local(Box::pin(future)))
-    }
+/// Like [`erase`], for a local task.
+pub(super) fn erase_local<F>(future: F) -> LocalBoxFuture<LocalValue>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    Box::pin(Erasing::<F, LocalValue> {
+        future: coop::budgeted(future),
+        erase: |value| Box::new(value),
+    })
 }
 
-impl Blocking for ErasedRuntime {
-    fn spawn_blocking<F, T>(&self, job: F) -> ErasedJoinHandle<T>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        let job = || Box::new(job()) as Value;
-        ErasedJoinHandle::new(self.inner.dyn_spawn_blocking(Box::new(job)))
-    }
-}
-
-/// A handle to a task of an [`ErasedRuntime`]. Dropping it detaches the task.
+/// A handle to a task of an [`ErasedRuntime`](super::ErasedRuntime). Dropping it detaches the task.
 pub struct ErasedJoinHandle<T> {
     inner: Handle,
     value: PhantomData<fn() -> T>,
 }
 
-/// A handle to a local task of an [`ErasedRuntime`]. Dropping it detaches the task.
+/// A handle to a local task of an [`ErasedRuntime`](super::ErasedRuntime). Dropping it detaches the task.
 pub struct ErasedLocalJoinHandle<T> {
     inner: LocalHandle,
     value: PhantomData<fn() -> T>,
 }
 
 impl<T> ErasedJoinHandle<T> {
-    fn new(inner: Handle) -> Self {
+    pub(super) fn new(inner: Handle) -> Self {
         Self {
             inner,
             value: PhantomData,
@@ -165,7 +146,7 @@ impl<T> ErasedJoinHandle<T> {
 }
 
 impl<T> ErasedLocalJoinHandle<T> {
-    fn new(inner: LocalHandle) -> Self {
+    pub(super) fn new(inner: LocalHandle) -> Self {
         Self {
             inner,
             value: PhantomData,
@@ -268,7 +249,7 @@ impl<T> fmt::Debug for ErasedLocalJoinHandle<T> {
     }
 }
 
-/// A handle that can abort a task of an [`ErasedRuntime`].
+/// A handle that can abort a task of an [`ErasedRuntime`](super::ErasedRuntime).
 #[derive(Clone)]
 pub struct ErasedAbortHandle {
     inner: Arc<dyn DynAbortHandle>,

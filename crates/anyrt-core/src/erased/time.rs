@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::ErasedRuntime;
 use crate::time::{Sleep, Timer};
 
 pub(super) trait DynTimer: Send + Sync {
@@ -28,32 +27,17 @@ impl<R: Timer> DynTimer for R {
     }
 }
 
-impl Timer for ErasedRuntime {
-    type Sleep = ErasedSleep;
-
-    fn now(&self) -> Instant {
-        self.inner.dyn_now()
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> ErasedSleep {
-        ErasedSleep {
-            inner: self.inner.dyn_sleep_until(deadline),
-        }
-    }
-
-    // One virtual call instead of two, and the runtime's own `sleep` is used.
-    fn sleep(&self, duration: Duration) -> ErasedSleep {
-        ErasedSleep {
-            inner: self.inner.dyn_sleep(duration),
-        }
-    }
-}
-
-/// A timer of an [`ErasedRuntime`].
+/// A timer of an [`ErasedRuntime`](super::ErasedRuntime).
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct ErasedSleep {
     inner: Pin<Box<dyn Sleep>>,
+}
+
+impl ErasedSleep {
+    pub(super) fn new(inner: Pin<Box<dyn Sleep>>) -> Self {
+        Self { inner }
+    }
 }
 
 impl Future for ErasedSleep {

@@ -5,8 +5,6 @@ use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as _,
 };
 
-use super::Net;
-
 /// An address or a name to resolve, with a port.
 #[derive(Debug, Clone)]
 pub enum Target {
@@ -170,6 +168,11 @@ impl Resolved {
         Self::One(Some(address).into_iter())
     }
 
+    /// The addresses of text that no runtime has to look up: std only reports the error.
+    pub(super) fn malformed(text: &str) -> io::Result<Self> {
+        text.to_socket_addrs().map(Self::Many)
+    }
+
     pub(super) fn into_many(self) -> std::vec::IntoIter<SocketAddr> {
         match self {
             Self::One(address) => address.collect::<Vec<_>>().into_iter(),
@@ -186,19 +189,6 @@ impl Iterator for Resolved {
             Self::One(address) => address.next(),
             Self::Many(addresses) => addresses.next(),
         }
-    }
-}
-
-pub(super) async fn resolve<R: Net>(rt: &R, target: Target) -> io::Result<Resolved> {
-    match target {
-        Target::Address(address) => Ok(Resolved::one(address)),
-        Target::Addresses(addresses) => Ok(Resolved::Many(addresses.into_iter())),
-        Target::Host(host, port) => {
-            let addresses = rt.resolve(host, port).await?;
-            Ok(Resolved::Many(addresses.into_iter()))
-        }
-        // No lookup happens: std only reports the error.
-        Target::Malformed(text) => text.to_socket_addrs().map(Resolved::Many),
     }
 }
 
