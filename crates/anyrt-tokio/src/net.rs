@@ -15,6 +15,7 @@ use socket2::SockRef;
 use crate::readiness::{from_tokio, to_tokio};
 use crate::runtime::TokioRuntime;
 
+mod newtype;
 mod tcp;
 mod udp;
 
@@ -68,35 +69,6 @@ impl FromStd for TokioRuntime {
         tokio::net::UdpSocket::from_std(socket).map(UdpSocket::from)
     }
 }
-
-/// Conversions between a newtype and the inner type.
-macro_rules! newtype {
-    ($outer:ident, $inner:ty) => {
-        impl $outer {
-            /// Returns Tokio's own type.
-            pub fn as_inner(&self) -> &$inner {
-                &self.0
-            }
-
-            /// Returns Tokio's own type, mutable.
-            pub fn as_inner_mut(&mut self) -> &mut $inner {
-                &mut self.0
-            }
-
-            /// Converts into Tokio's own type.
-            pub fn into_inner(self) -> $inner {
-                self.0
-            }
-        }
-
-        impl From<$inner> for $outer {
-            fn from(inner: $inner) -> Self {
-                Self(inner)
-            }
-        }
-    };
-}
-use newtype;
 
 /// Methods that are the same for streams and datagram sockets.
 macro_rules! socket {

@@ -15,7 +15,7 @@ use socket2::SockRef;
 use tokio::io::{self, ReadBuf};
 use tokio::net::tcp;
 
-use super::newtype;
+use super::newtype::newtype;
 use crate::runtime::TokioRuntime;
 
 /// A TCP listener, which accepts connections.

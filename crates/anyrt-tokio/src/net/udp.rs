@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use bytes::BufMut;
 
-use super::newtype;
+use super::newtype::newtype;
 
 /// A UDP socket of Tokio.
 #[derive(Debug)]
