@@ -2,7 +2,7 @@
 //! and plain threads, or tasks on a second node if the network is simulated.
 
 use std::future::{Future, poll_fn};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,14 +23,7 @@ use crate::{park_on, settle};
 
 mod socket;
 
-pub(super) use socket::{PeerListener, PeerSocket, PeerStream, arrived};
-
-/// Any port of the IPv4 loopback.
-pub(super) const LOOPBACK: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-/// A lost byte or wake-up becomes an error instead of a hang. Far more than a peer needs.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) use socket::{LOOPBACK, PeerListener, PeerSocket, PeerStream, arrived};
 
 /// Returns any port at the address by which peers reach the runtime under test.
 pub(super) fn here() -> SocketAddr {

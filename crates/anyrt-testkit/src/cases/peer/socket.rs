@@ -4,7 +4,7 @@
 //! their own. Those of the latter wait as all futures do, and cross a link with latency.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,9 +13,14 @@ use futures_util::future::poll_immediate;
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use socket2::SockRef;
 
-use super::{LOOPBACK, PATIENCE};
 use crate::simulation::node::{AnyListener, AnySocket, AnyStream};
 use crate::simulation::peers;
+
+/// Any port of the IPv4 loopback.
+pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// A lost byte or wake-up becomes an error instead of a hang. Far more than a peer needs.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A listener of the other side.
 pub(crate) enum PeerListener {
