@@ -11,9 +11,9 @@ use anyrt_core::{Blocking, coop};
 use anyrt_kit::executor::{BlockingPool, TaskHandle};
 use anyrt_kit::time::pausable::Pausable;
 
-use crate::drive;
 use crate::runtime::SimRuntime;
 use crate::scheduler::{Kind, Scheduler, Work};
+use crate::seat::take_seat;
 use crate::task;
 use crate::trace::Event;
 use crate::world::World;
@@ -98,7 +98,7 @@ pub(crate) fn hand_over(
 
 /// Runs the main loop of a thread for blocking jobs.
 fn run_jobs(world: &Arc<World>, seat: usize) {
-    let _seated = drive::take_seat(world, seat);
+    let _seated = take_seat(world, seat);
     let mut hooks = None;
     while let Some(work) = next_job(world, seat) {
         let _current = work.rt.enter();

@@ -1,6 +1,5 @@
 //! A thread inside `block_on`: it has a seat and runs the selected entities when it has the turn.
 
-use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::Location;
 use std::pin::pin;
@@ -14,59 +13,10 @@ use crate::blocking;
 use crate::failure::{Failure, FailureKind};
 use crate::runtime::SimRuntime;
 use crate::scheduler::{Key, Kind, Scheduler, Work};
+use crate::seat::{Seated, note_operations, seat, take_operations, take_seat};
 use crate::system::{self, Seeing, View};
 use crate::wait;
 use crate::world::World;
-
-thread_local! {
-    /// The worlds in which this thread has or last had the turn, with its seat there; the innermost
-    /// last.
-    static SEATS: RefCell<Vec<(usize, usize)>> = const { RefCell::new(Vec::new()) };
-}
-
-thread_local! {
-    /// Operations that were ready in the poll that has just ended.
-    static OPERATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Called at the end of a poll, before its budget is discarded.
-pub(crate) fn note_operations() {
-    let left = coop::left().unwrap_or(coop::BUDGET);
-    let spent = coop::BUDGET.saturating_sub(left);
-    let _ = OPERATIONS.try_with(|operations| operations.set(u64::from(spent)));
-}
-
-fn address(world: &Arc<World>) -> usize {
-    Arc::as_ptr(world).addr()
-}
-
-/// Returns the seat of this thread in `world`.
-pub(crate) fn seat(world: &Arc<World>) -> Option<usize> {
-    let here = address(world);
-    let find = |seats: &RefCell<Vec<(usize, usize)>>| {
-        let seats = seats.borrow();
-        seats
-            .iter()
-            .rev()
-            .find(|(world, _)| *world == here)
-            .map(|(_, seat)| *seat)
-    };
-    SEATS.try_with(find).ok().flatten()
-}
-
-/// Assigns the seat to this thread until the guard is dropped.
-pub(crate) fn take_seat(world: &Arc<World>, seat: usize) -> Seated {
-    SEATS.with_borrow_mut(|seats| seats.push((address(world), seat)));
-    Seated
-}
-
-pub(crate) struct Seated;
-
-impl Drop for Seated {
-    fn drop(&mut self) {
-        SEATS.with_borrow_mut(Vec::pop);
-    }
-}
 
 /// Wakes the future of a `block_on`.
 struct Root {
@@ -273,7 +223,7 @@ impl World {
     fn after_poll(&self, key: Key, yielded: bool) {
         let waits = wait::take();
         let mut scheduler = self.scheduler();
-        let cost = scheduler.poll_cost() + OPERATIONS.take() * OPERATION_COST;
+        let cost = scheduler.poll_cost() + take_operations() * OPERATION_COST;
         self.spend(cost);
         scheduler.polled(self.nanos(), key, yielded, waits);
         let (seed, nanos) = (self.options.seed, self.nanos());

@@ -178,16 +178,6 @@ impl<M: Model> History<M> {
         self.len() == 0
     }
 
-    /// Checks that some order of the operations explains all answers so far.
-    ///
-    /// # Errors
-    /// Returns the [`Violation`] if there is no such order.
-    pub fn check(&self) -> Result<(), Violation> {
-        let notes = self.lock();
-        let records: Vec<_> = notes.records.values().collect();
-        check::check(&records)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Notes<M>> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }

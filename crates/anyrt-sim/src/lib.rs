@@ -146,6 +146,7 @@ mod ready;
 mod rule;
 pub mod runtime;
 mod scheduler;
+mod seat;
 pub mod signal;
 pub mod system;
 mod task;

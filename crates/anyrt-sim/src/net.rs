@@ -2,57 +2,70 @@
 //!
 //! ```text
 //!   Net          events in the order of their virtual time, addresses, ports
-//!     |-- carried    arrived messages, for the trace
-//!     |-- link       latency, loss, partitions between two nodes
-//!     |-- conn       TCP connections: two ends and an ordered pipe in each direction
-//!     |-- tcp        listeners and streams, as the traits have them
-//!     |-- udp        datagram sockets
-//!     |-- now        calls that do not wait, readiness, options, and sockets adopted from std
-//!     |-- judged     messages as the rules of the test see them
-//!     |-- resolve    names
-//!     |-- descriptors  Unix sockets and pipes: when waiting tasks are woken
-//!     `-- unix       the names of Unix sockets
+//!     |-- carried      arrived messages, for the trace
+//!     |-- link         latency, loss, partitions between two nodes
+//!     |-- conn         TCP connections: two ends and an ordered pipe in each direction
+//!     |-- listener     the state of listeners
+//!     |-- datagram     datagrams, and the state of their sockets
+//!     |-- descriptors  Unix sockets and pipes that tasks wait for
+//!     `-- unix         the names of Unix sockets
+//!
+//!   On it stand, and it knows nothing of them:
+//!     conn::traffic, conn::calls   how connections open, carry bytes and end
+//!     tcp, udp, now, placeholder   the sockets, as the traits have them
+//!     sockets, resolve, route      how a node gets them, names, addresses
+//!     judged                       messages as the rules of the test see them
+//!     watched                      when tasks that wait for a descriptor are woken
 //! ```
 
 mod carried;
 pub(crate) mod conn;
+mod datagram;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod descriptors;
 mod judged;
 pub(crate) mod link;
+mod listener;
 mod now;
+mod placeholder;
 pub(crate) mod ports;
 mod resolve;
+mod route;
+mod sockets;
 mod tcp;
 mod udp;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod unix;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod watched;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::task::Waker;
 
-use anyrt_core::net::Net as NetTrait;
 use anyrt_kit::readiness::gone;
-use rustix::io::Errno;
 
 use crate::injected::Injected;
-use crate::node::{Node, NodeState};
+use crate::node::Node;
+use crate::perfetto::Told;
 use crate::random::{Concern, Random};
-use crate::runtime::SimRuntime;
 use crate::trace::Event;
 
+use carried::{Carried, CarriedMessage};
 use conn::Conn;
+use datagram::{Datagram, Socket};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use descriptors::Descriptors;
 use link::Links;
+use listener::Listener;
 use ports::Ports;
+use route::NOWHERE;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use unix::Names;
 
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
-
-pub(crate) fn error(errno: Errno) -> io::Error {
-    errno.into()
-}
 
 /// An event at a virtual time.
 #[derive(Debug)]
@@ -78,7 +91,7 @@ pub(crate) enum Arrival {
         conn: u64,
         end: usize,
     },
-    Datagram(udp::Datagram),
+    Datagram(Datagram),
     /// The rules have already seen it.
     Judged(Box<Arrival>),
     /// A datagram of this socket reached a closed port.
@@ -96,9 +109,6 @@ pub(crate) enum Arrival {
     },
 }
 
-/// Stands for the node of an address that belongs to no node.
-const NOWHERE: usize = usize::MAX;
-
 /// The network of a world.
 #[derive(Debug)]
 pub(crate) struct Net {
@@ -110,12 +120,12 @@ pub(crate) struct Net {
     pub(crate) links: Links,
     pub(crate) ports: Ports,
     conns: BTreeMap<u64, Conn>,
-    listeners: BTreeMap<u64, tcp::Listener>,
-    udp: BTreeMap<u64, udp::Socket>,
+    listeners: BTreeMap<u64, Listener>,
+    udp: BTreeMap<u64, Socket>,
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(crate) descriptors: descriptors::Descriptors,
+    pub(crate) descriptors: Descriptors,
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    unix_names: unix::Names,
+    unix_names: Names,
     down: Vec<usize>,
     /// Packets on links that hold them back.
     held: Vec<(usize, usize, Arrival)>,
@@ -123,7 +133,7 @@ pub(crate) struct Net {
     /// Events that are not in the trace yet.
     notes: Vec<Event>,
     /// The arrived messages, in a recorded execution.
-    messages: Option<Vec<carried::CarriedMessage>>,
+    messages: Option<Vec<CarriedMessage>>,
     /// A rule drops the message that is being delivered.
     loses: bool,
 }
@@ -141,9 +151,9 @@ impl Net {
             listeners: BTreeMap::new(),
             udp: BTreeMap::new(),
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            descriptors: descriptors::Descriptors::default(),
+            descriptors: Descriptors::default(),
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            unix_names: unix::Names::default(),
+            unix_names: Names::default(),
             down: Vec::new(),
             held: Vec::new(),
             ended: false,
@@ -190,6 +200,29 @@ impl Net {
 
     fn note(&mut self, content: u64) {
         self.notes.push(Event::Packet(content));
+    }
+
+    /// Records messages from now on.
+    pub(crate) fn record(&mut self) {
+        self.messages = Some(Vec::new());
+    }
+
+    /// Records that a message arrives at `to`, if messages are recorded.
+    fn arrives(&mut self, nanos: u64, from: usize, to: usize, carried: Carried) {
+        if let Some(messages) = &mut self.messages {
+            messages.push(CarriedMessage {
+                nanos,
+                from,
+                to,
+                carried,
+            });
+        }
+    }
+
+    /// Returns the arrived messages in order, with the names of these nodes.
+    pub(crate) fn told(&self, nodes: &[&str]) -> Vec<Told> {
+        let messages = self.messages.iter().flatten();
+        messages.map(|message| message.told(nodes)).collect()
     }
 
     pub(crate) fn next_event(&self) -> Option<u64> {
@@ -337,80 +370,6 @@ impl Net {
     /// Fails if the runtime has ended.
     fn alive(&self) -> io::Result<()> {
         if self.ended { Err(gone()) } else { Ok(()) }
-    }
-}
-
-/// Returns the node that the address leads to.
-pub(crate) fn route(rt: &SimRuntime, ip: IpAddr) -> Option<usize> {
-    let here = rt.node_state();
-    if is_loopback(ip) || ip.is_unspecified() || is_own(here, ip) {
-        return Some(here.id());
-    }
-    let nodes = rt.world().nodes();
-    nodes.find_ip(ip)
-}
-
-pub(crate) fn is_loopback(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback(),
-    }
-}
-
-fn is_own(node: &NodeState, ip: IpAddr) -> bool {
-    ip == IpAddr::from(node.ipv4()) || ip == IpAddr::from(node.ipv6())
-}
-
-/// Fails if the address does not belong to the node.
-fn check_bind(node: &NodeState, address: SocketAddr) -> io::Result<()> {
-    let ip = address.ip();
-    if is_loopback(ip) || ip.is_unspecified() || is_own(node, ip) {
-        Ok(())
-    } else {
-        Err(error(Errno::ADDRNOTAVAIL))
-    }
-}
-
-/// Returns the source address of packets to `to`.
-fn source(node: &NodeState, to: IpAddr) -> IpAddr {
-    match to {
-        _ if is_loopback(to) => to,
-        IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
-        IpAddr::V4(_) => node.ipv4().into(),
-        IpAddr::V6(_) => node.ipv6().into(),
-    }
-}
-
-/// Returns the destination of packets to `to`; the unspecified address means this machine.
-fn destination(to: SocketAddr) -> SocketAddr {
-    let ip = match to.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, to.port())
-}
-
-impl NetTrait for SimRuntime {
-    type TcpListener = TcpListener;
-    type TcpStream = TcpStream;
-    type UdpSocket = UdpSocket;
-
-    fn bind_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        TcpListener::bind(self, address)
-    }
-
-    fn bind_udp_addr(&self, address: SocketAddr) -> io::Result<UdpSocket> {
-        UdpSocket::bind(self, address)
-    }
-
-    async fn resolve(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
-        resolve::resolve(self, &host, port).await
-    }
-
-    async fn connect_tcp_addr(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect(self, address).await
     }
 }
 

@@ -18,8 +18,9 @@ use crate::clock::Clock;
 use crate::failure::place;
 use crate::runtime::SimRuntime;
 use crate::scheduler::Kind;
-use crate::signal::Signals;
+use crate::signal::{self, Signals};
 use crate::task;
+use crate::trace::Event;
 use crate::wait::{self, Wait};
 use crate::world::{self, World};
 
@@ -456,6 +457,39 @@ impl Drop for MainEnd {
         // A process whose main function returns ends its tasks. After a crash this is another life.
         if Arc::ptr_eq(&self.life, &self.node.state.life()) {
             self.node.end(true);
+        }
+    }
+}
+
+impl Node {
+    /// Sends the node a signal, by Linux's number. Does nothing if the node is down.
+    ///
+    /// Its listeners receive the signal. Without any listener since the node started, most kinds
+    /// [crash](Self::crash) the node, as `SIGKILL` always does; `SIGSTOP` [pauses](Self::pause) it
+    /// and `SIGCONT` [resumes](Self::resume) it.
+    ///
+    /// # Panics
+    /// Panics if there is no signal of that number.
+    pub fn signal(&self, number: i32) {
+        assert!(
+            (1..=signal::LAST).contains(&number),
+            "there is no signal {number}"
+        );
+        if !self.is_up() {
+            return;
+        }
+        self.world().note(Event::Signal(
+            (self.state().id() as u64) << 8 | number.unsigned_abs() as u64,
+        ));
+        match number {
+            signal::KILL => return self.crash(),
+            signal::STOP => return self.pause(),
+            signal::CONT => self.resume(),
+            _ => {}
+        }
+        let is_heard = self.state().life().signals.tell(number);
+        if !is_heard && number != signal::CONT && !signal::IGNORED.contains(&number) {
+            self.crash();
         }
     }
 }

@@ -15,11 +15,12 @@ use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, Wor
 use anyrt_kit::time::clock::Clock;
 
 use crate::blocking;
-use crate::drive::{self, Driver};
+use crate::drive::Driver;
 use crate::failure::Failure;
 use crate::local::Scope;
 use crate::node::{self, Clients, Life, Node, NodeState};
 use crate::perfetto;
+use crate::seat::seat;
 use crate::system::{self, View};
 use crate::task;
 use crate::trace::Step;
@@ -269,7 +270,7 @@ impl Metrics for SimRuntime {
     }
 
     fn worker_index(&self) -> Option<usize> {
-        drive::seat(&self.inner.world).map(|_| 0)
+        seat(&self.inner.world).map(|_| 0)
     }
 
     fn num_alive_tasks(&self) -> usize {
@@ -459,7 +460,7 @@ impl Sim {
         world.end_waiting();
         if world.options.open {
             world.pool().shutdown(left());
-        } else if drive::seat(world).is_none() {
+        } else if seat(world).is_none() {
             self.finish_jobs();
         } else {
             // The `block_on` of this thread runs the remaining jobs.

@@ -9,20 +9,18 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use crate::node::Node;
 use crate::runtime::SimRuntime;
-use crate::trace::Event;
 use crate::wait::{self, Wait};
 
-const KILL: i32 = 9;
-const STOP: i32 = 19;
-const CONT: i32 = 18;
+pub(crate) const KILL: i32 = 9;
+pub(crate) const STOP: i32 = 19;
+pub(crate) const CONT: i32 = 18;
 /// `SIGILL`, `SIGFPE` and `SIGSEGV` are faults of the program itself.
 const REFUSED: [i32; 5] = [KILL, STOP, 4, 8, 11];
 /// `SIGCHLD`, `SIGURG` and `SIGWINCH` do nothing by default.
-const IGNORED: [i32; 3] = [17, 23, 28];
+pub(crate) const IGNORED: [i32; 3] = [17, 23, 28];
 /// The last one of Linux.
-const LAST: i32 = 64;
+pub(crate) const LAST: i32 = 64;
 
 /// The listeners of one life of a node.
 #[derive(Debug, Default)]
@@ -100,36 +98,11 @@ impl fmt::Debug for Signal {
     }
 }
 
-impl Node {
-    /// Sends the node a signal, by Linux's number. Does nothing if the node is down.
-    ///
-    /// Its listeners receive the signal. Without any listener since the node started, most kinds
-    /// [crash](Self::crash) the node, as `SIGKILL` always does; `SIGSTOP` [pauses](Self::pause) it
-    /// and `SIGCONT` [resumes](Self::resume) it.
-    ///
-    /// # Panics
-    /// Panics if there is no signal of that number.
-    pub fn signal(&self, number: i32) {
-        assert!((1..=LAST).contains(&number), "there is no signal {number}");
-        if !self.is_up() {
-            return;
-        }
-        self.world().note(Event::Signal(
-            (self.state().id() as u64) << 8 | number.unsigned_abs() as u64,
-        ));
-        match number {
-            KILL => return self.crash(),
-            STOP => return self.pause(),
-            CONT => self.resume(),
-            _ => {}
-        }
-        let life = self.state().life();
-        let heard = lock(&life.signals.listeners).get(&number).cloned();
-        let Some(listeners) = heard else {
-            if number != CONT && !IGNORED.contains(&number) {
-                self.crash();
-            }
-            return;
+impl Signals {
+    /// Passes a signal to its listeners; `false` if it never had any.
+    pub(crate) fn tell(&self, number: i32) -> bool {
+        let Some(listeners) = lock(&self.listeners).get(&number).cloned() else {
+            return false;
         };
         for listener in listeners.iter().filter_map(Weak::upgrade) {
             let waker = {
@@ -141,5 +114,6 @@ impl Node {
                 waker.wake();
             }
         }
+        true
     }
 }

@@ -11,10 +11,10 @@ use anyrt_core::{JoinHandle as _, Spawner};
 use anyrt_kit::executor::{TaskHandle, Tasks};
 use pin_project_lite::pin_project;
 
-use crate::drive;
 use crate::explain;
 use crate::runtime::SimRuntime;
 use crate::scheduler::{Key, Kind};
+use crate::seat::{note_operations, seat};
 use crate::world::World;
 
 impl Spawner for SimRuntime {
@@ -171,7 +171,7 @@ impl<F: Future> Future for Tracked<F> {
             return explain::poll_watched(this.future);
         }
         let polled = this.future.poll(cx);
-        drive::note_operations();
+        note_operations();
         polled
     }
 }
@@ -180,7 +180,7 @@ impl<F: Future> Future for Tracked<F> {
 /// dropped before anything else happens.
 pub(crate) fn end_life(rt: &SimRuntime) {
     rt.life().close();
-    let seat = drive::seat(rt.world());
+    let seat = seat(rt.world());
     loop {
         let works = rt.world().scheduler().take_life(rt, seat);
         if works.is_empty() {

@@ -8,7 +8,7 @@ use todc_utils::linearizability::WGLChecker;
 use todc_utils::linearizability::history::{Action, History as Actions};
 use todc_utils::specifications::Specification;
 
-use super::{Effect, Model, Moment, Record};
+use super::{Effect, History, Model, Moment, Record};
 use crate::minimise::minimise;
 
 /// Answers that no order of the operations explains.
@@ -42,7 +42,19 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-pub(super) fn check<M: Model>(records: &[&Record<M>]) -> Result<(), Violation> {
+impl<M: Model> History<M> {
+    /// Checks that some order of the operations explains all answers so far.
+    ///
+    /// # Errors
+    /// Returns the [`Violation`] if there is no such order.
+    pub fn check(&self) -> Result<(), Violation> {
+        let notes = self.lock();
+        let records: Vec<_> = notes.records.values().collect();
+        check(&records)
+    }
+}
+
+fn check<M: Model>(records: &[&Record<M>]) -> Result<(), Violation> {
     let mut parts: BTreeMap<M::Part, Vec<&Record<M>>> = BTreeMap::new();
     for &record in records {
         parts.entry(M::part(&record.op)).or_default().push(record);

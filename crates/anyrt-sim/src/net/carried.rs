@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::Net;
 use super::conn::Segment;
 use crate::perfetto::Told;
 
@@ -31,49 +30,28 @@ impl From<&Segment> for Carried {
 /// A message that has arrived.
 #[derive(Debug)]
 pub(super) struct CarriedMessage {
-    nanos: u64,
-    from: usize,
-    to: usize,
-    carried: Carried,
+    pub(super) nanos: u64,
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) carried: Carried,
 }
 
-impl Net {
-    /// Records messages from now on.
-    pub(crate) fn record(&mut self) {
-        self.messages = Some(Vec::new());
-    }
-
-    /// Records that a message arrives at `to`, if messages are recorded.
-    pub(super) fn arrives(&mut self, nanos: u64, from: usize, to: usize, carried: Carried) {
-        if let Some(messages) = &mut self.messages {
-            messages.push(CarriedMessage {
-                nanos,
-                from,
-                to,
-                carried,
-            });
+impl CarriedMessage {
+    /// Returns the message as a note in the trace, with the names of these nodes.
+    pub(super) fn told(&self, nodes: &[&str]) -> Told {
+        let what = match self.carried {
+            Carried::Connect => "connection asked for".to_owned(),
+            Carried::Accept => "connection accepted".to_owned(),
+            Carried::Data(bytes) => format!("{bytes} bytes"),
+            Carried::End => "end of data".to_owned(),
+            Carried::Reset => "connection reset".to_owned(),
+            Carried::Datagram(bytes) => format!("datagram of {bytes} bytes"),
+        };
+        let from = nodes.get(self.from).copied().unwrap_or("nowhere");
+        Told {
+            time: Duration::from_nanos(self.nanos),
+            node: self.to,
+            text: format!("message from {from}: {what}"),
         }
-    }
-
-    /// Returns the arrived messages in order, with the names of these nodes.
-    pub(crate) fn told(&self, nodes: &[&str]) -> Vec<Told> {
-        let messages = self.messages.iter().flatten();
-        let told = messages.map(|message| {
-            let what = match message.carried {
-                Carried::Connect => "connection asked for".to_owned(),
-                Carried::Accept => "connection accepted".to_owned(),
-                Carried::Data(bytes) => format!("{bytes} bytes"),
-                Carried::End => "end of data".to_owned(),
-                Carried::Reset => "connection reset".to_owned(),
-                Carried::Datagram(bytes) => format!("datagram of {bytes} bytes"),
-            };
-            let from = nodes.get(message.from).copied().unwrap_or("nowhere");
-            Told {
-                time: Duration::from_nanos(message.nanos),
-                node: message.to,
-                text: format!("message from {from}: {what}"),
-            }
-        });
-        told.collect()
     }
 }

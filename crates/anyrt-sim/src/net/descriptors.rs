@@ -16,16 +16,12 @@ use anyrt_core::readiness::{Interest, Ready};
 use anyrt_kit::readiness::{Source, Sources};
 use rustix::event::{Timespec, epoll};
 
-use super::link::LOOPBACK;
-use super::{Arrival, Net};
-use crate::random::mix;
-
 /// The watched descriptors of a world.
 #[derive(Debug, Default)]
 pub(crate) struct Descriptors {
     /// Created with the first descriptor: most simulations have none.
     epoll: Option<OwnedFd>,
-    sources: Sources,
+    pub(super) sources: Sources,
 }
 
 /// The maximum number of events taken per call.
@@ -58,7 +54,7 @@ impl Descriptors {
         })
     }
 
-    fn remove(&mut self, fd: BorrowedFd<'_>, token: u64) -> Option<Arc<Source>> {
+    pub(super) fn remove(&mut self, fd: BorrowedFd<'_>, token: u64) -> Option<Arc<Source>> {
         if let Some(epoll) = &self.epoll {
             // Fails only if the descriptor is not registered, which is the intended state.
             let _ = epoll::delete(epoll, fd);
@@ -76,7 +72,7 @@ impl Descriptors {
 
     /// Returns the tokens that became ready since the last call, sorted: the order in which the
     /// kernel reports them does not matter.
-    fn take_events(&mut self) -> Vec<(u64, Ready)> {
+    pub(super) fn take_events(&mut self) -> Vec<(u64, Ready)> {
         let Some(epoll) = self.epoll.as_ref().filter(|_| !self.sources.is_empty()) else {
             return Vec::new();
         };
@@ -94,31 +90,5 @@ impl Descriptors {
         }
         taken.sort_unstable_by_key(|&(token, _)| token);
         taken
-    }
-}
-
-impl Net {
-    /// Stops watching `fd`. The source is returned, to be dropped when no lock is held.
-    #[must_use]
-    pub(crate) fn unwatch(&mut self, fd: BorrowedFd<'_>, token: u64) -> Option<Arc<Source>> {
-        self.descriptors.remove(fd, token)
-    }
-
-    /// Plans the events of descriptors that became ready. Returns `true` if there are any.
-    pub(crate) fn look_at_descriptors(&mut self, now: u64) -> bool {
-        let events = self.descriptors.take_events();
-        let any = !events.is_empty();
-        for (token, ready) in events {
-            let at = now + self.random.within(LOOPBACK);
-            self.plan(at, Arrival::Ready { token, ready });
-        }
-        any
-    }
-
-    pub(super) fn ready_arrives(&mut self, token: u64, ready: Ready, woken: &mut Vec<Waker>) {
-        if let Some(source) = self.descriptors.sources.get(token) {
-            source.set(ready, woken);
-            self.note(mix(token ^ u64::from(ready.bits()).rotate_left(17) ^ 6));
-        }
     }
 }

@@ -9,16 +9,17 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use anyrt_core::coop;
 use anyrt_core::net::{DatagramNow, Descriptor, FromStd, Net as _, StreamNow};
 use anyrt_core::readiness::{Direction, Interest, Readiness, Ready};
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{SockRef, Type};
 
 use super::conn::Reader;
+use super::datagram;
+use super::route::error;
 use super::{Net, TcpListener, TcpStream, UdpSocket};
 use crate::runtime::SimRuntime;
 use crate::task;
@@ -38,7 +39,7 @@ impl Net {
     fn ready(&self, socket: Id) -> Ready {
         let ready = match socket {
             Id::Stream((id, at)) => self.conns.get(&id).map(|conn| conn.ends[at].ready()),
-            Id::Datagrams(id) => self.udp.get(&id).map(super::udp::Socket::ready),
+            Id::Datagrams(id) => self.udp.get(&id).map(datagram::Socket::ready),
         };
         // Operations on a socket that is gone return at once.
         ready.unwrap_or(Ready::ALL)
@@ -334,28 +335,6 @@ impl DatagramNow for UdpSocket {
 
 // ---- Options -----------------------------------------------------------------------------------
 
-/// An unconnected socket of the system that stores the options that the simulated network ignores.
-/// Created on first use.
-#[derive(Debug, Default)]
-pub(super) struct Placeholder {
-    socket: OnceLock<Socket>,
-}
-
-impl Placeholder {
-    fn get(&self, local: io::Result<SocketAddr>, kind: Type) -> &Socket {
-        self.socket.get_or_init(|| {
-            let domain = match local {
-                Ok(SocketAddr::V6(_)) => Domain::IPV6,
-                _ => Domain::IPV4,
-            };
-            match Socket::new(domain, kind, None) {
-                Ok(socket) => socket,
-                Err(error) => panic!("no socket to keep the options of a simulated one: {error}"),
-            }
-        })
-    }
-}
-
 macro_rules! options {
     ($($Socket:ident, $kind:ident, $what:literal $({ $($hook:item)* })?;)*) => {$(
         impl $Socket {
@@ -407,13 +386,13 @@ options! {
         fn pending_error(&self) -> io::Result<Option<io::Error>> {
             let mut net = self.world().net();
             let end = net.end_mut(self.end()).ok();
-            Ok(end.and_then(|end| end.take_error()).map(super::error))
+            Ok(end.and_then(|end| end.take_error()).map(error))
         }
     };
     UdpSocket, DGRAM, "UDP socket" {
         fn pending_error(&self) -> io::Result<Option<io::Error>> {
             let errno = self.with(|socket| Ok(socket.error.take()))?;
-            Ok(errno.map(super::error))
+            Ok(errno.map(error))
         }
     };
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use rustix::io::Errno;
 
-use super::error;
+use super::route::error;
 use crate::random::Random;
 
 /// TCP and UDP have separate ports.

@@ -15,39 +15,15 @@ use anyrt_core::net::system::LISTEN_BACKLOG;
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
 
+use super::Net;
 use super::conn::Reader;
-use super::now::Placeholder;
+use super::listener::Listener;
+use super::placeholder::Placeholder;
 use super::ports::Protocol;
-use super::{NOWHERE, Net, check_bind, destination, error, route, source};
+use super::route::{NOWHERE, check_bind, destination, error, route, source};
 use crate::runtime::SimRuntime;
 use crate::wait::{self, Wait, Wakers};
 use crate::world::{self, World};
-
-/// The state of a listening socket.
-#[derive(Debug)]
-pub(crate) struct Listener {
-    pub(super) node: usize,
-    local: SocketAddr,
-    /// Connections that wait to be accepted.
-    pub(super) queue: VecDeque<u64>,
-    backlog: usize,
-    pub(super) waiting: Wakers,
-    /// The ticket of the task that polls.
-    ticket: Option<u64>,
-    /// Its node has gone down.
-    dead: bool,
-}
-
-impl Listener {
-    pub(super) fn is_ipv6(&self) -> bool {
-        self.local.is_ipv6()
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        // Linux queues one more than the backlog.
-        self.queue.len() > self.backlog
-    }
-}
 
 impl Net {
     fn listen(&mut self, node: usize, address: SocketAddr) -> io::Result<u64> {

@@ -8,18 +8,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use anyrt_core::readiness::Ready;
 use anyrt_core::{coop, net};
 use rustix::io::Errno;
 
 use super::carried::Carried;
-use super::now::Placeholder;
+use super::datagram::{Datagram, Socket};
+use super::placeholder::Placeholder;
 use super::ports::Protocol;
-use super::{Arrival, NOWHERE, Net, check_bind, destination, error, is_loopback, route, source};
+use super::route::{NOWHERE, check_bind, destination, error, is_loopback, route, source};
+use super::{Arrival, Net};
 use crate::injected::Hit;
 use crate::node::NodeState;
 use crate::random::mix;
-use crate::rule::{Draft, MessageKind};
 use crate::runtime::SimRuntime;
 use crate::trace::Event;
 use crate::wait::{self, Wait, Wakers};
@@ -31,76 +31,6 @@ const LONGEST_V6: usize = 65_527;
 /// The receive buffer, Linux's default, and the overhead that it counts per datagram.
 const BUFFER: usize = 212_992;
 const OVERHEAD: usize = 768;
-
-/// A datagram in flight.
-#[derive(Debug, Clone)]
-pub(crate) struct Datagram {
-    socket: u64,
-    from_node: usize,
-    to_node: usize,
-    from: SocketAddr,
-    to: SocketAddr,
-    bytes: Vec<u8>,
-}
-
-impl Datagram {
-    /// Returns its source and destination nodes.
-    pub(super) fn nodes(&self) -> (usize, usize) {
-        (self.from_node, self.to_node)
-    }
-
-    pub(super) fn draft(&self) -> Draft {
-        Draft {
-            kind: MessageKind::Datagram,
-            from: self.from_node,
-            to: self.to_node,
-            source: self.from,
-            destination: self.to,
-            payload: self.bytes.clone(),
-        }
-    }
-}
-
-/// The state of a socket.
-#[derive(Debug)]
-pub(crate) struct Socket {
-    pub(super) node: usize,
-    local: SocketAddr,
-    bound: SocketAddr,
-    peer: Option<SocketAddr>,
-    queue: VecDeque<(Vec<u8>, SocketAddr)>,
-    queued: usize,
-    pub(super) error: Option<Errno>,
-    pub(super) waiting: Wakers,
-    pub(super) read_ticket: Option<u64>,
-    pub(super) writing: Wakers,
-    pub(super) write_ticket: Option<u64>,
-    dead: bool,
-}
-
-impl Socket {
-    pub(super) fn local(&self) -> SocketAddr {
-        self.local
-    }
-
-    /// Returns the readiness that `poll` would report, without what an operation has found to be
-    /// over.
-    pub(super) fn ready(&self) -> Ready {
-        let mut ready = Ready::EMPTY;
-        let is_wrong = self.error.is_some() || self.dead;
-        let has_any = !self.queue.is_empty() || self.waiting.stays();
-        if !self.waiting.is_over() && (is_wrong || has_any) {
-            ready |= Ready::READABLE;
-        }
-        if !self.writing.is_over() {
-            ready |= Ready::WRITABLE;
-        }
-        if is_wrong {
-            ready |= Ready::ERROR;
-        }
-        ready
-    }
-}
 
 impl Net {
     pub(super) fn close_udp(&mut self, id: u64, woken: &mut Vec<Waker>) {

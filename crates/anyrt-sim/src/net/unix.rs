@@ -14,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::error;
+use super::route::error;
 use crate::runtime::SimRuntime;
 
 /// The address of a Unix socket.

@@ -9,12 +9,10 @@ use std::process::{Command, Output, Stdio};
 
 use std::time::Instant;
 
+use super::execution::{Execution, Failing, Make, Sometimes, execute, merge, run_seed};
 use super::outside::Outside;
-use super::report::{Shape, Signs, name_in_harness, replay, sources};
-use super::{
-    Execution, How, Make, Plan, SEEDS_VARIABLE, Sometimes, TRACE_VARIABLE, Test, execute, merge,
-    run_seed,
-};
+use super::plan::{How, Plan, SEEDS_VARIABLE, TRACE_VARIABLE, Test};
+use super::report::{self, Shape, Signs, name_in_harness, replay, sources};
 use crate::injected::FAULTS_VARIABLE;
 use crate::runtime::SEED_VARIABLE;
 use crate::trace::Step;
@@ -30,6 +28,18 @@ const BEFORE: usize = 3;
 /// Returns the file for the report of this process, if it is one of those that are compared.
 pub(super) fn report_of_child() -> Option<PathBuf> {
     std::env::var_os(REPORT_VARIABLE).map(PathBuf::from)
+}
+
+impl Failing {
+    pub(super) fn describe(&self, test: &Test, make: &Make, deadline: Option<Instant>) -> String {
+        let execution = self.execution.as_ref();
+        match execution.and_then(|first| Some((first, first.failure.as_ref()?))) {
+            Some((first, failed)) => {
+                report::describe(test, make, &self.how, first, failed, deadline)
+            }
+            None => differ_here(test, make, &self.how),
+        }
+    }
 }
 
 /// Runs the seeds and writes their hashes, one per line. Stops at a failing seed, which the parent

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write, stderr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::{lock, real_now};
+use super::execution::{lock, real_now};
 
 /// The minimum time between two updates.
 const EVERY: Duration = Duration::from_millis(100);

@@ -6,7 +6,8 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{Execution, Failed, How, Make, TRACE_VARIABLE, Test, execute, real_now, simulate};
+use super::execution::{Execution, Failed, Make, execute, real_now, simulate};
+use super::plan::{How, TRACE_VARIABLE, Test};
 use crate::failure::{FailureKind, place};
 use crate::injected::{self, FAULTS_VARIABLE, FaultId};
 use crate::minimise::{Minimal, minimise};

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 use rustix::io::Errno;
 
 use super::{CAPACITY, End, Segment};
-use crate::net::{Arrival, Net, error};
+use crate::net::route::error;
+use crate::net::{Arrival, Net};
 use crate::wait::{self, Wait};
 
 /// Whether a read consumes the bytes.
