@@ -11,14 +11,17 @@ mod epoll;
 mod floor;
 mod html;
 mod job;
+mod line;
 mod load;
 mod machine;
 mod measure;
+mod number;
 mod options;
 mod plan;
 mod plot;
 mod process;
 mod programs;
+mod report;
 mod summary;
 mod terminal;
 mod uring;
@@ -26,116 +29,20 @@ mod uring;
 use std::error::Error;
 use std::time::Instant;
 
-use serde::Serialize;
-
-use crate::fail;
-use crate::statistics::Spread;
+use crate::fail::fail;
 use cores::Cores;
-use job::{Floor, Setting};
+use job::Setting;
+use line::Line;
 use machine::Machine;
-use measure::{Failure, Figures};
+use measure::Figures;
 use options::Options;
 use plan::{Row, Wish};
+use report::Report;
 
 pub(crate) use job::{client, load as load_child, work as work_child};
 pub(crate) use load::{Ask, Pace};
 
-/// A spread above this share of the median is flagged.
-const WIDE: f64 = 0.15;
-
-/// The figures of one contender in a row.
-#[derive(Debug, Serialize)]
-pub(crate) struct Result {
-    pub(crate) contender: String,
-    pub(crate) spread: Spread,
-    pub(crate) values: Vec<f64>,
-    /// `true` if the spread is too wide for a meaningful median.
-    pub(crate) wide: bool,
-    /// The ratio to the floor: how many times as slow or as large.
-    pub(crate) of_floor: Option<f64>,
-}
-
-impl Result {
-    pub(crate) fn is_floor(&self) -> bool {
-        Floor::is_name(&self.contender)
-    }
-}
-
-/// A row with its figures.
-#[derive(Debug, Serialize)]
-pub(crate) struct Line {
-    #[serde(flatten)]
-    pub(crate) row: Row,
-    pub(crate) results: Vec<Result>,
-}
-
-impl Line {
-    fn new(row: Row, figures: &Figures) -> Self {
-        let mut results: Vec<Result> = figures
-            .of(&row.id)
-            .iter()
-            .map(|(contender, values)| {
-                let spread = Spread::of(values);
-                Result {
-                    contender: contender.clone(),
-                    spread,
-                    values: values.clone(),
-                    wide: spread.width() > WIDE,
-                    of_floor: None,
-                }
-            })
-            .collect();
-        let floor = floor(&row, &results);
-        for result in results.iter_mut().filter(|result| !result.is_floor()) {
-            let times = floor.map(|floor| {
-                if row.higher_is_better {
-                    floor / result.spread.median
-                } else {
-                    result.spread.median / floor
-                }
-            });
-            result.of_floor = times.filter(|times| times.is_finite());
-        }
-        Self { row, results }
-    }
-
-    /// Returns the best result of the floors.
-    pub(crate) fn floor(&self) -> Option<f64> {
-        floor(&self.row, &self.results)
-    }
-
-    pub(crate) fn of(&self, contender: &str) -> Option<&Result> {
-        self.results
-            .iter()
-            .find(|result| result.contender == contender)
-    }
-}
-
-fn floor(row: &Row, results: &[Result]) -> Option<f64> {
-    let floors = results.iter().filter(|result| result.is_floor());
-    let floors = floors.map(|result| result.spread.median);
-    if row.higher_is_better {
-        floors.reduce(f64::max)
-    } else {
-        floors.reduce(f64::min)
-    }
-}
-
-/// The whole report.
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    pub(crate) machine: Machine,
-    pub(crate) command: String,
-    pub(crate) rounds: usize,
-    pub(crate) seconds: f64,
-    pub(crate) summary: Vec<summary::Answer>,
-    pub(crate) failures: Vec<Failure>,
-    /// Facts about this machine that a reader of the figures needs.
-    pub(crate) remarks: Vec<String>,
-    pub(crate) lines: Vec<Line>,
-}
-
-pub(crate) fn main(mut args: lexopt::Parser) -> std::result::Result<(), Box<dyn Error>> {
+pub(crate) fn main(mut args: lexopt::Parser) -> Result<(), Box<dyn Error>> {
     let Some(options) = Options::read(&mut args)? else {
         return Ok(());
     };
@@ -216,7 +123,7 @@ pub(crate) fn main(mut args: lexopt::Parser) -> std::result::Result<(), Box<dyn 
 /// is often in memory.
 fn scratch() -> std::path::PathBuf {
     let name = format!("compare-scratch-{}", std::process::id());
-    crate::this_program().with_file_name(name)
+    crate::places::this_program().with_file_name(name)
 }
 
 fn remarks(machine: &Machine, cores: Cores, options: &Options, rounds: usize) -> Vec<String> {

@@ -13,7 +13,7 @@ use anyrt_bench::Backend;
 use lexopt::prelude::*;
 
 use crate::echo::{Result, Server, Sockets, serve_command};
-use crate::fail;
+use crate::fail::fail;
 
 const HELP: &str = "\
 Usage: anyrt-bench counts [--backend NAME]... [--workers N]... [--connections N]...
@@ -90,7 +90,7 @@ fn count(
     workers: usize,
     connections: usize,
 ) -> Result<(f64, f64)> {
-    let summary = crate::target_directory()?.join(format!("counts-{}", std::process::id()));
+    let summary = crate::places::target_directory()?.join(format!("counts-{}", std::process::id()));
     let server = Server::start(under_perf(
         &summary,
         serve_command(sockets, backend, workers),

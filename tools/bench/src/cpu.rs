@@ -12,7 +12,7 @@ use anyrt_bench::Backend;
 use lexopt::prelude::*;
 
 use crate::echo::{Result, Server, Sockets, serve_command};
-use crate::fail;
+use crate::fail::fail;
 
 const HELP: &str = "\
 Usage: anyrt-bench cpu [--backend NAME]... [--connections N]... [--rounds N]

@@ -4,7 +4,7 @@ use std::io;
 
 /// Replaces the text between the marks of `name` in a document of the repository.
 pub(crate) fn replace(document: &str, name: &str, text: &str) -> io::Result<()> {
-    let path = crate::workspace().join(document);
+    let path = crate::places::workspace().join(document);
     let old = std::fs::read_to_string(&path)?;
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let new = old.split_once(&begin).and_then(|(before, rest)| {

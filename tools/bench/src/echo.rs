@@ -11,7 +11,7 @@ use anyrt_bench::Backend;
 use anyrt_bench::work::Dialogue;
 
 use crate::compare::{Ask, Pace, client};
-use crate::fail;
+use crate::fail::fail;
 
 pub(crate) use serve::serve;
 
@@ -53,7 +53,7 @@ impl fmt::Display for Sockets {
 /// Returns the command that serves.
 pub(crate) fn serve_command(sockets: Sockets, backend: Backend, workers: usize) -> Command {
     let workers = workers.to_string();
-    let mut command = Command::new(crate::this_program());
+    let mut command = Command::new(crate::places::this_program());
     command.args(["__serve", sockets.name(), backend.name(), &workers]);
     command.env("ASYNC_STD_THREAD_COUNT", &workers);
     command

@@ -15,13 +15,15 @@ mod cpu;
 mod docs;
 #[cfg(target_os = "linux")]
 mod echo;
+mod fail;
 mod overhead;
+mod places;
 mod statistics;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
+use fail::fail;
 use lexopt::prelude::*;
 
 const HELP: &str = "\
@@ -84,41 +86,4 @@ fn rest(mut args: lexopt::Parser) -> Result<Vec<String>, Box<dyn Error>> {
         rest.push(arg.string()?);
     }
     Ok(rest)
-}
-
-/// Returns an error with this message.
-fn fail(message: impl Into<String>) -> Box<dyn Error> {
-    message.into().into()
-}
-
-/// Returns the root of the repository.
-fn workspace() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here)
-}
-
-/// Returns the path of a file of this package.
-fn here(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
-}
-
-fn cargo() -> PathBuf {
-    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
-}
-
-fn this_program() -> PathBuf {
-    std::env::current_exe().unwrap_or_else(|_| "anyrt-bench".into())
-}
-
-/// Returns the directory into which cargo builds this workspace.
-fn target_directory() -> Result<PathBuf, Box<dyn Error>> {
-    let output = Command::new(cargo())
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(workspace())
-        .output()?;
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    let directory = metadata["target_directory"].as_str();
-    directory
-        .map(PathBuf::from)
-        .ok_or_else(|| fail("cargo tells no target directory"))
 }

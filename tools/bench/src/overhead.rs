@@ -15,7 +15,7 @@ mod time;
 use anyrt_bench::{Backend, Row, Via};
 use lexopt::prelude::*;
 
-use crate::fail;
+use crate::fail::fail;
 use budget::Budgets;
 use probe::{Build, Probe, Probes, none_failed};
 use selection::Selection;

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::io;
 
+use super::line::Line;
+use super::report::Report;
 use super::terminal::{cell, contenders, groups};
-use super::{Line, Report};
 
 /// Replaces the figures in `docs/en/performance.md` and its translation.
 pub(crate) fn write(report: &Report) -> io::Result<()> {

@@ -17,7 +17,7 @@ use anyrt_bench::work::{
 };
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::fail;
+use crate::fail::fail;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 type Task = Pin<Box<dyn Future<Output = ()>>>;

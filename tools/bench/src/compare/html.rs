@@ -3,9 +3,11 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use super::line::Line;
 use super::plan::{ECHO, FILES, HTTP, MEMORY, PROGRAMS, TASKS};
+use super::plot;
+use super::report::Report;
 use super::terminal::{cell, contenders, groups};
-use super::{Line, Report, plot};
 
 const STYLE: &str = include_str!("report.css");
 

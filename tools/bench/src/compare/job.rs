@@ -13,7 +13,7 @@ use super::cores::Cores;
 use super::load::{self, Ask, Load};
 use super::process::Process;
 use super::{epoll, floor, uring};
-use crate::fail;
+use crate::fail::fail;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -166,7 +166,7 @@ pub(crate) struct Setting {
 
 impl Setting {
     fn child(&self, contender: Contender, work: &Work, cores: Option<usize>) -> Result<Command> {
-        let mut command = Command::new(crate::this_program());
+        let mut command = Command::new(crate::places::this_program());
         command
             .args(["__work", &serde_json::to_string(&cores)?])
             .args(contender.args())
@@ -330,7 +330,7 @@ pub(crate) fn client(
     ask: Ask,
 ) -> Result<Command> {
     let cores: Vec<String> = cores.iter().map(usize::to_string).collect();
-    let mut client = Command::new(crate::this_program());
+    let mut client = Command::new(crate::places::this_program());
     client.args(["__load", &cores.join(","), address]).args([
         serde_json::to_string(&dialogue)?,
         serde_json::to_string(&ask)?,

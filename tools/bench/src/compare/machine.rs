@@ -99,7 +99,11 @@ fn read(file: &str) -> String {
 
 /// Returns the versions in the lock file.
 fn versions() -> Vec<(String, String)> {
-    let lock = read(&crate::workspace().join("Cargo.lock").to_string_lossy());
+    let lock = read(
+        &crate::places::workspace()
+            .join("Cargo.lock")
+            .to_string_lossy(),
+    );
     let of = |name: &str| {
         let package = lock
             .split("[[package]]")

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 
-use crate::fail;
+use crate::fail::fail;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 

@@ -6,8 +6,9 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::terminal::{contenders, number, times};
-use super::{Line, Result};
+use super::line::{Line, Result};
+use super::number::{number, times};
+use super::terminal::contenders;
 
 const WIDTH: u32 = 460;
 const BAR: i32 = 20;

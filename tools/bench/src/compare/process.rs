@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::fail;
+use crate::fail::fail;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 

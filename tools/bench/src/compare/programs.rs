@@ -9,9 +9,9 @@ use indicatif::ProgressBar;
 
 use super::job::{Contender, Floor};
 use super::measure::{Failure, Figures};
+use super::number::number;
 use super::plan::{PROGRAMS, Row};
-use super::terminal::number;
-use crate::fail;
+use crate::fail::fail;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -86,7 +86,9 @@ impl Package {
     /// Returns the manifest with the versions of this workspace.
     fn write(&self) -> Result<PathBuf> {
         let name = self.contender.name().to_lowercase().replace(", ", "-");
-        let directory = crate::target_directory()?.join("compare").join(name);
+        let directory = crate::places::target_directory()?
+            .join("compare")
+            .join(name);
         let source = directory.join("src/bin");
         std::fs::create_dir_all(&source)?;
         std::fs::write(source.join("hello.rs"), self.hello)?;
@@ -95,7 +97,7 @@ impl Package {
             Contender::Runtime(backend, _) => backend.name(),
             Contender::Floor(_) => "",
         };
-        let facade = crate::workspace().join("crates/anyrt");
+        let facade = crate::places::workspace().join("crates/anyrt");
         let dependencies = self
             .dependencies
             .replace("FACADE", &facade.to_string_lossy())
@@ -106,7 +108,7 @@ impl Package {
              [profile.small]\ninherits = \"release\"\nlto = \"fat\"\ncodegen-units = 1\n\n[workspace]\n"
         );
         std::fs::write(directory.join("Cargo.toml"), manifest)?;
-        let lock = crate::workspace().join("Cargo.lock");
+        let lock = crate::places::workspace().join("Cargo.lock");
         std::fs::copy(lock, directory.join("Cargo.lock"))?;
         Ok(directory)
     }
@@ -307,7 +309,7 @@ fn cpu_of_children() -> Result<Duration> {
 }
 
 fn cargo(directory: &Path, args: &[&str]) -> Result<()> {
-    let output = Command::new(crate::cargo())
+    let output = Command::new(crate::places::cargo())
         .args(args)
         .current_dir(directory)
         // Without the flags and the directory of this build.

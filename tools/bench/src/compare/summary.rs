@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::terminal::number;
-use super::{Line, Result};
+use super::line::{Line, Result};
+use super::number::number;
 
 /// Two medians count as the same if their difference is below this share.
 const SAME: f64 = 0.10;
@@ -112,7 +112,7 @@ fn alike(best: &Result, other: &Result) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Line;
+    use super::super::line::Line;
     use super::super::measure::Figures;
     use super::super::plan::{Row, TASKS};
     use super::answer;

@@ -11,7 +11,7 @@ use glommio::{LocalExecutorBuilder, Placement, timer};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::echo::Result;
-use crate::fail;
+use crate::fail::fail;
 
 const TIMERS: u32 = 2_000;
 const READS: u32 = 20_000;
@@ -19,7 +19,7 @@ const SIZE: usize = 4096;
 
 /// Prints the table: CPU time of the executor's thread per operation, the minimum of all rounds.
 pub(super) fn print(rounds: usize) -> Result<()> {
-    let path = crate::target_directory()?.join(format!("cpu-{}", std::process::id()));
+    let path = crate::places::target_directory()?.join(format!("cpu-{}", std::process::id()));
     std::fs::write(&path, [7; SIZE])?;
     let mut least = [[f64::INFINITY; 2]; 2];
     for _ in 0..rounds {

@@ -11,7 +11,7 @@ use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::{Result, Sockets};
-use crate::fail;
+use crate::fail::fail;
 
 static ANSWERS: AtomicU64 = AtomicU64::new(0);
 

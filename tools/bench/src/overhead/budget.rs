@@ -107,8 +107,11 @@ impl fmt::Display for Violation {
 
 impl Budgets {
     pub(crate) fn read() -> Result<Self, Box<dyn std::error::Error>> {
-        let file: File = toml::from_str(&std::fs::read_to_string(crate::here("budgets.toml"))?)?;
-        let prices = std::fs::read_to_string(crate::here("prices.toml")).unwrap_or_default();
+        let file: File = toml::from_str(&std::fs::read_to_string(crate::places::here(
+            "budgets.toml",
+        ))?)?;
+        let prices =
+            std::fs::read_to_string(crate::places::here("prices.toml")).unwrap_or_default();
         Ok(Self {
             rules: file.rule,
             reasons: file.reason,
@@ -265,7 +268,7 @@ impl Budgets {
                 }
             }
         }
-        std::fs::write(crate::here("prices.toml"), text)?;
+        std::fs::write(crate::places::here("prices.toml"), text)?;
         Ok(())
     }
 }

@@ -110,8 +110,9 @@ pub(super) fn run(options: &Selection) -> Result<(), Box<dyn Error>> {
     none_failed(&failures)?;
     let figures = measure(&probes, &peers, options.rows())?;
 
-    let reasons: Reasons =
-        toml::from_str(&std::fs::read_to_string(crate::here("peers/reasons.toml"))?)?;
+    let reasons: Reasons = toml::from_str(&std::fs::read_to_string(crate::places::here(
+        "peers/reasons.toml",
+    ))?)?;
 
     let mut above = Vec::new();
     for backend in Backend::ALL.iter().copied() {
@@ -149,12 +150,12 @@ fn of_backend(backend: Backend) -> [Probe; 2] {
 /// Builds a program for each peer on one of the runtimes: the features that are named
 /// `PEER-RUNTIME`.
 fn build(backends: &[Backend]) -> Result<Vec<Peer>, Box<dyn Error>> {
-    let workspace = crate::here("peers");
-    let target = crate::target_directory()?.join("overhead/peers");
+    let workspace = crate::places::here("peers");
+    let target = crate::places::target_directory()?.join("overhead/peers");
     let manifest: toml::Table =
         toml::from_str(&std::fs::read_to_string(workspace.join("Cargo.toml"))?)?;
     let theirs = versions(workspace.join("Cargo.lock"))?;
-    for shared in versions(crate::workspace().join("Cargo.lock"))? {
+    for shared in versions(crate::places::workspace().join("Cargo.lock"))? {
         if SHARED.contains(&shared.0.as_str()) && !theirs.contains(&shared) {
             let (name, version) = shared;
             return Err(fail(format!(
@@ -177,7 +178,7 @@ fn build(backends: &[Backend]) -> Result<Vec<Peer>, Box<dyn Error>> {
     for (name, backend) in combinations {
         let feature = format!("{name}-{backend}");
         bar.set_message(format!("building {feature}"));
-        let status = Command::new(crate::cargo())
+        let status = Command::new(crate::places::cargo())
             .args(["build", "--quiet", "--profile", "bench"])
             .args(["--features", &feature, "--target-dir"])
             .arg(&target)

@@ -13,7 +13,7 @@ use anyrt_bench::{Backend, Row, Via};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::profile::Profile;
-use crate::fail;
+use crate::fail::fail;
 
 /// The time limit of one run: some hundred times its duration on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -180,7 +180,7 @@ pub(crate) struct Probes {
 impl Probes {
     /// Builds the programs of `plan`, each set of backends with fat LTO.
     pub(crate) fn build(plan: &[Probe]) -> Result<Self, Box<dyn std::error::Error>> {
-        let target = crate::target_directory()?.join("overhead");
+        let target = crate::places::target_directory()?.join("overhead");
         let directory = target.join("probes");
         std::fs::create_dir_all(&directory)?;
         let sets: BTreeSet<String> = plan.iter().map(|probe| probe.features()).collect();
@@ -195,7 +195,7 @@ impl Probes {
                 .iter()
                 .map(|probe| format!("probe-{}", probe.via))
                 .collect();
-            let mut cargo = Command::new(crate::cargo());
+            let mut cargo = Command::new(crate::places::cargo());
             cargo
                 .args([
                     "build",
@@ -212,7 +212,7 @@ impl Probes {
                     "--target-dir",
                 ])
                 .arg(&target)
-                .current_dir(crate::workspace());
+                .current_dir(crate::places::workspace());
             for program in &programs {
                 cargo.args(["--bin", program]);
             }

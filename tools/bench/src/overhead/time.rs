@@ -20,7 +20,7 @@ pub(crate) fn table(backends: &[Backend], rows: &[Row]) -> String {
     );
     for backend in backends {
         for row in rows {
-            let child = Command::new(crate::this_program())
+            let child = Command::new(crate::places::this_program())
                 .args(["__time", backend.name(), row.name()])
                 .env("ASYNC_STD_THREAD_COUNT", "1")
                 .output();
