@@ -1,4 +1,4 @@
-use crate::{Result, library};
+use crate::library::{Result, library};
 
 // ANCHOR: async_std
 /// Nothing to declare: a task of async-std is found automatically.

@@ -1,4 +1,4 @@
-use crate::{Result, library};
+use crate::library::{Result, library};
 
 // ANCHOR: global
 use anyrt::runtime::Handle;

@@ -1,4 +1,4 @@
-use crate::{Result, library};
+use crate::library::{Result, library};
 
 // ANCHOR: tokio
 /// Nothing to declare: inside a Tokio runtime, anyrt uses that runtime.
