@@ -447,9 +447,14 @@ pub(crate) fn no_runtime() -> NoRuntime {
         enabled => format!(
             "call it inside `anyrt::block_on`, `#[anyrt::main]`, a task, or under `Handle::enter`; an application that \
              started a runtime by itself names it by `Handle::make_default` (enabled: {})",
-            choice::names(enabled)
+            names(enabled)
         ),
     })
+}
+
+fn names(backends: &[Backend]) -> String {
+    let names: Vec<_> = backends.iter().map(|backend| backend.name()).collect();
+    names.join(", ")
 }
 
 /// Returns the current runtime, or panics with a message that names the remedy.

@@ -6,13 +6,14 @@
 use std::io;
 use std::net::SocketAddr;
 
-use anyrt_core::net::{FromStd, Net, Target};
+use anyrt_core::net::{FromStd, Net};
 
 use crate::runtime::Handle;
 
 pub(crate) mod halves;
 mod stream_io;
 mod sys;
+mod target;
 mod tcp_listener;
 mod tcp_ready;
 mod tcp_socket;
@@ -123,28 +124,4 @@ impl FromStd for Handle {
             inner: map_each!(&self.inner, rt => rt.udp_socket_from_std(socket)?),
         })
     }
-}
-
-/// Returns the addresses of `target`. Only a name needs a runtime.
-async fn several(target: Target) -> io::Result<std::vec::IntoIter<SocketAddr>> {
-    match target {
-        Target::Address(address) => Ok(vec![address].into_iter()),
-        Target::Addresses(addresses) => Ok(addresses.into_iter()),
-        target => Handle::current().lookup_host(target).await,
-    }
-}
-
-/// Returns the first address of `target`.
-async fn first_of(target: Target) -> io::Result<SocketAddr> {
-    match target {
-        Target::Address(address) => Ok(address),
-        target => {
-            let first = several(target).await?.next();
-            first.ok_or_else(|| no_address("no addresses to send data to"))
-        }
-    }
-}
-
-fn no_address(message: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, message)
 }

@@ -356,7 +356,7 @@ impl Runtime {
     }
 }
 
-unwind_safe!(Runtime, Handle, LocalRuntime, RuntimeMetrics);
+unwind_safe!(Runtime, Handle, RuntimeMetrics);
 opaque_debug!(EnterGuard<'_>);
 
 /// Required by [`Owner`], which expects one kind of runtime. The facade is never current as such.
@@ -439,7 +439,7 @@ impl Handle {
 
     /// Returns metrics of the runtime.
     pub fn metrics(&self) -> RuntimeMetrics {
-        RuntimeMetrics::of(self.clone())
+        RuntimeMetrics::of(self.inner.clone())
     }
 
     /// Returns the backend of the runtime.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use anyrt_core::BuildError;
 
-use super::{Backend, Current, ENABLED, NONE_ENABLED, PINNED_IS_ABSENT};
+use super::{Backend, Current, ENABLED, NONE_ENABLED, PINNED_IS_ABSENT, names};
 
 impl Backend {
     /// Returns the enabled backends in the order of preference: Tokio, Smol, async-std, Glommio.
@@ -111,11 +111,6 @@ fn unknown(name: &str) -> BuildError {
             enabled => names(enabled),
         },
     }
-}
-
-pub(super) fn names(backends: &[Backend]) -> String {
-    let names: Vec<_> = backends.iter().map(|backend| backend.name()).collect();
-    names.join(", ")
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use anyrt_core::net::Descriptor;
 use anyrt_core::net::{SocketOptions, ToSocketAddrs};
 use socket2::SockRef;
 
-use super::{first_of, no_address, several, sys};
+use super::sys;
+use super::target::{first_of, no_address, several};
 use crate::runtime::Handle;
 
 /// A UDP socket. Several tasks may use it at once.

@@ -42,6 +42,8 @@ pub struct LocalRuntime {
     runtime: Runtime,
 }
 
+unwind_safe!(LocalRuntime);
+
 #[derive(Debug)]
 struct Tasks {
     /// `None` only while it is dropped.

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use anyrt_core::runtime::{BlockingStats, Flavor, Metrics, WorkerStats};
 
-use super::Handle;
-
 /// Where the tasks of a runtime run; see [`Flavor`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -44,10 +42,8 @@ pub struct RuntimeMetrics {
 }
 
 impl RuntimeMetrics {
-    pub(super) fn of(handle: Handle) -> Self {
-        Self {
-            inner: handle.inner,
-        }
+    pub(super) fn of(inner: one_of!(Handle)) -> Self {
+        Self { inner }
     }
 
     forward! {
