@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
+use reader::features;
 use serde_json::Value;
 use source::{Module, Source};
 
@@ -186,6 +187,45 @@ fn sources() -> Vec<(String, Source)> {
     sources.sort_by(|a, b| a.0.cmp(&b.0));
     assert!(sources.len() > 25, "there are more crates than that");
     sources
+}
+
+/// Files of the facade that name the feature of a backend, and why.
+const GATES: &[(&str, &str)] = &[
+    ("backend.rs", "it is the list of backends"),
+    (
+        "lib.rs",
+        "a build with `sim` exports `sim` and a `select!` of its own",
+    ),
+];
+
+#[test]
+fn only_the_list_of_backends_names_their_features() {
+    let (_, facade) = sources()
+        .into_iter()
+        .find(|(package, _)| package == "anyrt")
+        .expect("a package");
+    let names = BACKENDS.map(|package| package.trim_start_matches("anyrt-"));
+    let mut seen = BTreeSet::new();
+    for path in facade.paths() {
+        let text = std::fs::read_to_string(path).expect("readable");
+        let tokens = text.parse().expect("tokens");
+        let features = features(tokens);
+        let named: Vec<_> = names
+            .iter()
+            .filter(|name| features.contains(**name))
+            .collect();
+        let file = path.strip_prefix(facade.folder()).expect("a file of it");
+        match GATES.iter().find(|gate| Path::new(gate.0) == file) {
+            Some(gate) if !named.is_empty() => _ = seen.insert(gate.0),
+            Some(_) => {}
+            None => assert!(named.is_empty(), "{} names {named:?}", file.display()),
+        }
+    }
+    assert_eq!(
+        seen.len(),
+        GATES.len(),
+        "an exception is not needed any more"
+    );
 }
 
 /// Types that share a name within their crate, and why.

@@ -1,6 +1,6 @@
 //! Reads one file: what each of its modules defines, imports and mentions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -295,4 +295,22 @@ fn path_of(attributes: &[Attribute]) -> Option<String> {
         }) => Some(path.value()),
         _ => None,
     }
+}
+
+/// The features that the conditions in a file name, in macros, too.
+pub(crate) fn features(tokens: TokenStream) -> BTreeSet<String> {
+    let mut features = BTreeSet::new();
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    for (index, token) in tokens.iter().enumerate() {
+        match (token, &tokens[index + 1..]) {
+            (TokenTree::Group(group), _) => features.append(&mut self::features(group.stream())),
+            (TokenTree::Ident(key), [TokenTree::Punct(_), TokenTree::Literal(value), ..])
+                if key == "feature" =>
+            {
+                features.insert(value.to_string().trim_matches('"').to_owned());
+            }
+            _ => {}
+        }
+    }
+    features
 }

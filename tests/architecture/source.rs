@@ -121,6 +121,18 @@ impl Source {
         modules.flat_map(|(module, scope)| scope.types.iter().map(move |item| (module, item)))
     }
 
+    pub(crate) fn paths(&self) -> &BTreeSet<PathBuf> {
+        &self.read
+    }
+
+    /// The folder of `lib.rs`.
+    pub(crate) fn folder(&self) -> &Path {
+        let shortest = self.read.iter().min_by_key(|path| path.iter().count());
+        shortest
+            .and_then(|path| path.parent())
+            .expect("it has files")
+    }
+
     pub(crate) fn has_read(&self, path: &Path) -> bool {
         self.read.contains(path)
     }

@@ -1,5 +1,5 @@
-//! The list of backends. Every `cfg` on a backend feature is here or in a file of
-//! `backend/`.
+//! The list of backends. Every `cfg` on a backend's feature is here, except what a build with `sim`
+//! exports, in `lib.rs`.
 //!
 //! [`backends!`] is the only list of them. It generates the public [`Backend`], the enums with one
 //! variant per *enabled* backend, the arms of the matches over them, and the macros by which the
@@ -237,6 +237,15 @@ pub(crate) mod sim {
 /// Linked, it answers for the system in simulated tasks.
 #[cfg(feature = "sim-libc")]
 use anyrt_sim_libc as _;
+
+#[cfg(feature = "sim")]
+pub(crate) mod with_sim;
+#[cfg(not(feature = "sim"))]
+pub(crate) mod without_sim;
+#[cfg(feature = "sim")]
+pub(crate) use with_sim as if_sim;
+#[cfg(not(feature = "sim"))]
+pub(crate) use without_sim as if_sim;
 
 /// Operations that a simulated node lacks, or provides in a different way than the other backends.
 pub(crate) mod simulated;

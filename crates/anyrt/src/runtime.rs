@@ -439,7 +439,7 @@ impl Handle {
 
     /// Returns metrics of the runtime.
     pub fn metrics(&self) -> RuntimeMetrics {
-        RuntimeMetrics::of(self.inner.clone())
+        RuntimeMetrics::of(self.clone().inner)
     }
 
     /// Returns the backend of the runtime.

@@ -102,7 +102,7 @@ pub fn current() -> SimRuntime {
 
 /// As [`current`]; `None` outside of a simulation.
 pub fn try_current() -> Option<SimRuntime> {
-    crate::backend::simulated::node()
+    crate::backend::if_sim::node()
 }
 
 /// Returns the number of the branch that a `select!` polls first.

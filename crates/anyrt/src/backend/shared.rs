@@ -41,8 +41,8 @@ pub(crate) mod time {
     use std::time::Instant;
     #[cfg(feature = "test-util")]
     use {
-        anyrt_core::error::ClockError, anyrt_kit::time::clock::Clock, std::sync::Arc,
-        std::time::Duration,
+        crate::backend::simulated::refuse_clock, anyrt_core::error::ClockError,
+        anyrt_kit::time::clock::Clock, std::sync::Arc, std::time::Duration,
     };
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
@@ -55,7 +55,7 @@ pub(crate) mod time {
     #[cfg(feature = "test-util")]
     #[track_caller]
     pub(crate) fn pause(clock: Option<Arc<Clock>>) {
-        refuse_simulated("pause", "leave it out");
+        refuse_clock("pause", "leave it out");
         match clock {
             Some(clock) => expect(clock.pause()),
             None => panic!(
@@ -67,32 +67,15 @@ pub(crate) mod time {
     #[cfg(feature = "test-util")]
     #[track_caller]
     pub(crate) fn resume(clock: Option<Arc<Clock>>) {
-        refuse_simulated("resume", "leave it out");
+        refuse_clock("resume", "leave it out");
         expect(clock.map_or(Err(ClockError::Running), |clock| clock.resume()));
     }
 
     #[cfg(feature = "test-util")]
     #[track_caller]
     pub(crate) fn advance(clock: Option<Arc<Clock>>, duration: Duration) {
-        refuse_simulated("advance", "use `time::sleep`, which takes no real time");
+        refuse_clock("advance", "use `time::sleep`, which takes no real time");
         expect(clock.map_or(Err(ClockError::Running), |clock| clock.advance(duration)));
-    }
-
-    /// Panics on a simulated node: all nodes share one time, which none of them may stop or move.
-    #[cfg(feature = "test-util")]
-    #[track_caller]
-    #[cfg_attr(
-        not(feature = "sim"),
-        allow(unused_variables, reason = "nothing is simulated")
-    )]
-    fn refuse_simulated(function: &str, remedy: &str) {
-        #[cfg(feature = "sim")]
-        if crate::backend::simulated::node().is_some() {
-            panic!(
-                "`time::{function}()` in a simulation: its clock is virtual already, and time passes only when nothing is \
-                 ready; {remedy}"
-            );
-        }
     }
 
     #[cfg(feature = "test-util")]

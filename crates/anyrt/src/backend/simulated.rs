@@ -1,135 +1,39 @@
 //! Operations that a simulated node lacks, or provides in a different way than the other backends.
 //! Without the feature `sim` nothing is simulated or rejected.
-#![cfg_attr(
-    not(feature = "sim"),
-    allow(unused_variables, reason = "only a simulated node uses the arguments")
+#![allow(
+    unused_variables,
+    reason = "only a simulated node uses the arguments, and not every build has one"
 )]
 
 use std::io;
 use std::net::SocketAddr;
 
-#[cfg(feature = "sim")]
-use {
-    super::{Current, Each},
-    anyrt_core::Net,
-    anyrt_sim::SimRuntime,
-};
-
-/// Whether the program is to misbehave here, which only happens in a simulation: under a quarter of
-/// the seeds, and then in a quarter of the calls. Without the feature `sim` it is `false`, and
-/// costs nothing.
-///
-/// It is for rare paths of the program's own: a small buffer, an early time-out, a delay between
-/// two steps.
-///
-/// ```
-/// let size = if anyrt::buggify!() { 1 } else { 4096 };
-/// ```
-#[cfg(feature = "sim")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __buggify {
-    () => {
-        $crate::sim::__buggify(::core::concat!(
-            ::core::file!(),
-            ":",
-            ::core::line!(),
-            ":",
-            ::core::column!()
-        ))
-    };
-}
-
-/// Always `false`: only in a simulation, with the feature `sim`, may the program be asked to
-/// misbehave.
-#[cfg(not(feature = "sim"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __buggify {
-    () => {
-        false
-    };
-}
-
-/// Says that the condition must be true under some seed. `#[anyrt::test(sim)]` fails if it was
-/// evaluated and was true under none: then the seeds do not reach what they are for. Without the
-/// feature `sim` nothing is evaluated.
-///
-/// ```
-/// # let attempts = 1;
-/// anyrt::sometimes!(attempts > 1, "a request is repeated");
-/// ```
-#[cfg(feature = "sim")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __sometimes {
-    ($condition:expr, $name:literal $(,)?) => {
-        $crate::sim::__sometimes($name, || $condition)
-    };
-}
-
-/// Does nothing: only simulations, with the feature `sim`, tell whether the condition is ever true.
-#[cfg(not(feature = "sim"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __sometimes {
-    ($condition:expr, $name:literal $(,)?) => {
-        if false {
-            let _: (bool, &str) = ($condition, $name);
-        }
-    };
-}
-
-/// Like Tokio's `select!`. In a simulation the seed chooses the branch that is polled first.
-#[cfg(feature = "sim")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __select {
-    () => { $crate::__tokio::select!() };
-    (biased; $($t:tt)*) => { $crate::__tokio::select!(biased; $($t)*) };
-    (else => $($t:tt)*) => { $crate::__tokio::select!(else => $($t)*) };
-    // The entry point of Tokio's own macro, with a different start.
-    ($($t:tt)*) => {
-        $crate::__tokio::select!(@{ start={ $crate::sim::__first_branch(BRANCHES) }; () } $($t)*)
-    };
-}
-
-/// Returns the current node, if the current runtime is simulated.
-#[cfg(feature = "sim")]
-pub(crate) fn node() -> Option<SimRuntime> {
-    match Current::find()? {
-        Each::Sim(()) => SimRuntime::try_current(),
-        #[allow(unreachable_patterns, reason = "where nothing else is enabled")]
-        _ => None,
-    }
-}
-
-/// Returns the expression from the function, on a simulated node.
-#[cfg(feature = "sim")]
-macro_rules! on_node {
-    ($node:pat => $result:expr) => {
-        if let Some($node) = $crate::backend::simulated::node() {
-            return $result;
-        }
-    };
-}
-#[cfg(not(feature = "sim"))]
-macro_rules! on_node {
-    ($node:pat => $result:expr) => {};
-}
+use super::if_sim::{self, on_node};
 
 /// Returns the result of `job` from the function, on the disk of a simulated node.
 #[cfg(feature = "fs")]
 macro_rules! on_disk {
     ($files:ident => $job:expr) => {
-        $crate::backend::simulated::on_node!(node => {
+        $crate::backend::if_sim::on_node!(node => {
             let $files = node.files();
             $job.await
         });
     };
 }
 #[cfg(feature = "fs")]
-pub(crate) use {on_disk, on_node};
+pub(crate) use on_disk;
+
+/// Panics on a simulated node: all nodes share one time, which none of them may stop or move.
+#[cfg(all(feature = "test-util", feature = "__kit"))]
+#[track_caller]
+pub(crate) fn refuse_clock(function: &str, remedy: &str) {
+    if if_sim::node().is_some() {
+        panic!(
+            "`time::{function}()` in a simulation: its clock is virtual already, and time passes only when nothing is \
+             ready; {remedy}"
+        );
+    }
+}
 
 /// Fails on a simulated node, which cannot use `what` of the operating system.
 #[cfg(unix)]
@@ -185,8 +89,7 @@ type Stream = one_of!(net::TcpStream);
 /// socket that is never bound, and have no effect.
 #[derive(Default)]
 pub(crate) struct Unconnected {
-    #[cfg(feature = "sim")]
-    address: std::sync::OnceLock<SocketAddr>,
+    address: if_sim::Address,
 }
 
 impl Unconnected {
@@ -202,10 +105,7 @@ impl Unconnected {
 
     #[inline]
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
-        #[cfg(feature = "sim")]
-        return self.address.get().copied();
-        #[cfg(not(feature = "sim"))]
-        None
+        if_sim::bound_to(&self.address)
     }
 
     #[inline]
@@ -216,7 +116,7 @@ impl Unconnected {
                 _ => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
             };
             let address = self.local_addr().unwrap_or(any);
-            Some(node.bind_tcp_addr(address).map(Each::Sim))
+            Some(anyrt_core::Net::bind_tcp_addr(&node, address).map(super::Each::Sim))
         });
         None
     }
@@ -227,7 +127,7 @@ impl Unconnected {
             if self.local_addr().is_some_and(|local| local.port() != 0) {
                 return Some(Err(node.unsupported("a port of its choice to connect from")));
             }
-            Some(node.connect_tcp_addr(address).await.map(Each::Sim))
+            Some(anyrt_core::Net::connect_tcp_addr(&node, address).await.map(super::Each::Sim))
         });
         None
     }
