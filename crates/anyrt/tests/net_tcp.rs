@@ -57,6 +57,36 @@ async fn readiness_tells_when_to_try() -> io::Result<()> {
     Ok(())
 }
 
+#[anyrt::test(flavor = "multi_thread")]
+async fn of_more_slices_than_the_system_takes_the_first_are_used() -> io::Result<()> {
+    const MORE: usize = 3000;
+    let (client, mut server) = pair().await?;
+    let data: Vec<u8> = (0..=250).cycle().take(MORE).collect();
+    let slices: Vec<_> = data.chunks(1).map(IoSlice::new).collect();
+    client.writable().await?;
+    let written = client.try_write_vectored(&slices)?;
+    let mut received = vec![0; written];
+    server.read_exact(&mut received).await?;
+    assert_eq!(received, data[..written]);
+
+    let mut client = client;
+    client.write_all(&data).await?;
+    drop(client);
+    let mut received = Vec::new();
+    loop {
+        server.readable().await?;
+        let mut room = vec![0; MORE];
+        let mut slices: Vec<_> = room.chunks_mut(1).map(IoSliceMut::new).collect();
+        match server.try_read_vectored(&mut slices) {
+            Ok(0) => break,
+            Ok(len) => received.extend_from_slice(&room[..len]),
+            result => assert!(would_block(result)),
+        }
+    }
+    assert!(received == data);
+    Ok(())
+}
+
 /// Clearing a buffer of many kilobytes for each small read would cost more than the read.
 #[anyrt::test(flavor = "multi_thread")]
 async fn a_read_initializes_no_more_than_it_has_read() -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! Sockets of the operating system, whose operations without waiting are the same for all runtimes.
 
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,6 +15,10 @@ const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 // On these systems it is an option of the socket.
 #[cfg(any(target_vendor = "apple", windows))]
 const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+/// The number of slices that one `sendmsg` takes; more are an error there, and not in `writev`.
+#[cfg(not(windows))]
+const MAX_SLICES: usize = 1024;
 
 /// Converts sockets of the operating system.
 ///
@@ -74,8 +78,14 @@ impl<S: TcpStream + SystemSocket + Readiness> StreamNow for S {
         recv(&self.socket(), buf, RecvFlags::empty())
     }
 
+    #[cfg(windows)]
     fn read_vectored_now(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&*self.socket()).read_vectored(bufs)
+        io::Read::read_vectored(&mut &*self.socket(), bufs)
+    }
+
+    #[cfg(not(windows))]
+    fn read_vectored_now(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        Ok(rustix::io::readv(&*self.socket(), bufs)?)
     }
 
     fn peek_now(&self, buf: &mut [u8]) -> io::Result<usize> {
@@ -98,7 +108,7 @@ impl<S: TcpStream + SystemSocket + Readiness> StreamNow for S {
         let socket = self.socket();
         Ok(rustix::net::sendmsg(
             &*socket,
-            bufs,
+            &bufs[..bufs.len().min(MAX_SLICES)],
             &mut nothing,
             NO_SIGNAL,
         )?)

@@ -27,7 +27,8 @@ pub trait StreamNow: Readiness + SocketOptions {
     /// connection.
     fn read_now(&self, buf: &mut [u8]) -> io::Result<usize>;
 
-    /// Like [`read_now`](Self::read_now), into several buffers, one after the other.
+    /// Like [`read_now`](Self::read_now), into several buffers, one after the other. If there are
+    /// more than the system takes in one call, the rest is left empty.
     ///
     /// # Errors
     /// See [`read_now`](Self::read_now).
@@ -45,7 +46,8 @@ pub trait StreamNow: Readiness + SocketOptions {
     /// Returns [`io::ErrorKind::WouldBlock`] if there is no room, or the error of the connection.
     fn write_now(&self, buf: &[u8]) -> io::Result<usize>;
 
-    /// Like [`write_now`](Self::write_now), from several buffers in one call.
+    /// Like [`write_now`](Self::write_now), from several buffers in one call. Of more buffers than
+    /// the system takes, it writes the first ones.
     ///
     /// # Errors
     /// See [`write_now`](Self::write_now).
