@@ -129,8 +129,10 @@ impl executor::Executor for Executor {
     }
 
     async fn run_alone(&self, until: ErasedEnd<'_>) {
-        /// As many as `run` does before it lets the reactor look for events.
-        const IN_A_ROW: usize = 200;
+        /// The number of tasks that run before `until` is polled again and the reactor looks for
+        /// events. Tokio's number: with less than half of the budget, `until` can consume what
+        /// they send.
+        const IN_A_ROW: usize = 61;
 
         let Self::Own(Own(executor)) = self else {
             return until.await;

@@ -102,6 +102,26 @@ starves_nobody!(a_selection, let (sender, mut receiver) = mpsc::unbounded_channe
     }
 });
 
+/// Between two polls of the future given to `block_on`, as many tasks run as in Tokio, so they can
+/// send less than it may receive in one.
+#[anyrt::test]
+async fn a_loop_that_prefers_what_a_task_sends_reaches_its_deadline() {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    anyrt::spawn(async move {
+        while sender.send(()).is_ok() && sender.send(()).is_ok() {
+            task::yield_now().await;
+        }
+    });
+    let mut deadline = pin!(sleep(Duration::from_millis(2)));
+    loop {
+        anyrt::select! {
+            biased;
+            value = receiver.recv() => value.unwrap(),
+            () = &mut deadline => break,
+        }
+    }
+}
+
 #[anyrt::test]
 async fn a_budget_is_128_units() {
     task::yield_now().await;
