@@ -407,8 +407,8 @@ impl Runs {
         (self.share() - other.share()).abs() < SAME_SHARE
     }
 
-    /// Returns the lower of each, of the runs with the largest share of the reactor, which is the
-    /// usual kind. Allocations do not depend on it.
+    /// Returns the lower of each: instructions of the runs with the largest share of the reactor,
+    /// which is the usual kind, and allocations of all runs.
     fn least(&self) -> Counts {
         let least = |counts: fn(&Counts) -> f64| {
             let all = self.all.iter().map(|run| counts(&run.counts));
