@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use anyrt::runtime::{Backend, Builder, Handle, Runtime};
+use futures_util::FutureExt;
 
 fn panic_message<T>(f: impl FnOnce() -> T) -> String {
     match catch_unwind(AssertUnwindSafe(f)) {
@@ -52,6 +55,29 @@ fn without_a_runtime_everything_says_what_to_do() {
         for backend in Backend::enabled() {
             assert!(message.contains(backend.name()), "{message}");
         }
+    }
+}
+
+#[test]
+fn a_wrapped_future_is_dropped_inside_its_runtime() {
+    struct Reports(mpsc::Sender<Option<Backend>>);
+    impl Drop for Reports {
+        fn drop(&mut self) {
+            self.0.send(current()).unwrap();
+        }
+    }
+
+    for &backend in Backend::enabled() {
+        let runtime = build(backend);
+        let (sender, receiver) = mpsc::channel();
+        let mut wrapped = Box::pin(runtime.handle().wrap(async move {
+            let _reports = Reports(sender);
+            pending::<()>().await;
+        }));
+        assert!(wrapped.as_mut().now_or_never().is_none());
+        drop(wrapped);
+        assert_eq!(receiver.recv(), Ok(Some(backend)));
+        assert_eq!(current(), None);
     }
 }
 

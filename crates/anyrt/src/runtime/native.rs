@@ -79,8 +79,8 @@ impl Handle {
         }
     }
 
-    /// Makes the runtime the current one during every poll of `future`, on any executor. Each poll
-    /// has the [budget](crate::task::coop) of a task.
+    /// Makes the runtime the current one during every poll of `future` and while it is dropped, on
+    /// any executor. Each poll has the [budget](crate::task::coop) of a task.
     ///
     /// Intended for futures that a native executor runs: `smol::block_on(handle.wrap(future))`.
     ///
@@ -102,7 +102,7 @@ impl Handle {
     /// ```
     pub fn wrap<F: Future>(&self, future: F) -> Wrapped<F> {
         Wrapped {
-            future,
+            future: Some(future),
             runtime: self.clone(),
         }
     }
@@ -120,9 +120,19 @@ pin_project! {
     /// The future of [`Handle::wrap`].
     #[must_use = "futures do nothing unless awaited"]
     pub struct Wrapped<F> {
+        // `None` only after the drop.
         #[pin]
-        future: F,
+        future: Option<F>,
         runtime: Handle,
+    }
+
+    impl<F> PinnedDrop for Wrapped<F> {
+        // What a library drops when it is cancelled may spawn.
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _current = this.runtime.enter();
+            this.future.set(None);
+        }
     }
 }
 
@@ -136,7 +146,10 @@ impl<F: Future> Future for Wrapped<F> {
             core_coop::left().is_some() || ::tokio::runtime::Handle::try_current().is_ok();
         let mut future = pin!(poll_fn(|cx| {
             let _current = this.runtime.enter();
-            this.future.as_mut().poll(cx)
+            match this.future.as_mut().as_pin_mut() {
+                Some(future) => future.poll(cx),
+                None => unreachable!("it is taken on drop"),
+            }
         }));
         if is_in_task {
             return future.poll(cx);
