@@ -256,6 +256,10 @@ pub(crate) mod shared;
 
 /// Threads and child processes that must not be bound to the core of a worker.
 #[cfg(all(unix, any(feature = "process", feature = "signal")))]
+#[cfg_attr(
+    not(feature = "process"),
+    allow(dead_code, reason = "a build with Tokio alone starts no such thread")
+)]
 pub(crate) mod affinity;
 
 /// Generates the public enum of all backends.

@@ -90,6 +90,10 @@ pub mod shutdown;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;
 #[cfg(all(unix, any(feature = "process", feature = "signal")))]
+#[cfg_attr(
+    not(feature = "process"),
+    allow(dead_code, reason = "a build with Tokio alone has Tokio's signals")
+)]
 mod signal_hub;
 #[cfg(feature = "sim")]
 pub mod sim;
