@@ -10,7 +10,6 @@ use anyrt_core::context::{self, Kind, Slot, SlotGuard};
 use anyrt_core::error::BuildError;
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
 use anyrt_kit::executor::{self, Engine, Owned};
-use anyrt_kit::time::clock::Clock;
 
 use crate::executor::{Executor, Foreign};
 use crate::reactor::Reactor;
@@ -161,11 +160,6 @@ impl<H: Host> Handle<H> {
     #[track_caller]
     pub fn block_in_place<T>(&self, job: impl FnOnce() -> T) -> T {
         self.engine.block_in_place(job)
-    }
-
-    /// Returns the clock of the timers, on a runtime where it can be paused.
-    pub fn clock(&self) -> Option<&Arc<Clock>> {
-        self.engine.clock()
     }
 
     /// Returns the reactor that its sockets and timers share.

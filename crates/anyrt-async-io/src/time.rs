@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyrt_core::Timer;
 use anyrt_core::context;
 use anyrt_kit::time::clock::Clock;
+use anyrt_kit::time::ticked::Clocked;
 use anyrt_kit::time::timers;
 
 use crate::instant::now;
@@ -27,50 +28,52 @@ impl<H: Host> Timer for Handle<H> {
     #[inline]
     fn sleep_until(&self, deadline: Instant) -> Sleep {
         match self.keeper() {
-            Ok(keeper) => keeper.into_sleep(deadline),
-            Err(clock) => ByClock::new(clock, deadline).into(),
+            Ok(keeper) => Self::kept(keeper, deadline),
+            Err(clock) => Self::kept_by_clock(clock, deadline),
         }
     }
 }
 
-impl<H: Host> Handle<H> {
-    /// Returns what keeps the timers of the runtime that anyrt entered last on this thread, or
-    /// `None` if its clock can be paused.
+impl<H: Host> Clocked for Handle<H> {
+    type Keeper = Keeper;
+    type ClockKeeper = Arc<Clock>;
+
+    fn clock(&self) -> Option<&Arc<Clock>> {
+        self.engine().clock()
+    }
+
     #[inline]
-    pub fn entered_keeper() -> Option<Keeper> {
+    fn entered_keeper() -> Option<Keeper> {
         context::number().map(Keeper)
     }
 
-    /// Returns what keeps the timers of this runtime.
-    ///
-    /// # Errors
-    /// Returns the clock if it can be paused: it keeps the timers, as a [`ByClock`] each.
     #[inline]
-    pub fn keeper(&self) -> Result<Keeper, ClockKeeper> {
+    fn keeper(&self) -> Result<Keeper, Arc<Clock>> {
         match self.clock() {
             None => Ok(Keeper(self.reactor().number())),
             Some(clock) => Err(Arc::clone(clock)),
         }
+    }
+
+    #[inline]
+    fn now_of(_: &Keeper) -> Instant {
+        now()
+    }
+
+    #[inline]
+    fn kept(keeper: Keeper, deadline: Instant) -> Sleep {
+        Sleep(Kept::ByReactor(reactor::sleep_until(keeper.0, deadline)))
+    }
+
+    #[inline]
+    fn kept_by_clock(clock: Arc<Clock>, deadline: Instant) -> Sleep {
+        Sleep(Kept::ByClock(ByClock::new(clock, deadline)))
     }
 }
 
 /// What keeps the timers of a runtime whose clock is the system's: the number of the runtime.
 #[derive(Debug, Clone, Copy)]
 pub struct Keeper(NonZeroUsize);
-
-impl Keeper {
-    /// Returns the current time.
-    #[inline]
-    pub fn now(&self) -> Instant {
-        now()
-    }
-
-    /// Waits until `deadline`.
-    #[inline]
-    pub fn into_sleep(self, deadline: Instant) -> Sleep {
-        Sleep(Kept::ByReactor(reactor::sleep_until(self.0, deadline)))
-    }
-}
 
 /// A timer that fires once.
 #[derive(Debug)]
@@ -83,18 +86,8 @@ enum Kept {
     ByClock(ByClock),
 }
 
-/// A clock that can be paused, which keeps timers.
-pub type ClockKeeper = Arc<Clock>;
-
-/// A timer that follows such a clock.
-pub type ByClock = timers::Sleep<ClockKeeper>;
-
-impl From<ByClock> for Sleep {
-    #[inline]
-    fn from(sleep: ByClock) -> Self {
-        Self(Kept::ByClock(sleep))
-    }
-}
+/// A timer that follows a clock which can be paused.
+type ByClock = timers::Sleep<Arc<Clock>>;
 
 impl anyrt_core::time::Sleep for Sleep {
     fn deadline(&self) -> Instant {

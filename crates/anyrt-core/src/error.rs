@@ -339,8 +339,10 @@ pub struct ShutdownTimeout {
     pub tasks: usize,
 }
 
-/// A paused clock cannot be paused again, and a running clock cannot be resumed or advanced.
+/// A paused clock cannot be paused again, and a running clock cannot be resumed or advanced. Some
+/// clocks can never be paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClockError {
     /// The clock is already paused.
     #[error("time is already frozen")]
@@ -348,4 +350,14 @@ pub enum ClockError {
     /// The clock is running.
     #[error("time is not frozen")]
     Running,
+    /// The runtime is multi-threaded.
+    #[error(
+        "`time::pause()` requires a current-thread runtime: the clock of a multi-threaded one cannot be paused"
+    )]
+    NotPausable,
+    /// The clock is that of a simulation. Contains the function that was called, and the remedy.
+    #[error(
+        "`time::{0}()` in a simulation: its clock is virtual already, and time passes only when nothing is ready; {1}"
+    )]
+    Virtual(&'static str, &'static str),
 }

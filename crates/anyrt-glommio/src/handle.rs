@@ -16,7 +16,6 @@ use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, WorkerStat
 use anyrt_kit::affinity;
 use anyrt_kit::executor::{BlockingPool, TaskHandle, local, local_set};
 use anyrt_kit::readiness::gone;
-use anyrt_kit::time::clock::Clock;
 use anyrt_kit::time::pausable::Pausable;
 
 use crate::caller;
@@ -213,9 +212,9 @@ impl GlommioRuntime {
         }
     }
 
-    /// Returns the clock of the timers, on a runtime where it can be paused.
-    pub fn clock(&self) -> Option<&Arc<Clock>> {
-        self.inner.clock.get()
+    /// Returns the clock of the timers, if it can be paused.
+    pub(crate) fn pausable(&self) -> &Pausable {
+        &self.inner.clock
     }
 
     /// Returns the name of the runtime.

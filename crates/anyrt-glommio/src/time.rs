@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyrt_core::Timer;
+use anyrt_kit::time::clock::Clock;
+use anyrt_kit::time::ticked::Clocked;
 use anyrt_kit::time::timers::{self, Timers};
 
 use crate::handle::GlommioRuntime;
@@ -13,16 +15,7 @@ use crate::shard::Shard;
 /// Waits until a deadline.
 ///
 /// The shard that polls it keeps it, or any shard of its runtime if it is polled elsewhere.
-pub type Sleep = timers::Sleep<Keeper>;
-
-/// What keeps a timer: its runtime.
-pub type Keeper = GlommioRuntime;
-
-/// What keeps it on a runtime whose clock can be paused.
-pub type ClockKeeper = Keeper;
-
-/// A timer of such a runtime.
-pub type ByClock = Sleep;
+pub type Sleep = timers::Sleep<GlommioRuntime>;
 
 /// The timers of one shard.
 #[derive(Debug)]
@@ -52,29 +45,41 @@ impl timers::Keeper for GlommioRuntime {
     }
 }
 
-impl GlommioRuntime {
-    /// Returns what keeps its timers: the runtime.
-    ///
-    /// # Errors
-    /// Returns it as an error if its clock can be paused.
+/// The runtime keeps its timers.
+impl Clocked for GlommioRuntime {
+    type Keeper = Self;
+    type ClockKeeper = Self;
+
+    fn clock(&self) -> Option<&Arc<Clock>> {
+        self.pausable().get()
+    }
+
     #[inline]
-    pub fn keeper(&self) -> Result<Keeper, ClockKeeper> {
+    fn entered_keeper() -> Option<Self> {
+        Self::with_current(Self::keeper)?.ok()
+    }
+
+    #[inline]
+    fn keeper(&self) -> Result<Self, Self> {
         match self.clock() {
             None => Ok(self.clone()),
             Some(_) => Err(self.clone()),
         }
     }
 
-    /// Returns what keeps the timers of the current runtime, or `None` if its clock can be paused.
     #[inline]
-    pub fn entered_keeper() -> Option<Keeper> {
-        Self::with_current(Self::keeper)?.ok()
+    fn now_of(keeper: &Self) -> Instant {
+        timers::Keeper::now(keeper)
     }
 
-    /// Waits until `deadline`.
     #[inline]
-    pub fn into_sleep(self, deadline: Instant) -> Sleep {
-        Sleep::new(self, deadline)
+    fn kept(keeper: Self, deadline: Instant) -> Sleep {
+        Sleep::new(keeper, deadline)
+    }
+
+    #[inline]
+    fn kept_by_clock(keeper: Self, deadline: Instant) -> Sleep {
+        Sleep::new(keeper, deadline)
     }
 }
 

@@ -1,7 +1,9 @@
-//! A clock that can be paused, and timers for a runtime without its own.
+//! A clock that can be paused, timers for a runtime without its own, and timers with a step of a
+//! millisecond.
 
 pub mod clock;
 pub mod pausable;
+pub mod ticked;
 pub mod timers;
 
 use std::sync::OnceLock;

@@ -12,7 +12,6 @@ use anyrt_core::channel::Channel;
 use anyrt_core::context::{self, Kind, Slot, SlotGuard};
 use anyrt_core::error::BuildError;
 use anyrt_core::runtime::{BlockingStats, Config, Flavor, Id, Metrics, Owner, WorkerStats};
-use anyrt_kit::time::clock::Clock;
 
 use crate::blocking;
 use crate::drive::Driver;
@@ -97,11 +96,6 @@ impl SimRuntime {
     /// Returns the node's name.
     pub fn name(&self) -> Option<&str> {
         Some(self.inner.node.name())
-    }
-
-    /// Returns `None`: the clock of a simulation is virtual and cannot be paused by hand.
-    pub fn clock(&self) -> Option<&Arc<Clock>> {
-        None
     }
 
     /// Runs `job`, which may call `block_on`, inside of a task. Other tasks run only during its

@@ -1,8 +1,13 @@
 //! The virtual clock and its timers.
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyrt_core::Timer;
+use anyrt_core::error::ClockError;
+use anyrt_kit::time::clock::Clock;
+use anyrt_kit::time::ticked::Clocked;
 use anyrt_kit::time::timers::{self, Timers};
 
 use crate::runtime::SimRuntime;
@@ -10,30 +15,10 @@ use crate::runtime::SimRuntime;
 /// A timer that fires once.
 pub type Sleep = timers::Sleep<Keeper>;
 
-/// What would keep a timer that follows a clock that can be paused.
-pub type ClockKeeper = Keeper;
-
-/// A timer of it.
-pub type ByClock = Sleep;
-
 /// Keeps the timers of a node.
 #[derive(Debug, Clone)]
 pub struct Keeper {
     rt: SimRuntime,
-}
-
-impl Keeper {
-    /// Returns the current time.
-    #[inline]
-    pub fn now(&self) -> Instant {
-        self.rt.now()
-    }
-
-    /// Waits until `deadline`.
-    #[inline]
-    pub fn into_sleep(self, deadline: Instant) -> Sleep {
-        Sleep::new(self, deadline)
-    }
 }
 
 impl timers::Keeper for Keeper {
@@ -75,25 +60,59 @@ impl Timer for SimRuntime {
     }
 }
 
+/// All nodes share one time, which none of them may stop or move.
+impl Clocked for SimRuntime {
+    type Keeper = Keeper;
+    type ClockKeeper = Infallible;
+
+    fn clock(&self) -> Option<&Arc<Clock>> {
+        None
+    }
+
+    #[inline]
+    fn entered_keeper() -> Option<Keeper> {
+        Self::with_current(Self::keeper)?.ok()
+    }
+
+    #[inline]
+    fn keeper(&self) -> Result<Keeper, Infallible> {
+        Ok(Keeper { rt: self.clone() })
+    }
+
+    #[inline]
+    fn now_of(keeper: &Keeper) -> Instant {
+        keeper.rt.now()
+    }
+
+    #[inline]
+    fn kept(keeper: Keeper, deadline: Instant) -> Sleep {
+        Sleep::new(keeper, deadline)
+    }
+
+    fn kept_by_clock(keeper: Infallible, _: Instant) -> Sleep {
+        match keeper {}
+    }
+
+    fn pause(&self) -> Result<(), ClockError> {
+        Err(ClockError::Virtual("pause", "leave it out"))
+    }
+
+    fn resume(&self) -> Result<(), ClockError> {
+        Err(ClockError::Virtual("resume", "leave it out"))
+    }
+
+    fn advance(&self, _: Duration) -> Result<(), ClockError> {
+        Err(ClockError::Virtual(
+            "advance",
+            "use `time::sleep`, which takes no real time",
+        ))
+    }
+}
+
 /// 2026-01-01 00:00:00 UTC, the start of every simulation.
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
 impl SimRuntime {
-    /// Returns what keeps its timers.
-    ///
-    /// # Errors
-    /// None: its clock cannot be paused.
-    #[inline]
-    pub fn keeper(&self) -> Result<Keeper, ClockKeeper> {
-        Ok(Keeper { rt: self.clone() })
-    }
-
-    /// Returns what keeps the timers of the current node.
-    #[inline]
-    pub fn entered_keeper() -> Option<Keeper> {
-        Self::with_current(Self::keeper)?.ok()
-    }
-
     /// Returns the date and time of the node's clock: virtual, the same in each execution, and
     /// changed by [`Node::set_clock_offset`](crate::Node::set_clock_offset) and
     /// [`Node::set_clock_drift`](crate::Node::set_clock_drift).

@@ -128,52 +128,34 @@ macro_rules! over_kit {
         pub(crate) mod time {
             use super::Handle;
             use crate::backend::entered;
-            use crate::backend::shared::tick::{Step, Ticked, round};
             use anyrt_core::Timer;
-            use anyrt_core::time::saturating_add;
+            use anyrt_kit::time::ticked::{self, Lookup, Ticked, Ticking};
             use std::pin::Pin;
             use std::task::{Context, Poll};
             use std::time::{Duration, Instant};
 
             #[allow(unused_imports, reason = "that of the first enabled backend is used")]
             pub(crate) use crate::backend::shared::time::now;
-            use $krate::time::{ByClock, ClockKeeper, Keeper};
 
-            pub(crate) type Sleep = Ticked<$krate::time::Sleep>;
+            pub(crate) type Sleep = Ticked<<Handle as Timer>::Sleep>;
 
-            pub(crate) type Interval = anyrt_core::time::Interval<Ticking>;
+            pub(crate) type Interval = anyrt_core::time::Interval<Ticking<Handle>>;
 
-            /// The timers of a runtime, as created by the functions of [`time`](crate::time).
-            #[derive(Clone)]
-            pub(crate) struct Ticking(Handle);
+            struct Here;
 
-            impl Timer for Ticking {
-                type Sleep = Sleep;
+            impl Lookup for Here {
+                type Runtime = Handle;
 
-                fn now(&self) -> Instant {
-                    self.0.now()
-                }
-
-                fn sleep_until(&self, deadline: Instant) -> Sleep {
-                    ticking(&self.0, deadline)
+                #[track_caller]
+                fn current() -> Handle {
+                    entered(Handle::try_current())
                 }
             }
 
-            fn ticking(rt: &Handle, deadline: Instant) -> Sleep {
-                // A clock that can be paused has its own ticks, which may have another origin.
-                let step = match rt.clock() {
-                    Some(_) => Step::OfTheRuntime,
-                    None => Step::Millisecond,
-                };
-                Ticked::new(rt, deadline, step)
-            }
-
-            // Most durations are constants, and so is what they are rounded to if only that is
-            // inline.
             #[inline]
             #[track_caller]
             pub(crate) fn sleep(duration: Duration) -> Sleep {
-                let (rounded, late) = round(duration);
+                let (rounded, late) = ticked::round(duration);
                 sleep_rounded(rounded, late)
             }
 
@@ -182,48 +164,19 @@ macro_rules! over_kit {
             beside_tokio! {
                 #[track_caller]
                 fn sleep_rounded(rounded: Duration, late: u32) -> Sleep {
-                    let keeper = match Handle::entered_keeper() {
-                        Some(keeper) => keeper,
-                        // On a runtime that anyrt did not enter, or whose clock can be paused. Both
-                        // functions return in registers, or no timer could be built in its place.
-                        None => {
-                            let due = due_by_clock(rounded, late);
-                            match keeper_elsewhere() {
-                                Ok(keeper) => keeper,
-                                Err(keeper) => return Ticked::exact(ByClock::new(keeper, due).into()),
-                            }
-                        }
-                    };
-                    let due = saturating_add(keeper.now(), rounded);
-                    Ticked::rounded(keeper.into_sleep(due), late)
+                    ticked::sleep_rounded::<Here>(rounded, late)
                 }
-            }
-
-            #[cold]
-            #[inline(never)]
-            #[track_caller]
-            fn keeper_elsewhere() -> Result<Keeper, ClockKeeper> {
-                entered(Handle::try_current()).keeper()
-            }
-
-            /// The deadline by a clock that can be paused, which rounds by itself.
-            #[cold]
-            #[inline(never)]
-            #[track_caller]
-            fn due_by_clock(rounded: Duration, late: u32) -> Instant {
-                let duration = rounded - Duration::from_nanos(late.into());
-                saturating_add(entered(Handle::try_current()).now(), duration)
             }
 
             beside_tokio! {
                 #[track_caller]
                 pub(crate) fn sleep_until(deadline: Instant) -> Sleep {
-                    entered(Handle::with_current(|rt| ticking(rt, deadline)))
+                    entered(Handle::with_current(|rt| Ticked::at(rt, deadline)))
                 }
             }
 
             pub(crate) fn sleep_on(handle: &Handle, deadline: Instant) -> Sleep {
-                Ticked::new(handle, deadline, Step::OfTheRuntime)
+                Ticked::exact(handle.sleep_until(deadline))
             }
 
             pub(crate) fn renew(_: &Handle, sleep: Pin<&mut Sleep>, deadline: Instant) {
@@ -243,24 +196,22 @@ macro_rules! over_kit {
 
             #[cfg(feature = "test-util")]
             mod clock {
-                use super::super::Handle;
-                use crate::backend::entered;
-                use crate::backend::shared::time as shared;
-                use std::time::Duration;
+                use super::{Duration, Handle, entered};
+                use anyrt_kit::time::ticked::Clocked;
+                use crate::backend::shared::time::expect;
 
                 #[track_caller]
                 pub(crate) fn pause() {
-                    shared::pause(entered(Handle::with_current(|rt| rt.clock().cloned())));
+                    expect(entered(Handle::with_current(Clocked::pause)));
                 }
 
                 #[track_caller]
                 pub(crate) fn resume() {
-                    shared::resume(entered(Handle::with_current(|rt| rt.clock().cloned())));
+                    expect(entered(Handle::with_current(Clocked::resume)));
                 }
 
                 pub(crate) async fn advance(duration: Duration) {
-                    let clock = entered(Handle::with_current(|rt| rt.clock().cloned()));
-                    shared::advance(clock, duration);
+                    expect(entered(Handle::with_current(|rt| rt.advance(duration))));
                     // This task is queued behind the woken tasks, even if tasks run on another
                     // thread.
                     let _ = super::super::task::spawn(async {}).await;

@@ -1,7 +1,5 @@
 //! The common part of the backends over the kit.
 
-pub(crate) mod tick;
-
 pub(crate) mod channel {
     pub(crate) use anyrt_kit::queue::{
         Receiver, Receiver as UnboundedReceiver, Sender, UnboundedSender,
@@ -39,11 +37,6 @@ pub(crate) mod local_set {
 
 pub(crate) mod time {
     use std::time::Instant;
-    #[cfg(feature = "test-util")]
-    use {
-        crate::backend::simulated::refuse_clock, anyrt_core::error::ClockError,
-        anyrt_kit::time::clock::Clock, std::sync::Arc, std::time::Duration,
-    };
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     #[allow(dead_code, reason = "that of the first enabled backend is used")]
@@ -54,33 +47,7 @@ pub(crate) mod time {
 
     #[cfg(feature = "test-util")]
     #[track_caller]
-    pub(crate) fn pause(clock: Option<Arc<Clock>>) {
-        refuse_clock("pause", "leave it out");
-        match clock {
-            Some(clock) => expect(clock.pause()),
-            None => panic!(
-                "`time::pause()` requires a current-thread runtime: the clock of a multi-threaded one cannot be paused"
-            ),
-        }
-    }
-
-    #[cfg(feature = "test-util")]
-    #[track_caller]
-    pub(crate) fn resume(clock: Option<Arc<Clock>>) {
-        refuse_clock("resume", "leave it out");
-        expect(clock.map_or(Err(ClockError::Running), |clock| clock.resume()));
-    }
-
-    #[cfg(feature = "test-util")]
-    #[track_caller]
-    pub(crate) fn advance(clock: Option<Arc<Clock>>, duration: Duration) {
-        refuse_clock("advance", "use `time::sleep`, which takes no real time");
-        expect(clock.map_or(Err(ClockError::Running), |clock| clock.advance(duration)));
-    }
-
-    #[cfg(feature = "test-util")]
-    #[track_caller]
-    fn expect(done: Result<(), ClockError>) {
+    pub(crate) fn expect(done: Result<(), anyrt_core::error::ClockError>) {
         if let Err(error) = done {
             panic!("{error}");
         }

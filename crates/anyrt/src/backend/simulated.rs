@@ -23,18 +23,6 @@ macro_rules! on_disk {
 #[cfg(feature = "fs")]
 pub(crate) use on_disk;
 
-/// Panics on a simulated node: all nodes share one time, which none of them may stop or move.
-#[cfg(all(feature = "test-util", feature = "__kit"))]
-#[track_caller]
-pub(crate) fn refuse_clock(function: &str, remedy: &str) {
-    if if_sim::node().is_some() {
-        panic!(
-            "`time::{function}()` in a simulation: its clock is virtual already, and time passes only when nothing is \
-             ready; {remedy}"
-        );
-    }
-}
-
 /// Fails on a simulated node, which cannot use `what` of the operating system.
 #[cfg(unix)]
 #[inline]
