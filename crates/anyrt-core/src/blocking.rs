@@ -1,8 +1,12 @@
 //! The blocking thread pool.
 
+mod unblock;
+
 use std::io;
 
 use crate::task::Spawner;
+
+pub use unblock::Unblock;
 
 /// The panic message of `block_in_place` where no other thread can take over. It is Tokio's.
 pub const CANNOT_BLOCK_IN_PLACE: &str =
@@ -18,7 +22,8 @@ pub const CANNOT_BLOCK_IN_PLACE: &str =
 /// - When the runtime ends, it waits for all of its jobs, including queued ones.
 /// - Jobs see this runtime as the current one and may call `block_on`.
 ///
-/// `executor::BlockingPool` of `anyrt-kit` implements all of this.
+/// `executor::BlockingPool` of `anyrt-kit` implements all of this. [`Unblock`] reads and writes by
+/// such jobs.
 ///
 /// # Examples
 /// ```

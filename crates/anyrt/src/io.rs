@@ -47,7 +47,6 @@
 //! # Ok(()) });
 //! ```
 
-mod blocking;
 pub(crate) mod bridge;
 #[cfg(unix)]
 pub(crate) mod fd_io;

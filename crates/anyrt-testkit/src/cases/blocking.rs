@@ -1,14 +1,17 @@
 //! Blocking jobs: as many as needed, none is lost, none blocks the tasks.
 
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use anyrt_core::blocking::Unblock;
 use anyrt_core::runtime::Owner;
 use anyrt_core::task::{AbortHandle, JoinHandle};
 use anyrt_core::{Blocking, Runtime};
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt, join_all};
+use futures_util::{AsyncReadExt, AsyncWriteExt};
 
 use crate::case::cases;
 use crate::{Backend, DropFlag, Gate, on_thread, panic_on_purpose, park_on, settle};
@@ -32,6 +35,9 @@ cases! {
     async a_jobs_value_is_dropped_if_nobody_takes_it;
     fn    a_job_can_be_started_from_a_plain_thread;
     fn    threads_that_are_idle_longer_than_keep_alive_are_replaced;
+    async a_dropped_read_of_a_blocking_reader_loses_nothing;
+    async an_error_of_a_blocking_writer_is_reported_by_a_later_call;
+    fn    what_a_blocking_writer_has_taken_is_written_though_the_runtime_ends;
 }
 
 async fn a_job_gives_its_value<R: Runtime>(rt: R) {
@@ -233,4 +239,55 @@ fn threads_that_are_idle_longer_than_keep_alive_are_replaced<O: Owner>(backend: 
         let job = owner.handle().spawn_blocking(move || number);
         assert_eq!(owner.block_on(job).unwrap(), number);
     }
+}
+
+async fn a_dropped_read_of_a_blocking_reader_loses_nothing<R: Runtime>(rt: R) {
+    let mut reader = Unblock::new(rt, &b"abc"[..]);
+    let mut buf = [0; 64];
+    let mut count = reader.read(&mut buf).now_or_never().unwrap_or(Ok(0));
+    if matches!(count, Ok(0)) {
+        count = reader.read(&mut buf).await;
+    }
+    assert_eq!(&buf[..count.unwrap()], b"abc");
+    assert_eq!(reader.read(&mut buf).await.unwrap(), 0);
+}
+
+/// Writes into shared memory, of which there may be none.
+struct Memory(Option<Arc<Mutex<Vec<u8>>>>);
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.0 {
+            Some(memory) => memory.lock().unwrap().extend_from_slice(bytes),
+            None => return Err(io::ErrorKind::StorageFull.into()),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn an_error_of_a_blocking_writer_is_reported_by_a_later_call<R: Runtime>(rt: R) {
+    let mut writer = Unblock::new(rt, Memory(None));
+    writer.write_all(b"abc").await.unwrap();
+    let error = writer.flush().await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    // Once.
+    writer.flush().await.unwrap();
+}
+
+fn what_a_blocking_writer_has_taken_is_written_though_the_runtime_ends<O: Owner>(
+    backend: &Backend<O>,
+) {
+    let owner = backend.build();
+    let memory = Arc::new(Mutex::new(Vec::new()));
+    let mut writer = Unblock::new(owner.handle().clone(), Memory(Some(Arc::clone(&memory))));
+    owner.block_on(writer.write_all(b"before")).unwrap();
+    drop(owner);
+    park_on(writer.write_all(b", after")).unwrap();
+    // Waits on a runtime that the application owns, which has not ended, and fails on others.
+    let _ = park_on(writer.flush());
+    assert_eq!(*memory.lock().unwrap(), b"before, after");
 }

@@ -1,25 +1,54 @@
 //! The standard streams of the process.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use anyrt_core::blocking::{Blocking, Unblock};
+use anyrt_core::task::Spawner;
 
-use super::blocking::Blocking;
 use super::bridge::{futures_read, futures_write};
+use crate::task::{JoinHandle, spawn, spawn_blocking};
 
 /// The standard input of the process; see [`stdin`].
 #[derive(Debug)]
-pub struct Stdin(Blocking<io::Stdin>);
+pub struct Stdin(Unblock<Wherever, io::Stdin>);
 
 /// The standard output of the process; see [`stdout`].
 #[derive(Debug)]
-pub struct Stdout(Blocking<io::Stdout>);
+pub struct Stdout(Unblock<Wherever, io::Stdout>);
 
 /// The standard error of the process; see [`stderr`].
 #[derive(Debug)]
-pub struct Stderr(Blocking<io::Stderr>);
+pub struct Stderr(Unblock<Wherever, io::Stderr>);
+
+/// The runtime that is current when a job starts: a stream may be used on several.
+#[derive(Clone)]
+struct Wherever;
+
+impl Spawner for Wherever {
+    type JoinHandle<T: Send + 'static> = JoinHandle<T>;
+
+    fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        spawn(future)
+    }
+}
+
+impl Blocking for Wherever {
+    fn spawn_blocking<F, T>(&self, job: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        spawn_blocking(job)
+    }
+}
 
 /// Returns a handle to the standard input of the process.
 ///
@@ -43,7 +72,7 @@ pub struct Stderr(Blocking<io::Stderr>);
 /// # Ok(()) }
 /// ```
 pub fn stdin() -> Stdin {
-    Stdin(Blocking::new(io::stdin()))
+    Stdin(Unblock::new(Wherever, io::stdin()))
 }
 
 /// Returns a handle to the standard output of the process.
@@ -65,12 +94,12 @@ pub fn stdin() -> Stdin {
 /// # Ok(()) });
 /// ```
 pub fn stdout() -> Stdout {
-    Stdout(Blocking::new(io::stdout()))
+    Stdout(Unblock::new(Wherever, io::stdout()))
 }
 
 /// Returns a handle to the standard error of the process. It behaves like [`stdout`].
 pub fn stderr() -> Stderr {
-    Stderr(Blocking::new(io::stderr()))
+    Stderr(Unblock::new(Wherever, io::stderr()))
 }
 
 impl AsyncRead for Stdin {
@@ -79,7 +108,9 @@ impl AsyncRead for Stdin {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        let limit = buf.remaining();
+        self.0
+            .poll_read_with(cx, limit, |bytes| buf.put_slice(bytes))
     }
 }
 
@@ -91,15 +122,15 @@ macro_rules! write {
                 cx: &mut Context<'_>,
                 buf: &[u8],
             ) -> Poll<io::Result<usize>> {
-                Pin::new(&mut self.0).poll_write(cx, buf)
+                futures_io::AsyncWrite::poll_write(Pin::new(&mut self.0), cx, buf)
             }
 
             fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Pin::new(&mut self.0).poll_flush(cx)
+                futures_io::AsyncWrite::poll_flush(Pin::new(&mut self.0), cx)
             }
 
-            fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Pin::new(&mut self.0).poll_shutdown(cx)
+            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
             }
         }
     )*};

@@ -7,9 +7,9 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::task::{JoinHandle, spawn_blocking};
+use super::Blocking;
 
 /// The maximum number of bytes that one job reads or writes.
 const LARGEST: usize = 2 * 1024 * 1024;
@@ -17,15 +17,39 @@ const LARGEST: usize = 2 * 1024 * 1024;
 /// The result of a job, with the resource that was lent to it.
 type Done<T> = (io::Result<()>, Resource<T>);
 
-pub(super) struct Blocking<T> {
-    state: State<T>,
+/// A blocking reader or writer as an asynchronous one, for what the system cannot wait for: the
+/// standard streams, archives, devices.
+///
+/// A read is a job, which cannot be cancelled: if its future is dropped, the data goes to the next
+/// read.
+///
+/// A write is acknowledged once it is buffered, and written by a job while further data is
+/// buffered, so an error may be reported by a later call. What was acknowledged is written even if
+/// the value is dropped or the runtime ends; `flush` and `close` wait until it was written.
+///
+/// # Examples
+/// ```
+/// use std::io;
+/// use anyrt_core::Blocking;
+/// use anyrt_core::blocking::Unblock;
+/// use futures_util::AsyncReadExt;
+///
+/// async fn input<R: Blocking>(rt: R) -> io::Result<String> {
+///     let mut text = String::new();
+///     Unblock::new(rt, io::stdin()).read_to_string(&mut text).await?;
+///     Ok(text)
+/// }
+/// ```
+pub struct Unblock<R: Blocking, T: Send + 'static> {
+    rt: R,
+    state: Lent<R, T>,
     /// Data was written since the last flush.
     dirty: bool,
 }
 
-enum State<T> {
+enum Lent<R: Blocking, T: Send + 'static> {
     Idle(Resource<T>),
-    Busy(JoinHandle<Done<T>>),
+    Busy(R::JoinHandle<Done<T>>),
     /// The runtime ended and dropped the job, and the resource with it.
     Gone,
 }
@@ -37,15 +61,17 @@ struct Resource<T> {
     filled: Range<usize>,
 }
 
-impl<T: Send + 'static> Blocking<T> {
-    pub(super) fn new(inner: T) -> Self {
+impl<R: Blocking, T: Send + 'static> Unblock<R, T> {
+    /// Wraps `inner`, which is used on the blocking threads of `rt`.
+    pub fn new(rt: R, inner: T) -> Self {
         let resource = Resource {
             inner,
             bytes: Vec::new(),
             filled: 0..0,
         };
         Self {
-            state: State::Idle(resource),
+            rt,
+            state: Lent::Idle(resource),
             dirty: false,
         }
     }
@@ -55,8 +81,10 @@ impl<T: Send + 'static> Blocking<T> {
     where
         F: FnOnce() -> Done<T> + Send + 'static,
     {
-        match std::mem::replace(&mut self.state, State::Gone) {
-            State::Idle(resource) => self.state = State::Busy(spawn_blocking(job(resource))),
+        match std::mem::replace(&mut self.state, Lent::Gone) {
+            Lent::Idle(resource) => {
+                self.state = Lent::Busy(self.rt.spawn_blocking(job(resource)));
+            }
             other => self.state = other,
         }
     }
@@ -75,44 +103,48 @@ impl<T: Send + 'static> Blocking<T> {
 
     /// Waits for the running job, if any. Its error is reported once.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&mut Resource<T>>> {
-        if let State::Busy(job) = &mut self.state {
+        if let Lent::Busy(job) = &mut self.state {
             match ready!(Pin::new(job).poll(cx)) {
                 Ok((result, resource)) => {
-                    self.state = State::Idle(resource);
+                    self.state = Lent::Idle(resource);
                     result?;
                 }
-                Err(_) => self.state = State::Gone,
+                Err(_) => self.state = Lent::Gone,
             }
         }
         Poll::Ready(match &mut self.state {
-            State::Idle(resource) => Ok(resource),
+            Lent::Idle(resource) => Ok(resource),
             _ => Err(io::Error::other("the runtime of this handle has ended")),
         })
     }
 }
 
-impl<T: Read + Unpin + Send + 'static> AsyncRead for Blocking<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl<R: Blocking, T: Read + Send + 'static> Unblock<R, T> {
+    /// Reads at most `limit` bytes and passes them to `put`, for buffers that are not initialized.
+    /// No bytes are the end of the stream.
+    ///
+    /// # Errors
+    /// Returns the error of the reader, or fails if the runtime has ended.
+    pub fn poll_read_with<P>(
+        &mut self,
         cx: &mut Context<'_>,
-        dst: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let mut has_read = matches!(self.state, State::Busy(_));
+        limit: usize,
+        put: impl FnOnce(&[u8]) -> P,
+    ) -> Poll<io::Result<P>> {
+        let mut has_read = matches!(self.state, Lent::Busy(_));
         loop {
             let resource = ready!(self.poll_idle(cx))?;
             // A read of zero bytes is the end of the stream.
             if !resource.filled.is_empty() || has_read {
                 let rest = &resource.bytes[resource.filled.clone()];
-                let copied = rest.len().min(dst.remaining());
-                dst.put_slice(&rest[..copied]);
-                resource.filled.start += copied;
-                return Poll::Ready(Ok(()));
+                let bytes = &rest[..rest.len().min(limit)];
+                resource.filled.start += bytes.len();
+                return Poll::Ready(Ok(put(bytes)));
             }
             has_read = true;
-            let most = dst.remaining().min(LARGEST);
             self.start(|mut resource| {
                 move || {
-                    let result = resource.read(most);
+                    let result = resource.read(limit.min(LARGEST));
                     (result, resource)
                 }
             });
@@ -120,7 +152,23 @@ impl<T: Read + Unpin + Send + 'static> AsyncRead for Blocking<T> {
     }
 }
 
-impl<T: Write + Unpin + Send + 'static> AsyncWrite for Blocking<T> {
+// Nothing in it is pinned.
+impl<R: Blocking, T: Send + 'static> Unpin for Unblock<R, T> {}
+
+impl<R: Blocking, T: Read + Send + 'static> AsyncRead for Unblock<R, T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        dst: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_read_with(cx, dst.len(), |bytes| {
+            dst[..bytes.len()].copy_from_slice(bytes);
+            bytes.len()
+        })
+    }
+}
+
+impl<R: Blocking, T: Write + Send + 'static> AsyncWrite for Unblock<R, T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -147,19 +195,19 @@ impl<T: Write + Unpin + Send + 'static> AsyncWrite for Blocking<T> {
         }
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
     }
 }
 
-impl<T> fmt::Debug for Blocking<T> {
+impl<R: Blocking, T: Send + 'static> fmt::Debug for Unblock<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
-            State::Idle(_) => "idle",
-            State::Busy(_) => "busy",
-            State::Gone => "gone",
+            Lent::Idle(_) => "idle",
+            Lent::Busy(_) => "busy",
+            Lent::Gone => "gone",
         };
-        f.debug_struct("Blocking").field("state", &state).finish()
+        f.debug_struct("Unblock").field("state", &state).finish()
     }
 }
 
