@@ -67,6 +67,7 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
     }
 
     /// Spawns `future` on `rt` as a member of the set.
+    #[track_caller]
     pub fn spawn_on<R, F>(&mut self, rt: &R, future: F) -> H::AbortHandle
     where
         R: Spawner<JoinHandle<T> = H>,
@@ -80,6 +81,7 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
     ///
     /// # Panics
     /// Panics on a thread that accepts no local tasks; see [`LocalSpawner::spawn_local`].
+    #[track_caller]
     pub fn spawn_local_on<R, F>(&mut self, rt: &R, future: F) -> H::AbortHandle
     where
         R: LocalSpawner<LocalJoinHandle<T> = H>,
@@ -92,6 +94,7 @@ impl<T, H: JoinHandle<T>> JoinSet<T, H> {
     /// Runs `job` on the blocking thread pool of `rt` as a member of the set.
     ///
     /// A running job cannot be aborted; see [`Blocking`].
+    #[track_caller]
     pub fn spawn_blocking_on<R, F>(&mut self, rt: &R, job: F) -> H::AbortHandle
     where
         R: Blocking<JoinHandle<T> = H>,

@@ -56,14 +56,14 @@ impl<T: 'static> JoinSet<T> {
         AbortHandle::new(self.inner.spawn(future))
     }
 
-    /// Spawns `future` as a task on the runtime of `handle`.
+    /// Spawns `future` as a task on `rt`.
     #[track_caller]
-    pub fn spawn_on<F>(&mut self, future: F, runtime: &TokioRuntime) -> AbortHandle
+    pub fn spawn_on<F>(&mut self, rt: &TokioRuntime, future: F) -> AbortHandle
     where
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        AbortHandle::new(self.inner.spawn_on(future, runtime.as_inner()))
+        AbortHandle::new(self.inner.spawn_on(future, rt.as_inner()))
     }
 
     /// Spawns `future` as a task of the [`LocalSet`] that this thread is inside, or else of its
@@ -106,15 +106,15 @@ impl<T: 'static> JoinSet<T> {
         AbortHandle::new(self.inner.spawn_blocking(on_blocking_thread(job)))
     }
 
-    /// Runs `job` on the blocking thread pool of that runtime.
+    /// Runs `job` on the blocking thread pool of `rt`.
     #[track_caller]
-    pub fn spawn_blocking_on<F>(&mut self, job: F, runtime: &TokioRuntime) -> AbortHandle
+    pub fn spawn_blocking_on<F>(&mut self, rt: &TokioRuntime, job: F) -> AbortHandle
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
         let job = on_blocking_thread(job);
-        AbortHandle::new(self.inner.spawn_blocking_on(job, runtime.as_inner()))
+        AbortHandle::new(self.inner.spawn_blocking_on(job, rt.as_inner()))
     }
 
     /// Returns the result of a task that has already ended, if there is one.

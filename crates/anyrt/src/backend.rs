@@ -20,7 +20,7 @@
 //! | `m::task::{spawn, spawn_local, spawn_blocking, block_in_place}` | act on the current runtime, which is of this kind |
 //! | `m::task::budgeted(future)` | the future with Tokio's budget filled in each poll; the facade spawns it through a handle, or blocks on it |
 //! | `m::task::try_id()` | the id of the task of this kind that polls |
-//! | `m::join_set::{spawn, spawn_on, spawn_blocking, spawn_blocking_on}` | as those of `task`, into a set |
+//! | `m::join_set::{spawn, spawn_blocking}` | as those of `task`, into a set |
 //! | `m::local_set::{LocalSet, LocalEnterGuard, is_entered, is_polling, spawn_local}` | sets of local tasks; those of the first enabled backend are used |
 //! | `m::time::{sleep, sleep_until, interval_at, now}` | timers of the current runtime, with a step of a millisecond |
 //! | `m::time::{sleep_on, renew, poll_sleep}` | timers with the precision of the runtime of a handle |

@@ -80,10 +80,7 @@ macro_rules! over_kit {
         }
 
         pub(crate) mod join_set {
-            use super::{Handle, task};
-            use crate::backend::shared::task::{AbortHandle, JoinHandle};
-            use anyrt_core::Blocking;
-            use anyrt_core::task::Spawner;
+            use super::task::{self, AbortHandle, JoinHandle};
             use std::future::Future;
 
             pub(crate) type JoinSet<T> = anyrt_core::JoinSet<T, JoinHandle<T>>;
@@ -98,30 +95,12 @@ macro_rules! over_kit {
             }
 
             #[track_caller]
-            pub(crate) fn spawn_on<T, F>(set: &mut JoinSet<T>, handle: &Handle, future: F) -> AbortHandle
-            where
-                F: Future<Output = T> + Send + 'static,
-                T: Send + 'static,
-            {
-                set.insert(handle.spawn(task::budgeted(future)))
-            }
-
-            #[track_caller]
             pub(crate) fn spawn_blocking<T, F>(set: &mut JoinSet<T>, job: F) -> AbortHandle
             where
                 F: FnOnce() -> T + Send + 'static,
                 T: Send + 'static,
             {
                 set.insert(task::spawn_blocking(job))
-            }
-
-            #[track_caller]
-            pub(crate) fn spawn_blocking_on<T, F>(set: &mut JoinSet<T>, handle: &Handle, job: F) -> AbortHandle
-            where
-                F: FnOnce() -> T + Send + 'static,
-                T: Send + 'static,
-            {
-                set.insert(handle.spawn_blocking(job))
             }
         }
 

@@ -44,7 +44,6 @@ pub(crate) mod task {
 pub(crate) mod join_set {
     use std::future::Future;
 
-    use super::Handle;
     use super::task::AbortHandle;
 
     pub(crate) use anyrt_tokio::join_set::JoinSet;
@@ -60,34 +59,12 @@ pub(crate) mod join_set {
     }
 
     #[track_caller]
-    pub(crate) fn spawn_on<T, F>(set: &mut JoinSet<T>, handle: &Handle, future: F) -> AbortHandle
-    where
-        F: Future<Output = T> + Send + 'static,
-        T: Send + 'static,
-    {
-        set.spawn_on(future, handle)
-    }
-
-    #[track_caller]
     pub(crate) fn spawn_blocking<T, F>(set: &mut JoinSet<T>, job: F) -> AbortHandle
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         set.spawn_blocking(job)
-    }
-
-    #[track_caller]
-    pub(crate) fn spawn_blocking_on<T, F>(
-        set: &mut JoinSet<T>,
-        handle: &Handle,
-        job: F,
-    ) -> AbortHandle
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        set.spawn_blocking_on(job, handle)
     }
 }
 

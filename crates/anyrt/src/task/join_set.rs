@@ -133,7 +133,7 @@ impl<T: 'static> JoinSet<T> {
     {
         start!(
             self, &handle.inner, handle.kind(), future = Box::pin(future),
-            backend, (rt, set) => backend::join_set::spawn_on(set, rt, future),
+            backend, (rt, set) => set.spawn_on(rt, backend::task::budgeted(future)),
             else handle.spawn(future)
         )
     }
@@ -188,7 +188,7 @@ impl<T: 'static> JoinSet<T> {
     {
         start!(
             self, &handle.inner, handle.kind(), job = Box::new(job),
-            backend, (rt, set) => backend::join_set::spawn_blocking_on(set, rt, job),
+            backend, (rt, set) => set.spawn_blocking_on(rt, job),
             else handle.spawn_blocking(job)
         )
     }
