@@ -1,9 +1,9 @@
 //! A runtime without a type parameter.
 //!
-//! [`ErasedRuntime`] is built from any [`Runtime`] and implements it, so it can be passed wherever
-//! `R: Runtime` is expected, and a library without generics can name it. It behaves like the
-//! runtime inside. It costs a virtual call per operation, and allocations where a type of unknown
-//! size has to be boxed:
+//! [`ErasedRuntime`] is built from any [`Runtime`](crate::Runtime) and implements it, so it can be
+//! passed wherever `R: Runtime` is expected, and a library without generics can name it. It behaves
+//! like the runtime inside. It costs a virtual call per operation, and allocations where a type of
+//! unknown size has to be boxed:
 //!
 //! | operation | allocations beyond the runtime's own |
 //! |---|---|
