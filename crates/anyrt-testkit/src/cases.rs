@@ -70,12 +70,13 @@ pub(crate) fn all<O: Owner<Handle: Sockets>>() -> Cases<O> {
 
 /// Cases and topics about the owner of a runtime: its options, its threads and its end. They do not
 /// apply to a runtime that the application started by itself.
-const OF_OWNERS: [&str; 12] = [
+const OF_OWNERS: [&str; 13] = [
     "shutdown::",
     "ended::",
     "build::",
     "blocking::more_jobs_than_threads_wait_in_order",
     "blocking::aborting_a_queued_job_cancels_it",
+    "blocking::threads_that_are_idle_longer_than_keep_alive_are_replaced",
     "dns::a_dropped_resolution_does_no_harm",
     "dns::tasks_go_on_while_a_name_is_resolved",
     "channel::a_channel_outlives_its_runtime",

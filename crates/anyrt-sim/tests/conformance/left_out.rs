@@ -12,6 +12,7 @@ const BESIDE: &str = "a thread has to run beside the simulation";
 const PLAIN: &str = "needs a thread that does not belong to the simulation";
 const HELD_JOB: &str = "a blocking job waits, and in lock step nothing runs meanwhile";
 const HELD_TASK: &str = "a task blocks its thread, and in lock step nothing runs meanwhile";
+const KEPT_JOBS: &str = "the threads of blocking jobs are kept until the simulation ends";
 const NOT_DRIVEN: &str = "blocking jobs have to run although nobody is inside `block_on`";
 
 /// Of closed and of open simulations.
@@ -66,6 +67,10 @@ pub(crate) const ALWAYS: Table = &[
 
 /// Of closed simulations; open ones run them.
 pub(crate) const CLOSED: Table = &[
+    (
+        "blocking::threads_that_are_idle_longer_than_keep_alive_are_replaced",
+        KEPT_JOBS,
+    ),
     ("task::another_runtime_can_join", BESIDE),
     ("local::local_tasks_of_two_threads_stay_apart", BESIDE),
     ("nesting::four_threads_block_on_one_runtime_at_once", BESIDE),

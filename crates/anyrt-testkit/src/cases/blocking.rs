@@ -1,5 +1,6 @@
 //! Blocking jobs: as many as needed, none is lost, none blocks the tasks.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -232,12 +233,30 @@ fn a_job_can_be_started_from_a_plain_thread<O: Owner>(backend: &Backend<O>) {
 }
 
 fn threads_that_are_idle_longer_than_keep_alive_are_replaced<O: Owner>(backend: &Backend<O>) {
-    let owner = backend.build_with(|builder| {
-        builder.thread_keep_alive(Duration::ZERO);
-    });
-    for number in 0..100 {
-        let job = owner.handle().spawn_blocking(move || number);
-        assert_eq!(owner.block_on(job).unwrap(), number);
+    thread_local! {
+        static KEPT: RefCell<Option<DropFlag>> = const { RefCell::new(None) };
+    }
+    let build = |keep_alive| {
+        let owner = backend.build_with(|builder| {
+            builder.thread_keep_alive(keep_alive);
+        });
+        let (flag, ended) = DropFlag::new();
+        let job = owner
+            .handle()
+            .spawn_blocking(move || drop(KEPT.replace(Some(flag))));
+        owner.block_on(job).unwrap();
+        (owner, ended)
+    };
+    // Of two threads with the same limit this one would end first.
+    let (patient, patient_ended) = build(Duration::from_secs(3_600));
+    let (hasty, hasty_ended) = build(Duration::ZERO);
+    hasty_ended.wait_blocking();
+    assert!(!patient_ended.is_dropped());
+    for owner in [hasty, patient] {
+        assert_eq!(
+            owner.block_on(owner.handle().spawn_blocking(|| 7)).unwrap(),
+            7
+        );
     }
 }
 

@@ -110,23 +110,44 @@ fn a_joiner_on_another_thread_is_woken_at_the_end<O: Owner>(backend: &Backend<O>
 }
 
 fn a_runtime_ends_while_it_is_current_on_a_thread<O: Owner>(backend: &Backend<O>) {
-    let owner = backend.build();
+    fn name() -> Option<&'static str> {
+        context::current().map(Kind::name)
+    }
+    let (owner, other) = (backend.build(), backend.build());
     let rt = owner.handle().clone();
     let (started, go) = (Gate::new(), Gate::new());
     let (tell, wait) = (started.clone(), go.clone());
     let job = owner.handle().spawn_blocking(move || {
-        let current = context::current().map(Kind::name);
+        let before = name();
         tell.open();
         wait.wait_blocking();
-        assert!(park_on(rt.spawn(async {})).unwrap_err().is_cancelled());
-        (current, context::current().map(Kind::name))
+        assert_eq!(name(), before, "the end is not seen on other threads");
+        let (flag, dropped) = DropFlag::new();
+        let task = rt.spawn(async move {
+            let _flag = flag;
+            std::future::pending::<()>().await;
+        });
+        // At once, or by a worker that has not ended yet.
+        dropped.wait_blocking();
+        assert!(park_on(task).unwrap_err().is_cancelled());
+        assert!(
+            park_on(rt.spawn_blocking(|| {}))
+                .unwrap_err()
+                .is_cancelled()
+        );
+        // A runtime that lives works there, and leaves what was current.
+        let task = other.handle().spawn(async { 7 });
+        assert_eq!(other.block_on(task).unwrap(), 7);
+        assert_eq!(name(), before, "the ended one is current again");
+        before
     });
     started.wait_blocking();
+    let inside = owner.enter(name);
     owner.shutdown_background();
     go.open();
-    let (before, after) = park_on(job).unwrap();
-    assert!(before.is_some());
-    assert_eq!(before, after);
+    let seen = park_on(job).unwrap();
+    assert!(seen.is_some());
+    assert_eq!(seen, inside);
 }
 
 fn a_runtime_ends_inside_enter_of_another<O: Owner>(backend: &Backend<O>) {

@@ -2,6 +2,8 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use anyrt_core::Runtime;
@@ -204,12 +206,14 @@ async fn a_panic_in_the_destructor_of_a_detached_value_harms_nobody<R: Runtime>(
 }
 
 async fn dropping_the_handle_of_a_value_whose_destructor_panics_does_not_panic<R: Runtime>(rt: R) {
-    let task = rt.spawn(async { Bomb });
+    let (flag, dropped) = DropFlag::new();
+    let task = rt.spawn(async { (Bomb, flag) });
     while !task.is_finished() {
         yield_now().await;
     }
     drop(task);
-    settle(&rt).await;
+    // The rest of the value is dropped nevertheless.
+    dropped.wait().await;
 }
 
 async fn a_panic_while_a_panicking_future_is_dropped_is_the_first_panic<R: Runtime>(rt: R) {
@@ -223,17 +227,22 @@ async fn a_panic_while_a_panicking_future_is_dropped_is_the_first_panic<R: Runti
         }
     }
     let error = rt.spawn(Panics { _bomb: Bomb }).await.unwrap_err();
-    assert!(error.is_panic());
+    let payload = error.into_panic();
+    assert_eq!(payload.downcast_ref::<&str>(), Some(&"poll"));
     assert_eq!(rt.spawn(async { 7 }).await.unwrap(), 7);
 }
 
 async fn a_panicking_waker_user_does_not_poison_the_runtime<R: Runtime>(rt: R) {
     // The task panics after it has woken itself: the runtime must not poll it again.
-    let task = rt.spawn(poll_fn(|cx| {
+    let polls = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&polls);
+    let task = rt.spawn(poll_fn(move |cx| {
+        seen.fetch_add(1, Ordering::SeqCst);
         cx.waker().wake_by_ref();
         panic_on_purpose("after the wake")
     }));
     let joined: Result<(), _> = task.await;
     assert!(joined.unwrap_err().is_panic());
     settle(&rt).await;
+    assert_eq!(polls.load(Ordering::SeqCst), 1);
 }

@@ -157,7 +157,15 @@ async fn forty_thousand_wakes_from_a_plain_thread_are_fine<R: Runtime>(rt: R) {
 
 async fn a_waker_outlives_its_task<R: Runtime>(rt: R) {
     let slot = Arc::default();
-    let task = rt.spawn(leak_waker(Arc::clone(&slot), 0));
+    let polls = Arc::new(AtomicUsize::new(0));
+    let (mut inner, seen) = (
+        Box::pin(leak_waker(Arc::clone(&slot), 0)),
+        Arc::clone(&polls),
+    );
+    let task = rt.spawn(poll_fn(move |cx| {
+        seen.fetch_add(1, Ordering::SeqCst);
+        inner.as_mut().poll(cx)
+    }));
     task.await.unwrap();
     let waker = taken(&slot).await;
     waker.wake_by_ref();
@@ -165,6 +173,7 @@ async fn a_waker_outlives_its_task<R: Runtime>(rt: R) {
     by_value.wake();
     on_thread(move || waker.wake()).await;
     settle(&rt).await;
+    assert_eq!(polls.load(Ordering::SeqCst), 1);
 }
 
 async fn the_last_waker_may_be_dropped_on_a_plain_thread<R: Runtime>(rt: R) {
