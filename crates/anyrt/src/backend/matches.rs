@@ -99,11 +99,11 @@ macro_rules! forward {
     () => {};
     (
         $(#[$attribute:meta])*
-        $visibility:vis fn $name:ident(&$self:ident $(, $argument:ident: $type:ty)*) $(-> $result:ty)?;
+        $visibility:vis fn $name:ident $(<$T:ident: $bound:path>)? (&$self:ident $(, $argument:ident: $type:ty)*) $(-> $result:ty)?;
         $($rest:tt)*
     ) => {
         $(#[$attribute])*
-        $visibility fn $name(&$self $(, $argument: $type)*) $(-> $result)? {
+        $visibility fn $name $(<$T: $bound>)? (&$self $(, $argument: $type)*) $(-> $result)? {
             each!(&$self.inner, inner => inner.$name($($argument),*))
         }
         forward! { $($rest)* }
@@ -121,11 +121,11 @@ macro_rules! forward {
     };
     (
         $(#[$attribute:meta])*
-        $visibility:vis async fn $name:ident(&$self:ident $(, $argument:ident: $type:ty)*) -> $result:ty;
+        $visibility:vis async fn $name:ident $(<$T:ident: $bound:path>)? (&$self:ident $(, $argument:ident: $type:ty)*) -> $result:ty;
         $($rest:tt)*
     ) => {
         $(#[$attribute])*
-        $visibility async fn $name(&$self $(, $argument: $type)*) -> $result {
+        $visibility async fn $name $(<$T: $bound>)? (&$self $(, $argument: $type)*) -> $result {
             each!(&$self.inner, inner => inner.$name($($argument),*).await)
         }
         forward! { $($rest)* }

@@ -72,14 +72,12 @@ impl TcpStream {
         /// # Errors
         /// See [`try_write`](Self::try_write).
         pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
-    }
 
-    /// Reads the available data and advances `buf`. Returns 0 at the end of the stream.
-    ///
-    /// # Errors
-    /// See [`try_read`](Self::try_read).
-    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        each!(&self.inner, stream => stream.try_read_buf(buf))
+        /// Reads the available data and advances `buf`. Returns 0 at the end of the stream.
+        ///
+        /// # Errors
+        /// See [`try_read`](Self::try_read).
+        pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize>;
     }
 
     /// Polls for data and copies it without consuming it. Returns the number of bytes, 0 at the end

@@ -156,42 +156,36 @@ impl UdpSocket {
         )
     }
 
-    /// Receives a datagram from the peer without waiting, and advances `buf`.
-    ///
-    /// # Errors
-    /// See [`try_recv`](Self::try_recv).
-    pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        each!(&self.inner, socket => socket.try_recv_buf(buf))
-    }
+    forward! {
+        /// Receives a datagram from the peer without waiting, and advances `buf`.
+        ///
+        /// # Errors
+        /// See [`try_recv`](Self::try_recv).
+        pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize>;
 
-    /// Receives a datagram and its sender without waiting, and advances `buf`.
-    ///
-    /// # Errors
-    /// See [`try_recv_from`](Self::try_recv_from).
-    pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        each!(&self.inner, socket => socket.try_recv_buf_from(buf))
-    }
+        /// Receives a datagram and its sender without waiting, and advances `buf`.
+        ///
+        /// # Errors
+        /// See [`try_recv_from`](Self::try_recv_from).
+        pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)>;
 
-    /// Receives a datagram from the peer and advances `buf`.
-    ///
-    /// # Errors
-    /// See [`recv`](Self::recv).
-    ///
-    /// # Cancel safety
-    /// See [`recv`](Self::recv).
-    pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        each!(&self.inner, socket => socket.recv_buf(buf).await)
-    }
+        /// Receives a datagram from the peer and advances `buf`.
+        ///
+        /// # Errors
+        /// See [`recv`](Self::recv).
+        ///
+        /// # Cancel safety
+        /// See [`recv`](Self::recv).
+        pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize>;
 
-    /// Receives a datagram and its sender, and advances `buf`.
-    ///
-    /// # Errors
-    /// See [`recv_from`](Self::recv_from).
-    ///
-    /// # Cancel safety
-    /// See [`recv_from`](Self::recv_from).
-    pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        each!(&self.inner, socket => socket.recv_buf_from(buf).await)
+        /// Receives a datagram and its sender, and advances `buf`.
+        ///
+        /// # Errors
+        /// See [`recv_from`](Self::recv_from).
+        ///
+        /// # Cancel safety
+        /// See [`recv_from`](Self::recv_from).
+        pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)>;
     }
 
     /// Waits for a datagram and returns its sender without consuming it.

@@ -80,50 +80,40 @@ impl Interval {
         each!(&mut self.inner, inner => inner.poll_tick(cx).map(Instant::from_std))
     }
 
-    /// Resets the interval: the next tick completes one period from now.
-    pub fn reset(&mut self) {
-        each!(&mut self.inner, inner => inner.reset());
-    }
-
-    /// Resets the interval: the next tick completes at once.
-    pub fn reset_immediately(&mut self) {
-        each!(&mut self.inner, inner => inner.reset_immediately());
-    }
-
-    /// Resets the interval: the next tick completes after `after`.
-    pub fn reset_after(&mut self, after: Duration) {
-        each!(&mut self.inner, inner => inner.reset_after(after));
-    }
-
     /// Resets the interval: the next tick completes at `deadline`.
     pub fn reset_at(&mut self, deadline: Instant) {
         each!(&mut self.inner, inner => inner.reset_at(deadline.into_std()));
     }
 
-    /// Returns how missed ticks are handled.
-    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
-        each!(&self.inner, inner => inner.missed_tick_behavior())
-    }
+    forward! {
+        /// Resets the interval: the next tick completes one period from now.
+        pub fn reset(&mut self);
 
-    /// Sets how missed ticks are handled; [`MissedTickBehavior::Burst`] by default.
-    ///
-    /// # Examples
-    /// ```
-    /// # anyrt::__private::run_example(async || {
-    /// use anyrt::time::{Duration, MissedTickBehavior, interval};
-    ///
-    /// let mut ticks = interval(Duration::from_millis(1));
-    /// ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    /// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Delay);
-    /// # Ok(()) });
-    /// ```
-    pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
-        each!(&mut self.inner, inner => inner.set_missed_tick_behavior(behavior));
-    }
+        /// Resets the interval: the next tick completes at once.
+        pub fn reset_immediately(&mut self);
 
-    /// Returns the period.
-    pub fn period(&self) -> Duration {
-        each!(&self.inner, inner => inner.period())
+        /// Resets the interval: the next tick completes after `after`.
+        pub fn reset_after(&mut self, after: Duration);
+
+        /// Returns how missed ticks are handled.
+        pub fn missed_tick_behavior(&self) -> MissedTickBehavior;
+
+        /// Sets how missed ticks are handled; [`MissedTickBehavior::Burst`] by default.
+        ///
+        /// # Examples
+        /// ```
+        /// # anyrt::__private::run_example(async || {
+        /// use anyrt::time::{Duration, MissedTickBehavior, interval};
+        ///
+        /// let mut ticks = interval(Duration::from_millis(1));
+        /// ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        /// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Delay);
+        /// # Ok(()) });
+        /// ```
+        pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior);
+
+        /// Returns the period.
+        pub fn period(&self) -> Duration;
     }
 }
 
