@@ -6,7 +6,7 @@
 //! | `ANYRT_SIM_SEED=17` | runs only that seed, to replay a failure |
 //! | `ANYRT_SIM_SEEDS=5000` | runs the seeds from 0 to 4999 on all cores; a terminal shows the progress |
 //! | `ANYRT_SIM_SEEDS=5000..9000` | the same for a range |
-//! | `ANYRT_SIM_FAULTS=3,t2,1-2.57` | with `ANYRT_SIM_SEED`: only these faults happen ([`FaultId`]); `none` suppresses all |
+//! | `ANYRT_SIM_FAULTS=3,t2,1-2.57` | with `ANYRT_SIM_SEED`: only these faults happen ([`FaultId`](crate::FaultId)); `none` suppresses all |
 //! | `ANYRT_SIM_TRACE=trace.json` | with `ANYRT_SIM_SEED`: writes the execution to a file that Perfetto opens |
 //!
 //! # The report of a failure
