@@ -26,6 +26,7 @@
 
 pub mod probe;
 pub mod row;
+pub mod settle;
 pub mod subject;
 #[cfg(feature = "cli")]
 pub mod work;

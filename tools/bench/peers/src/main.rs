@@ -18,6 +18,8 @@ mod absent;
 #[path = "../../src/subject/common.rs"]
 mod common;
 mod runner;
+#[path = "../../src/settle.rs"]
+mod settle;
 
 /// The items that `ops.rs` needs, at the paths where it needs them.
 mod subject {
@@ -66,5 +68,5 @@ fn run(runtime: Backend, row: Row, n: usize) {
 }
 
 fn main() {
-    anyrt_bench::probe::main(ALLOCATOR, run);
+    anyrt_bench::probe::main(ALLOCATOR, run, settle::settle);
 }

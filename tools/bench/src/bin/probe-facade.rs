@@ -17,5 +17,5 @@ fn run(backend: Backend, row: Row, n: usize) {
 }
 
 fn main() {
-    anyrt_bench::probe::main(ALLOCATOR, run);
+    anyrt_bench::probe::main(ALLOCATOR, run, anyrt_bench::settle::settle);
 }
